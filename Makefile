@@ -1,0 +1,56 @@
+# anchorwatch: `make demo` shows it, `make test` proves it.
+# A fresh machine needs a Rust toolchain, make and a C compiler; `make interop` and `make bench`
+# need Go beside them.
+
+CARGO ?= cargo
+LOCKED := --locked
+# Debian's packages that the tests call, and the command that shows that each is there.
+TEST_PACKAGES := prometheus:promtool
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show what there is to make.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## Watch three embedded trust domains rotate on loopback. FOR=60s ends by itself.
+	$(CARGO) run $(LOCKED) --quiet -- demo $(if $(FOR),--for $(FOR))
+
+.PHONY: test
+test: packages ## Run all tests.
+	$(CARGO) test $(LOCKED) --all-targets
+	$(CARGO) test $(LOCKED) --doc
+
+.PHONY: packages
+packages:
+	@sh tests/packages.sh $(TEST_PACKAGES)
+
+.PHONY: lint
+lint: ## Check format, lints, documentation, dependencies and the Go module.
+	$(CARGO) fmt --check
+	$(CARGO) clippy $(LOCKED) --all-targets -- -D warnings
+	$(CARGO) clippy $(LOCKED) --no-default-features --lib --bins -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(LOCKED) --no-deps --quiet
+	sh tests/deny.sh
+	sh tests/interop/lint.sh
+
+.PHONY: interop
+interop: ## Read bundles of go-spiffe and let go-spiffe read ours; then real SPIRE, where there is one.
+	$(CARGO) build $(LOCKED)
+	bash tests/interop/run.sh
+	bash tests/interop/spire.sh
+
+.PHONY: bench
+bench: ## Print what a poll, a scrape and a start cost, beside a peer in the same run.
+	bash benches/run.sh
+
+.PHONY: fuzz
+fuzz: ## Fuzz the parser and the step for a minute each (needs a nightly toolchain and cargo-fuzz).
+	for target in $$($(CARGO) +nightly fuzz list); do mkdir -p fuzz/corpus/$$target && \
+		$(CARGO) +nightly fuzz run $$target fuzz/corpus/$$target tests/data/bundles -- \
+			-max_total_time=60 || exit 1; done
+
+.PHONY: kill-loop
+kill-loop: ## Kill and restart the daemon 200 times under rotation and look for what is lost.
+	$(CARGO) test $(LOCKED) --test kill -- --nocapture

@@ -1,0 +1,97 @@
+//! What the elements of the last document said, so that an element that did not change is not read
+//! again.
+//!
+//! SPIRE shuffles its keys in every answer, so a document is seldom the same twice; its elements
+//! are. Reading one (certificate, point, thumbprint) takes about ten times as long as hashing it.
+//! What an element says follows from its text alone, so remembering it changes nothing.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use super::Digest;
+use super::element::{Element, element};
+
+/// What the elements of the last document of one endpoint said. Bounded by that document.
+#[derive(Debug, Default)]
+pub struct Memory {
+    elements: Mutex<HashMap<Digest, Element>>,
+}
+
+impl Memory {
+    /// Begins the reading of a document.
+    pub(super) fn reading(&self) -> Reading<'_> {
+        let known =
+            std::mem::take(&mut *self.elements.lock().unwrap_or_else(PoisonError::into_inner));
+        Reading { memory: self, known, seen: HashMap::new() }
+    }
+}
+
+/// The reading of one document. One that fails half-way forgets what was known, and the next one
+/// reads it again.
+#[derive(Debug)]
+pub(super) struct Reading<'a> {
+    memory: &'a Memory,
+    known: HashMap<Digest, Element>,
+    seen: HashMap<Digest, Element>,
+}
+
+impl Reading<'_> {
+    /// What an element says.
+    pub(super) fn element(&mut self, raw: &str) -> Element {
+        let digest = Digest::of(raw.as_bytes());
+        if let Some((digest, known)) = self.known.remove_entry(&digest) {
+            self.seen.insert(digest, known.clone());
+            return known;
+        }
+        let read = element(raw);
+        // Of what may hold a secret nothing is kept, not even a hash.
+        if !read.secret {
+            self.seen.insert(digest, read.clone());
+        }
+        read
+    }
+
+    /// Ends the reading: what this document does not have is forgotten.
+    pub(super) fn finish(self) {
+        *self.memory.elements.lock().unwrap_or_else(PoisonError::into_inner) = self.seen;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::bundle::{ParseLimits, parse, parse_with};
+
+    #[test]
+    fn what_is_remembered_changes_nothing() {
+        let memory = Memory::default();
+        let limits = ParseLimits::default();
+        let mut read = 0;
+        for _ in 0..2 {
+            for entry in fs::read_dir("tests/data/bundles").unwrap() {
+                let path = entry.unwrap().path();
+                if path.extension().is_some_and(|ending| ending == "expect") {
+                    continue;
+                }
+                let body = fs::read(&path).unwrap();
+                let plain = format!("{:?}", parse(&body, &limits));
+                for _ in 0..2 {
+                    let remembered = format!("{:?}", parse_with(&body, &limits, &memory));
+                    assert_eq!(plain, remembered, "{}", path.display());
+                }
+                read += 1;
+            }
+        }
+        assert!(100 < read, "{read}");
+    }
+
+    #[test]
+    fn nothing_of_a_secret_is_remembered() {
+        let memory = Memory::default();
+        let body = br#"{"keys":[{"kty":"EC","use":"jwt-svid","kid":"a","crv":"P-256","x":"","y":"","d":"c2VjcmV0"}]}"#;
+        parse_with(body, &ParseLimits::default(), &memory).unwrap();
+        assert!(memory.elements.lock().unwrap().is_empty());
+    }
+}
