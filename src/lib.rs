@@ -27,4 +27,12 @@ pub mod spiffe;
 
 pub mod bundle;
 
+pub mod watch;
+
+pub mod journal;
+
+pub mod finding;
+
+pub mod view;
+
 // The shell.

@@ -1,0 +1,449 @@
+//! What an event says, in words for people: the live table, `events` and the log.
+//!
+//! Invariant: every line is bounded and plain ASCII but for the ellipsis of a cut: what an
+//! endpoint sent can neither move a cursor nor pass for our own words.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use crate::bundle::{Authority, AuthorityId, Irregularity, Stated, SvidType};
+use crate::spiffe::{BundleEndpoint, EndpointProfile};
+use crate::time::Timestamp;
+use crate::watch::{Event, Leaf, TrustOrigin};
+
+/// How much of a key ID is shown: SPIRE's have 32 characters.
+const KEY_ID: usize = 64;
+/// How much of a URL or a SPIFFE ID is shown.
+const NAME: usize = 200;
+/// How much of a failure's or an operator's words is shown.
+const WORDS: usize = 300;
+/// How many kinds of irregularity are named.
+const KINDS: usize = 4;
+
+/// What happened, in one line of at most about 1,000 bytes, without the time and the trust domain.
+pub fn describe(event: &Event) -> String {
+    match event {
+        Event::EndpointConfigured { endpoint, previous } => configured(endpoint, previous.as_ref()),
+        Event::FirstContact { authenticated_by, bootstrap } => {
+            first_contact(*authenticated_by, bootstrap)
+        }
+        Event::BundleChanged { sequence, refresh_hint, introduced, removed, .. } => {
+            bundle_changed(sequence, refresh_hint, *introduced, *removed)
+        }
+        Event::AuthorityIntroduced { authority, returned_after, .. } => {
+            let back = returned_after.map(|r| format!(", back after its removal at {}", r.until));
+            let (name, back) = (name(authority.id), back.unwrap_or_default());
+            format!("{name} introduced{back}{}", details(authority))
+        }
+        Event::AuthorityRemoved { authority, .. } => format!("{} removed", name(*authority)),
+        Event::AuthorityRelabelled { authority, previous } => {
+            let before = previous.as_deref().map_or("none".to_owned(), quoted);
+            let name = name(authority.id);
+            format!("{name} has another key ID than before, {before}{}", details(authority))
+        }
+        Event::AuthorityGlimpsed { authority, .. } => {
+            let name = name(authority.id);
+            format!("{name} glimpsed in an answer beside the state{}", details(authority))
+        }
+        Event::AuthoritySigned { authority, leaf } => signed(*authority, leaf),
+        Event::SteppedBack { sequence, lacks, adds, .. } => format!(
+            "an answer steps back to {}: it lacks {} and has {} that the state lacks; pending",
+            sequence_text(sequence),
+            keys(*lacks),
+            keys(*adds),
+        ),
+        Event::StepBackConfirmed { sequence, since, .. } => {
+            format!("step back to {} confirmed, seen first at {since}", sequence_text(sequence))
+        }
+        Event::AddressDiffers { address, sequence, .. } => {
+            format!("address {address} answers otherwise, under {}", sequence_text(sequence))
+        }
+        Event::FailureBegan { reason, detail, .. } => {
+            format!("polls fail ({reason}): {}", shown(detail, WORDS))
+        }
+        Event::Recovered { failures, since } => {
+            format!("polls succeed again, after {} since {since}", count(*failures, "failure"))
+        }
+        Event::WatchGap { after, away } => {
+            format!("the watch was away for {}, since {after}", span(*away))
+        }
+        Event::ClockSteppedBack { from } => format!("the wall clock stepped back from {from}"),
+        Event::IrregularitiesChanged { irregularities } => irregular(irregularities),
+        Event::Rebootstrapped { by, reason, authorities, .. } => format!(
+            "re-bootstrapped with {} by {}: {}",
+            count(authorities.len(), "X.509 authority"),
+            shown(by, KEY_ID),
+            shown(reason, WORDS),
+        ),
+        Event::BudgetExceeded { events, bytes } => format!(
+            "daily budget spent after {events} events and {bytes} bytes: changes are counted only"
+        ),
+    }
+}
+
+/// An authority's short name, such as `JWT key 3f9c0a1b2c3d4e5f`.
+pub fn name(authority: AuthorityId) -> String {
+    let noun = match authority.svid_type {
+        SvidType::X509 => "X.509 authority",
+        SvidType::Jwt => "JWT key",
+        SvidType::Wit => "WIT key",
+    };
+    format!("{noun} {}", authority.fingerprint.short())
+}
+
+/// Foreign text for a person's eyes: printable ASCII as it is, everything else escaped, at most
+/// `longest` bytes and then an ellipsis. No escape is cut in two.
+pub fn shown(text: &str, longest: usize) -> String {
+    let mut out = String::with_capacity(text.len().min(longest));
+    for character in text.chars() {
+        let before = out.len();
+        match character {
+            '\\' => out.push_str("\\\\"),
+            ' '..='~' => out.push(character),
+            _ => out.extend(character.escape_default()),
+        }
+        if longest < out.len() {
+            out.truncate(before);
+            out.push('…');
+            break;
+        }
+    }
+    out
+}
+
+/// A duration to the second, or to the millisecond where it is shorter than ten seconds.
+pub fn span(duration: Duration) -> String {
+    let grain = if duration < Duration::from_secs(10) { 1 } else { 1000 };
+    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let rounded = millis.checked_div(grain).unwrap_or(millis).saturating_mul(grain);
+    humantime::format_duration(Duration::from_millis(rounded)).to_string()
+}
+
+/// The time of day in UTC, such as `12:00:03`.
+pub fn time_of_day(at: Timestamp) -> String {
+    let second = at.as_unix().rem_euclid(86_400);
+    format!("{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60)
+}
+
+/// A number with its noun, in the plural where it is not 1.
+pub fn count(number: impl TryInto<u64>, noun: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
+    match (number, noun.strip_suffix('y')) {
+        (1, _) => format!("1 {noun}"),
+        (_, Some(stem)) if !stem.ends_with('e') => format!("{number} {stem}ies"),
+        (_, _) => format!("{number} {noun}s"),
+    }
+}
+
+fn keys(number: u32) -> String {
+    count(number, "authority")
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", shown(text, KEY_ID))
+}
+
+fn endpoint_text(endpoint: &BundleEndpoint) -> String {
+    let url = shown(endpoint.url.as_str(), NAME);
+    match &endpoint.profile {
+        EndpointProfile::HttpsSpiffe { endpoint_spiffe_id } => {
+            format!("{url} (https_spiffe as {})", shown(endpoint_spiffe_id.as_str(), NAME))
+        }
+        EndpointProfile::HttpsWeb => format!("{url} (https_web)"),
+    }
+}
+
+fn configured(endpoint: &BundleEndpoint, previous: Option<&BundleEndpoint>) -> String {
+    let now = endpoint_text(endpoint);
+    match previous {
+        None => format!("the watch over {now} begins"),
+        Some(previous) => format!("endpoint changed to {now} from {}", endpoint_text(previous)),
+    }
+}
+
+fn first_contact(authenticated_by: Option<TrustOrigin>, bootstrap: &[AuthorityId]) -> String {
+    let by = match authenticated_by {
+        None => "the Web PKI".to_owned(),
+        Some(TrustOrigin::Bootstrap) => {
+            format!("the bootstrap file with {}", count(bootstrap.len(), "X.509 authority"))
+        }
+        Some(TrustOrigin::Rebootstrap) => "an operator's re-bootstrap".to_owned(),
+        Some(TrustOrigin::Latest | TrustOrigin::LastConfirmed) => "a stored bundle".to_owned(),
+    };
+    format!("first bundle, authenticated by {by}")
+}
+
+fn sequence_text(sequence: &Stated) -> String {
+    match sequence {
+        Stated::Absent => "no sequence number".to_owned(),
+        Stated::Given(number) => format!("sequence {number}"),
+        Stated::Unusable(text) => format!("an unusable sequence number {}", quoted(text)),
+    }
+}
+
+fn bundle_changed(sequence: &Stated, hint: &Stated, introduced: u32, removed: u32) -> String {
+    let mut text = match (introduced, removed) {
+        (0, 0) => "bundle changed without a key that came or went".to_owned(),
+        (_, 0) => format!("bundle changed: {} introduced", keys(introduced)),
+        (0, _) => format!("bundle changed: {} removed", keys(removed)),
+        (_, _) => {
+            format!("bundle changed: {} introduced and {removed} removed", keys(introduced))
+        }
+    };
+    // Writing to a string does not fail.
+    let _ = write!(text, "; {}", sequence_text(sequence));
+    let _ = match hint {
+        Stated::Absent => write!(text, ", no refresh hint"),
+        Stated::Given(seconds) => write!(text, ", refresh hint {seconds}s"),
+        Stated::Unusable(hint) => write!(text, ", an unusable refresh hint {}", quoted(hint)),
+    };
+    text
+}
+
+/// What is worth knowing of a key beside its name, last, since it may be cut.
+fn details(authority: &Authority) -> String {
+    let key_type = authority.key_type.to_string();
+    let mut text = format!(" ({}", shown(&key_type, KEY_ID));
+    // SPIRE gives X.509 authorities no key ID.
+    if let Some(kid) = &authority.kid {
+        let _ = write!(text, ", key ID {}", quoted(kid));
+    }
+    if let Some(certificate) = &authority.certificate {
+        let _ = write!(text, ", until {}", certificate.validity.not_after);
+    }
+    text.push(')');
+    text
+}
+
+fn signed(authority: AuthorityId, leaf: &Leaf) -> String {
+    format!(
+        "{} signed the endpoint's SVID, valid from {} to {}",
+        name(authority),
+        leaf.validity.not_before,
+        leaf.validity.not_after,
+    )
+}
+
+fn irregular(irregularities: &[Irregularity]) -> String {
+    if irregularities.is_empty() {
+        return "the document is in order again".to_owned();
+    }
+    let mut kinds: Vec<&str> = irregularities.iter().map(|it| it.kind.label()).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let more = kinds.len().saturating_sub(KINDS);
+    kinds.truncate(KINDS);
+    let mut text = format!(
+        "the document departs from the standard in {}: {}",
+        count(irregularities.len(), "place"),
+        kinds.join(", ")
+    );
+    if 0 < more {
+        let _ = write!(text, " and {more} more");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::bundle::{Digest, Fingerprint, IrregularityKind, KeyType, Validity};
+    use crate::time::Bracket;
+    use crate::watch::FailureReason;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_unix(1_800_000_000 + seconds)
+    }
+
+    fn id(svid_type: SvidType) -> AuthorityId {
+        AuthorityId { svid_type, fingerprint: Fingerprint::from_bytes([0x3f; 32]) }
+    }
+
+    fn jwt(kid: &str) -> Arc<Authority> {
+        Arc::new(Authority {
+            id: id(SvidType::Jwt),
+            public_key: None,
+            key_type: KeyType::EcP256,
+            kid: Some(kid.into()),
+            certificate: None,
+        })
+    }
+
+    fn endpoint(url: &str) -> BundleEndpoint {
+        BundleEndpoint {
+            trust_domain: "b.example".parse().unwrap(),
+            url: url.parse().unwrap(),
+            profile: EndpointProfile::HttpsSpiffe {
+                endpoint_spiffe_id: "spiffe://b.example/spire/server".parse().unwrap(),
+            },
+        }
+    }
+
+    /// One event of every kind, with text that an endpoint made up.
+    fn one_of_each(foreign: &str) -> Vec<Event> {
+        let digest = Digest::of(b"");
+        let (content, body, sequence) = (digest, digest, Stated::Unusable(foreign.into()));
+        let bracket = Bracket::new(Some(at(0)), at(1));
+        let authority = jwt(foreign);
+        let validity = Validity { not_before: at(0), not_after: at(9) };
+        vec![
+            Event::EndpointConfigured {
+                endpoint: endpoint("https://b.example/"),
+                previous: Some(endpoint("https://a.example/")),
+            },
+            Event::FirstContact { authenticated_by: None, bootstrap: Vec::new() },
+            Event::BundleChanged {
+                content,
+                body,
+                length: 9,
+                sequence: sequence.clone(),
+                refresh_hint: sequence.clone(),
+                after: None,
+                address: None,
+                introduced: 2,
+                removed: 1,
+            },
+            Event::AuthorityIntroduced {
+                authority: Arc::clone(&authority),
+                published: bracket,
+                returned_after: Some(bracket),
+            },
+            Event::AuthorityRemoved { authority: authority.id, removed: bracket },
+            Event::AuthorityRelabelled {
+                authority: Arc::clone(&authority),
+                previous: Some(foreign.into()),
+            },
+            Event::AuthorityGlimpsed { authority: Arc::clone(&authority), seen: bracket },
+            Event::AuthoritySigned {
+                authority: id(SvidType::X509),
+                leaf: Leaf { seen_at: at(1), validity },
+            },
+            Event::SteppedBack {
+                content,
+                body,
+                sequence: sequence.clone(),
+                address: None,
+                lacks: 1,
+                adds: 0,
+            },
+            Event::StepBackConfirmed { content, sequence: sequence.clone(), since: at(0) },
+            Event::AddressDiffers { address: [127, 0, 0, 1].into(), content, sequence },
+            Event::FailureBegan {
+                reason: FailureReason::Tls,
+                detail: foreign.into(),
+                address: None,
+                presented: None,
+            },
+            Event::Recovered { failures: 3, since: at(0) },
+            Event::WatchGap { after: at(0), away: Duration::from_mins(5) },
+            Event::ClockSteppedBack { from: at(0) },
+            Event::IrregularitiesChanged {
+                irregularities: vec![Irregularity {
+                    entry: Some(1),
+                    kind: IrregularityKind::MissingUse,
+                }],
+            },
+            Event::Rebootstrapped {
+                by: foreign.into(),
+                uid: None,
+                reason: foreign.into(),
+                authorities: vec![authority],
+            },
+            Event::BudgetExceeded { events: 1, bytes: 2 },
+        ]
+    }
+
+    #[test]
+    fn no_event_lets_foreign_text_through() {
+        let foreign = "\u{1b}[2J\r\n\u{202e}\u{e9}\0\\ ".repeat(500);
+        let events = one_of_each(&foreign);
+        let names: Vec<_> = events.iter().map(Event::name).collect();
+        assert_eq!(names, Event::NAMES, "every kind is here");
+        for event in &events {
+            let text = describe(event);
+            assert!(text.len() <= 1000, "{}: {} bytes", event.name(), text.len());
+            let plain = |c: char| c == '…' || (' '..='~').contains(&c);
+            assert!(text.chars().all(plain), "{}: {text:?}", event.name());
+        }
+    }
+
+    #[test]
+    fn an_event_reads_as_a_sentence() {
+        let published = Bracket::new(None, at(0));
+        let introduced = |returned_after| Event::AuthorityIntroduced {
+            authority: jwt("k1"),
+            published,
+            returned_after,
+        };
+        let changed = |introduced, removed, sequence| Event::BundleChanged {
+            content: Digest::of(b""),
+            body: Digest::of(b""),
+            length: 0,
+            sequence,
+            refresh_hint: Stated::Given(15),
+            after: None,
+            address: None,
+            introduced,
+            removed,
+        };
+        for (event, text) in [
+            (introduced(None), "JWT key 3f3f3f3f3f3f3f3f introduced (ec-p256, key ID \"k1\")"),
+            (
+                introduced(Some(published)),
+                "JWT key 3f3f3f3f3f3f3f3f introduced, back after its removal at \
+                 2027-01-15T08:00:00Z (ec-p256, key ID \"k1\")",
+            ),
+            (
+                Event::AuthorityRemoved { authority: id(SvidType::X509), removed: published },
+                "X.509 authority 3f3f3f3f3f3f3f3f removed",
+            ),
+            (
+                changed(2, 1, Stated::Given(7)),
+                "bundle changed: 2 authorities introduced and 1 removed; sequence 7, refresh hint \
+                 15s",
+            ),
+            (
+                changed(0, 0, Stated::Absent),
+                "bundle changed without a key that came or went; no sequence number, refresh hint \
+                 15s",
+            ),
+            (
+                Event::FirstContact {
+                    authenticated_by: Some(TrustOrigin::Bootstrap),
+                    bootstrap: vec![id(SvidType::X509)],
+                },
+                "first bundle, authenticated by the bootstrap file with 1 X.509 authority",
+            ),
+            (
+                Event::Recovered { failures: 1, since: at(0) },
+                "polls succeed again, after 1 failure since 2027-01-15T08:00:00Z",
+            ),
+            (
+                Event::IrregularitiesChanged { irregularities: Vec::new() },
+                "the document is in order again",
+            ),
+        ] {
+            assert_eq!(describe(&event), text);
+        }
+    }
+
+    #[test]
+    fn a_cut_never_halves_an_escape() {
+        assert_eq!(shown("plain", 5), "plain");
+        assert_eq!(shown("plainer", 5), "plain…");
+        assert_eq!(shown("ab\u{1b}cd", 5), "ab…");
+        assert_eq!(shown("a\\b", 5), "a\\\\b");
+    }
+
+    #[test]
+    fn numbers_and_times_are_for_people() {
+        assert_eq!(time_of_day(at(3)), "08:00:03");
+        assert_eq!(time_of_day(Timestamp::from_unix(-1)), "23:59:59");
+        assert_eq!(span(Duration::from_micros(1_234_567)), "1s 234ms");
+        assert_eq!(span(Duration::from_millis(61_900)), "1m 1s");
+        assert_eq!(count(2_u32, "authority"), "2 authorities");
+        assert_eq!(count(0_u32, "key"), "0 keys");
+    }
+}

@@ -1,0 +1,92 @@
+//! What is on record of one authority.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::bundle::{Authority, AuthorityId, Validity};
+use crate::time::{Bracket, Timestamp};
+
+/// The facts known of one authority. Judgements are derived from them.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct AuthorityRecord {
+    /// The key itself.
+    pub authority: Arc<Authority>,
+    /// When it was first published. It moves when the authority returns after a removal.
+    pub published: Bracket,
+    /// When it was removed; `None` while it is published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed: Option<Bracket>,
+    /// The removal before its return, where it came back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returned_after: Option<Bracket>,
+    /// The first endpoint SVID that it was seen to have signed, and the least `notBefore` of all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<Leaf>,
+}
+
+impl AuthorityRecord {
+    /// What the authority is known by.
+    pub fn id(&self) -> AuthorityId {
+        self.authority.id
+    }
+
+    /// When it was last seen: `last_good_poll` while it is published, else the lower end of its
+    /// removal.
+    pub fn last_seen(&self, last_good_poll: Option<Timestamp>) -> Option<Timestamp> {
+        match self.removed {
+            Some(removed) => removed.after,
+            None => last_good_poll.max(Some(self.published.until)),
+        }
+    }
+
+    /// The state that can be told from outside at `now`, with what is known and no more.
+    pub fn phase(&self, now: Timestamp) -> Phase {
+        let expired = |validity: &Validity| validity.not_after < now;
+        if self.removed.is_some() {
+            Phase::Removed
+        } else if self.authority.certificate.as_ref().is_some_and(|c| expired(&c.validity)) {
+            Phase::Expired
+        } else if self.signed.is_some() {
+            Phase::Active
+        } else {
+            Phase::Published
+        }
+    }
+}
+
+/// What can be told of an authority's state from outside. *Active* is inferred from the endpoint's
+/// own SVID, never from the bundle.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Phase {
+    /// In the bundle, and not known to sign.
+    Published,
+    /// In the bundle, and seen to have signed the endpoint's SVID.
+    Active,
+    /// In the bundle, and past its `notAfter`: normal for a day or so under SPIRE.
+    Expired,
+    /// No longer in the bundle.
+    Removed,
+}
+
+impl Phase {
+    /// The word in output and metrics.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Published => "published",
+            Self::Active => "active",
+            Self::Expired => "expired",
+            Self::Removed => "removed",
+        }
+    }
+}
+
+/// What an endpoint SVID says of the authority that signed it.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Leaf {
+    /// The poll that showed it first.
+    pub seen_at: Timestamp,
+    /// From when until when it is valid. SPIRE puts `notBefore` 10 s before the signing.
+    #[serde(flatten)]
+    pub validity: Validity,
+}

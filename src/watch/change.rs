@@ -1,0 +1,158 @@
+//! What an answer changes: the state itself, or only what is known of another view.
+
+use std::sync::Arc;
+
+use super::step::Stepper;
+use super::{AddressView, AuthorityRecord, Event, Observation, Pending, StepBack};
+use crate::bundle::{Authority, AuthorityId, BundleDiff, Digest, diff};
+use crate::time::{Bracket, Timestamp};
+
+impl Stepper<'_> {
+    /// Makes the answer the state.
+    pub(super) fn change(
+        &mut self,
+        observation: &Observation,
+        content: Digest,
+        when: Bracket,
+        recalled: &[AuthorityRecord],
+    ) {
+        let difference = diff(&self.facts.bundle(), &observation.bundle);
+        self.emit(bundle_changed(observation, content, when.after, &difference));
+        for authority in difference.introduced {
+            let published = self.glimpse_of(authority.id).unwrap_or(when);
+            let known = self.facts.record(authority.id);
+            let known = known.or_else(|| recalled.iter().find(|past| past.id() == authority.id));
+            let returned_after = known.and_then(|record| record.removed);
+            self.emit(Event::AuthorityIntroduced { authority, published, returned_after });
+        }
+        for (old, authority) in difference.relabelled {
+            let previous = old.kid.clone();
+            self.emit(Event::AuthorityRelabelled { authority, previous });
+        }
+        for authority in difference.removed {
+            self.emit(Event::AuthorityRemoved { authority: authority.id, removed: when });
+        }
+    }
+
+    fn glimpse_of(&self, id: AuthorityId) -> Option<Bracket> {
+        let glimpse = self.facts.glimpsed.iter().find(|glimpse| glimpse.authority.id == id);
+        glimpse.map(|glimpse| glimpse.seen)
+    }
+
+    /// Holds an answer that steps back until a second poll agrees .
+    pub(super) fn stepped_back(
+        &mut self,
+        observation: &Observation,
+        content: Digest,
+        recalled: &[AuthorityRecord],
+    ) {
+        let sequence = &observation.bundle.sequence;
+        let waiting = self.sight.pending.take();
+        let waiting = waiting.filter(|p| p.content == content && p.sequence == *sequence);
+        let Some(pending) = waiting else {
+            let (since, after) = (self.at, self.last_good);
+            self.sight.pending =
+                Some(Pending { content, sequence: sequence.clone(), since, after });
+            self.report_step_back(observation, content, recalled);
+            return;
+        };
+        let Some(waited) = self.at.since(pending.since) else {
+            // The clock was stepped back: the wait begins anew.
+            self.sight.pending = Some(Pending { since: self.at, ..pending });
+            return;
+        };
+        if waited < self.policy.replica_lag {
+            self.sight.pending = Some(pending);
+            return;
+        }
+        let Pending { sequence, since, after, .. } = pending;
+        self.emit(Event::StepBackConfirmed { content, sequence, since });
+        self.change(observation, content, Bracket::new(after, since), recalled);
+    }
+
+    /// Journals a step back at once, but each key set and sequence only once: two states that
+    /// alternate must not fill the journal.
+    fn report_step_back(
+        &mut self,
+        observation: &Observation,
+        content: Digest,
+        recalled: &[AuthorityRecord],
+    ) {
+        let bundle = &observation.bundle;
+        let known = |past: &StepBack| past.content == content && past.sequence == bundle.sequence;
+        if self.facts.step_backs.iter().any(known) {
+            return;
+        }
+        let difference = diff(&self.facts.bundle(), bundle);
+        self.emit(Event::SteppedBack {
+            content,
+            body: observation.body,
+            sequence: bundle.sequence.clone(),
+            address: observation.source.address,
+            lacks: count(difference.removed.len()),
+            adds: count(difference.introduced.len()),
+        });
+        self.glimpse(&difference.introduced, recalled);
+    }
+
+    /// A key never seen before is news at once, even where its answer is not the state yet.
+    fn glimpse(&mut self, introduced: &[Arc<Authority>], recalled: &[AuthorityRecord]) {
+        let seen = Bracket::new(self.last_good, self.at);
+        for authority in introduced {
+            let id = authority.id;
+            let known =
+                self.facts.record(id).is_some() || recalled.iter().any(|past| past.id() == id);
+            if !known && self.glimpse_of(id).is_none() {
+                self.emit(Event::AuthorityGlimpsed { authority: Arc::clone(authority), seen });
+            }
+        }
+    }
+
+    /// What another address answered in the same poll.
+    pub(super) fn compared(
+        &mut self,
+        view: &Observation,
+        primary: &Observation,
+        recalled: &[AuthorityRecord],
+    ) {
+        let Some(address) = view.source.address else {
+            return;
+        };
+        let (content, sequence) = (view.bundle.content(), &view.bundle.sequence);
+        if content == primary.bundle.content() && *sequence == primary.bundle.sequence {
+            return;
+        }
+        let known = |past: &AddressView| {
+            past.address == address && past.content == content && past.sequence == *sequence
+        };
+        if self.facts.address_views.iter().any(known) {
+            return;
+        }
+        self.emit(Event::AddressDiffers { address, content, sequence: sequence.clone() });
+        let difference = diff(&self.facts.bundle(), &view.bundle);
+        self.glimpse(&difference.introduced, recalled);
+    }
+}
+
+pub(super) fn bundle_changed(
+    observation: &Observation,
+    content: Digest,
+    after: Option<Timestamp>,
+    difference: &BundleDiff,
+) -> Event {
+    Event::BundleChanged {
+        content,
+        body: observation.body,
+        length: observation.length,
+        sequence: observation.bundle.sequence.clone(),
+        refresh_hint: observation.bundle.refresh_hint.clone(),
+        after,
+        address: observation.source.address,
+        introduced: count(difference.introduced.len()),
+        removed: count(difference.removed.len()),
+    }
+}
+
+fn count(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,342 @@
+//! What is known of one trust domain: the fold of its events.
+//!
+//! Invariant: [`Facts::apply`] is the only way in which facts change, in the daemon as in a replay.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    AddressView, AuthorityRecord, Budget, DaySpent, Event, FailureReason, Glimpse, Leaf, PastState,
+    StepBack, Trust, TrustOrigin,
+};
+use crate::bundle::SvidType;
+use crate::bundle::{Authority, AuthorityId, Bundle, Digest, Irregularity, Stated};
+use crate::spiffe::{BundleEndpoint, TrustDomain};
+use crate::time::{Bracket, Timestamp};
+
+/// What is known of one trust domain.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(default)]
+pub struct Facts {
+    /// Where its bundle is served.
+    pub endpoint: Option<BundleEndpoint>,
+    /// When the first bundle was observed.
+    pub first_contact: Option<Timestamp>,
+    /// What authenticated the first bundle.
+    pub first_authenticated_by: Option<TrustOrigin>,
+    /// The X.509 authorities of the bootstrap file that authenticated the first bundle.
+    pub bootstrapped_with: Vec<AuthorityId>,
+    /// The state that the last good polls agree on.
+    pub confirmed: Option<Confirmed>,
+    /// The authorities that are published, and those removed of late; sorted by their id.
+    pub authorities: Vec<AuthorityRecord>,
+    /// Authorities that only an answer beside the state has shown so far.
+    pub glimpsed: Vec<Glimpse>,
+    /// The states of this epoch before the confirmed one, newest last.
+    pub history: Vec<PastState>,
+    /// The highest sequence number of any confirmed state. It moves down only by a decision.
+    pub high_water: Option<u64>,
+    /// How many steps back were confirmed.
+    pub epoch: u32,
+    /// Steps back that were seen since the last change.
+    pub step_backs: Vec<StepBack>,
+    /// Answers of other addresses that differ from the state, since the last change.
+    pub address_views: Vec<AddressView>,
+    /// The run of failures that lasts.
+    pub failure: Option<FailureRun>,
+    /// How the document departs from the standard.
+    pub irregularities: Vec<Irregularity>,
+    /// What an operator said authenticates, until a good poll.
+    pub rebootstrap: Vec<Arc<Authority>>,
+    /// The last gap in the watch.
+    pub last_gap: Option<Bracket>,
+    /// What was recorded on the day of the last event.
+    pub spent: DaySpent,
+}
+
+/// The state of a bundle that polls agree on.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Confirmed {
+    /// The digest of the key set.
+    pub content: Digest,
+    /// The digest of the document as stored.
+    pub body: Digest,
+    /// The sequence number that it states.
+    pub sequence: Stated,
+    /// The refresh hint that it states, in seconds.
+    pub refresh_hint: Stated,
+    /// When it became so.
+    pub since: Bracket,
+}
+
+/// A run of failed polls.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct FailureRun {
+    /// The poll that failed first.
+    pub since: Timestamp,
+    /// Why the polls fail now.
+    pub reason: FailureReason,
+    /// What goes wrong, in words.
+    pub detail: Box<str>,
+}
+
+impl Facts {
+    /// How many past states are kept: SPIRE makes six a day, so ten days of it.
+    const HISTORY: usize = 64;
+    /// How many answers beside the state are kept, of each kind.
+    const VIEWS: usize = 64;
+    /// How many removed authorities are kept whatever their age.
+    const REMOVED: usize = 8;
+    /// How long removed authorities are kept beyond that: the longest that the judgement of a
+    /// rotation looks back. The store keeps them all.
+    const REMOVED_FOR: Duration = Duration::from_hours(24);
+    /// How many removed authorities are kept at most.
+    const REMOVED_MOST: usize = 512;
+
+    /// The facts that follow from these events.
+    pub fn replay<'a>(events: impl IntoIterator<Item = (Timestamp, &'a Event)>) -> Self {
+        let mut facts = Self::default();
+        for (at, event) in events {
+            facts.apply(at, event);
+        }
+        facts
+    }
+
+    /// The record of an authority, published or removed of late.
+    pub fn record(&self, id: AuthorityId) -> Option<&AuthorityRecord> {
+        let place = self.authorities.binary_search_by_key(&id, AuthorityRecord::id).ok()?;
+        self.authorities.get(place)
+    }
+
+    /// The records of the authorities that are published.
+    pub fn published(&self) -> impl Iterator<Item = &AuthorityRecord> {
+        self.authorities.iter().filter(|record| record.removed.is_none())
+    }
+
+    /// The confirmed key set, with its sequence and hint.
+    pub fn bundle(&self) -> Bundle {
+        let authorities = self.published().map(|record| Arc::clone(&record.authority)).collect();
+        let (sequence, refresh_hint) = match &self.confirmed {
+            Some(confirmed) => (confirmed.sequence.clone(), confirmed.refresh_hint.clone()),
+            None => (Stated::Absent, Stated::Absent),
+        };
+        Bundle::new(authorities, sequence, refresh_hint)
+    }
+
+    /// What authenticates an endpoint of this trust domain now (Federation, 5.2.2.4: the latest
+    /// stored bundle).
+    ///
+    /// `pending` says that the latest answer steps back and is not confirmed. `bootstrap` counts
+    /// only where nothing was ever stored.
+    pub fn trust(
+        &self,
+        trust_domain: &TrustDomain,
+        pending: bool,
+        bootstrap: &[Arc<Authority>],
+    ) -> Option<Trust> {
+        let of = |records: &mut dyn Iterator<Item = &AuthorityRecord>| -> Vec<_> {
+            records
+                .filter(|record| record.id().svid_type == SvidType::X509)
+                .map(|record| Arc::clone(&record.authority))
+                .collect()
+        };
+        let published = of(&mut self.published());
+        let (origin, authorities) = if !self.rebootstrap.is_empty() {
+            (TrustOrigin::Rebootstrap, self.rebootstrap.clone())
+        } else if !published.is_empty() && !pending {
+            (TrustOrigin::Latest, published)
+        } else if !published.is_empty() {
+            (TrustOrigin::LastConfirmed, published)
+        } else if self.first_contact.is_none() && !bootstrap.is_empty() {
+            (TrustOrigin::Bootstrap, bootstrap.to_vec())
+        } else {
+            let retained = self.last_x509_removal()?;
+            let last =
+                |record: &&AuthorityRecord| record.removed.is_some_and(|r| r.until == retained);
+            (TrustOrigin::LastConfirmed, of(&mut self.authorities.iter().filter(last)))
+        };
+        let trust_domain = trust_domain.clone();
+        Some(Trust { trust_domain, origin, authorities: authorities.into() })
+    }
+
+    /// When the bundle lost its last X.509 authorities, or those before.
+    fn last_x509_removal(&self) -> Option<Timestamp> {
+        let x509 = |record: &&AuthorityRecord| record.id().svid_type == SvidType::X509;
+        let removed = self.authorities.iter().filter(x509).filter_map(|record| record.removed);
+        removed.map(|removed| removed.until).max()
+    }
+
+    /// Takes in what happened at `at`.
+    pub fn apply(&mut self, at: Timestamp, event: &Event) {
+        self.spend(at, event);
+        match event {
+            Event::EndpointConfigured { endpoint, .. } => self.endpoint = Some(endpoint.clone()),
+            Event::FirstContact { authenticated_by, bootstrap } => {
+                self.first_contact = Some(at);
+                self.first_authenticated_by = *authenticated_by;
+                self.bootstrapped_with.clone_from(bootstrap);
+            }
+            Event::BundleChanged { content, body, sequence, refresh_hint, after, .. } => {
+                self.change(Confirmed {
+                    content: *content,
+                    body: *body,
+                    sequence: sequence.clone(),
+                    refresh_hint: refresh_hint.clone(),
+                    since: Bracket::new(*after, at),
+                });
+            }
+            Event::AuthorityIntroduced { authority, published, returned_after } => {
+                self.introduce(authority, *published, *returned_after);
+            }
+            Event::AuthorityRemoved { authority, removed } => self.remove(at, *authority, *removed),
+            Event::AuthorityRelabelled { authority, .. } => {
+                if let Some(record) = self.record_mut(authority.id) {
+                    record.authority = Arc::clone(authority);
+                }
+            }
+            Event::AuthorityGlimpsed { authority, seen } => {
+                let glimpse = Glimpse { authority: Arc::clone(authority), seen: *seen };
+                push_bounded(&mut self.glimpsed, glimpse, Self::VIEWS);
+            }
+            Event::AuthoritySigned { authority, leaf } => {
+                if let Some(record) = self.record_mut(*authority) {
+                    record.signed = Some(earliest(record.signed, *leaf));
+                }
+            }
+            Event::SteppedBack { content, sequence, .. } => {
+                let step_back = StepBack { content: *content, sequence: sequence.clone(), at };
+                push_bounded(&mut self.step_backs, step_back, Self::VIEWS);
+            }
+            Event::StepBackConfirmed { .. } => {
+                // States are compared within an epoch only.
+                self.epoch = self.epoch.saturating_add(1);
+                self.history.clear();
+                self.confirmed = None;
+            }
+            Event::AddressDiffers { address, content, sequence } => {
+                let (address, content, sequence) = (*address, *content, sequence.clone());
+                let view = AddressView { address, content, sequence, at };
+                push_bounded(&mut self.address_views, view, Self::VIEWS);
+            }
+            Event::FailureBegan { reason, detail, .. } => {
+                let since = self.failure.as_ref().map_or(at, |run| run.since);
+                self.failure = Some(FailureRun { since, reason: *reason, detail: detail.clone() });
+            }
+            Event::Recovered { .. } => self.recovered(),
+            Event::WatchGap { after, .. } => self.last_gap = Some(Bracket::new(Some(*after), at)),
+            Event::IrregularitiesChanged { irregularities } => {
+                self.irregularities.clone_from(irregularities);
+            }
+            Event::Rebootstrapped { authorities, .. } => self.rebootstrap.clone_from(authorities),
+            Event::BudgetExceeded { .. } => self.spent.exceeded = true,
+            Event::ClockSteppedBack { .. } => (),
+        }
+    }
+
+    fn spend(&mut self, at: Timestamp, event: &Event) {
+        self.spent = self.spent.on(at);
+        let spent = Budget { events: 1, bytes: event.weight() };
+        self.spent.spent = self.spent.spent.plus(spent);
+    }
+
+    /// A good poll proves that the operator's file has done its work.
+    fn recovered(&mut self) {
+        self.failure = None;
+        self.rebootstrap.clear();
+    }
+
+    fn change(&mut self, next: Confirmed) {
+        self.high_water = self.high_water.max(next.sequence.given());
+        if let Some(previous) = self.confirmed.replace(next) {
+            let Confirmed { content, sequence, since, .. } = previous;
+            push_bounded(&mut self.history, PastState { content, sequence, since }, Self::HISTORY);
+        }
+        self.step_backs.clear();
+        self.address_views.clear();
+    }
+
+    fn introduce(
+        &mut self,
+        authority: &Arc<Authority>,
+        published: Bracket,
+        returned_after: Option<Bracket>,
+    ) {
+        self.glimpsed.retain(|glimpse| glimpse.authority.id != authority.id);
+        let authority = Arc::clone(authority);
+        let id = authority.id;
+        match self.authorities.binary_search_by_key(&id, AuthorityRecord::id) {
+            Ok(place) => {
+                if let Some(record) = self.authorities.get_mut(place) {
+                    let signed = record.signed;
+                    *record = AuthorityRecord {
+                        authority,
+                        published,
+                        removed: None,
+                        returned_after,
+                        signed,
+                    };
+                }
+            }
+            Err(place) => {
+                let (removed, signed) = (None, None);
+                let record =
+                    AuthorityRecord { authority, published, removed, returned_after, signed };
+                self.authorities.insert(place, record);
+            }
+        }
+    }
+
+    fn remove(&mut self, at: Timestamp, id: AuthorityId, removed: Bracket) {
+        let Some(record) = self.record_mut(id) else {
+            return;
+        };
+        record.removed = Some(removed);
+        self.lay_aside(at);
+    }
+
+    /// Drops removed authorities that are neither among the latest nor recent.
+    fn lay_aside(&mut self, at: Timestamp) {
+        let mut removed: Vec<(Timestamp, AuthorityId)> = self
+            .authorities
+            .iter()
+            .filter_map(|record| record.removed.map(|removed| (removed.until, record.id())))
+            .collect();
+        if removed.len() <= Self::REMOVED {
+            return;
+        }
+        removed.sort_unstable();
+        // While the bundle has no X.509 authority, the last ones that it had authenticate.
+        let retained = self.last_x509_removal();
+        let recent = at.saturating_sub(Self::REMOVED_FOR);
+        let most = removed.len().saturating_sub(Self::REMOVED);
+        let least = removed.len().saturating_sub(Self::REMOVED_MOST);
+        for (place, (until, id)) in removed.into_iter().take(most).enumerate() {
+            let retains = id.svid_type == SvidType::X509 && Some(until) == retained;
+            if !retains && (place < least || until < recent) {
+                self.authorities.retain(|record| record.id() != id);
+            }
+        }
+    }
+
+    fn record_mut(&mut self, id: AuthorityId) -> Option<&mut AuthorityRecord> {
+        let place = self.authorities.binary_search_by_key(&id, AuthorityRecord::id).ok()?;
+        self.authorities.get_mut(place)
+    }
+}
+
+/// The leaf with the earlier `notBefore`: the bound on when the authority began to sign.
+fn earliest(known: Option<Leaf>, seen: Leaf) -> Leaf {
+    match known {
+        Some(known) if known.validity.not_before <= seen.validity.not_before => known,
+        Some(_) | None => seen,
+    }
+}
+
+fn push_bounded<T>(list: &mut Vec<T>, item: T, most: usize) {
+    if most <= list.len() {
+        list.remove(0);
+    }
+    list.push(item);
+}

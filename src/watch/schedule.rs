@@ -1,0 +1,116 @@
+//! When to poll next.
+
+use std::time::Duration;
+
+use super::{Facts, FailureReason, Policy, PollInterval, Sight};
+use crate::bundle::Stated;
+use crate::time::Timestamp;
+
+/// SPIRE divides the refresh hint by four (`bundle/client`), so that a missed poll costs little.
+const POLLS_PER_HINT: u32 = 4;
+/// SPIRE's own shortest interval: a hint of 60 s divided by four.
+const MIN_INTERVAL: Duration = Duration::from_secs(15);
+/// No hint may make the watch slower than the interval that the standard recommends where there
+/// is none (Federation, 4.1).
+const MAX_INTERVAL: Duration = Duration::from_mins(5);
+/// Federation, 4.1: five minutes where no hint is given.
+const DEFAULT_HINT: Duration = Duration::from_mins(5);
+
+/// How long after a change polls come faster: one refresh hint as the standard recommends it, in
+/// which SPIRE's second transaction of a birth, a prune or a hidden change follows.
+const BURST: Duration = Duration::from_mins(5);
+/// How much faster.
+const BURST_FACTOR: u32 = 5;
+/// Never faster than SPIRE's own fastest consumer.
+const BURST_INTERVAL: Duration = Duration::from_secs(15);
+/// Without trust nothing is asked of the network, so looking again soon hammers nobody: an endpoint
+/// that another trust domain serves is polled as soon as that one's bundle is there.
+const NO_TRUST_INTERVAL: Duration = Duration::from_secs(2);
+
+/// The interval at which a domain with this refresh hint is polled, without jitter.
+pub fn interval(hint: &Stated, policy: &Policy) -> Duration {
+    match policy.poll_interval {
+        PollInterval::Every(interval) => interval,
+        PollInterval::Auto => {
+            // Off-spec: Federation, 4.1, says to poll once per refresh hint. A monitor that did
+            // so could miss an authority that was published for less than one.
+            let hint = match hint.given() {
+                None | Some(0) => DEFAULT_HINT,
+                Some(seconds) => Duration::from_secs(seconds),
+            };
+            (hint / POLLS_PER_HINT).clamp(MIN_INTERVAL, MAX_INTERVAL)
+        }
+    }
+}
+
+/// How long to wait after a poll made at `at`, of which facts and sight are the outcome.
+pub(super) fn next_poll(
+    facts: &Facts,
+    sight: &Sight,
+    at: Timestamp,
+    policy: &Policy,
+    jitter: f64,
+) -> Duration {
+    match policy.poll_interval {
+        _ if sight.pending.is_some() => {
+            // Two polls at least `replica_lag` apart must agree, so never earlier.
+            policy.replica_lag.max(Duration::from_secs(1)).mul_f64(1.0 + 0.1 * jitter)
+        }
+        _ if facts.failure.as_ref().is_some_and(|run| run.reason == FailureReason::NoTrust) => {
+            sight.interval.min(NO_TRUST_INTERVAL)
+        }
+        PollInterval::Every(interval) => interval,
+        PollInterval::Auto => {
+            let changed = facts.confirmed.as_ref().map(|confirmed| confirmed.since.until);
+            let age = changed.and_then(|changed| at.since(changed));
+            // Federation, 6.2: after a failure the next interval, and no hammering.
+            let burst = sight.failures == 0 && age.is_some_and(|age| age < BURST);
+            let fast = (sight.interval / BURST_FACTOR).max(BURST_INTERVAL).min(sight.interval);
+            jittered(if burst { fast } else { sight.interval }, jitter)
+        }
+    }
+}
+
+/// The interval spread by ±10 %, so that many domains do not poll in step.
+///
+/// `jitter` lies in [0, 1).
+fn jittered(interval: Duration, jitter: f64) -> Duration {
+    interval.mul_f64(0.9 + 0.2 * jitter.clamp(0.0, 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quarter_of_the_hint_within_bounds() {
+        let policy = Policy::default();
+        for (hint, seconds) in [
+            (Stated::Given(300), 75),
+            (Stated::Given(60), 15),
+            (Stated::Given(1), 15),
+            (Stated::Given(1200), 300),
+            (Stated::Given(u64::MAX), 300),
+            (Stated::Given(0), 75),
+            (Stated::Absent, 75),
+            (Stated::Unusable("-5".into()), 75),
+        ] {
+            assert_eq!(interval(&hint, &policy), Duration::from_secs(seconds), "{hint:?}");
+        }
+    }
+
+    #[test]
+    fn an_explicit_interval_is_taken_as_it_is() {
+        let every = Duration::from_secs(1);
+        let policy = Policy { poll_interval: PollInterval::Every(every), ..Policy::default() };
+        assert_eq!(interval(&Stated::Given(300), &policy), every);
+    }
+
+    #[test]
+    fn jitter_stays_within_a_tenth() {
+        let second = Duration::from_secs(1);
+        assert_eq!(jittered(second, 0.0), Duration::from_millis(900));
+        assert_eq!(jittered(second, 0.5), second);
+        assert!(jittered(second, 0.999) < Duration::from_millis(1100));
+    }
+}

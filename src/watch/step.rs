@@ -1,0 +1,280 @@
+//! One poll: what was known and what came in, what is known and what happened.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::change::bundle_changed;
+use super::schedule::{interval, next_poll};
+use super::{
+    Answer, AuthorityRecord, Budget, Event, Facts, Failure, Observation, Policy, Poll, Sight,
+    TrustOrigin,
+};
+use crate::bundle::{BundleDiff, Digest, Irregularity, Stated};
+use crate::time::{Bracket, Timestamp};
+
+/// What is known of a trust domain: the facts, and what the last polls saw.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DomainState {
+    /// The fold of the events. Shared with every reader: an unchanged poll copies nothing.
+    pub facts: Arc<Facts>,
+    /// What each poll renews.
+    pub sight: Sight,
+}
+
+/// What follows from one poll.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// What is known now.
+    pub state: DomainState,
+    /// What happened, in order. Empty for an unchanged poll.
+    pub events: Vec<Event>,
+    /// How long to wait before the next poll. A duration, so that a wall clock that is stepped
+    /// does not hold up the watch.
+    pub next_poll: Duration,
+}
+
+/// How many polls' time may pass before the monitor counts as having been away.
+const GAP_INTERVALS: u32 = 3;
+/// A wall clock this much behind the last poll was stepped, not slewed.
+const CLOCK_STEP: Duration = Duration::from_secs(5);
+/// How many irregularities are recorded.
+const IRREGULARITIES: usize = 64;
+
+/// Moves one trust domain forward by one poll.
+///
+/// `jitter` lies in [0, 1) and spreads the next poll. Pure: journal, metrics and log are all
+/// written from what this returns.
+pub fn step(state: DomainState, poll: Poll, at: Timestamp, policy: &Policy, jitter: f64) -> Step {
+    let DomainState { facts, sight } = state;
+    let last_good = sight.last_success;
+    let mut stepper = Stepper { facts, sight, events: Vec::new(), at, policy, last_good };
+    stepper.clock();
+    let unchanged = stepper.events.len();
+    let before = (Arc::clone(&stepper.facts), stepper.sight.clone());
+    let Poll { answers, recalled } = poll;
+    stepper.take(answers, &recalled);
+    stepper.keep_to_the_budget(unchanged, before);
+    stepper.sight.last_poll = Some(at);
+    let base = stepper.base_interval();
+    stepper.sight.interval = base;
+    let next_poll = next_poll(&stepper.facts, &stepper.sight, at, policy, jitter);
+    let Stepper { facts, sight, events, .. } = stepper;
+    Step { state: DomainState { facts, sight }, events, next_poll }
+}
+
+/// Brings facts forward by events that no poll brought: a configuration's, an operator's.
+pub fn record(state: &mut DomainState, at: Timestamp, event: &Event) {
+    Arc::make_mut(&mut state.facts).apply(at, event);
+}
+
+/// One step in the making.
+pub(super) struct Stepper<'a> {
+    pub(super) facts: Arc<Facts>,
+    pub(super) sight: Sight,
+    pub(super) events: Vec<Event>,
+    pub(super) at: Timestamp,
+    pub(super) policy: &'a Policy,
+    /// The last good poll before this one.
+    pub(super) last_good: Option<Timestamp>,
+}
+
+/// How an answer relates to the state.
+enum Relation {
+    Same,
+    Forward,
+    Back,
+}
+
+impl Stepper<'_> {
+    /// Brings the facts forward by an event, and reports it.
+    pub(super) fn emit(&mut self, event: Event) {
+        Arc::make_mut(&mut self.facts).apply(self.at, &event);
+        self.events.push(event);
+    }
+
+    /// What the clock says of the watch itself.
+    fn clock(&mut self) {
+        let Some(after) = self.sight.last_poll else {
+            return;
+        };
+        match self.at.since(after) {
+            Some(away) => {
+                let longest =
+                    (self.base_interval() * GAP_INTERVALS).saturating_add(self.policy.timeout);
+                if longest < away {
+                    self.emit(Event::WatchGap { after, away });
+                }
+            }
+            None if CLOCK_STEP < after.since(self.at).unwrap_or_default() => {
+                self.emit(Event::ClockSteppedBack { from: after });
+            }
+            None => (),
+        }
+    }
+
+    fn base_interval(&self) -> Duration {
+        let hint = self.facts.confirmed.as_ref().map(|confirmed| &confirmed.refresh_hint);
+        interval(hint.unwrap_or(&Stated::Absent), self.policy)
+    }
+
+    fn take(&mut self, answers: Vec<Answer>, recalled: &[AuthorityRecord]) {
+        let mut views = Vec::with_capacity(answers.len());
+        let mut failure = None;
+        for answer in answers {
+            match answer {
+                Ok(observation) => views.push(observation),
+                Err(why) => failure = failure.or(Some(why)),
+            }
+        }
+        match (highest(&views, &self.facts), failure) {
+            (Some(place), _) => {
+                let primary = views.swap_remove(place);
+                self.observed(&primary, recalled);
+                for view in &views {
+                    self.compared(view, &primary, recalled);
+                }
+            }
+            (None, Some(failure)) => self.failed(failure),
+            (None, None) => (),
+        }
+    }
+
+    fn failed(&mut self, failure: Failure) {
+        self.sight.failures = self.sight.failures.saturating_add(1);
+        let Failure { reason, detail, address, presented } = failure;
+        // A failure is a state and not a change: only its beginning, and another reason, are news.
+        if self.facts.failure.as_ref().is_none_or(|run| run.reason != reason) {
+            self.emit(Event::FailureBegan { reason, detail, address, presented });
+        }
+    }
+
+    fn observed(&mut self, observation: &Observation, recalled: &[AuthorityRecord]) {
+        if let Some(since) = self.facts.failure.as_ref().map(|run| run.since) {
+            self.emit(Event::Recovered { failures: self.sight.failures, since });
+        } else if !self.facts.rebootstrap.is_empty() {
+            self.emit(Event::Recovered { failures: 0, since: self.at });
+        }
+        self.sight.failures = 0;
+        if self.facts.first_contact.is_none() {
+            self.first_contact(observation);
+        }
+        let content = observation.bundle.content();
+        match self.relation(content, &observation.bundle.sequence) {
+            Relation::Same => {
+                self.sight.pending = None;
+                self.hint(observation, content);
+            }
+            Relation::Forward => {
+                self.sight.pending = None;
+                let when = Bracket::new(self.last_good, self.at);
+                self.change(observation, content, when, recalled);
+            }
+            Relation::Back => self.stepped_back(observation, content, recalled),
+        }
+        self.sight.last_success = Some(self.at);
+        self.sight.address = observation.source.address;
+        self.sight.length = observation.length;
+        let presented = observation.source.presented.as_ref();
+        self.sight.tls_not_after = presented.map(|presented| presented.leaf.validity.not_after);
+        if self.sight.pending.is_none() {
+            self.irregularities(&observation.irregularities);
+        }
+        self.signed(observation);
+    }
+
+    fn first_contact(&mut self, observation: &Observation) {
+        let authenticated_by = observation.source.authenticated_by;
+        let bootstrap = match authenticated_by {
+            Some(TrustOrigin::Bootstrap) => observation.source.bootstrap.clone(),
+            Some(TrustOrigin::Latest | TrustOrigin::LastConfirmed | TrustOrigin::Rebootstrap)
+            | None => Vec::new(),
+        };
+        self.emit(Event::FirstContact { authenticated_by, bootstrap });
+    }
+
+    fn relation(&self, content: Digest, sequence: &Stated) -> Relation {
+        let Some(confirmed) = &self.facts.confirmed else {
+            return Relation::Forward;
+        };
+        if content == confirmed.content && *sequence == confirmed.sequence {
+            return Relation::Same;
+        }
+        match (confirmed.sequence.given(), sequence.given()) {
+            (Some(known), Some(next)) if next < known => Relation::Back,
+            // An absent sequence is never a contradiction in itself.
+            (_, None)
+                if content != confirmed.content
+                    && self.facts.history.iter().any(|past| past.content == content) =>
+            {
+                Relation::Back
+            }
+            (Some(_) | None, Some(_) | None) => Relation::Forward,
+        }
+    }
+
+    /// The same keys under the same sequence, but perhaps with another hint.
+    fn hint(&mut self, observation: &Observation, content: Digest) {
+        let known = self.facts.confirmed.as_ref().map(|confirmed| &confirmed.refresh_hint);
+        if known != Some(&observation.bundle.refresh_hint) {
+            let after = self.last_good;
+            self.emit(bundle_changed(observation, content, after, &BundleDiff::default()));
+        }
+    }
+
+    fn irregularities(&mut self, irregularities: &[Irregularity]) {
+        let seen = irregularities.get(..IRREGULARITIES).unwrap_or(irregularities);
+        // SPIRE shuffles its keys, and with them the entries' numbers.
+        let kinds = |list: &[Irregularity]| {
+            let mut kinds: Vec<_> = list.iter().map(|one| one.kind.clone()).collect();
+            kinds.sort_unstable();
+            kinds
+        };
+        if self.facts.irregularities.is_empty() && seen.is_empty() {
+            return;
+        }
+        if kinds(&self.facts.irregularities) != kinds(seen) {
+            self.emit(Event::IrregularitiesChanged { irregularities: seen.to_vec() });
+        }
+    }
+
+    /// Takes back what a poll brought once the day's budget is spent: the rest is counted.
+    fn keep_to_the_budget(&mut self, unchanged: usize, before: (Arc<Facts>, Sight)) {
+        if self.events.len() == unchanged
+            || !self.facts.spent.spent.exceeds(self.policy.daily_budget)
+        {
+            return;
+        }
+        let (facts, sight) = before;
+        let dropped =
+            u64::try_from(self.events.len().saturating_sub(unchanged)).unwrap_or(u64::MAX);
+        self.events.truncate(unchanged);
+        // The poll was still made and answered: what it saw counts, what it changed does not.
+        let Sight { last_success, failures, unrecorded, .. } = self.sight;
+        self.facts = facts;
+        self.sight = Sight {
+            last_success,
+            failures,
+            unrecorded: unrecorded.saturating_add(dropped),
+            ..sight
+        };
+        let day = self.facts.spent.on(self.at);
+        if !day.exceeded {
+            let Budget { events, bytes } = day.spent;
+            self.emit(Event::BudgetExceeded { events, bytes });
+        }
+    }
+}
+
+/// The answer that is the state: the highest authenticated sequence, and among equals one that is
+/// the state already, so that a lagging replica does not look like a change.
+fn highest(views: &[Observation], facts: &Facts) -> Option<usize> {
+    if views.len() < 2 {
+        return (!views.is_empty()).then_some(0);
+    }
+    let confirmed = facts.confirmed.as_ref().map(|confirmed| confirmed.content);
+    let rank = |view: &Observation| {
+        (view.bundle.sequence.given(), Some(view.bundle.content()) == confirmed)
+    };
+    let best = views.iter().map(rank).max()?;
+    views.iter().position(|view| rank(view) == best)
+}

@@ -1,0 +1,108 @@
+//! Each finding: raised, not raised just below its threshold, ended.
+
+use std::time::Duration;
+
+use anchorwatch::finding::{Case, Finding, FindingKind, Severity, assess};
+use anchorwatch::spiffe::{BundleEndpoint, EndpointProfile};
+use anchorwatch::time::Timestamp;
+use anchorwatch::watch::{Budget, FailureReason, Policy};
+
+use crate::timeline::{Timeline, trust_domain};
+
+fn endpoint() -> BundleEndpoint {
+    BundleEndpoint {
+        trust_domain: trust_domain(),
+        url: "https://story.example:8443".parse().unwrap(),
+        profile: EndpointProfile::HttpsSpiffe {
+            endpoint_spiffe_id: "spiffe://story.example/spire/server".parse().unwrap(),
+        },
+    }
+}
+
+fn found_at(story: &Timeline, at: Timestamp) -> Vec<Finding> {
+    let endpoint = endpoint();
+    let (state, policy) = (story.state(), story.policy());
+    assess(&Case { endpoint: &endpoint, state, policy, bootstrap_fault: None }, at)
+}
+
+#[track_caller]
+fn expect(story: &Timeline, kinds: &[(FindingKind, Severity)]) {
+    expect_at(story, story.now(), kinds);
+}
+
+#[track_caller]
+fn expect_at(story: &Timeline, at: Timestamp, kinds: &[(FindingKind, Severity)]) {
+    let found = found_at(story, at);
+    let seen: Vec<_> = found.iter().map(|finding| (finding.kind, finding.severity)).collect();
+    assert_eq!(seen, kinds, "{found:#?}");
+    assert!(
+        found.iter().all(|finding| !finding.evidence.is_empty()),
+        "no finding without evidence"
+    );
+}
+
+#[test]
+fn a_healthy_domain_has_no_finding() {
+    let story = Timeline::start().publishes(1, &["x:a", "j:b"]);
+    expect(&story, &[]);
+    // Silence of the daemon itself is no fault of the source.
+    expect_at(&story, story.now().saturating_add(Duration::from_hours(9)), &[]);
+}
+
+#[test]
+fn a_source_is_stale_after_three_intervals_without_a_good_poll() {
+    let story = Timeline::start().publishes(1, &["x:a"]).fails(FailureReason::Connect);
+    let last_good = story.state().sight.last_success.unwrap();
+    let limit = last_good.saturating_add(story.interval() * 3);
+    expect_at(&story, limit, &[]);
+    let over = limit.saturating_add(Duration::from_secs(1));
+    expect_at(&story, over, &[(FindingKind::SourceStale, Severity::Warning)]);
+    let story = story.publishes(1, &["x:a"]);
+    expect(&story, &[]);
+}
+
+#[test]
+fn an_endpoint_that_cannot_prove_who_it_is_twice_running_is_critical() {
+    let story = Timeline::start().publishes(1, &["x:a"]).fails(FailureReason::UntrustedChain);
+    expect(&story, &[]);
+    let story = story.fails(FailureReason::UntrustedChain);
+    expect(&story, &[(FindingKind::EndpointUnauthenticated, Severity::Critical)]);
+    // An outage is no failure to authenticate.
+    let outage = Timeline::start()
+        .publishes(1, &["x:a"])
+        .fails(FailureReason::Connect)
+        .fails(FailureReason::Connect);
+    expect(&outage, &[]);
+    expect(&story.publishes(2, &["x:a"]), &[]);
+}
+
+#[test]
+fn an_empty_bundle_is_critical_until_it_lists_a_key() {
+    let story = Timeline::start().publishes(1, &["x:a"]).publishes(2, &[]);
+    expect(&story, &[(FindingKind::BundleEmpty, Severity::Critical)]);
+    expect(&story.publishes(3, &["x:a"]), &[]);
+}
+
+#[test]
+fn a_spent_budget_is_critical_until_the_day_ends() {
+    let daily_budget = Budget { events: 5, bytes: u64::MAX };
+    let story = Timeline::start()
+        .under(Policy { daily_budget, ..Policy::default() })
+        .publishes(1, &["x:a", "j:b"]);
+    expect(&story, &[]);
+    let story = story.publishes(2, &["x:a", "j:c"]);
+    expect(&story, &[(FindingKind::Churn, Severity::Critical)]);
+    expect_at(&story, story.now().saturating_add(Duration::from_hours(24)), &[]);
+}
+
+#[test]
+fn a_bootstrap_file_that_is_needed_and_unusable_is_critical() {
+    let story = Timeline::start();
+    let (endpoint, policy) = (endpoint(), Policy::default());
+    let bootstrap_fault = Some("the file is empty");
+    let case = Case { endpoint: &endpoint, state: story.state(), policy: &policy, bootstrap_fault };
+    let found = assess(&case, story.now());
+    assert_eq!(found[0].kind, FindingKind::BootstrapUnusable);
+    assert_eq!(found[0].severity, Severity::Critical);
+    assert!(found[0].evidence.iter().any(|line| line.contains("empty")));
+}

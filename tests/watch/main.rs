@@ -1,0 +1,8 @@
+//! One trust domain through time, on the pure core.
+
+#![cfg(test)]
+
+mod findings;
+mod replay;
+mod stories;
+mod timeline;
