@@ -36,3 +36,5 @@ pub mod finding;
 pub mod view;
 
 // The shell.
+
+pub mod store;

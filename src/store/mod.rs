@@ -1,0 +1,319 @@
+//! The embedded store: one SQLite database, one writer.
+//!
+//! [`Store::append`] returns when what happened is durable, or says that it is not: nobody sees a
+//! state before. [`Store::open`] gives back what was known: each trust domain's checkpoint, and
+//! the events after it. [`StoreReader`] looks into a store beside a daemon or without one, and
+//! verifies it.
+//!
+//! Invariant: what is stored are facts. The table of authorities and the checkpoints are derived
+//! from the events and can be made anew from them; the events are never edited.
+
+mod backlog;
+mod batch;
+mod checkpoint;
+mod column;
+mod directory;
+mod error;
+mod index;
+mod load;
+mod options;
+mod progress;
+mod prune;
+mod query;
+mod reader;
+mod schema;
+mod status;
+mod verify;
+mod writer;
+
+pub use batch::Batch;
+pub use error::{Holder, StoreError};
+pub use options::StoreOptions;
+pub use query::{AuthorityQuery, EventQuery, Presence};
+pub use reader::StoreReader;
+pub use status::{Backlogged, Dropped, StoreStatus};
+pub use verify::{Verified, VerifyFault};
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use rusqlite::{Connection, OptionalExtension as _};
+use tokio::sync::{Mutex, Semaphore, oneshot};
+
+use crate::bundle::{AuthorityId, Fingerprint};
+use crate::journal::{AuthorityEntry, Recorded};
+use crate::spiffe::TrustDomain;
+use crate::time::Timestamp;
+use crate::watch::{AuthorityRecord, DomainState, Sight};
+use backlog::Backlog;
+use directory::Identity;
+use progress::Progress;
+use prune::Pruner;
+use writer::{Append, Command, Recall, Writer};
+
+/// How many commands may wait for the writer: as many as there may be polls at once.
+const WAITING: usize = 1_024;
+/// How many notes of sights may wait: one is a minute's, and the next one holds the same.
+const NOTES: usize = 4;
+/// How long a close may take before it is given up: a stop has 2 s.
+const CLOSING: Duration = Duration::from_secs(2);
+/// How long one look into the store may take.
+const READING: Duration = Duration::from_secs(10);
+
+/// Whether what happened is on the disk.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Durability {
+    /// It survives a crash from now on.
+    Durable,
+    /// The store cannot be written. What happened waits in memory, and is written first once it
+    /// can be.
+    Unrecorded,
+}
+
+/// What a store held when it was opened.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What is known of every trust domain that was ever watched.
+    pub domains: BTreeMap<TrustDomain, DomainState>,
+    /// When the store was created.
+    pub created: Timestamp,
+    /// Whether that was just now: nothing is known, and every first bundle is a baseline.
+    pub fresh: bool,
+    /// The head of the journal.
+    pub head: crate::journal::Chain,
+}
+
+/// A handle to the store. Clones share one writer; it ends when all of them are gone, or by
+/// [`Store::close`].
+#[derive(Clone, Debug)]
+pub struct Store {
+    commands: mpsc::Sender<Command>,
+    places: Arc<Semaphore>,
+    notes: Arc<Semaphore>,
+    status: Arc<ArcSwap<StoreStatus>>,
+    reader: Arc<Mutex<StoreReader>>,
+}
+
+impl Store {
+    /// Opens the store in this directory, makes it where there is none, and locks it. Blocks until
+    /// everything is loaded.
+    pub fn open(path: &Path, options: StoreOptions) -> Result<(Self, Loaded), StoreError> {
+        let lock = directory::claim(path)?;
+        let connection = schema::open_writer(path)?;
+        let now = options.clock.now();
+        let (created, fresh) = created(&connection, now)?;
+        let head = load::head(&connection)?;
+        let (mut progress, mut domains) = (Progress::default(), BTreeMap::new());
+        for (name, domain) in load::all(path)? {
+            progress.loaded(&name, &domain);
+            domains.insert(name, domain.state);
+        }
+        let status = Arc::new(ArcSwap::from_pointee(StoreStatus {
+            head,
+            created,
+            journal_size_bytes: writer::size(&connection)
+                .map_err(StoreError::database("read the store's size"))?,
+            ..opened(&connection, now)
+        }));
+        let database = directory::database_in(path);
+        let identity = Identity::of(&database)
+            .map_err(|source| StoreError::File { path: database.clone(), source })?;
+        let writer = Writer {
+            connection,
+            database,
+            identity,
+            lock,
+            chain: head,
+            progress,
+            backlog: Backlog::new(options.backlog),
+            sights: BTreeMap::new(),
+            pruner: Pruner::new(),
+            failed_at: None,
+            status: Arc::clone(&status),
+            options,
+        };
+        let reader = Arc::new(Mutex::new(StoreReader::open(path)?));
+        let (commands, received) = mpsc::channel();
+        std::thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || writer.run(&received))
+            .map_err(|source| StoreError::File { path: path.into(), source })?;
+        let store = Self {
+            commands,
+            places: Arc::new(Semaphore::new(WAITING)),
+            notes: Arc::new(Semaphore::new(NOTES)),
+            status,
+            reader,
+        };
+        Ok((store, Loaded { domains, created, fresh, head }))
+    }
+
+    /// Records what happened, and returns when it is durable, or is known not to be. All batches
+    /// that wait share one transaction. The batch is kept even if nobody awaits the answer.
+    pub async fn append(&self, batch: Batch) -> Durability {
+        let (batch, sight) = match batch::Prepared::new(batch) {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                tracing::error!(%error, "cannot write an event out: it is lost");
+                return Durability::Unrecorded;
+            }
+        };
+        let (reply, answer) = oneshot::channel();
+        let Ok(permit) = Arc::clone(&self.places).acquire_owned().await else {
+            return Durability::Unrecorded;
+        };
+        let append = Append { batch, sight, reply, permit };
+        if self.commands.send(Command::Append(Box::new(append))).is_err() {
+            tracing::error!("the store is closed already: an event is lost");
+            return Durability::Unrecorded;
+        }
+        answer.await.unwrap_or(Durability::Unrecorded)
+    }
+
+    /// Takes down what the last polls saw, in one transaction, soon. Where the writer is far
+    /// behind, the note is left out: the next one, a minute later, says the same and more.
+    pub fn note_sight(&self, sights: Vec<(TrustDomain, Sight)>) {
+        let Ok(permit) = Arc::clone(&self.notes).try_acquire_owned() else {
+            tracing::warn!("the store is far behind: what the last polls saw is not taken down");
+            return;
+        };
+        // Where the store is closed already, so is the watch.
+        let _closed = self.commands.send(Command::Sights { sights, permit });
+    }
+
+    /// What is on record of these authorities, those that the facts have laid aside among them,
+    /// in what waits as in what is durable. Unknown ones are left out.
+    pub async fn recall(
+        &self,
+        trust_domain: &TrustDomain,
+        ids: Vec<AuthorityId>,
+    ) -> Vec<AuthorityRecord> {
+        if ids.is_empty() {
+            return Vec::new();
+        }
+        let (reply, answer) = oneshot::channel();
+        let recall = Recall { trust_domain: trust_domain.clone(), ids, reply };
+        let Ok(permit) = Arc::clone(&self.places).acquire_owned().await else {
+            return Vec::new();
+        };
+        if self.commands.send(Command::Recall { recall, permit }).is_err() {
+            return Vec::new();
+        }
+        answer.await.unwrap_or_default()
+    }
+
+    /// How the store fares. Cheap, and never waits.
+    pub fn status(&self) -> Arc<StoreStatus> {
+        self.status.load_full()
+    }
+
+    /// The entries of the journal that match, the newest last. Only what is durable.
+    pub async fn events(&self, query: EventQuery) -> Result<Vec<Recorded>, StoreError> {
+        self.read(move |reader| reader.events(&query)).await
+    }
+
+    /// The authorities that match, by trust domain, use and publication. Only what is durable.
+    pub async fn authorities(
+        &self,
+        query: AuthorityQuery,
+    ) -> Result<Vec<AuthorityEntry>, StoreError> {
+        self.read(move |reader| reader.authorities(&query)).await
+    }
+
+    /// What every trust domain has on record of the authority with this fingerprint.
+    pub async fn authority(
+        &self,
+        fingerprint: Fingerprint,
+    ) -> Result<Vec<AuthorityEntry>, StoreError> {
+        self.read(move |reader| reader.authority(fingerprint)).await
+    }
+
+    /// One look at a time, and none longer than [`READING`]: readers must not take the threads
+    /// that others need.
+    async fn read<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&StoreReader) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let limit = READING;
+        let late = |_| StoreError::Deadline { limit };
+        let reader = tokio::time::timeout(limit, Arc::clone(&self.reader).lock_owned())
+            .await
+            .map_err(late)?;
+        let interrupt = reader.connection.get_interrupt_handle();
+        let look = tokio::task::spawn_blocking(move || look(&reader));
+        match tokio::time::timeout(limit, look).await {
+            Ok(Ok(found)) => found,
+            Ok(Err(_)) => Err(StoreError::Closed),
+            Err(elapsed) => {
+                interrupt.interrupt();
+                Err(late(elapsed))
+            }
+        }
+    }
+
+    /// Writes what waits and the checkpoints, and gives the lock back, within 2 s. What is
+    /// appended to other handles afterwards is lost.
+    pub async fn close(self) -> Result<(), StoreError> {
+        let (reply, answer) = oneshot::channel();
+        if self.commands.send(Command::Close { reply }).is_err() {
+            return Err(StoreError::Closed);
+        }
+        match tokio::time::timeout(CLOSING, answer).await {
+            Ok(Ok(closed)) => closed,
+            Ok(Err(_)) | Err(_) => Err(StoreError::Closed),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Store {
+    /// Runs this on the writer's own connection: faults are made so.
+    async fn execute(&self, sql: &'static str) {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::Execute { sql, reply }).unwrap();
+        answer.await.unwrap();
+    }
+}
+
+/// When the store was created, and whether that is now.
+fn created(connection: &Connection, now: Timestamp) -> Result<(Timestamp, bool), StoreError> {
+    let failed = || StoreError::database("read when the store was created");
+    let known = connection
+        .query_row("SELECT value FROM meta WHERE name = 'created'", [], |row| row.get(0))
+        .optional()
+        .map_err(failed())?;
+    if let Some(created) = known {
+        return Ok((Timestamp::from_unix_micros(created), false));
+    }
+    let create = "INSERT INTO meta (name, value) VALUES ('created', ?1)";
+    connection.execute(create, [column::moment(now)]).map_err(failed())?;
+    Ok((now, true))
+}
+
+/// Tries whether the store can be written, before anything depends on it. That it cannot is no
+/// reason not to watch.
+fn opened(connection: &Connection, now: Timestamp) -> StoreStatus {
+    let open = "INSERT INTO meta (name, value) VALUES ('opened', ?1)
+        ON CONFLICT (name) DO UPDATE SET value = ?1";
+    let failure = connection.execute(open, [column::moment(now)]).err();
+    if let Some(error) = &failure {
+        tracing::error!(%error, "cannot write the store: what happens is unrecorded");
+    }
+    StoreStatus {
+        writable: failure.is_none(),
+        last_persist_success: failure.is_none().then_some(now),
+        write_failures: u64::from(failure.is_some()),
+        failure: failure.map(|error| error.to_string().into()),
+        backlog: Backlogged::default(),
+        dropped: Dropped::default(),
+        journal_size_bytes: 0,
+        head: crate::journal::Chain::genesis(),
+        created: now,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,197 @@
+//! Looking into the store.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, params_from_iter};
+
+use super::StoreError;
+use super::column::{from_number, moment, number, trust_domain};
+use super::index;
+use crate::bundle::{Digest, Fingerprint, PublicKeyId, SvidType};
+use crate::journal::{AuthorityEntry, Entry, Recorded};
+use crate::spiffe::TrustDomain;
+use crate::time::Timestamp;
+
+/// Which entries of the journal are wanted. What is left out is not asked for.
+#[derive(Clone, Debug)]
+pub struct EventQuery {
+    /// Of this trust domain.
+    pub trust_domain: Option<TrustDomain>,
+    /// At this moment or later.
+    pub since: Option<Timestamp>,
+    /// Before this moment.
+    pub until: Option<Timestamp>,
+    /// Of this kind, see [`crate::watch::Event::NAMES`].
+    pub kind: Option<Box<str>>,
+    /// About this authority, under whatever use.
+    pub authority: Option<Fingerprint>,
+    /// After the entry with this number.
+    pub after: Option<u64>,
+    /// How many at most: the latest. No more than [`Self::MOST`] are given.
+    pub limit: usize,
+}
+
+impl EventQuery {
+    /// How many entries one answer holds at most: of the longest, some tens of megabytes.
+    pub const MOST: usize = 10_000;
+}
+
+impl Default for EventQuery {
+    fn default() -> Self {
+        Self {
+            trust_domain: None,
+            since: None,
+            until: None,
+            kind: None,
+            authority: None,
+            after: None,
+            limit: 100,
+        }
+    }
+}
+
+/// Whether an authority is published now.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Presence {
+    /// In the bundle.
+    Published,
+    /// No longer in the bundle.
+    Removed,
+}
+
+/// Which authorities are wanted. What is left out is not asked for.
+#[derive(Clone, Debug)]
+pub struct AuthorityQuery {
+    /// Of this trust domain.
+    pub trust_domain: Option<TrustDomain>,
+    /// Of this use.
+    pub svid_type: Option<SvidType>,
+    /// Published, or removed.
+    pub presence: Option<Presence>,
+    /// With this fingerprint.
+    pub fingerprint: Option<Fingerprint>,
+    /// With this public key, whatever carries it.
+    pub public_key: Option<PublicKeyId>,
+    /// How many at most: those that were published last. No more than [`Self::MOST`] are given.
+    pub limit: usize,
+}
+
+impl AuthorityQuery {
+    /// How many authorities one answer holds at most: 10,000 trust domains of 8.
+    pub const MOST: usize = 100_000;
+}
+
+impl Default for AuthorityQuery {
+    fn default() -> Self {
+        Self {
+            trust_domain: None,
+            svid_type: None,
+            presence: None,
+            fingerprint: None,
+            public_key: None,
+            limit: Self::MOST,
+        }
+    }
+}
+
+/// The conditions of a query, and the values in them.
+#[derive(Default)]
+struct Conditions {
+    text: String,
+    values: Vec<Value>,
+}
+
+impl Conditions {
+    /// Adds a condition with one place for a value, where there is one.
+    fn when(mut self, condition: &str, value: Option<impl Into<Value>>) -> Self {
+        if let Some(value) = value {
+            self.text.push_str(if self.text.is_empty() { " WHERE " } else { " AND " });
+            self.text.push_str(condition);
+            self.values.push(value.into());
+        }
+        self
+    }
+
+    fn limit(mut self, order: &str, limit: usize, most: usize) -> Self {
+        self.text.push_str(order);
+        self.text.push_str(" LIMIT ?");
+        self.values.push(Value::Integer(i64::try_from(limit.min(most)).unwrap_or(i64::MAX)));
+        self
+    }
+}
+
+fn name(trust_domain: Option<&TrustDomain>) -> Option<String> {
+    trust_domain.map(|name| name.as_str().to_owned())
+}
+
+/// The latest entries that match, the newest last.
+pub(super) fn events(
+    connection: &Connection,
+    query: &EventQuery,
+) -> Result<Vec<Recorded>, StoreError> {
+    let failed = || StoreError::database("read the journal");
+    let Conditions { text, values } = Conditions::default()
+        .when("trust_domain = ?", name(query.trust_domain.as_ref()))
+        .when("kind = ?", query.kind.as_deref().map(str::to_owned))
+        .when("authority = ?", query.authority.map(|id| id.as_bytes().to_vec()))
+        .when("? <= at", query.since.map(moment))
+        .when("at < ?", query.until.map(moment))
+        .when("? < number", query.after.map(number))
+        .limit(" ORDER BY number DESC", query.limit, EventQuery::MOST);
+    // The numbers first: what is not wanted in the end is not read but for its place in an index.
+    let text = format!(
+        "SELECT number, at, trust_domain, hash, payload FROM events
+         WHERE number IN (SELECT number FROM events{text}) ORDER BY number"
+    );
+    let mut statement = connection.prepare_cached(&text).map_err(failed())?;
+    let mut rows = statement.query(params_from_iter(values)).map_err(failed())?;
+    let mut entries = Vec::new();
+    while let Some(row) = rows.next().map_err(failed())? {
+        let number = from_number(row.get(0).map_err(failed())?);
+        let payload: String = row.get(4).map_err(failed())?;
+        let event = serde_json::from_str(&payload).map_err(|error| {
+            StoreError::damaged(format!("entry {number} of the journal"), error)
+        })?;
+        let at = Timestamp::from_unix_micros(row.get(1).map_err(failed())?);
+        let entry = Entry { at, trust_domain: trust_domain(row, 2)?, event };
+        let hash = Digest::from_bytes(row.get(3).map_err(failed())?);
+        entries.push(Recorded { number, hash, entry });
+    }
+    Ok(entries)
+}
+
+/// The authorities that match, by trust domain, use and first publication.
+pub(super) fn authorities(
+    connection: &Connection,
+    query: &AuthorityQuery,
+) -> Result<Vec<AuthorityEntry>, StoreError> {
+    let failed = || StoreError::database("read the authorities");
+    let removed = |presence| match presence {
+        Presence::Published => 0,
+        Presence::Removed => 1,
+    };
+    let Conditions { text, values } = Conditions::default()
+        .when("a.trust_domain = ?", name(query.trust_domain.as_ref()))
+        .when("a.svid_type = ?", query.svid_type.map(|of| of.label().to_owned()))
+        .when("(a.removed_until IS NOT NULL) = ?", query.presence.map(removed))
+        .when("a.fingerprint = ?", query.fingerprint.map(|id| id.as_bytes().to_vec()))
+        .when("a.public_key = ?", query.public_key.map(|id| id.as_bytes().to_vec()))
+        .limit(" ORDER BY a.source DESC", query.limit, AuthorityQuery::MOST);
+    let text = format!("{}{text}", index::SELECT);
+    let mut statement = connection.prepare_cached(&text).map_err(failed())?;
+    let mut rows = statement.query(params_from_iter(values)).map_err(failed())?;
+    let mut entries = Vec::new();
+    while let Some(row) = rows.next().map_err(failed())? {
+        entries.push(index::entry(row)?);
+    }
+    entries.sort_by(|a, b| {
+        let key = |entry: &AuthorityEntry| (entry.record.id().svid_type, entry.record.published);
+        let ((a_type, a_published), (b_type, b_published)) = (key(a), key(b));
+        (&a.trust_domain, a_type, a_published.until, a.record.id()).cmp(&(
+            &b.trust_domain,
+            b_type,
+            b_published.until,
+            b.record.id(),
+        ))
+    });
+    Ok(entries)
+}

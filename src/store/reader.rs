@@ -1,0 +1,71 @@
+//! Reading a store without writing it: beside a daemon, or without one.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OptionalExtension as _};
+
+use super::schema::open_reader;
+use super::{AuthorityQuery, EventQuery, StoreError, load, query};
+use crate::bundle::{Digest, Fingerprint};
+use crate::journal::{AuthorityEntry, Chain, Recorded};
+use crate::spiffe::TrustDomain;
+use crate::time::Timestamp;
+use crate::watch::DomainState;
+
+/// A store, for reading alone. Every call blocks on the disk.
+#[derive(Debug)]
+pub struct StoreReader {
+    directory: PathBuf,
+    pub(super) connection: Connection,
+}
+
+impl StoreReader {
+    /// Opens the store in this directory. It may be in use.
+    pub fn open(directory: &Path) -> Result<Self, StoreError> {
+        Ok(Self { directory: directory.into(), connection: open_reader(directory)? })
+    }
+
+    /// The entries of the journal that match, the newest last.
+    pub fn events(&self, query: &EventQuery) -> Result<Vec<Recorded>, StoreError> {
+        query::events(&self.connection, query)
+    }
+
+    /// The authorities that match, by trust domain, use and publication.
+    pub fn authorities(&self, query: &AuthorityQuery) -> Result<Vec<AuthorityEntry>, StoreError> {
+        query::authorities(&self.connection, query)
+    }
+
+    /// What every trust domain has on record of the authority with this fingerprint.
+    pub fn authority(&self, fingerprint: Fingerprint) -> Result<Vec<AuthorityEntry>, StoreError> {
+        let fingerprint = Some(fingerprint);
+        self.authorities(&AuthorityQuery { fingerprint, ..AuthorityQuery::default() })
+    }
+
+    /// What is known of every trust domain.
+    pub fn domains(&self) -> Result<BTreeMap<TrustDomain, DomainState>, StoreError> {
+        let domains = load::all(&self.directory)?;
+        Ok(domains.into_iter().map(|(name, domain)| (name, domain.state)).collect())
+    }
+
+    /// A document as it was stored; `None` where there is none, or none any more.
+    pub fn body(&self, digest: Digest) -> Result<Option<Vec<u8>>, StoreError> {
+        let body = "SELECT body FROM bodies WHERE digest = ?1";
+        let body = self.connection.query_row(body, [digest.as_bytes()], |row| row.get(0));
+        body.optional().map_err(StoreError::database("read a document"))
+    }
+
+    /// When the store was created.
+    pub fn created(&self) -> Result<Timestamp, StoreError> {
+        let created = "SELECT value FROM meta WHERE name = 'created'";
+        let created = self.connection.query_row(created, [], |row| row.get(0));
+        created
+            .map(Timestamp::from_unix_micros)
+            .map_err(StoreError::database("read when the store was created"))
+    }
+
+    /// The head of the journal.
+    pub fn head(&self) -> Result<Chain, StoreError> {
+        load::head(&self.connection)
+    }
+}

@@ -1,0 +1,270 @@
+//! A store that cannot be written: every fault of the writer's own connection.
+
+use std::path::Path;
+
+use super::*;
+use crate::bundle::Digest;
+use crate::time::Clock;
+use crate::watch::{Event, Facts};
+
+struct Still(Timestamp);
+
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+}
+
+fn options() -> StoreOptions {
+    // Tried again at each batch, and never by itself.
+    let retry_interval = Duration::from_hours(1);
+    let clock = Arc::new(Still(Timestamp::from_unix(1_000)));
+    StoreOptions { retry_interval, checkpoint_every: 3, ..StoreOptions::new(clock) }
+}
+
+/// One trust domain, to which something happens now and then.
+struct Story {
+    store: Store,
+    name: TrustDomain,
+    facts: Facts,
+    at: i64,
+}
+
+impl Story {
+    fn new(store: &Store, name: &str) -> Self {
+        Self { store: store.clone(), name: name.parse().unwrap(), facts: Facts::default(), at: 0 }
+    }
+
+    async fn goes_on(&mut self) -> Durability {
+        self.goes_on_with(Vec::new()).await
+    }
+
+    async fn goes_on_with(&mut self, bodies: Vec<(Digest, Arc<[u8]>)>) -> Durability {
+        self.at += 60;
+        let at = Timestamp::from_unix(self.at);
+        let away = Duration::from_mins(1);
+        let event = Event::WatchGap { after: at.saturating_sub(away), away };
+        self.facts.apply(at, &event);
+        let batch = Batch {
+            trust_domain: self.name.clone(),
+            at,
+            events: vec![event],
+            bodies,
+            facts: Arc::new(self.facts.clone()),
+            sight: Sight { last_poll: Some(at), ..Sight::default() },
+        };
+        self.store.append(batch).await
+    }
+}
+
+fn body(bytes: usize, seed: u8) -> (Digest, Arc<[u8]>) {
+    let body: Arc<[u8]> = vec![seed; bytes].into();
+    (Digest::of(&body), body)
+}
+
+fn reopened(path: &Path) -> (Store, Loaded) {
+    Store::open(path, options()).unwrap()
+}
+
+fn verified(path: &Path) -> Verified {
+    StoreReader::open(path).unwrap().verify(None, &mut |_, _| ()).unwrap()
+}
+
+/// What waits while the store cannot be written is written first, in its order, once it can be.
+async fn waits_and_recovers(fault: &'static str, repair: &'static str) {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, _) = reopened(directory.path());
+    let (mut a, mut b) = (Story::new(&store, "a"), Story::new(&store, "b"));
+    assert_eq!(a.goes_on().await, Durability::Durable);
+    let before = store.status();
+    assert!(before.writable);
+    store.execute(fault).await;
+    for seed in 0..3 {
+        let durability = a.goes_on_with(vec![body(100_000, seed)]).await;
+        assert_eq!(durability, Durability::Unrecorded);
+    }
+    assert_eq!(b.goes_on().await, Durability::Unrecorded);
+    let status = store.status();
+    assert!(!status.writable);
+    assert_eq!(status.write_failures, 4);
+    assert_eq!(status.backlog.batches, 4);
+    assert_eq!(status.head, before.head);
+    assert!(status.failure.is_some());
+    store.execute(repair).await;
+    assert_eq!(a.goes_on().await, Durability::Durable);
+    let status = store.status();
+    assert!(status.writable && status.failure.is_none());
+    assert_eq!(status.backlog, Backlogged::default());
+    assert_eq!(status.dropped, Dropped::default());
+    let told = store.events(EventQuery::default()).await.unwrap();
+    let told: Vec<_> =
+        told.iter().map(|r| (r.entry.trust_domain.as_str(), r.entry.at.as_unix())).collect();
+    assert_eq!(told, [("a", 60), ("a", 120), ("a", 180), ("a", 240), ("b", 60), ("a", 300)]);
+    store.close().await.unwrap();
+    assert_eq!(verified(directory.path()).bodies, 3);
+    let (_store, loaded) = reopened(directory.path());
+    assert_eq!(*loaded.domains[&a.name].facts, a.facts);
+    assert_eq!(*loaded.domains[&b.name].facts, b.facts);
+}
+
+#[tokio::test]
+async fn a_full_disk_is_waited_out() {
+    // SQLite raises a lower limit to the size that the database has.
+    let fault = "PRAGMA max_page_count = 1";
+    waits_and_recovers(fault, "PRAGMA max_page_count = 1000000").await;
+}
+
+#[tokio::test]
+async fn a_read_only_disk_is_waited_out() {
+    waits_and_recovers("PRAGMA query_only = 1", "PRAGMA query_only = 0").await;
+}
+
+#[tokio::test]
+async fn a_store_that_was_removed_is_not_written_into_the_void() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, _) = reopened(directory.path());
+    let mut a = Story::new(&store, "a");
+    assert_eq!(a.goes_on().await, Durability::Durable);
+    let database = directory::database_in(directory.path());
+    let aside = directory.path().join("aside");
+    std::fs::rename(&database, &aside).unwrap();
+    assert_eq!(a.goes_on().await, Durability::Unrecorded);
+    let failure = store.status().failure.clone().unwrap();
+    assert!(failure.contains("removed or replaced"), "{failure}");
+    std::fs::rename(&aside, &database).unwrap();
+    assert_eq!(a.goes_on().await, Durability::Durable);
+    assert_eq!(store.status().head.number, 3);
+}
+
+#[tokio::test]
+async fn the_writer_tries_again_by_itself() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = StoreOptions { retry_interval: Duration::from_millis(1), ..options() };
+    let (store, _) = Store::open(directory.path(), options).unwrap();
+    let mut a = Story::new(&store, "a");
+    store.execute("PRAGMA query_only = 1").await;
+    assert_eq!(a.goes_on().await, Durability::Unrecorded);
+    store.execute("PRAGMA query_only = 0").await;
+    while !store.status().writable {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(store.status().head.number, 1);
+}
+
+#[tokio::test]
+async fn too_much_that_waits_is_dropped_and_counted() {
+    let directory = tempfile::tempdir().unwrap();
+    let backlog = Backlogged { batches: 3, bytes: 100_000 };
+    let limited = StoreOptions { backlog, ..options() };
+    let (store, _) = Store::open(directory.path(), limited).unwrap();
+    let (mut a, mut b) = (Story::new(&store, "a"), Story::new(&store, "b"));
+    a.goes_on().await;
+    store.execute("PRAGMA query_only = 1").await;
+    a.goes_on_with(vec![body(60_000, 1)]).await;
+    let recorded = a.facts.clone();
+    b.goes_on_with(vec![body(60_000, 2)]).await;
+    assert_eq!(store.status().dropped, Dropped { batches: 0, events: 0, bodies: 1 });
+    b.goes_on().await;
+    // The beginning is kept: now it is the latest that goes.
+    a.goes_on().await;
+    assert_eq!(store.status().dropped, Dropped { batches: 1, events: 1, bodies: 1 });
+    assert_eq!(store.status().backlog.batches, 3);
+    store.execute("PRAGMA query_only = 0").await;
+    for _ in 0..4 {
+        assert_eq!(b.goes_on().await, Durability::Durable);
+    }
+    store.close().await.unwrap();
+    // No checkpoint and no last success of what the journal does not tell.
+    verified(directory.path());
+    let (_store, loaded) = reopened(directory.path());
+    assert_eq!(*loaded.domains[&b.name].facts, b.facts);
+    assert_eq!(*loaded.domains[&a.name].facts, recorded);
+    assert_eq!(loaded.domains[&a.name].sight.last_poll, Some(Timestamp::from_unix(60)));
+}
+
+#[tokio::test]
+async fn a_store_closed_while_it_cannot_be_written_says_what_is_lost() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, _) = reopened(directory.path());
+    store.execute("PRAGMA query_only = 1").await;
+    Story::new(&store, "a").goes_on().await;
+    let lost = store.close().await.unwrap_err();
+    assert!(matches!(lost, StoreError::Unrecorded { batches: 1 }), "{lost:?}");
+}
+
+#[tokio::test]
+async fn recall_knows_what_waits() {
+    use crate::bundle::{Authority, AuthorityId, Fingerprint, KeyType, SvidType};
+    use crate::time::Bracket;
+    let directory = tempfile::tempdir().unwrap();
+    let (store, _) = reopened(directory.path());
+    store.execute("PRAGMA query_only = 1").await;
+    let id = AuthorityId { svid_type: SvidType::Jwt, fingerprint: Fingerprint::of(b"k") };
+    let key_type = KeyType::EcP256;
+    let authority =
+        Arc::new(Authority { id, public_key: None, key_type, kid: None, certificate: None });
+    let at = Timestamp::from_unix(5);
+    let published = Bracket::new(None, at);
+    let event = Event::AuthorityIntroduced { authority, published, returned_after: None };
+    let facts = Arc::new(Facts::replay([(at, &event)]));
+    let trust_domain: TrustDomain = "a".parse().unwrap();
+    let batch = Batch {
+        trust_domain: trust_domain.clone(),
+        at,
+        events: vec![event],
+        bodies: Vec::new(),
+        facts: Arc::clone(&facts),
+        sight: Sight::default(),
+    };
+    assert_eq!(store.append(batch).await, Durability::Unrecorded);
+    assert_eq!(store.recall(&trust_domain, vec![id]).await, facts.authorities);
+}
+
+#[tokio::test]
+async fn retention_spares_what_a_confirmed_state_is_read_from() {
+    use crate::bundle::Stated;
+    let directory = tempfile::tempdir().unwrap();
+    let (store, _) = reopened(directory.path());
+    let (kept, gone, young) = (body(10, 1), body(10, 2), body(10, 3));
+    let at = Timestamp::from_unix(60);
+    let change = |body: Digest| Event::BundleChanged {
+        content: body,
+        body,
+        length: 10,
+        sequence: Stated::Absent,
+        refresh_hint: Stated::Absent,
+        after: None,
+        address: None,
+        introduced: 0,
+        removed: 0,
+    };
+    let events = vec![change(gone.0), change(kept.0)];
+    let facts = Arc::new(Facts::replay(events.iter().map(|event| (at, event))));
+    let digests = [kept.0, gone.0, young.0];
+    let batch = Batch {
+        trust_domain: "a".parse().unwrap(),
+        at,
+        events,
+        bodies: vec![kept, gone],
+        facts,
+        sight: Sight::default(),
+    };
+    store.append(batch.clone()).await;
+    let late = Timestamp::from_unix(500_000);
+    store.append(Batch { at: late, events: Vec::new(), bodies: vec![young], ..batch }).await;
+    store.close().await.unwrap();
+    // A day after the first two were due.
+    let now = Timestamp::from_unix(60).saturating_add(StoreOptions::BODY_RETENTION);
+    let now = now.saturating_add(Duration::from_hours(24));
+    let options = StoreOptions { clock: Arc::new(Still(now)), ..options() };
+    let (_store, _) = Store::open(directory.path(), options).unwrap();
+    let reader = StoreReader::open(directory.path()).unwrap();
+    let stored = |digest: Digest| reader.body(digest).unwrap().is_some();
+    while stored(digests[1]) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(stored(digests[0]), "the confirmed state's");
+    assert!(stored(digests[2]), "not old enough");
+    // That a body is gone is no fault of the journal's.
+    assert_eq!(verified(directory.path()).bodies, 2);
+}
