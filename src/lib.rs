@@ -37,4 +37,9 @@ pub mod view;
 
 // The shell.
 
+pub mod fetch;
+
 pub mod store;
+
+#[cfg(feature = "demo")]
+pub mod demo;

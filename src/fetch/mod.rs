@@ -1,0 +1,292 @@
+//! The network's part of a poll: from an endpoint to what it served, or why it did not.
+//!
+//! Invariant: nothing outlives an attempt. Each has its own TLS configuration, its own client and
+//! its own connection, so that no session, redirect or trusted key of an earlier poll can take
+//! part in it. What is shared are bounds, the platform's roots and the memory of paths that
+//! verified, which is a function of what they were verified with, and the memory of what elements
+//! of a document said, which is a function of their text.
+
+mod exchange;
+mod limits;
+mod lookup;
+mod memo;
+mod path;
+mod presented;
+mod refusal;
+mod svid;
+mod tls;
+mod web;
+
+use std::fmt;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use hyper::body::Bytes;
+use tokio::time::Instant;
+use url::Url;
+
+use crate::bundle::{Digest, Memory, ParseError, parse_with};
+use crate::spiffe::{BundleEndpoint, EndpointProfile};
+use crate::time::Clock;
+use crate::watch::{Answer, Failure, FailureReason, Observation, Source, Trust, TrustOrigin};
+
+use exchange::{Document, Exchange, Trail};
+use lookup::{Lookups, NamedBy};
+use refusal::{Refusal, sentence};
+use tls::{Proof, TlsContext};
+
+pub use limits::Limits;
+pub use lookup::{Resolve, Resolving, SystemResolver};
+pub use web::{WebRoots, WebRootsError};
+
+/// Which addresses of an endpoint's name are asked.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Probe {
+    /// The first that takes the connection.
+    #[default]
+    AnyAddress,
+    /// Each of them, so that replicas that disagree are seen.
+    AllAddresses,
+}
+
+/// What is polled, and how.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Where the bundle is served, and how that place proves who it is.
+    pub endpoint: BundleEndpoint,
+    /// Which of its addresses are asked.
+    pub probe: Probe,
+    /// The roots of its own CA file; `None` for the platform's. Only `https_web` looks at them.
+    pub roots: Option<Arc<WebRoots>>,
+    /// The `http` proxy to go through. None is ever taken from the environment.
+    pub proxy: Option<Url>,
+    /// What bounds the poll.
+    pub limits: Limits,
+    /// What the last document said: it saves reading again what did not change.
+    pub memory: Arc<Memory>,
+}
+
+impl Target {
+    /// An endpoint polled with every default.
+    pub fn new(endpoint: BundleEndpoint) -> Self {
+        Self {
+            endpoint,
+            probe: Probe::default(),
+            roots: None,
+            proxy: None,
+            limits: Limits::default(),
+            memory: Arc::default(),
+        }
+    }
+}
+
+/// What a poll brought.
+#[derive(Debug)]
+pub struct Fetched {
+    /// What each address that was asked answered: at least one.
+    pub answers: Vec<Answer>,
+    /// The documents of the good answers, each once, as they may be stored: redacted.
+    pub bodies: Vec<(Digest, Bytes)>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// What polls endpoints. One serves a whole watch.
+pub struct Fetcher {
+    lookups: Lookups,
+    tls: Arc<TlsContext>,
+    platform: OnceLock<Arc<WebRoots>>,
+}
+
+impl Fetcher {
+    /// A fetcher that looks names up by the system's resolver, and checks validity by `clock`.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self::with_resolver(clock, Arc::new(SystemResolver))
+    }
+
+    /// A fetcher that looks names up by `resolver`.
+    pub fn with_resolver(clock: Arc<dyn Clock>, resolver: Arc<dyn Resolve>) -> Self {
+        Self {
+            lookups: Lookups::new(resolver),
+            tls: Arc::new(TlsContext::new(clock)),
+            platform: OnceLock::new(),
+        }
+    }
+
+    /// The platform's roots, loaded when they are first wanted.
+    pub fn platform_roots(&self) -> &Arc<WebRoots> {
+        self.platform.get_or_init(|| Arc::new(WebRoots::platform()))
+    }
+
+    /// Polls an endpoint once. `trust` authenticates it under `https_spiffe`; without any, nothing
+    /// is asked of the network.
+    ///
+    /// It ends within the target's `timeout`, whatever the endpoint does, and may be dropped at
+    /// any time.
+    pub async fn poll(&self, target: &Target, trust: Option<&Trust>) -> Fetched {
+        let began = Instant::now();
+        let deadline = began + target.limits.timeout;
+        let asked = match self.proof(target, trust) {
+            Ok(proof) => self.ask(target, trust, proof, deadline).await,
+            Err(refusal) => vec![(Err(failure(&refusal)), None)],
+        };
+        let mut fetched = Fetched {
+            answers: Vec::with_capacity(asked.len()),
+            bodies: Vec::new(),
+            took: Duration::ZERO,
+        };
+        for (answer, body) in asked {
+            fetched.answers.push(answer);
+            if let Some(body) = body
+                && !fetched.bodies.iter().any(|(digest, _)| *digest == body.0)
+            {
+                fetched.bodies.push(body);
+            }
+        }
+        fetched.took = began.elapsed();
+        fetched
+    }
+
+    fn proof(&self, target: &Target, trust: Option<&Trust>) -> Result<Proof, Refusal> {
+        let EndpointProfile::HttpsSpiffe { endpoint_spiffe_id: id } = &target.endpoint.profile
+        else {
+            let roots = target.roots.as_ref().unwrap_or_else(|| self.platform_roots());
+            return Ok(Proof::Web(roots.clone()));
+        };
+        // Federation, 5.2.2.4: by the bundle of the endpoint ID's own trust domain, and no other.
+        let trust = trust.filter(|trust| trust.trust_domain == *id.trust_domain());
+        let trust = trust.filter(|trust| !trust.authorities.is_empty());
+        let Some(trust) = trust else {
+            let detail =
+                format!("no X.509 authority of {} is known to authenticate it", id.trust_domain());
+            return Err(Refusal::new(FailureReason::NoTrust, detail));
+        };
+        Ok(Proof::Svid { id: id.clone(), trust: trust.clone() })
+    }
+
+    async fn ask(
+        &self,
+        target: &Target,
+        trust: Option<&Trust>,
+        proof: Proof,
+        deadline: Instant,
+    ) -> Vec<Asked> {
+        let exchange = Exchange { lookups: &self.lookups, tls: &self.tls, target, proof, deadline };
+        // Behind a proxy the name is the proxy's to look up, and the proxy is what is connected to.
+        let (host, port) = match &target.proxy {
+            Some(proxy) => {
+                (proxy.host_str().unwrap_or_default(), proxy.port_or_known_default().unwrap_or(80))
+            }
+            None => (target.endpoint.url.host(), target.endpoint.url.port()),
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let most = target.limits.addresses;
+        let found = self.lookups.find(host, NamedBy::Configuration, most, deadline).await;
+        let addresses = match found {
+            Ok(addresses) => addresses,
+            Err(refusal) => return vec![(Err(failure(&refusal)), None)],
+        };
+        let one = |addresses: Vec<IpAddr>| {
+            let exchange = &exchange;
+            async move {
+                let mut trail = Trail::new(&target.endpoint.url, addresses, port);
+                let outcome = exchange.follow(&mut trail).await;
+                judge(outcome, &trail, target, trust)
+            }
+        };
+        if target.probe == Probe::AnyAddress || target.proxy.is_some() {
+            return vec![one(addresses).await];
+        }
+        join_all(addresses.into_iter().map(|address| one(vec![address]))).await
+    }
+}
+
+impl fmt::Debug for Fetcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fetcher")
+    }
+}
+
+/// What one address answered, and the document where that was a good one.
+type Asked = (Answer, Option<(Digest, Bytes)>);
+
+fn judge(
+    outcome: Result<Document, Refusal>,
+    trail: &Trail,
+    target: &Target,
+    trust: Option<&Trust>,
+) -> Asked {
+    let address = trail.address().filter(|_| target.proxy.is_none());
+    let presented = trail.presented();
+    let parsed = outcome.and_then(|document| {
+        let parsed = parse_with(&document.body, &target.limits.parse(), &target.memory)
+            .map_err(|error| unusable(&error))?;
+        Ok((document, parsed))
+    });
+    let (document, parsed) = match parsed {
+        Ok(both) => both,
+        Err(refusal) => {
+            let failure = Failure { address, presented, ..failure(&refusal) };
+            return (Err(failure), None);
+        }
+    };
+    let authenticated_by = match target.endpoint.profile {
+        EndpointProfile::HttpsSpiffe { .. } => trust,
+        EndpointProfile::HttpsWeb => None,
+    };
+    let bootstrap = authenticated_by.filter(|trust| trust.origin == TrustOrigin::Bootstrap);
+    let length = u64::try_from(document.body.len()).unwrap_or(u64::MAX);
+    let body = parsed.redacted.map_or(document.body, Bytes::from);
+    let digest = Digest::of(&body);
+    let observation = Observation {
+        bundle: parsed.bundle,
+        irregularities: parsed.irregularities,
+        body: digest,
+        length,
+        source: Source {
+            address,
+            redirected_to: document.redirected_to,
+            presented,
+            authenticated_by: authenticated_by.map(|trust| trust.origin),
+            bootstrap: bootstrap
+                .map(|trust| trust.authorities.iter().map(|authority| authority.id).collect())
+                .unwrap_or_default(),
+        },
+    };
+    (Ok(observation), Some((digest, body)))
+}
+
+fn unusable(error: &ParseError) -> Refusal {
+    let reason = match error {
+        ParseError::NotJson { .. } => FailureReason::NotJson,
+        ParseError::NotABundle { .. } => FailureReason::NotABundle,
+        ParseError::TooLarge { .. } => FailureReason::TooLarge,
+    };
+    Refusal::new(reason, format!("reading the document: {error}"))
+}
+
+fn failure(refusal: &Refusal) -> Failure {
+    Failure::new(refusal.reason, sentence(&refusal.detail))
+}
+
+/// Drives several futures at once and gives their values in order.
+async fn join_all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut pending: Vec<Pin<Box<F>>> = futures.map(Box::pin).collect();
+    let mut values: Vec<Option<F::Output>> = pending.iter().map(|_| None).collect();
+    std::future::poll_fn(|context| {
+        let mut waiting = false;
+        for (future, value) in pending.iter_mut().zip(&mut values) {
+            if value.is_none() {
+                match future.as_mut().poll(context) {
+                    std::task::Poll::Ready(ready) => *value = Some(ready),
+                    std::task::Poll::Pending => waiting = true,
+                }
+            }
+        }
+        if waiting { std::task::Poll::Pending } else { std::task::Poll::Ready(()) }
+    })
+    .await;
+    values.into_iter().flatten().collect()
+}

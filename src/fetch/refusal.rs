@@ -1,0 +1,162 @@
+//! Why a poll failed: from the errors of four libraries to one reason and one sentence.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::io;
+
+use rustls::{CertificateError, OtherError};
+
+use super::limits::Limits;
+use super::tls::Handshake;
+use crate::watch::FailureReason;
+
+/// The reason and the sentence of a failure.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{detail}")]
+pub(super) struct Refusal {
+    /// The reason.
+    pub(super) reason: FailureReason,
+    /// What was being done and what went wrong. May hold foreign text.
+    pub(super) detail: String,
+}
+
+impl Refusal {
+    pub(super) fn new(reason: FailureReason, detail: impl Into<String>) -> Self {
+        Self { reason, detail: detail.into() }
+    }
+
+    /// As the error of a certificate verifier, from which [`Refusal::of`] finds it again.
+    pub(super) fn into_rustls(self) -> rustls::Error {
+        CertificateError::Other(OtherError(std::sync::Arc::new(self))).into()
+    }
+
+    /// Why a request failed, given how far its handshake came. `doing` is a phrase such as
+    /// `connecting to 192.0.2.1:8443`.
+    pub(super) fn of(error: &reqwest::Error, handshake: &Handshake, doing: &str) -> Self {
+        let cause = root_cause(error);
+        let new = |reason, what: &str| Self::new(reason, format!("{doing}: {what}: {cause}"));
+        let demanded = || {
+            let what = "it demands a client certificate, which no bundle endpoint may";
+            new(FailureReason::ClientCertificateDemanded, what)
+        };
+        if let Some(tls) = rustls_error(error) {
+            if let Some(refusal) = verdict(tls) {
+                return Self::new(refusal.reason, format!("{doing}: {}", refusal.detail));
+            }
+            let alert = matches!(tls, rustls::Error::AlertReceived(_));
+            if alert && (handshake.asked_for_certificate() || certificate_required(tls)) {
+                return demanded();
+            }
+            if error.is_connect() {
+                return new(FailureReason::Tls, "the TLS handshake failed");
+            }
+            return new(FailureReason::Transfer, "the connection failed");
+        }
+        if error.is_timeout() {
+            return new(FailureReason::Timeout, "no answer in time");
+        }
+        if !handshake.began() {
+            return new(FailureReason::Connect, "no connection");
+        }
+        if is_head_too_large(error) {
+            return new(FailureReason::TooLarge, "the head of the answer exceeds its limit");
+        }
+        // A TLS 1.3 server learns after the handshake that there is no client certificate, and
+        // some close without a word.
+        if handshake.asked_for_certificate() && !error.is_body() && !error.is_decode() {
+            return demanded();
+        }
+        if error.is_connect() {
+            return new(FailureReason::Tls, "the TLS handshake broke off");
+        }
+        new(FailureReason::Transfer, "the connection broke off")
+    }
+}
+
+/// What our own verifier said, where it was the one to refuse.
+fn verdict(error: &rustls::Error) -> Option<&Refusal> {
+    let rustls::Error::InvalidCertificate(CertificateError::Other(other)) = error else {
+        return None;
+    };
+    other.0.downcast_ref()
+}
+
+fn certificate_required(error: &rustls::Error) -> bool {
+    matches!(error, rustls::Error::AlertReceived(rustls::AlertDescription::CertificateRequired))
+}
+
+fn is_head_too_large(error: &reqwest::Error) -> bool {
+    causes(error).any(|cause| {
+        cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse_too_large)
+    })
+}
+
+/// The TLS error within a request's error.
+fn rustls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
+    causes(error).find_map(<dyn Error>::downcast_ref)
+}
+
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    let mut next: Option<&(dyn Error + 'static)> = Some(error);
+    let causes = std::iter::from_fn(move || {
+        let error = next?;
+        // An `io::Error` has its content's source as its own, and steps over the content. The TLS
+        // error sits in two of them.
+        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(content) => Some(content),
+            None => error.source(),
+        };
+        Some(error)
+    });
+    // The chain is made by libraries; its length is bounded all the same.
+    causes.take(16)
+}
+
+/// The innermost cause: what a person wants to read. The outer ones say where, in many words.
+fn root_cause(error: &reqwest::Error) -> String {
+    causes(error).last().map_or_else(String::new, ToString::to_string)
+}
+
+/// One line of at most [`Limits::DETAIL`] bytes, with control characters escaped: it may hold text
+/// that a foreign endpoint chose.
+pub(super) fn sentence(text: &str) -> Box<str> {
+    let mut line = String::with_capacity(text.len().min(Limits::DETAIL));
+    for character in text.chars() {
+        let before = line.len();
+        if is_unprintable(character) {
+            let _ = write!(line, "{}", character.escape_default());
+        } else {
+            line.push(character);
+        }
+        if Limits::DETAIL < line.len() {
+            line.truncate(before);
+            break;
+        }
+    }
+    line.into()
+}
+
+/// Control characters, and those that turn the direction of the text around them.
+fn is_unprintable(character: char) -> bool {
+    let turns = '\u{202a}'..='\u{202e}';
+    let isolates = '\u{2066}'..='\u{2069}';
+    let breaks = '\u{2028}'..='\u{2029}';
+    character.is_control()
+        || turns.contains(&character)
+        || isolates.contains(&character)
+        || breaks.contains(&character)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_is_one_short_line_without_controls() {
+        assert_eq!(&*sentence("a\nb\u{1b}[31m\0\u{202e}"), "a\\nb\\u{1b}[31m\\u{0}\\u{202e}");
+        let long = sentence(&"é".repeat(400));
+        assert_eq!(long.len(), Limits::DETAIL);
+        let long = sentence(&format!("{}\n\n", "a".repeat(511)));
+        assert_eq!(long.len(), 511, "an escape is never cut in two");
+    }
+}
