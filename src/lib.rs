@@ -36,6 +36,7 @@ pub mod finding;
 pub mod view;
 
 // The shell.
+pub mod config;
 
 pub mod fetch;
 

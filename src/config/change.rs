@@ -1,0 +1,102 @@
+//! What a reload finds different.
+
+use std::fmt;
+
+use super::{Config, Relationship};
+use crate::spiffe::TrustDomain;
+
+/// One difference between two configurations.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Change {
+    /// A trust domain is watched from now on.
+    Added(TrustDomain),
+    /// A trust domain is watched no more.
+    Removed(TrustDomain),
+    /// URL, profile or endpoint ID differ: trust is kept, and it is recorded.
+    Reconfigured(TrustDomain),
+    /// Another key of the relationship differs.
+    Adjusted(TrustDomain),
+    /// A key of the whole watch differs, and the new value holds from now on.
+    Applied {
+        /// The key.
+        key: &'static str,
+    },
+    /// A key of the whole watch differs, and the old value holds until a restart.
+    NeedsRestart {
+        /// The key.
+        key: &'static str,
+    },
+}
+
+impl Change {
+    /// Whether the old value holds until a restart.
+    pub fn needs_restart(&self) -> bool {
+        matches!(self, Self::NeedsRestart { .. })
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Added(domain) => write!(f, "{domain} is watched from now on"),
+            Self::Removed(domain) => write!(f, "{domain} is watched no more"),
+            Self::Reconfigured(domain) => write!(f, "the endpoint of {domain} is another"),
+            Self::Adjusted(domain) => write!(f, "settings of {domain} changed"),
+            Self::Applied { key } => write!(f, "{key} changed"),
+            Self::NeedsRestart { key } => {
+                write!(f, "{key} changed, and the old value holds until a restart")
+            }
+        }
+    }
+}
+
+/// What is different in `new`: keys of the whole watch, then relationships by trust domain.
+pub(super) fn between(old: &Config, new: &Config) -> Vec<Change> {
+    let restart = [
+        ("store.path", old.store != new.store),
+        ("admin_socket", old.admin_socket != new.admin_socket),
+        ("concurrency", old.concurrency != new.concurrency),
+        ("retention.bodies", old.retention != new.retention),
+    ];
+    let applied = [
+        ("trust_domain", old.trust_domain != new.trust_domain),
+        ("limits", old.limits != new.limits),
+        ("metrics", old.metrics != new.metrics),
+        ("sightings", old.sightings != new.sightings),
+        ("alertmanagers", old.alertmanagers != new.alertmanagers),
+    ];
+    let differs = |(key, differs): &(&'static str, bool)| differs.then_some(*key);
+    let mut changes: Vec<Change> = Vec::new();
+    changes.extend(restart.iter().filter_map(differs).map(|key| Change::NeedsRestart { key }));
+    changes.extend(applied.iter().filter_map(differs).map(|key| Change::Applied { key }));
+    for relationship in &old.relationships {
+        if new.relationship(relationship.trust_domain()).is_none() {
+            changes.push(Change::Removed(relationship.trust_domain().clone()));
+        }
+    }
+    for relationship in &new.relationships {
+        let trust_domain = relationship.trust_domain();
+        let change = match old.relationship(trust_domain) {
+            None => Change::Added(trust_domain.clone()),
+            Some(before) if before.endpoint != relationship.endpoint => {
+                Change::Reconfigured(trust_domain.clone())
+            }
+            Some(before) if !same_settings(before, relationship) => {
+                Change::Adjusted(trust_domain.clone())
+            }
+            Some(_) => continue,
+        };
+        changes.push(change);
+    }
+    changes
+}
+
+/// Whether all but the daily budget agrees, which is `limits`' to tell.
+fn same_settings(old: &Relationship, new: &Relationship) -> bool {
+    if old.policy.daily_budget == new.policy.daily_budget {
+        return old == new;
+    }
+    let mut old = old.clone();
+    old.policy.daily_budget = new.policy.daily_budget;
+    old == *new
+}

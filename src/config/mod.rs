@@ -1,0 +1,230 @@
+//! The configuration: what was written, and what runs.
+//!
+//! [`Config`] is what the daemon runs with: every value a domain type, every default filled in. What
+//! was written is a tree that knows the place of each value, so that every fault names its line
+//! and column. [`schema`] is the one table of keys: the decoder looks each of them up in it, and
+//! [`docs`] makes `docs/configuration.md` from it.
+//!
+//! Invariant: reading a configuration touches no other file. Whether the files that it names can
+//! be used is asked by [`Read::file_faults`], for `config check`; a daemon that is started with a
+//! bootstrap file missing stops that trust domain alone.
+
+pub mod bootstrap;
+mod change;
+mod choice;
+mod consumer;
+pub mod docs;
+mod duration;
+mod effective;
+mod fault;
+mod intent;
+mod issuer;
+mod proxy;
+mod reader;
+mod relationship;
+mod resolve;
+mod scalar;
+pub mod schema;
+mod serving;
+mod settings;
+mod severity;
+mod suggest;
+mod warning;
+mod yaml;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use bootstrap::{BootstrapError, read_bounded};
+pub use change::Change;
+pub use consumer::{ConsumerProfile, Version};
+pub use fault::{Fault, Faults};
+pub use intent::{Announcement, Approval};
+pub use issuer::{IssuerMode, IssuerModel};
+pub use proxy::{Alertmanager, Proxy};
+pub use relationship::{JudgementPolicy, MAX_REDIRECTS, Probe, Relationship};
+pub use resolve::{LoadError, Read};
+pub use severity::{FINDINGS, Severities};
+
+use crate::bundle::{Digest, ParseLimits};
+use crate::spiffe::TrustDomain;
+use crate::watch::Budget;
+
+/// What the daemon runs with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The file that it was read from.
+    pub path: PathBuf,
+    /// The digest of that file: which configuration runs.
+    pub digest: Digest,
+    /// Who is watching.
+    pub trust_domain: Option<TrustDomain>,
+    /// Where history is kept.
+    pub store: StoreConfig,
+    /// Whom it watches, sorted by trust domain.
+    pub relationships: Vec<Arc<Relationship>>,
+    /// How much an endpoint may take.
+    pub limits: Limits,
+    /// How many polls may run at one time, from 1 up.
+    pub concurrency: usize,
+    /// What `/metrics` exports.
+    pub metrics: MetricsConfig,
+    /// The Unix socket over which the commands ask and decide.
+    pub admin_socket: PathBuf,
+    /// How long the store keeps what.
+    pub retention: Retention,
+    /// Whom findings are pushed to. Not yet used.
+    pub alertmanagers: Vec<Alertmanager>,
+    /// Severities that differ from the findings' own, for every trust domain; each relationship
+    /// has its own on top. Not yet judged by.
+    pub severity: Severities,
+    /// Where relying parties report tokens that they saw. Not yet used.
+    pub sightings: Option<PathBuf>,
+}
+
+/// Where history is kept.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct StoreConfig {
+    /// The store's directory.
+    pub path: PathBuf,
+}
+
+impl StoreConfig {
+    /// FHS, 5.8.2: the state of a service.
+    pub const PATH: &'static str = "/var/lib/anchorwatch";
+    /// The admin socket lies beside the store: who may read the one may ask the other.
+    pub const ADMIN_SOCKET: &'static str = "admin.sock";
+}
+
+/// How much an endpoint may take.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// The most bytes of a document.
+    pub body: usize,
+    /// The most elements of a document's `keys`.
+    pub keys: usize,
+    /// The deepest nesting of arrays and objects in a document.
+    pub nesting: usize,
+    /// The most addresses of one name that are asked.
+    pub addresses: usize,
+    /// What one trust domain may record in a day; it is in each relationship's policy too.
+    pub daily: Budget,
+}
+
+impl Limits {
+    /// More replicas behind one name than SPIRE is run with (design, 4).
+    pub const ADDRESSES: usize = 16;
+
+    /// What of these binds the parser.
+    pub fn parse(&self) -> ParseLimits {
+        ParseLimits { body: self.body, keys: self.keys, nesting: self.nesting }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let ParseLimits { body, keys, nesting } = ParseLimits::default();
+        let addresses = Self::ADDRESSES;
+        Self { body, keys, nesting, addresses, daily: Budget::DEFAULT }
+    }
+}
+
+/// What `/metrics` exports.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct MetricsConfig {
+    /// Whether each authority has series of its own.
+    pub per_authority: bool,
+}
+
+impl Default for MetricsConfig {
+    /// A key that no series speaks of is what the product is against.
+    fn default() -> Self {
+        Self { per_authority: true }
+    }
+}
+
+/// How long the store keeps what.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Retention {
+    /// Raw bundles, after the state that they brought has passed.
+    pub bodies: Duration,
+}
+
+impl Retention {
+    /// A year and a month: whoever looks into a yearly rotation has the one before.
+    pub const BODIES: Duration = Duration::from_hours(400 * 24);
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { bodies: Self::BODIES }
+    }
+}
+
+impl Config {
+    /// A poll waits for the network nearly all of its time; this many sockets fit under the usual
+    /// limit of a service (design, 3).
+    pub const CONCURRENCY: usize = 1024;
+
+    /// Reads the file at `path` and checks all of it but the files that it names.
+    pub fn load(path: &Path) -> Result<Self, LoadError> {
+        Read::load(path).map(|read| read.config)
+    }
+
+    /// Reads `text` as the content of the file at `path`, without touching it.
+    pub fn from_text(path: &Path, text: &str) -> Result<Self, Faults> {
+        Read::from_text(path, text).map(|read| read.config)
+    }
+
+    /// The relationship of this trust domain.
+    pub fn relationship(&self, trust_domain: &TrustDomain) -> Option<&Arc<Relationship>> {
+        let find = |relationship: &Arc<Relationship>| relationship.trust_domain().cmp(trust_domain);
+        let place = self.relationships.binary_search_by(find).ok()?;
+        self.relationships.get(place)
+    }
+
+    /// The relationships in the order of a first round of polls, in rounds: first `https_web` and
+    /// self-serving endpoints, then those that these serve, and so on. In a round they are sorted
+    /// by trust domain.
+    pub fn polling_order(&self) -> Vec<Vec<&Arc<Relationship>>> {
+        let depths = serving::depths(&self.relationships);
+        let mut rounds: Vec<Vec<&Arc<Relationship>>> = Vec::new();
+        for relationship in &self.relationships {
+            let depth = depths.get(relationship.trust_domain()).copied().unwrap_or(0);
+            if rounds.len() <= depth {
+                rounds.resize_with(depth + 1, Vec::new);
+            }
+            if let Some(round) = rounds.get_mut(depth) {
+                round.push(relationship);
+            }
+        }
+        rounds
+    }
+
+    /// The other trust domain whose bundle authenticates this one's endpoint: it is polled first.
+    pub fn serving_domain(&self, trust_domain: &TrustDomain) -> Option<&TrustDomain> {
+        serving::server(self.relationship(trust_domain)?)
+    }
+
+    /// What is different from `old`, in the order of the file.
+    pub fn changes_since(&self, old: &Self) -> Vec<Change> {
+        change::between(old, self)
+    }
+
+    /// What works and is hardly meant, in sentences.
+    pub fn warnings(&self) -> Vec<String> {
+        warning::of(self)
+    }
+
+    /// The configuration with every default filled in and every secret masked, as YAML that is a
+    /// configuration itself.
+    pub fn effective_yaml(&self) -> String {
+        effective::tree(self).yaml()
+    }
+
+    /// The same as JSON, which is YAML too.
+    pub fn effective_json(&self) -> String {
+        effective::tree(self).json()
+    }
+}

@@ -1,0 +1,136 @@
+//! What works and is hardly meant, and what is not in force yet.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::{Config, ConsumerProfile, IssuerModel, JudgementPolicy, Relationship, schema};
+use crate::spiffe::{EndpointProfile, TrustDomain};
+use crate::watch::{BaselinePolicy, Policy};
+
+/// The most names that one sentence lists.
+const MOST_NAMES: usize = 5;
+
+/// Everything that is worth a word, a sentence each.
+pub(super) fn of(config: &Config) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if config.relationships.is_empty() {
+        warnings.push("federates_with is empty: nothing is watched".to_owned());
+    }
+    let domains = |which: fn(&Relationship) -> bool| {
+        let chosen = config.relationships.iter().filter(|relationship| which(relationship));
+        chosen.map(|relationship| relationship.trust_domain()).collect::<Vec<_>>()
+    };
+    let unbooted = domains(|relationship| {
+        relationship.endpoint.is_self_serving() && relationship.bootstrap_bundle_path.is_none()
+    });
+    if !unbooted.is_empty() {
+        warnings.push(format!(
+            "{} without bootstrap_bundle_path: only trust that the store holds already \
+             authenticates {}",
+            names(&unbooted),
+            if unbooted.len() == 1 { "it" } else { "them" },
+        ));
+    }
+    let baseless = domains(|relationship| {
+        !relationship.endpoint.is_self_serving()
+            && relationship.bootstrap_bundle_path.is_none()
+            && relationship.policy.baseline == BaselinePolicy::Explicit
+    });
+    if !baseless.is_empty() {
+        warnings.push(format!(
+            "{} with nothing to measure a first bundle by: name a bootstrap_bundle_path, or set \
+             baseline: trust_on_first_use",
+            names(&baseless),
+        ));
+    }
+    warnings.extend(shared_urls(config));
+    for alertmanager in &config.alertmanagers {
+        if alertmanager.url.scheme() == "http" && !is_loopback(alertmanager.url.host_str()) {
+            warnings.push(format!("{} is pushed to in clear text", alertmanager.url));
+        }
+    }
+    let later = used_later(config);
+    if !later.is_empty() {
+        warnings.push(format!(
+            "checked now, and judged by from the next release: {}",
+            later.join(", ")
+        ));
+    }
+    warnings
+}
+
+/// One URL serves one bundle, so two relationships with the same are hardly meant.
+fn shared_urls(config: &Config) -> Vec<String> {
+    let mut by_url: BTreeMap<&str, Vec<&TrustDomain>> = BTreeMap::new();
+    for relationship in &config.relationships {
+        let domains = by_url.entry(relationship.endpoint.url.as_str()).or_default();
+        domains.push(relationship.trust_domain());
+    }
+    let shared = by_url.into_iter().filter(|(_, domains)| 1 < domains.len());
+    shared.map(|(url, domains)| format!("{} share the URL {url}", names(&domains))).collect()
+}
+
+fn is_loopback(host: Option<&str>) -> bool {
+    let Some(host) = host else { return false };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// The keys that say something else than their default, and that nothing uses yet.
+fn used_later(config: &Config) -> Vec<&'static str> {
+    let any =
+        |differs: fn(&Relationship) -> bool| config.relationships.iter().any(|one| differs(one));
+    let keys = [
+        (&schema::MAX_JWT_SVID_TTL, any(|one| one.policy.max_jwt_svid_ttl.is_some())),
+        (&schema::MAX_X509_SVID_TTL, any(|one| one.policy.max_x509_svid_ttl.is_some())),
+        (&schema::CLOCK_SKEW, any(|one| one.policy.clock_skew != Policy::CLOCK_SKEW)),
+        (
+            &schema::VALIDATOR_LEEWAY,
+            any(|one| one.policy.validator_leeway != Policy::VALIDATOR_LEEWAY),
+        ),
+        (&schema::BASELINE, any(|one| one.policy.baseline != BaselinePolicy::default())),
+        (&schema::CONSUMERS, any(|one| one.consumers != ConsumerProfile::DEFAULT)),
+        (&schema::ISSUER, any(|one| one.issuer != IssuerModel::default())),
+        (&schema::POLICY, any(|one| one.judgement != JudgementPolicy::default())),
+        (&schema::SEVERITY, any(|one| !one.severity.is_empty())),
+        (&schema::APPROVED, any(|one| !one.approved.is_empty())),
+        (&schema::ANNOUNCED, any(|one| !one.announced.is_empty())),
+        (&schema::SIGHTINGS, config.sightings.is_some()),
+        (&schema::ALERTMANAGERS, !config.alertmanagers.is_empty()),
+    ];
+    keys.into_iter()
+        .filter(|(key, differs)| *differs && key.used == schema::Used::NextRelease)
+        .map(|(key, _)| key.name)
+        .collect()
+}
+
+/// `a, b and 7 more`.
+pub(crate) fn names(domains: &[&TrustDomain]) -> String {
+    let (listed, more) = domains.split_at(domains.len().min(MOST_NAMES));
+    let mut text = listed.iter().map(|domain| domain.as_str()).collect::<Vec<_>>().join(", ");
+    if !more.is_empty() {
+        text = format!("{text} and {} more", more.len());
+    }
+    text
+}
+
+impl Config {
+    /// The profiles of the relationships: `https_spiffe` endpoints that serve themselves, those
+    /// that another trust domain serves, and `https_web` ones.
+    pub fn profile_counts(&self) -> (usize, usize, usize) {
+        let (mut own, mut served, mut web) = (0, 0, 0);
+        for relationship in &self.relationships {
+            match &relationship.endpoint.profile {
+                EndpointProfile::HttpsWeb => web += 1,
+                EndpointProfile::HttpsSpiffe { .. } => {
+                    if relationship.endpoint.is_self_serving() {
+                        own += 1;
+                    } else {
+                        served += 1;
+                    }
+                }
+            }
+        }
+        (own, served, web)
+    }
+}
