@@ -42,5 +42,9 @@ pub mod fetch;
 
 pub mod store;
 
+pub mod metrics;
+
+pub mod web;
+
 #[cfg(feature = "demo")]
 pub mod demo;

@@ -1,0 +1,176 @@
+//! The families over the keys.
+
+use std::io;
+
+use super::catalogue::{AUTHORITY, TRUST_DOMAIN, USE};
+use super::{Encoder, Family, Group, Kind, Scrape};
+use crate::bundle::SvidType;
+use crate::journal::text::shown;
+use crate::watch::{AuthorityRecord, Phase};
+
+/// The longest key ID that becomes a label, in characters. SPIRE's has 32.
+const LONGEST_KID: usize = 64;
+/// The longest key type that becomes a label, in characters: an unknown one is foreign text.
+const LONGEST_KEY_TYPE: usize = 64;
+
+/// What can be told from outside of an authority in the bundle. *Retired* takes the judgement of
+/// its lineage.
+const STATES: [&str; 4] = ["published", "active", "retired", "expired"];
+
+pub(super) const FAMILIES: &[Family] = &[
+    Family {
+        name: "anchorwatch_authorities",
+        kind: Kind::Gauge,
+        help: "Authorities in the newest bundle, as of the last good poll.",
+        labels: &[TRUST_DOMAIN, USE],
+        group: Group::Authorities,
+        per_authority: false,
+        render: authorities,
+    },
+    Family {
+        name: "anchorwatch_authority_info",
+        kind: Kind::Info,
+        help: "An authority of the newest bundle.",
+        labels: &[
+            TRUST_DOMAIN,
+            USE,
+            AUTHORITY,
+            ("fingerprint", "the whole fingerprint"),
+            ("key_type", "`ec-p256`, `rsa-2048` and so on"),
+            (
+                "kid",
+                "the key ID, cut to 64 characters of printable ASCII; absent where there is none",
+            ),
+        ],
+        group: Group::Authorities,
+        per_authority: true,
+        render: info,
+    },
+    Family {
+        name: "anchorwatch_authority_state",
+        kind: Kind::Gauge,
+        help: "1 for the state that an authority is in, 0 for the others. Active is inferred from \
+               the endpoint's own SVID, never from the bundle.",
+        labels: &[
+            TRUST_DOMAIN,
+            USE,
+            AUTHORITY,
+            ("state", "`published`, `active`, `retired` or `expired`"),
+        ],
+        group: Group::Authorities,
+        per_authority: true,
+        render: state,
+    },
+    Family {
+        name: "anchorwatch_authority_not_before_timestamp_seconds",
+        kind: Kind::Gauge,
+        help: "From when an X.509 authority is valid.",
+        labels: &[TRUST_DOMAIN, USE, AUTHORITY],
+        group: Group::Authorities,
+        per_authority: true,
+        render: not_before,
+    },
+    Family {
+        name: "anchorwatch_authority_not_after_timestamp_seconds",
+        kind: Kind::Gauge,
+        help: "Until when an X.509 authority is valid.",
+        labels: &[TRUST_DOMAIN, USE, AUTHORITY],
+        group: Group::Authorities,
+        per_authority: true,
+        render: not_after,
+    },
+    Family {
+        name: "anchorwatch_authority_first_seen_timestamp_seconds",
+        kind: Kind::Gauge,
+        help: "The first poll that showed an authority, since its last removal.",
+        labels: &[TRUST_DOMAIN, USE, AUTHORITY],
+        group: Group::Authorities,
+        per_authority: true,
+        render: first_seen,
+    },
+];
+
+fn authorities(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+    for domain in &scrape.view.domains {
+        // Before the first bundle nothing is known, and none is not zero.
+        if domain.state.facts.first_contact.is_none() {
+            continue;
+        }
+        for svid_type in SvidType::ALL {
+            let of_use = |record: &&AuthorityRecord| record.id().svid_type == svid_type;
+            let count = domain.state.facts.published().filter(of_use).count();
+            let name = domain.endpoint.trust_domain.as_str();
+            let labels = [("trust_domain", name), ("use", svid_type.label())];
+            out.sample(&labels, super::sources::count(count))?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes for each published authority what `write` makes of it; its first three labels are given.
+fn each(
+    scrape: &Scrape<'_>,
+    mut write: impl FnMut(&AuthorityRecord, [(&str, &str); 3]) -> io::Result<()>,
+) -> io::Result<()> {
+    for domain in &scrape.view.domains {
+        let name = domain.endpoint.trust_domain.as_str();
+        for record in domain.state.facts.published() {
+            let id = record.id();
+            let short = id.fingerprint.short();
+            let labels =
+                [("trust_domain", name), ("use", id.svid_type.label()), ("authority", &*short)];
+            write(record, labels)?;
+        }
+    }
+    Ok(())
+}
+
+fn info(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+    each(scrape, |record, [domain, svid_type, short]| {
+        let fingerprint = record.id().fingerprint.to_string();
+        let key_type = shown(&record.authority.key_type.to_string(), LONGEST_KEY_TYPE);
+        let kid = record.authority.kid.as_ref().map(|kid| shown(kid, LONGEST_KID));
+        let fingerprint = ("fingerprint", fingerprint.as_str());
+        let key_type = ("key_type", key_type.as_str());
+        match &kid {
+            Some(kid) => {
+                out.sample(&[domain, svid_type, short, fingerprint, key_type, ("kid", kid)], 1.0)
+            }
+            None => out.sample(&[domain, svid_type, short, fingerprint, key_type], 1.0),
+        }
+    })
+}
+
+fn state(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+    let now = scrape.view.at;
+    each(scrape, |record, [domain, svid_type, short]| {
+        let phase = match record.phase(now) {
+            Phase::Published | Phase::Removed => "published",
+            Phase::Active => "active",
+            Phase::Expired => "expired",
+        };
+        for state in STATES {
+            let value = if state == phase { 1.0 } else { 0.0 };
+            out.sample(&[domain, svid_type, short, ("state", state)], value)?;
+        }
+        Ok(())
+    })
+}
+
+fn not_before(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+    each(scrape, |record, labels| match &record.authority.certificate {
+        Some(certificate) => out.sample(&labels, certificate.validity.not_before.as_unix_seconds()),
+        None => Ok(()),
+    })
+}
+
+fn not_after(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+    each(scrape, |record, labels| match &record.authority.certificate {
+        Some(certificate) => out.sample(&labels, certificate.validity.not_after.as_unix_seconds()),
+        None => Ok(()),
+    })
+}
+
+fn first_seen(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+    each(scrape, |record, labels| out.sample(&labels, record.published.until.as_unix_seconds()))
+}

@@ -1,0 +1,169 @@
+//! The families over the documents.
+
+use std::io;
+
+use super::catalogue::{PROFILE, SOURCE, TRUST_DOMAIN};
+use super::sources::{count, each};
+use super::{Encoder, Family, Group, Kind, Scrape};
+use crate::watch::Event;
+
+/// The events that are changes of a bundle: what `kind` may be.
+const CHANGES: [&str; 6] = [
+    "bundle_changed",
+    "authority_introduced",
+    "authority_removed",
+    "authority_relabelled",
+    "stepped_back",
+    "step_back_confirmed",
+];
+
+pub(super) const FAMILIES: &[Family] = &[
+    Family {
+        name: "anchorwatch_federation_info",
+        kind: Kind::Info,
+        help: "A relationship that is watched: who would accept whose identities.",
+        labels: &[
+            ("trust_domain", "who is watching; absent where the configuration does not say"),
+            ("federates_with", "the trust domain that is watched"),
+            PROFILE,
+        ],
+        group: Group::Bundles,
+        per_authority: false,
+        render: federation_info,
+    },
+    Family {
+        name: "anchorwatch_bundle_info",
+        kind: Kind::Info,
+        help: "The newest bundle, as of the last good poll.",
+        labels: &[
+            TRUST_DOMAIN,
+            SOURCE,
+            ("digest", "the SHA-256 of the key set, whatever its order on the wire"),
+            PROFILE,
+        ],
+        group: Group::Bundles,
+        per_authority: false,
+        render: bundle_info,
+    },
+    Family {
+        name: "anchorwatch_bundle_sequence",
+        kind: Kind::Gauge,
+        help: "The sequence number of the newest bundle; absent where it states none. A float is \
+               exact below 2^53.",
+        labels: &[TRUST_DOMAIN, SOURCE],
+        group: Group::Bundles,
+        per_authority: false,
+        render: sequence,
+    },
+    Family {
+        name: "anchorwatch_bundle_changes_total",
+        kind: Kind::Counter,
+        help: "Changes of the bundle that were recorded, by kind of event.",
+        labels: &[TRUST_DOMAIN, ("kind", "the event in the journal")],
+        group: Group::Bundles,
+        per_authority: false,
+        render: changes,
+    },
+    Family {
+        name: "anchorwatch_bundle_last_change_timestamp_seconds",
+        kind: Kind::Gauge,
+        help: "The poll that showed the newest bundle first.",
+        labels: &[TRUST_DOMAIN],
+        group: Group::Bundles,
+        per_authority: false,
+        render: last_change,
+    },
+    Family {
+        name: "anchorwatch_bundle_size_bytes",
+        kind: Kind::Gauge,
+        help: "The length of the document in the last good poll.",
+        labels: &[TRUST_DOMAIN, SOURCE],
+        group: Group::Bundles,
+        per_authority: false,
+        render: size,
+    },
+    Family {
+        name: "anchorwatch_bundle_irregularities",
+        kind: Kind::Gauge,
+        help: "How often the newest bundle departs from the standard.",
+        labels: &[TRUST_DOMAIN],
+        group: Group::Bundles,
+        per_authority: false,
+        render: irregularities,
+    },
+    Family {
+        name: "anchorwatch_bundle_unrecorded_changes",
+        kind: Kind::Gauge,
+        help: "Changes that were counted and not recorded, since the daily budget was spent.",
+        labels: &[TRUST_DOMAIN],
+        group: Group::Bundles,
+        per_authority: false,
+        render: unrecorded,
+    },
+];
+
+fn federation_info(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+    for domain in &scrape.view.domains {
+        let other = ("federates_with", domain.endpoint.trust_domain.as_str());
+        let profile = ("profile", domain.endpoint.profile.name().label());
+        match &scrape.view.trust_domain {
+            Some(own) => out.sample(&[("trust_domain", own.as_str()), other, profile], 1.0)?,
+            None => out.sample(&[other, profile], 1.0)?,
+        }
+    }
+    Ok(())
+}
+
+fn bundle_info(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+    each(scrape, |domain, [name, source]| {
+        let Some(confirmed) = &domain.state.facts.confirmed else { return Ok(()) };
+        let digest = confirmed.content.to_string();
+        let profile = ("profile", domain.endpoint.profile.name().label());
+        out.sample(&[name, source, ("digest", &digest), profile], 1.0)
+    })
+}
+
+fn sequence(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+    each(scrape, |domain, labels| {
+        let confirmed = domain.state.facts.confirmed.as_ref();
+        match confirmed.and_then(|confirmed| confirmed.sequence.given()) {
+            Some(sequence) => out.sample(&labels, count(sequence)),
+            None => Ok(()),
+        }
+    })
+}
+
+fn changes(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+    each(scrape, |domain, [name, _]| {
+        for kind in CHANGES {
+            let place = Event::NAMES.iter().position(|event| *event == kind);
+            let counted = place.and_then(|place| domain.counts.events.get(place));
+            out.sample(&[name, ("kind", kind)], count(counted.copied().unwrap_or_default()))?;
+        }
+        Ok(())
+    })
+}
+
+fn last_change(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+    each(scrape, |domain, [name, _]| match &domain.state.facts.confirmed {
+        Some(confirmed) => out.sample(&[name], confirmed.since.until.as_unix_seconds()),
+        None => Ok(()),
+    })
+}
+
+fn size(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+    each(scrape, |domain, labels| match domain.state.sight.last_success {
+        Some(_) => out.sample(&labels, count(domain.state.sight.length)),
+        None => Ok(()),
+    })
+}
+
+fn irregularities(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+    each(scrape, |domain, [name, _]| {
+        out.sample(&[name], count(domain.state.facts.irregularities.len()))
+    })
+}
+
+fn unrecorded(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+    each(scrape, |domain, [name, _]| out.sample(&[name], count(domain.state.sight.unrecorded)))
+}

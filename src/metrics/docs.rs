@@ -1,0 +1,140 @@
+//! The page on the metrics, from the catalogue.
+
+use std::fmt::Write as _;
+
+use super::{Described, Family, Group, Kind, Label, Registered, catalogue};
+use crate::watch::FailureReason;
+
+const GROUPS: [(Group, &str); 5] = [
+    (Group::Findings, "Findings"),
+    (Group::Authorities, "Authorities"),
+    (Group::Bundles, "Bundles"),
+    (Group::Sources, "Sources"),
+    (Group::Daemon, "The daemon itself"),
+];
+
+const HEAD: &str = "\
+# Metrics
+
+`/metrics` answers in Prometheus' text format 0.0.4 and in OpenMetrics 1.0, by the `Accept` header, and with gzip where it
+is taken. All bundle facts are as of the last good poll: they stay when a source fails, and the timestamps beside them say
+how old they are. A key that leaves the bundle takes its series with it. Counters start at zero with the process.
+
+This page is generated from the catalogue in the code.
+";
+
+const PER_AUTHORITY: &str = "
+Families with the label `authority` have a series for each key; `metrics.per_authority: false` leaves them out.
+";
+
+const EXAMPLES: &str = r"
+## Some questions in PromQL
+
+How long since each endpoint was last read well:
+
+```promql
+time() - anchorwatch_source_last_success_timestamp_seconds
+```
+
+Which endpoints were not read for three of their intervals:
+
+```promql
+time() - anchorwatch_source_last_success_timestamp_seconds > 3 * anchorwatch_source_poll_interval_seconds
+```
+
+The share of life that the youngest X.509 authority of each trust domain has left:
+
+```promql
+max by (trust_domain) (
+  (anchorwatch_authority_not_after_timestamp_seconds - time())
+  / (anchorwatch_authority_not_after_timestamp_seconds - anchorwatch_authority_not_before_timestamp_seconds)
+)
+```
+
+When this monitor would be locked out of each endpoint, if it stopped now:
+
+```promql
+anchorwatch_source_lockout_timestamp_seconds - time()
+```
+
+Why polls fail:
+
+```promql
+sum by (trust_domain, reason) (rate(anchorwatch_source_poll_failures_total[15m])) > 0
+```
+";
+
+/// The page on the metrics, in Markdown.
+pub fn markdown(registered: &Registered) -> String {
+    let mut page = HEAD.to_owned();
+    for (group, title) in GROUPS {
+        let families: Vec<&Family> = catalogue().filter(|family| family.group == group).collect();
+        head(&mut page, title);
+        for family in &families {
+            let labels = family.labels.iter().map(|(name, _)| *name);
+            row(&mut page, family.name, kind(family.kind), labels, family.help);
+        }
+        meanings(&mut page, &families);
+        if families.iter().any(|family| family.per_authority) {
+            page.push_str(PER_AUTHORITY);
+        }
+        if group == Group::Sources {
+            let reasons = quoted(FailureReason::ALL.iter().map(|reason| reason.label()));
+            // Writing to a string does not fail.
+            let _ = writeln!(page, "\n`reason` is one of {reasons}.");
+        }
+    }
+    head(&mut page, "Counted in the process");
+    for Described { name, help, kind, labels } in registered.described() {
+        row(&mut page, &name, kind, labels.iter().map(String::as_str), &help);
+    }
+    page.push_str(EXAMPLES);
+    page
+}
+
+fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Counter => "counter",
+        Kind::Gauge => "gauge",
+        Kind::Info => "info",
+    }
+}
+
+fn head(page: &mut String, title: &str) {
+    let _ = write!(page, "\n## {title}\n\n| name | type | labels | meaning |\n|---|---|---|---|\n");
+}
+
+fn row<'a>(
+    page: &mut String,
+    name: &str,
+    kind: &str,
+    labels: impl Iterator<Item = &'a str>,
+    help: &str,
+) {
+    let labels = quoted(labels);
+    let labels = if labels.is_empty() { "–" } else { &labels };
+    let _ = writeln!(page, "| `{name}` | {kind} | {labels} | {help} |");
+}
+
+fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// What the labels of these families mean, each once. One that means something else in one family
+/// says in which.
+fn meanings(page: &mut String, families: &[&Family]) {
+    let mut labels: Vec<(Label, &str)> = Vec::new();
+    for family in families {
+        for label in family.labels {
+            if !labels.iter().any(|(known, _)| known == label) {
+                labels.push((*label, family.name));
+            }
+        }
+    }
+    page.push_str("\n| label | meaning |\n|---|---|\n");
+    for ((name, meaning), family) in &labels {
+        let elsewhere = labels.iter().filter(|((other, _), _)| other == name).count();
+        let of = if elsewhere < 2 { String::new() } else { format!(" (`{family}`)") };
+        let _ = writeln!(page, "| `{name}`{of} | {meaning} |");
+    }
+}

@@ -1,0 +1,225 @@
+//! The two text formats, from one table.
+
+use std::io::{self, Write};
+
+use super::{Family, Kind};
+
+/// How much is gathered before it is passed on.
+const PIECE: usize = 64 << 10;
+
+/// A format that Prometheus reads.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Format {
+    /// OpenMetrics 1.0.0.
+    OpenMetrics,
+    /// Prometheus' text format 0.0.4.
+    Text,
+}
+
+impl Format {
+    /// The exact content type: Prometheus 3 refuses a scrape without one that it knows.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
+        }
+    }
+}
+
+/// Writes families and samples, in pieces.
+pub struct Encoder<'a> {
+    format: Format,
+    out: &'a mut dyn Write,
+    buffer: Vec<u8>,
+    name: String,
+}
+
+impl std::fmt::Debug for Encoder<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Encoder").field("format", &self.format).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Encoder<'a> {
+    /// An encoder that passes its pieces on to `out`.
+    pub fn new(format: Format, out: &'a mut dyn Write) -> Self {
+        Self { format, out, buffer: Vec::with_capacity(PIECE + 4096), name: String::new() }
+    }
+
+    /// Begins a family of the catalogue: its help, type and unit.
+    pub fn family(&mut self, family: &Family) -> io::Result<()> {
+        let kind = match family.kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Info => match self.format {
+                Format::OpenMetrics => "info",
+                Format::Text => "gauge",
+            },
+        };
+        let unit = family.unit().filter(|_| family.kind != Kind::Info);
+        self.header(family.name, kind, family.help, unit)
+    }
+
+    /// Begins a family by its parts.
+    pub(super) fn header(
+        &mut self,
+        name: &str,
+        kind: &str,
+        help: &str,
+        unit: Option<&str>,
+    ) -> io::Result<()> {
+        name.clone_into(&mut self.name);
+        // OpenMetrics names a family without the suffix that its samples carry.
+        let family = match (self.format, kind) {
+            (Format::OpenMetrics, "counter") => name.strip_suffix("_total").unwrap_or(name),
+            (Format::OpenMetrics, "info") => name.strip_suffix("_info").unwrap_or(name),
+            (Format::OpenMetrics | Format::Text, _) => name,
+        };
+        for (word, text) in [("HELP", help), ("TYPE", kind)] {
+            self.put(&["# ", word, " ", family, " "]);
+            self.escape(text, word == "HELP" && self.format == Format::OpenMetrics);
+            self.put(&["\n"]);
+        }
+        if let (Format::OpenMetrics, Some(unit)) = (self.format, unit) {
+            self.put(&["# UNIT ", family, " ", unit, "\n"]);
+        }
+        self.flush_piece()
+    }
+
+    /// Writes one series of the family that was begun.
+    pub fn sample(&mut self, labels: &[(&str, &str)], value: f64) -> io::Result<()> {
+        self.suffixed("", labels, value)
+    }
+
+    /// Writes one series whose name ends in `suffix`, as a histogram's do.
+    pub(super) fn suffixed(
+        &mut self,
+        suffix: &str,
+        labels: &[(&str, &str)],
+        value: f64,
+    ) -> io::Result<()> {
+        self.buffer.extend_from_slice(self.name.as_bytes());
+        self.put(&[suffix]);
+        let mut before = "{";
+        for (name, text) in labels {
+            self.put(&[before, name, "=\""]);
+            self.escape(text, true);
+            self.put(&["\""]);
+            before = ",";
+        }
+        self.put(&[if before == "{" { " " } else { "} " }]);
+        self.number(value);
+        self.put(&["\n"]);
+        self.flush_piece()
+    }
+
+    /// Writes what is left, and under OpenMetrics the end.
+    pub fn finish(mut self) -> io::Result<()> {
+        if self.format == Format::OpenMetrics {
+            self.put(&["# EOF\n"]);
+        }
+        self.out.write_all(&self.buffer)
+    }
+
+    fn put(&mut self, parts: &[&str]) {
+        for part in parts {
+            self.buffer.extend_from_slice(part.as_bytes());
+        }
+    }
+
+    /// Label values escape `\`, `"` and line ends; a help text of 0.0.4 escapes no quotes.
+    fn escape(&mut self, text: &str, quotes: bool) {
+        let odd = |byte: &u8| matches!(byte, b'\\' | b'\n') || (quotes && *byte == b'"');
+        // Nearly no text holds any, and this loop without a way out looks at many bytes at once.
+        if !text.as_bytes().iter().fold(false, |found, byte| found | odd(byte)) {
+            self.buffer.extend_from_slice(text.as_bytes());
+            return;
+        }
+        let mut rest = text.as_bytes();
+        while let Some(place) = rest.iter().position(odd) {
+            let (plain, after) = rest.split_at(place);
+            self.buffer.extend_from_slice(plain);
+            let mut after = after.iter();
+            match after.next() {
+                Some(b'\n') => self.put(&["\\n"]),
+                Some(b'"') => self.put(&["\\\""]),
+                Some(_) | None => self.put(&["\\\\"]),
+            }
+            rest = after.as_slice();
+        }
+        self.buffer.extend_from_slice(rest);
+    }
+
+    fn number(&mut self, value: f64) {
+        /// Beyond it a float has no unit digit.
+        const WHOLE: f64 = 9_007_199_254_740_992.0;
+        #[expect(
+            clippy::as_conversions,
+            clippy::cast_possible_truncation,
+            clippy::cast_precision_loss,
+            reason = "compared with what it was made of"
+        )]
+        let (whole, back) = (value as i64, value as i64 as f64);
+        if (value - back).abs() <= 0.0 && value.abs() < WHOLE {
+            self.put(&[itoa::Buffer::new().format(whole)]);
+        } else if value.is_nan() {
+            self.put(&["NaN"]);
+        } else if value.is_infinite() {
+            self.put(&[if value < 0.0 { "-Inf" } else { "+Inf" }]);
+        } else {
+            self.put(&[ryu::Buffer::new().format_finite(value)]);
+        }
+    }
+
+    fn flush_piece(&mut self) -> io::Result<()> {
+        if PIECE <= self.buffer.len() {
+            self.out.write_all(&self.buffer)?;
+            self.buffer.clear();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(format: Format, write: impl FnOnce(&mut Encoder<'_>)) -> String {
+        let mut out = Vec::new();
+        let mut encoder = Encoder::new(format, &mut out);
+        write(&mut encoder);
+        encoder.finish().unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn labels_are_escaped_and_numbers_are_prometheus_own() {
+        let text = lines(Format::Text, |encoder| {
+            encoder.header("a", "gauge", "line\nend \"quoted\" \\", None).unwrap();
+            encoder.sample(&[("k", "a\"b\\c\nd")], 1.5).unwrap();
+            for value in [f64::INFINITY, f64::NEG_INFINITY, f64::NAN, -0.0, 1e300, 1_764_000_000.25]
+            {
+                encoder.sample(&[], value).unwrap();
+            }
+        });
+        assert_eq!(
+            text,
+            "# HELP a line\\nend \"quoted\" \\\\\n# TYPE a gauge\na{k=\"a\\\"b\\\\c\\nd\"} 1.5\n\
+             a +Inf\na -Inf\na NaN\na 0\na 1e300\na 1764000000.25\n"
+        );
+    }
+
+    #[test]
+    fn openmetrics_names_a_counter_without_its_suffix_and_ends() {
+        let text = lines(Format::OpenMetrics, |encoder| {
+            encoder.header("polls_total", "counter", "Polls.", None).unwrap();
+            encoder.sample(&[], 3.0).unwrap();
+            encoder.header("took_seconds", "gauge", "Took.", Some("seconds")).unwrap();
+        });
+        assert_eq!(
+            text,
+            "# HELP polls Polls.\n# TYPE polls counter\npolls_total 3\n\
+             # HELP took_seconds Took.\n# TYPE took_seconds gauge\n# UNIT took_seconds seconds\n# EOF\n"
+        );
+    }
+}

@@ -1,0 +1,130 @@
+//! The families over the daemon itself: who watches the watch.
+
+use std::io;
+
+use super::{Encoder, Family, Group, Kind, Scrape};
+use crate::time::Timestamp;
+
+/// What the daemon says of itself.
+#[derive(Clone, Debug, Default)]
+pub struct SelfFacts {
+    /// Whether the last reload of the configuration succeeded.
+    pub config_reload_successful: bool,
+    /// When a configuration was last taken.
+    pub config_reloaded_at: Timestamp,
+    /// A number that differs where the configuration does.
+    pub config_hash: u32,
+    /// When the store was created.
+    pub store_created_at: Timestamp,
+    /// When something was last made durable.
+    pub last_persisted_at: Option<Timestamp>,
+    /// Writes to the store that failed.
+    pub write_failures: u64,
+    /// Batches that wait to be written.
+    pub backlog: u64,
+    /// Events that were lost since too much waited.
+    pub events_lost: u64,
+    /// The size of the store in bytes.
+    pub journal_size: u64,
+    /// Entries of the journal.
+    pub journal_entries: u64,
+    /// When the scheduler turned last.
+    pub ticked_at: Timestamp,
+}
+
+const fn own(
+    name: &'static str,
+    kind: Kind,
+    help: &'static str,
+    render: super::catalogue::Render,
+) -> Family {
+    Family { name, kind, help, labels: &[], group: Group::Daemon, per_authority: false, render }
+}
+
+pub(super) const FAMILIES: &[Family] = &[
+    Family {
+        labels: &[
+            ("version", "of anchorwatch"),
+            ("revision", "of its source, where the build knew it"),
+            ("rustversion", "the least Rust version that builds it"),
+            ("target", "architecture and operating system"),
+        ],
+        ..own("anchorwatch_build_info", Kind::Info, "What was built.", build_info)
+    },
+    own(
+        "anchorwatch_config_last_reload_successful",
+        Kind::Gauge,
+        "1 where the last configuration was taken, 0 where it was refused and the old one stays.",
+        |scrape, out| {
+            out.sample(&[], if scrape.facts.config_reload_successful { 1.0 } else { 0.0 })
+        },
+    ),
+    own(
+        "anchorwatch_config_last_reload_success_timestamp_seconds",
+        Kind::Gauge,
+        "When a configuration was last taken.",
+        |scrape, out| out.sample(&[], scrape.facts.config_reloaded_at.as_unix_seconds()),
+    ),
+    own(
+        "anchorwatch_config_hash",
+        Kind::Gauge,
+        "A number that differs where the configuration does.",
+        |scrape, out| out.sample(&[], f64::from(scrape.facts.config_hash)),
+    ),
+    own(
+        "anchorwatch_store_created_timestamp_seconds",
+        Kind::Gauge,
+        "When the store was created: a new one means a new baseline.",
+        |scrape, out| out.sample(&[], scrape.facts.store_created_at.as_unix_seconds()),
+    ),
+    own(
+        "anchorwatch_state_last_persist_success_timestamp_seconds",
+        Kind::Gauge,
+        "When something was last made durable.",
+        |scrape, out| match scrape.facts.last_persisted_at {
+            Some(at) => out.sample(&[], at.as_unix_seconds()),
+            None => Ok(()),
+        },
+    ),
+    own(
+        "anchorwatch_state_write_failures_total",
+        Kind::Counter,
+        "Writes to the store that failed.",
+        |scrape, out| out.sample(&[], super::sources::count(scrape.facts.write_failures)),
+    ),
+    own(
+        "anchorwatch_state_backlog",
+        Kind::Gauge,
+        "Polls whose events wait in memory because the store cannot be written.",
+        |scrape, out| out.sample(&[], super::sources::count(scrape.facts.backlog)),
+    ),
+    own(
+        "anchorwatch_state_events_lost_total",
+        Kind::Counter,
+        "Events that were lost because too much waited for a store that cannot be written.",
+        |scrape, out| out.sample(&[], super::sources::count(scrape.facts.events_lost)),
+    ),
+    own("anchorwatch_journal_size_bytes", Kind::Gauge, "The size of the store.", |scrape, out| {
+        out.sample(&[], super::sources::count(scrape.facts.journal_size))
+    }),
+    own("anchorwatch_journal_entries", Kind::Gauge, "Entries of the journal.", |scrape, out| {
+        out.sample(&[], super::sources::count(scrape.facts.journal_entries))
+    }),
+    own(
+        "anchorwatch_scheduler_last_tick_timestamp_seconds",
+        Kind::Gauge,
+        "When the scheduler turned last: it does so every second.",
+        |scrape, out| out.sample(&[], scrape.facts.ticked_at.as_unix_seconds()),
+    ),
+];
+
+fn build_info(_: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+    let target = format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS);
+    let labels = [
+        ("version", env!("CARGO_PKG_VERSION")),
+        ("revision", option_env!("ANCHORWATCH_REVISION").unwrap_or("unknown")),
+        ("rustversion", env!("CARGO_PKG_RUST_VERSION")),
+        ("target", target.as_str()),
+    ];
+    out.sample(&labels, 1.0)
+}

@@ -1,0 +1,195 @@
+//! The families over the endpoints.
+
+use std::io;
+use std::sync::Arc;
+
+use super::catalogue::{SOURCE, TRUST_DOMAIN};
+use super::{Encoder, Family, Group, Kind, Scrape};
+use crate::bundle::SvidType;
+use crate::time::Timestamp;
+use crate::view::DomainView;
+use crate::watch::FailureReason;
+
+const LABELS: &[super::Label] = &[TRUST_DOMAIN, SOURCE];
+
+const fn source(
+    name: &'static str,
+    kind: Kind,
+    help: &'static str,
+    render: super::catalogue::Render,
+) -> Family {
+    Family { name, kind, help, labels: LABELS, group: Group::Sources, per_authority: false, render }
+}
+
+pub(super) const FAMILIES: &[Family] = &[
+    source(
+        "anchorwatch_source_up",
+        Kind::Gauge,
+        "1 where the last poll gave an authenticated bundle, else 0.",
+        up,
+    ),
+    source("anchorwatch_source_polls_total", Kind::Counter, "Polls made.", polls),
+    Family {
+        labels: &[TRUST_DOMAIN, SOURCE, ("reason", "why the poll gave no bundle")],
+        ..source(
+            "anchorwatch_source_poll_failures_total",
+            Kind::Counter,
+            "Polls that gave no bundle.",
+            failures,
+        )
+    },
+    source(
+        "anchorwatch_source_last_poll_timestamp_seconds",
+        Kind::Gauge,
+        "The last poll, whatever came of it; absent before the first.",
+        last_poll,
+    ),
+    source(
+        "anchorwatch_source_last_success_timestamp_seconds",
+        Kind::Gauge,
+        "The last poll that gave an authenticated bundle; it survives a restart.",
+        last_success,
+    ),
+    source(
+        "anchorwatch_source_poll_interval_seconds",
+        Kind::Gauge,
+        "The interval at which the endpoint is polled, without jitter.",
+        interval,
+    ),
+    source(
+        "anchorwatch_source_refresh_hint_seconds",
+        Kind::Gauge,
+        "The refresh hint of the newest bundle; absent where it states none.",
+        hint,
+    ),
+    source(
+        "anchorwatch_source_in_sync",
+        Kind::Gauge,
+        "0 while an answer steps back or addresses of the name have differed since the last change.",
+        in_sync,
+    ),
+    source(
+        "anchorwatch_source_lockout_timestamp_seconds",
+        Kind::Gauge,
+        "Under https_spiffe the last moment at which the endpoint can be authenticated by the \
+         authorities held: the latest notAfter among them.",
+        lockout,
+    ),
+    source(
+        "anchorwatch_source_tls_not_after_timestamp_seconds",
+        Kind::Gauge,
+        "Until when the certificate is valid that the endpoint presented last.",
+        tls_not_after,
+    ),
+];
+
+/// Writes for each trust domain what `write` makes of it; its labels are given.
+pub(super) fn each(
+    scrape: &Scrape<'_>,
+    mut write: impl FnMut(&DomainView, [(&str, &str); 2]) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut source = String::new();
+    for domain in &scrape.view.domains {
+        let url = &domain.endpoint.url;
+        source.clear();
+        source.push_str(url.authority_host());
+        source.push(':');
+        source.push_str(itoa::Buffer::new().format(url.port()));
+        let name = domain.endpoint.trust_domain.as_str();
+        write(domain, [("trust_domain", name), ("source", &source)])?;
+    }
+    Ok(())
+}
+
+/// A count as a metric's value: exact below 2^53.
+#[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "exact below 2^53")]
+pub(super) fn count(number: impl TryInto<u64>) -> f64 {
+    number.try_into().unwrap_or(u64::MAX) as f64
+}
+
+fn up(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+    each(scrape, |domain, labels| {
+        let sight = &domain.state.sight;
+        let up = sight.failures == 0 && sight.last_success.is_some() && domain.stopped.is_none();
+        out.sample(&labels, if up { 1.0 } else { 0.0 })
+    })
+}
+
+fn polls(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+    each(scrape, |domain, labels| out.sample(&labels, count(domain.counts.polls)))
+}
+
+fn failures(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+    each(scrape, |domain, [name, source]| {
+        for (reason, failures) in FailureReason::ALL.iter().zip(domain.counts.failures) {
+            out.sample(&[name, source, ("reason", reason.label())], count(failures))?;
+        }
+        Ok(())
+    })
+}
+
+fn moment(
+    out: &mut Encoder<'_>,
+    labels: [(&str, &str); 2],
+    at: Option<Timestamp>,
+) -> io::Result<()> {
+    match at {
+        Some(at) => out.sample(&labels, at.as_unix_seconds()),
+        None => Ok(()),
+    }
+}
+
+fn last_poll(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+    each(scrape, |domain, labels| moment(out, labels, domain.state.sight.last_poll))
+}
+
+fn last_success(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+    each(scrape, |domain, labels| moment(out, labels, domain.state.sight.last_success))
+}
+
+fn interval(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+    each(scrape, |domain, labels| {
+        let facts = &domain.state.facts;
+        let hint = facts.confirmed.as_ref().map(|confirmed| confirmed.refresh_hint.clone());
+        let interval = crate::watch::interval(&hint.unwrap_or_default(), &domain.policy);
+        out.sample(&labels, interval.as_secs_f64())
+    })
+}
+
+fn hint(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+    each(scrape, |domain, labels| {
+        let confirmed = domain.state.facts.confirmed.as_ref();
+        match confirmed.and_then(|confirmed| confirmed.refresh_hint.given()) {
+            Some(hint) => out.sample(&labels, count(hint)),
+            None => Ok(()),
+        }
+    })
+}
+
+fn in_sync(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+    each(scrape, |domain, labels| {
+        let alone = domain.state.facts.address_views.is_empty();
+        let in_sync = alone && domain.state.sight.pending.is_none();
+        out.sample(&labels, if in_sync { 1.0 } else { 0.0 })
+    })
+}
+
+fn lockout(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+    each(scrape, |domain, labels| {
+        // Federation, 5.2.2.4: the bundle of the endpoint ID's own trust domain authenticates.
+        let server: Option<&Arc<DomainView>> =
+            domain.endpoint.served_by().and_then(|server| scrape.view.domain(server));
+        let Some(server) = server else { return Ok(()) };
+        let x509 = server.state.facts.published();
+        let x509 = x509.filter(|record| record.id().svid_type == SvidType::X509);
+        let last = x509
+            .filter_map(|record| record.authority.certificate.as_ref())
+            .map(|certificate| certificate.validity.not_after)
+            .max();
+        moment(out, labels, last)
+    })
+}
+
+fn tls_not_after(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+    each(scrape, |domain, labels| moment(out, labels, domain.state.sight.tls_not_after))
+}

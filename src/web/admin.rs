@@ -1,0 +1,169 @@
+//! The admin socket: the same reading, and decisions. Whoever may open the socket decides, and the
+//! kernel says who that is.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use axum::extract::{DefaultBodyLimit, State};
+use axum::middleware::map_response;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Extension, Json, Router};
+use serde::Deserialize;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::api::{Decided, Report};
+use super::backend::{Backend, Rebootstrap, Shared};
+use super::listener::{Bounds, Door, accept};
+use super::request::{Content, Parameters};
+use super::router::{self, Context};
+use super::scrape;
+use crate::spiffe::TrustDomain;
+
+/// The most bytes of a decision: a bundle, and a few words.
+const BODY: usize = 8 << 20;
+
+/// Who asks, by the kernel's word.
+#[derive(Clone, Copy, Debug)]
+struct Peer(Option<u32>);
+
+/// An admin socket that is listened on.
+#[derive(Debug)]
+pub struct AdminListener {
+    path: PathBuf,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl AdminListener {
+    /// Listens on the socket at this path, mode 0600. A socket that nobody answers on is replaced;
+    /// anything else that lies there is an error.
+    pub async fn bind(path: &Path, backend: Arc<dyn Backend>) -> io::Result<Self> {
+        vacant(path).await?;
+        let door = Unix { listener: claim(path)?, router: admin(backend) };
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(accept(door, Bounds::ADMIN, stopped));
+        Ok(Self { path: path.to_owned(), stop, task })
+    }
+
+    /// Stops listening, removes the socket, and lets requests under way end for half a second.
+    pub async fn stop(self) {
+        drop(fs::remove_file(&self.path));
+        self.stop.send_replace(true);
+        drop(self.task.await);
+    }
+}
+
+struct Unix {
+    listener: UnixListener,
+    router: Router,
+}
+
+impl Door for Unix {
+    type Stream = UnixStream;
+
+    async fn next(&self) -> io::Result<(Self::Stream, Router)> {
+        let (stream, _) = self.listener.accept().await?;
+        let peer = Peer(stream.peer_cred().ok().map(|peer| peer.uid()));
+        Ok((stream, self.router.clone().layer(Extension(peer))))
+    }
+}
+
+/// Whether a socket may be put here: nothing lies here, or the socket of a process that is gone.
+async fn vacant(path: &Path) -> io::Result<()> {
+    let taken = |kind, why: &str| Err(io::Error::new(kind, format!("{why} {}", path.display())));
+    match fs::symlink_metadata(path) {
+        Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(why) => return Err(why),
+        Ok(there) if !there.file_type().is_socket() => {
+            return taken(io::ErrorKind::AlreadyExists, "something that is no socket lies at");
+        }
+        Ok(_) => (),
+    }
+    match UnixStream::connect(path).await {
+        Ok(_) => taken(io::ErrorKind::AddrInUse, "another process answers on"),
+        Err(why) if why.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
+        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(why) => Err(why),
+    }
+}
+
+/// A socket that nobody but its owner could ever open: it is bound in a folder of its own, and
+/// moved to its place once its mode is right. The folder's name is short, since a socket's path is.
+fn claim(path: &Path) -> io::Result<UnixListener> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    let private = folder.join(format!(".{}", std::process::id()));
+    // In a container every process is number 1, and one may have died right here.
+    drop(fs::remove_dir_all(&private));
+    fs::DirBuilder::new().mode(0o700).create(&private)?;
+    let claimed = (|| {
+        let inner = private.join("s");
+        let socket = UnixListener::bind(&inner)?;
+        fs::set_permissions(&inner, fs::Permissions::from_mode(0o600))?;
+        fs::rename(&inner, path)?;
+        Ok(socket)
+    })();
+    drop(fs::remove_dir_all(&private));
+    claimed
+}
+
+fn admin(backend: Shared) -> Router {
+    Router::new()
+        .route("/admin/v1/check", post(check))
+        .route("/admin/v1/rebootstrap", post(rebootstrap))
+        .layer(DefaultBodyLimit::max(BODY))
+        .merge(router::reading())
+        .fallback(router::nothing)
+        .layer(map_response(router::nosniff))
+        .with_state(Context { backend, scrapes: scrape::permits(), lifecycle: true })
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CheckParameters {
+    trust_domain: Option<TrustDomain>,
+}
+
+async fn check(
+    State(context): State<Context>,
+    Parameters(parameters): Parameters<CheckParameters>,
+) -> Response {
+    match context.backend.check(parameters.trust_domain).await {
+        Ok(view) => Json(Report::new(&view)).into_response(),
+        Err(why) => router::refused(&why),
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RebootstrapBody {
+    trust_domain: TrustDomain,
+    bundle: String,
+    by: String,
+    reason: String,
+}
+
+async fn rebootstrap(
+    State(context): State<Context>,
+    Extension(Peer(uid)): Extension<Peer>,
+    Content(body): Content<RebootstrapBody>,
+) -> Response {
+    let RebootstrapBody { trust_domain, bundle, by, reason } = body;
+    let decision = Rebootstrap { trust_domain, bundle, by, reason, uid };
+    let name = decision.trust_domain.clone();
+    match context.backend.rebootstrap(decision).await {
+        Ok(count) => {
+            let effect = format!(
+                "{count} X.509 authorities of the file authenticate {name} until its next good poll"
+            );
+            Json(Decided { effect }).into_response()
+        }
+        Err(why) => router::refused(&why),
+    }
+}

@@ -1,0 +1,220 @@
+//! What the API answers, as JSON: times in RFC 3339, fingerprints in full.
+//!
+//! These shapes are a contract: fields are added, never renamed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::bundle::{Fingerprint, PublicKeyId, Stated, SvidType};
+use crate::finding::{Finding, Severity};
+use crate::journal::AuthorityEntry;
+use crate::spiffe::{EndpointProfile, TrustDomain};
+use crate::time::{Bracket, Timestamp};
+use crate::view::{DomainView, View};
+use crate::watch::{FailureReason, Leaf};
+
+/// All trust domains at a moment, and how they fare.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Report {
+    /// The moment.
+    pub at: Timestamp,
+    /// The most urgent severity of all findings; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worst: Option<Severity>,
+    /// The trust domains, sorted by name.
+    pub trust_domains: Vec<DomainReport>,
+}
+
+/// One trust domain at a moment.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct DomainReport {
+    /// Its name.
+    pub trust_domain: TrustDomain,
+    /// Where its bundle is served.
+    pub url: String,
+    /// How the endpoint proves who it is.
+    pub profile: EndpointProfile,
+    /// Whether the last poll gave an authenticated bundle.
+    pub up: bool,
+    /// The last poll.
+    pub last_poll: Option<Timestamp>,
+    /// The last poll that gave an authenticated bundle.
+    pub last_success: Option<Timestamp>,
+    /// Failed polls in a row.
+    pub failures: u32,
+    /// Why the last poll failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<FailureReport>,
+    /// Why the trust domain is not watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
+    /// Whether the store could not take down the last events yet.
+    pub unrecorded: bool,
+    /// The sequence number of the newest bundle.
+    pub sequence: Option<u64>,
+    /// The refresh hint of the newest bundle, in seconds.
+    pub refresh_hint: Option<u64>,
+    /// When the newest bundle was first seen.
+    pub changed: Option<Bracket>,
+    /// The digest of its key set.
+    pub digest: Option<String>,
+    /// Its X.509 authorities.
+    pub x509_authorities: usize,
+    /// Its JWT authorities.
+    pub jwt_authorities: usize,
+    /// Its WIT authorities.
+    pub wit_authorities: usize,
+    /// Where the document departs from the standard, in words.
+    pub irregularities: Vec<String>,
+    /// What is to be said.
+    pub findings: Vec<Finding>,
+}
+
+/// Why polls fail.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct FailureReport {
+    /// The reason.
+    pub reason: FailureReason,
+    /// What went wrong.
+    pub detail: String,
+    /// The poll that failed first.
+    pub since: Timestamp,
+}
+
+impl Report {
+    /// What is to be said of this view.
+    pub fn new(view: &View) -> Self {
+        let trust_domains: Vec<_> = view.domains.iter().map(|d| DomainReport::new(d)).collect();
+        let findings = trust_domains.iter().flat_map(|domain| &domain.findings);
+        let worst = findings.map(|finding| finding.severity).max();
+        Self { at: view.at, worst, trust_domains }
+    }
+}
+
+impl DomainReport {
+    /// What is to be said of this trust domain.
+    pub fn new(domain: &DomainView) -> Self {
+        let (facts, sight) = (&domain.state.facts, &domain.state.sight);
+        let confirmed = facts.confirmed.as_ref();
+        let of = |svid_type: SvidType| {
+            facts.published().filter(|record| record.id().svid_type == svid_type).count()
+        };
+        Self {
+            trust_domain: domain.endpoint.trust_domain.clone(),
+            url: domain.endpoint.url.to_string(),
+            profile: domain.endpoint.profile.clone(),
+            up: sight.failures == 0 && sight.last_success.is_some() && domain.stopped.is_none(),
+            last_poll: sight.last_poll,
+            last_success: sight.last_success,
+            failures: sight.failures,
+            failure: facts.failure.as_ref().map(|run| FailureReport {
+                reason: run.reason,
+                detail: run.detail.to_string(),
+                since: run.since,
+            }),
+            stopped: domain.stopped.as_deref().map(str::to_owned),
+            unrecorded: domain.unrecorded,
+            sequence: confirmed.and_then(|confirmed| confirmed.sequence.given()),
+            refresh_hint: confirmed.map(|c| &c.refresh_hint).and_then(Stated::given),
+            changed: confirmed.map(|confirmed| confirmed.since),
+            digest: confirmed.map(|confirmed| confirmed.content.to_string()),
+            x509_authorities: of(SvidType::X509),
+            jwt_authorities: of(SvidType::Jwt),
+            wit_authorities: of(SvidType::Wit),
+            irregularities: facts.irregularities.iter().map(ToString::to_string).collect(),
+            findings: domain.findings.to_vec(),
+        }
+    }
+}
+
+/// One authority on record.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct AuthorityReport {
+    /// The trust domain that published it.
+    pub trust_domain: TrustDomain,
+    /// What it signs.
+    #[serde(rename = "use")]
+    pub svid_type: SvidType,
+    /// What it is known by.
+    pub fingerprint: Fingerprint,
+    /// The SHA-256 of its SubjectPublicKeyInfo.
+    pub public_key: Option<PublicKeyId>,
+    /// What its key is made of.
+    pub key_type: String,
+    /// The key ID that the document gives it. Foreign text.
+    pub kid: Option<String>,
+    /// `published`, `active`, `expired` or `removed`.
+    pub state: String,
+    /// When it was published.
+    pub published: Bracket,
+    /// When it was removed.
+    pub removed: Option<Bracket>,
+    /// When it had been removed before it came back.
+    pub returned_after: Option<Bracket>,
+    /// The first endpoint SVID that it was seen to have signed.
+    pub signed: Option<Leaf>,
+    /// The certificate of an X.509 authority.
+    pub certificate: Option<CertificateReport>,
+}
+
+/// The facts of a certificate.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct CertificateReport {
+    /// From when it is valid.
+    pub not_before: Timestamp,
+    /// Until when it is valid.
+    pub not_after: Timestamp,
+    /// Its subject. Foreign text.
+    pub subject: String,
+    /// Its serial number in decimal digits.
+    pub serial: String,
+    /// The key that it certifies: what SPIRE calls the authority ID.
+    pub subject_key_id: Option<String>,
+    /// The URI names of its subject. Foreign text.
+    pub uri_sans: Vec<String>,
+    /// Whether it is a CA's.
+    pub is_ca: bool,
+}
+
+impl AuthorityReport {
+    /// What is to be said of this authority at `now`.
+    pub fn new(entry: &AuthorityEntry, now: Timestamp) -> Self {
+        let AuthorityEntry { trust_domain, record } = entry;
+        let authority = &record.authority;
+        Self {
+            trust_domain: trust_domain.clone(),
+            svid_type: authority.id.svid_type,
+            fingerprint: authority.id.fingerprint,
+            public_key: authority.public_key,
+            key_type: authority.key_type.to_string(),
+            kid: authority.kid.as_deref().map(str::to_owned),
+            state: record.phase(now).label().to_owned(),
+            published: record.published,
+            removed: record.removed,
+            returned_after: record.returned_after,
+            signed: record.signed,
+            certificate: authority.certificate.as_ref().map(|certificate| CertificateReport {
+                not_before: certificate.validity.not_before,
+                not_after: certificate.validity.not_after,
+                subject: certificate.subject.to_string(),
+                serial: certificate.serial.to_string(),
+                subject_key_id: certificate.subject_key_id.as_ref().map(ToString::to_string),
+                uri_sans: certificate.uri_sans.iter().map(ToString::to_string).collect(),
+                is_ca: certificate.is_ca,
+            }),
+        }
+    }
+}
+
+/// A decision that was taken.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Decided {
+    /// What it did, in words.
+    pub effect: String,
+}
+
+/// Why something was not done.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Fault {
+    /// In words.
+    pub error: String,
+}

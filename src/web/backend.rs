@@ -1,0 +1,101 @@
+//! What the web asks of whoever runs the watch.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::bundle::Fingerprint;
+use crate::journal::{AuthorityEntry, Recorded};
+use crate::metrics::{Registered, SelfFacts};
+use crate::spiffe::TrustDomain;
+use crate::time::Timestamp;
+use crate::view::View;
+
+/// An answer that takes its time.
+pub type Asked<'a, T> = Pin<Box<dyn Future<Output = Result<T, BackendError>> + Send + 'a>>;
+
+/// Why an answer cannot be given.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum BackendError {
+    /// What was asked for does not exist.
+    #[error("{0}")]
+    NotFound(String),
+    /// What was asked is wrong.
+    #[error("{0}")]
+    Refused(String),
+    /// It cannot be looked up now.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+/// Which entries of the journal are asked for.
+#[derive(Clone, Debug, Default)]
+pub struct EventFilter {
+    /// Of this trust domain.
+    pub trust_domain: Option<TrustDomain>,
+    /// Of this kind.
+    pub kind: Option<Box<str>>,
+    /// About this authority.
+    pub authority: Option<Fingerprint>,
+    /// At this moment or later.
+    pub since: Option<Timestamp>,
+    /// Before this moment.
+    pub until: Option<Timestamp>,
+    /// The latest so many.
+    pub limit: usize,
+}
+
+/// What replaces what authenticates an endpoint.
+#[derive(Clone, Debug)]
+pub struct Rebootstrap {
+    /// Of this trust domain.
+    pub trust_domain: TrustDomain,
+    /// The content of the file: a SPIFFE bundle, or certificates in PEM.
+    pub bundle: String,
+    /// Who decides, by their own word.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// The user ID of the process that asks, by the kernel's word.
+    pub uid: Option<u32>,
+}
+
+/// What a scrape is rendered from.
+#[derive(Clone, Debug)]
+pub struct ScrapeFacts {
+    /// The trust domains.
+    pub view: View,
+    /// The daemon itself.
+    pub facts: SelfFacts,
+    /// What was counted.
+    pub registered: Registered,
+    /// Whether the families with a series for each authority are rendered.
+    pub per_authority: bool,
+}
+
+/// Whoever runs the watch.
+pub trait Backend: Send + Sync + 'static {
+    /// The picture of all trust domains now.
+    fn view(&self) -> View;
+    /// What a scrape is rendered from.
+    fn scrape(&self) -> ScrapeFacts;
+    /// Why the watch is not ready; empty where it is.
+    fn unready(&self) -> Vec<String>;
+    /// Why the watch is not well; `None` where it is.
+    fn stalled(&self) -> Option<String>;
+    /// Entries of the journal, the newest last.
+    fn events(&self, filter: EventFilter) -> Asked<'_, Vec<Recorded>>;
+    /// All authorities on record, of one trust domain or of all.
+    fn authorities(&self, trust_domain: Option<TrustDomain>) -> Asked<'_, Vec<AuthorityEntry>>;
+    /// What every trust domain has on record of one authority.
+    fn authority(&self, fingerprint: Fingerprint) -> Asked<'_, Vec<AuthorityEntry>>;
+    /// Reads the configuration anew; the faults are the error.
+    fn reload(&self) -> Asked<'_, ()>;
+    /// Polls these trust domains now, or all, and gives the picture after it.
+    fn check(&self, trust_domain: Option<TrustDomain>) -> Asked<'_, View>;
+    /// Replaces what authenticates an endpoint; gives how many authorities do so now.
+    fn rebootstrap(&self, decision: Rebootstrap) -> Asked<'_, usize>;
+}
+
+/// A backend that many requests share.
+pub(super) type Shared = Arc<dyn Backend>;

@@ -1,0 +1,24 @@
+//! What people and programs ask over HTTP: the scrape, the health of the watch, a read-only API,
+//! and, over a Unix socket alone, decisions.
+//!
+//! Invariant: nothing that comes over TCP changes anything, but a reload where the operator
+//! allowed it.
+
+mod admin;
+pub mod api;
+mod backend;
+mod client;
+mod listener;
+mod page;
+mod patient;
+mod request;
+mod router;
+mod scrape;
+
+pub use admin::AdminListener;
+pub use backend::{Asked, Backend, BackendError, EventFilter, Rebootstrap, ScrapeFacts};
+pub use client::{AdminClient, ClientError};
+pub use listener::WebListener;
+
+/// Where HTTP is served unless told otherwise: above the range that exporters have filled.
+pub const DEFAULT_PORT: u16 = 10464;

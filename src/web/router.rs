@@ -1,0 +1,219 @@
+//! What is served where.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::map_response;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+
+use super::api::{AuthorityReport, DomainReport, Fault, Report};
+use super::backend::{BackendError, EventFilter, Shared};
+use super::request::Parameters;
+use super::{page, scrape};
+use crate::bundle::Fingerprint;
+use crate::spiffe::TrustDomain;
+use crate::time::Timestamp;
+
+/// How many entries an answer holds where nobody says.
+const EVENTS: usize = 100;
+/// How many entries an answer holds at most.
+const MOST_EVENTS: usize = 10_000;
+
+/// What a handler knows.
+#[derive(Clone)]
+pub(super) struct Context {
+    pub(super) backend: Shared,
+    pub(super) scrapes: Arc<tokio::sync::Semaphore>,
+    pub(super) lifecycle: bool,
+}
+
+/// What is served over TCP.
+pub(super) fn web(backend: Shared, lifecycle: bool) -> Router {
+    Router::new()
+        .route("/", get(index))
+        .route("/metrics", get(scrape::metrics))
+        .route("/-/healthy", get(healthy))
+        .route("/-/ready", get(ready))
+        .route("/-/reload", post(reload).put(reload))
+        .merge(reading())
+        .fallback(nothing)
+        .layer(map_response(nosniff))
+        .with_state(Context { backend, scrapes: scrape::permits(), lifecycle })
+}
+
+/// What is read over TCP and over the admin socket alike.
+pub(super) fn reading() -> Router<Context> {
+    Router::new()
+        .route("/api/v1/trust-domains", get(trust_domains))
+        .route("/api/v1/trust-domains/{name}", get(trust_domain))
+        .route("/api/v1/authorities", get(authorities))
+        .route("/api/v1/authorities/{fingerprint}", get(authority))
+        .route("/api/v1/events", get(events))
+        .route("/api/v1/findings", get(findings))
+}
+
+/// What stands where nothing is served.
+pub(super) async fn nothing() -> Response {
+    fault(StatusCode::NOT_FOUND, "nothing is served here")
+}
+
+/// Foreign text is in many answers, and is what its type says and nothing else.
+pub(super) async fn nosniff(mut response: Response) -> Response {
+    let nosniff = HeaderValue::from_static("nosniff");
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
+    response
+}
+
+async fn index(State(context): State<Context>) -> Response {
+    let unready = context.backend.unready();
+    let page = page::overview(&context.backend.view(), &unready);
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CONTENT_SECURITY_POLICY, policy),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (headers, page).into_response()
+}
+
+async fn healthy(State(context): State<Context>) -> Response {
+    match context.backend.stalled() {
+        None => "anchorwatch is healthy.\n".into_response(),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
+    }
+}
+
+async fn ready(State(context): State<Context>) -> Response {
+    let unready = context.backend.unready();
+    if unready.is_empty() {
+        return "anchorwatch is ready.\n".into_response();
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", unready.join("\n"))).into_response()
+}
+
+async fn reload(State(context): State<Context>) -> Response {
+    if !context.lifecycle {
+        let why = "reload over HTTP is off: start with --web.enable-lifecycle, or send SIGHUP\n";
+        return (StatusCode::FORBIDDEN, why).into_response();
+    }
+    match context.backend.reload().await {
+        Ok(()) => "the configuration was taken\n".into_response(),
+        Err(why) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{why}\n")).into_response(),
+    }
+}
+
+async fn trust_domains(State(context): State<Context>) -> Json<Report> {
+    Json(Report::new(&context.backend.view()))
+}
+
+async fn trust_domain(State(context): State<Context>, Path(name): Path<String>) -> Response {
+    let view = context.backend.view();
+    let known = name.parse::<TrustDomain>().ok();
+    match known.and_then(|name| view.domain(&name).map(|domain| DomainReport::new(domain))) {
+        Some(report) => Json(report).into_response(),
+        None => fault(StatusCode::NOT_FOUND, "no such trust domain is watched"),
+    }
+}
+
+async fn findings(State(context): State<Context>) -> Response {
+    let report = Report::new(&context.backend.view());
+    let mut findings = Vec::new();
+    for domain in report.trust_domains {
+        for finding in domain.findings {
+            findings.push(serde_json::json!({
+                "trust_domain": domain.trust_domain,
+                "kind": finding.kind,
+                "severity": finding.severity,
+                "since": finding.since,
+                "evidence": finding.evidence,
+            }));
+        }
+    }
+    Json(findings).into_response()
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AuthorityParameters {
+    trust_domain: Option<TrustDomain>,
+}
+
+async fn authorities(
+    State(context): State<Context>,
+    Parameters(parameters): Parameters<AuthorityParameters>,
+) -> Response {
+    let now = context.backend.view().at;
+    match context.backend.authorities(parameters.trust_domain).await {
+        Ok(entries) => {
+            let reports: Vec<_> = entries.iter().map(|e| AuthorityReport::new(e, now)).collect();
+            Json(reports).into_response()
+        }
+        Err(why) => refused(&why),
+    }
+}
+
+async fn authority(State(context): State<Context>, Path(fingerprint): Path<String>) -> Response {
+    let Ok(fingerprint) = fingerprint.parse::<Fingerprint>() else {
+        return fault(StatusCode::BAD_REQUEST, "a fingerprint is `sha256:` and 64 hex digits");
+    };
+    let now = context.backend.view().at;
+    match context.backend.authority(fingerprint).await {
+        Ok(entries) if entries.is_empty() => {
+            fault(StatusCode::NOT_FOUND, "no such authority is on record")
+        }
+        Ok(entries) => {
+            let reports: Vec<_> = entries.iter().map(|e| AuthorityReport::new(e, now)).collect();
+            Json(reports).into_response()
+        }
+        Err(why) => refused(&why),
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EventParameters {
+    trust_domain: Option<TrustDomain>,
+    kind: Option<Box<str>>,
+    authority: Option<Fingerprint>,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+    limit: Option<usize>,
+}
+
+async fn events(
+    State(context): State<Context>,
+    Parameters(parameters): Parameters<EventParameters>,
+) -> Response {
+    let EventParameters { trust_domain, kind, authority, since, until, limit } = parameters;
+    let limit = limit.unwrap_or(EVENTS).min(MOST_EVENTS);
+    let filter = EventFilter { trust_domain, kind, authority, since, until, limit };
+    match context.backend.events(filter).await {
+        Ok(entries) => Json(entries).into_response(),
+        Err(why) => refused(&why),
+    }
+}
+
+/// A fault as JSON.
+pub(super) fn fault(status: StatusCode, error: &str) -> Response {
+    (status, Json(Fault { error: error.to_owned() })).into_response()
+}
+
+/// Why the backend gave no answer.
+pub(super) fn refused(why: &BackendError) -> Response {
+    let status = match why {
+        BackendError::NotFound(_) => StatusCode::NOT_FOUND,
+        BackendError::Refused(_) => StatusCode::BAD_REQUEST,
+        BackendError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    fault(status, &why.to_string())
+}
+
+/// A header as text.
+pub(super) fn header<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}

@@ -1,0 +1,222 @@
+//! One fixed view with something of everything, and what the daemon says of itself beside it.
+//!
+//! `clean1.lab.example` is in order; `failing.example` was, and fails; `new.example` was never
+//! polled, and `clean1.lab.example` serves its bundle; `odd.example` publishes foreign text.
+
+use std::sync::Arc;
+
+use anchorwatch::bundle::{
+    Authority, AuthorityId, Digest, Fingerprint, Irregularity, IrregularityKind, KeyType,
+    ParseLimits, Stated, SvidType, parse,
+};
+use anchorwatch::finding::{Finding, FindingKind, Severity};
+use anchorwatch::metrics::SelfFacts;
+use anchorwatch::spiffe::{BundleEndpoint, EndpointProfile};
+use anchorwatch::time::{Bracket, Timestamp};
+use anchorwatch::view::{DomainView, Ended, PollCounts, View};
+use anchorwatch::watch::{
+    AuthorityRecord, Confirmed, DomainState, Facts, FailureReason, FailureRun, Leaf, Policy, Sight,
+};
+
+/// The moment of the view: 2026-11-22T22:00:00Z, within the life of SPIRE's certificate.
+const NOW: i64 = 1_795_384_800;
+/// A bundle as SPIRE served it.
+const BUNDLE: &[u8] = include_bytes!("../data/configs/files/clean1.lab.example.bundle.json");
+/// What a foreign document may say, and where it would hurt.
+pub(crate) const FOREIGN: &str =
+    "a\"b\\c\nd}'<script>alert(1)</script>\u{202e} ☂ # HELP x\r e 0 12345678901234567890";
+
+pub(crate) fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_unix(NOW + seconds)
+}
+
+pub(crate) fn view() -> View {
+    let domains = [clean(), failing(), new(), odd()];
+    View {
+        at: at(0),
+        trust_domain: Some("watcher.example".parse().unwrap()),
+        domains: domains.into_iter().map(Arc::new).collect(),
+    }
+}
+
+pub(crate) fn self_facts() -> SelfFacts {
+    SelfFacts {
+        config_reload_successful: true,
+        config_reloaded_at: at(-86_400),
+        config_hash: u32::MAX,
+        store_created_at: at(-31_536_000),
+        last_persisted_at: Some(at(-12)),
+        write_failures: 2,
+        backlog: 1,
+        events_lost: 0,
+        journal_size: 1_048_576,
+        journal_entries: 4_321,
+        ticked_at: Timestamp::from_unix_micros((NOW - 1) * 1_000_000 + 250_000),
+    }
+}
+
+/// The authorities of SPIRE's bundle, X.509 first.
+pub(crate) fn authorities() -> Vec<Arc<Authority>> {
+    parse(BUNDLE, &ParseLimits::default()).unwrap().bundle.authorities().to_vec()
+}
+
+pub(crate) fn record(authority: Authority, seen: i64) -> AuthorityRecord {
+    AuthorityRecord {
+        authority: Arc::new(authority),
+        published: Bracket::new(None, at(seen)),
+        removed: None,
+        returned_after: None,
+        signed: None,
+    }
+}
+
+/// The domain of this name with these authorities, read well ten seconds ago.
+pub(crate) fn domain(name: &str, url: &str, records: Vec<AuthorityRecord>) -> DomainView {
+    let endpoint = BundleEndpoint {
+        trust_domain: name.parse().unwrap(),
+        url: url.parse().unwrap(),
+        profile: EndpointProfile::HttpsWeb,
+    };
+    let mut authorities = records;
+    authorities.sort_by_key(AuthorityRecord::id);
+    let facts = Facts {
+        endpoint: Some(endpoint.clone()),
+        first_contact: Some(at(-7_200)),
+        confirmed: Some(Confirmed {
+            content: Digest::of(name.as_bytes()),
+            body: Digest::of(b"body"),
+            sequence: Stated::Given(1),
+            refresh_hint: Stated::Given(300),
+            since: Bracket::new(Some(at(-3_660)), at(-3_600)),
+        }),
+        authorities,
+        ..Facts::default()
+    };
+    let sight = Sight {
+        last_poll: Some(at(-10)),
+        last_success: Some(at(-10)),
+        length: 1_280,
+        ..Sight::default()
+    };
+    DomainView {
+        endpoint: Arc::new(endpoint),
+        policy: Arc::new(Policy::default()),
+        state: DomainState { facts: Arc::new(facts), sight },
+        findings: Arc::new([]),
+        ended: Arc::new([]),
+        counts: Arc::new(PollCounts { polls: 42, ..PollCounts::default() }),
+        stopped: None,
+        unrecorded: false,
+    }
+}
+
+fn served_by(domain: &mut DomainView, endpoint_id: &str) {
+    let endpoint_spiffe_id = endpoint_id.parse().unwrap();
+    let profile = EndpointProfile::HttpsSpiffe { endpoint_spiffe_id };
+    domain.endpoint =
+        Arc::new(BundleEndpoint { profile, ..BundleEndpoint::clone(&domain.endpoint) });
+}
+
+fn clean() -> DomainView {
+    let mut records: Vec<_> =
+        authorities().iter().map(|one| record(Authority::clone(one), -7_200)).collect();
+    let validity = records[0].authority.certificate.as_ref().unwrap().validity;
+    records[0].signed = Some(Leaf { seen_at: at(-600), validity });
+    let mut gone = record(key("gone", None), -7_200);
+    gone.removed = Some(Bracket::new(Some(at(-3_660)), at(-3_600)));
+    records.push(gone);
+
+    let mut domain = domain("clean1.lab.example", "https://spire.clean1.lab.example:8443", records);
+    served_by(&mut domain, "spiffe://clean1.lab.example/spire/server");
+    domain.state.sight.tls_not_after = Some(at(1_800));
+    let mut counts = PollCounts { polls: 4_242, ..PollCounts::default() };
+    counts.events[2] = 5;
+    counts.events[3] = 4;
+    counts.events[4] = 1;
+    domain.counts = Arc::new(counts);
+    domain.ended = Arc::new([Ended {
+        kind: FindingKind::SourceStale,
+        severity: Severity::Warning,
+        at: at(-50_000),
+    }]);
+    domain
+}
+
+fn failing() -> DomainView {
+    let records = vec![record(key("failing", Some("k1")), -7_200)];
+    let mut domain = domain("failing.example", "https://[2001:db8::1]/bundle.json", records);
+    let facts = Arc::make_mut(&mut domain.state.facts);
+    let failure = FailureRun {
+        since: at(-3_000),
+        reason: FailureReason::Connect,
+        detail: "connection refused".into(),
+    };
+    facts.failure = Some(failure);
+    facts.confirmed.as_mut().unwrap().sequence = Stated::Absent;
+    facts.irregularities =
+        vec![Irregularity { entry: None, kind: IrregularityKind::MissingSequence }];
+    let sight = &mut domain.state.sight;
+    (sight.last_success, sight.failures) = (Some(at(-3_060)), 50);
+    domain.findings = Arc::new([
+        finding(FindingKind::SourceStale, Severity::Warning, "no good poll for 51m"),
+        finding(FindingKind::IrregularDocument, Severity::Info, "there is no spiffe_sequence"),
+    ]);
+    let mut counts = PollCounts { polls: 50, ..PollCounts::default() };
+    counts.failures[place(FailureReason::Connect)] = 50;
+    domain.counts = Arc::new(counts);
+    domain
+}
+
+fn new() -> DomainView {
+    let mut domain = domain("new.example", "https://spire.clean1.lab.example:8443/new", Vec::new());
+    served_by(&mut domain, "spiffe://clean1.lab.example/spire/server");
+    domain.state = DomainState::default();
+    domain.counts = Arc::new(PollCounts::default());
+    domain
+}
+
+fn odd() -> DomainView {
+    let mut wit = key("odd", Some(FOREIGN));
+    wit.id.svid_type = SvidType::Wit;
+    wit.key_type = KeyType::Unknown("ML-DSA \"65\"\n<b>".into());
+    let mut x509 = Authority::clone(&authorities()[0]);
+    x509.id.fingerprint = Fingerprint::of(b"odd x509");
+    let certificate = x509.certificate.as_mut().unwrap();
+    certificate.validity.not_after = at(-1);
+    certificate.subject = FOREIGN.into();
+    certificate.uri_sans = Box::new([FOREIGN.into()]);
+
+    let mut domain =
+        domain("odd.example", "https://odd.example", vec![record(wit, -60), record(x509, -120)]);
+    let facts = Arc::make_mut(&mut domain.state.facts);
+    facts.confirmed.as_mut().unwrap().sequence = Stated::Given(u64::MAX);
+    facts.failure = Some(FailureRun {
+        since: at(-5),
+        reason: FailureReason::NotABundle,
+        detail: FOREIGN.into(),
+    });
+    domain.state.sight.failures = 1;
+    domain.state.sight.unrecorded = 7;
+    domain.findings = Arc::new([finding(FindingKind::BundleEmpty, Severity::Critical, FOREIGN)]);
+    domain.stopped = Some(FOREIGN.into());
+    domain
+}
+
+/// A JWT authority; `name` makes its fingerprint.
+pub(crate) fn key(name: &str, kid: Option<&str>) -> Authority {
+    Authority {
+        id: AuthorityId { svid_type: SvidType::Jwt, fingerprint: Fingerprint::of(name.as_bytes()) },
+        public_key: None,
+        key_type: KeyType::EcP256,
+        kid: kid.map(Into::into),
+        certificate: None,
+    }
+}
+
+fn finding(kind: FindingKind, severity: Severity, evidence: &str) -> Finding {
+    Finding { kind, severity, since: at(-3_000), evidence: vec![evidence.to_owned()] }
+}
+
+fn place(reason: FailureReason) -> usize {
+    FailureReason::ALL.iter().position(|other| *other == reason).unwrap()
+}
