@@ -31,6 +31,8 @@ pub mod watch;
 
 pub mod journal;
 
+pub mod issuer;
+
 pub mod finding;
 
 pub mod view;

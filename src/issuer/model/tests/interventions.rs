@@ -1,0 +1,166 @@
+//! What is done to an issuer, and what comes of it.
+
+use super::*;
+
+#[test]
+fn a_forced_rotation_leaves_an_orphan_and_shifts_its_chain_for_good() {
+    // The operator's deeds as in the recording: 60 s after a scheduled preparation.
+    let (replica, svid_type) = (A, SvidType::Jwt);
+    let story = Story::starts(recorded()).until(seconds(550));
+    assert_eq!(story.sequence(), 7);
+    let story =
+        story.at(seconds(600), Intervention::Prepare { replica, svid_type }).until(seconds(601));
+    assert_eq!(story.sequence(), 8);
+    let jwt = story.published(SvidType::Jwt);
+    let [_, _, old, scheduled, forced] = jwt[..] else { panic!("{} JWT keys", jwt.len()) };
+    assert_eq!(story.events.last().unwrap().deed, IssuerDeed::Orphaned { key: scheduled.number });
+
+    let story =
+        story.at(seconds(641), Intervention::Activate { replica, svid_type }).until(seconds(642));
+    assert_eq!(story.sequence(), 8, "an activation is invisible");
+    assert_eq!(story.issuer.signing(A, SvidType::Jwt), Some(&forced));
+    assert_eq!(story.retired(&old), Some(seconds(641)));
+
+    let story =
+        story.at(seconds(651), Intervention::Taint { replica, svid_type }).until(seconds(652));
+    assert_eq!((story.sequence(), story.removed(&old)), (9, None), "a taint shows no key");
+    let story =
+        story.at(seconds(666), Intervention::Revoke { replica, svid_type }).until(seconds(667));
+    assert_eq!((story.sequence(), story.removed(&old)), (10, Some(seconds(666))));
+
+    let story = story.until(seconds(2000));
+    let next = story.births(SvidType::Jwt)[5];
+    came(Some(next), seconds(600 + 180), seconds(2));
+    for birth in story.births(SvidType::X509) {
+        assert_eq!(birth.as_secs() % 180, 0, "the other chain keeps its dates");
+    }
+    assert_eq!(story.activated(&scheduled), None);
+    let end = story.after(scheduled.validity.not_after);
+    came(story.removed(&scheduled), end + seconds(360), seconds(90));
+}
+
+#[test]
+fn a_command_that_finds_no_such_key_changes_nothing() {
+    let (replica, svid_type) = (A, SvidType::Jwt);
+    let unknown = KeyNumber(99);
+    for (intervention, refusal) in [
+        (Intervention::Activate { replica, svid_type }, Refusal::NoSuchKey),
+        (Intervention::Taint { replica, svid_type }, Refusal::NoSuchKey),
+        (Intervention::Revoke { replica, svid_type }, Refusal::NoSuchKey),
+        (Intervention::Prepare { replica, svid_type: SvidType::Wit }, Refusal::NoSuchChain),
+        (Intervention::Prepare { replica: B, svid_type }, Refusal::NotRunning),
+        (Intervention::Start { replica, keys: KeyStore::Lost }, Refusal::Running),
+        (Intervention::Withdraw { key: unknown }, Refusal::NotPublished),
+    ] {
+        let story = Story::starts(recorded()).until(seconds(1));
+        let before = story.issuer.bundle().clone();
+        let story = story.at(seconds(1), intervention).until(seconds(2));
+        let refused = IssuerDeed::Refused { intervention, refusal };
+        assert_eq!(story.events.last().map(|event| event.deed), Some(refused));
+        assert_eq!(*story.issuer.bundle(), before);
+    }
+}
+
+#[test]
+fn a_restart_with_its_keys_shows_nothing() {
+    let story = Story::starts(recorded()).until(seconds(250));
+    let (before, signing) =
+        (story.issuer.bundle().clone(), story.issuer.signing(A, SvidType::X509).copied());
+    let story = story
+        .at(seconds(250), Intervention::Stop { replica: A })
+        .at(seconds(253), Intervention::Start { replica: A, keys: KeyStore::Kept })
+        .until(seconds(255));
+    assert_eq!(*story.issuer.bundle(), before);
+    assert_eq!(story.issuer.signing(A, SvidType::X509), signing.as_ref());
+    let story = story.until(seconds(400));
+    came(story.births(SvidType::X509).last().copied(), seconds(360), seconds(2));
+}
+
+#[test]
+fn a_restart_without_its_keys_shows_a_new_pair_at_once_and_passes_the_old_dates() {
+    let story = Story::starts(recorded())
+        .at(seconds(250), Intervention::Stop { replica: A })
+        .at(seconds(252), Intervention::Start { replica: A, keys: KeyStore::Lost })
+        .until(seconds(2000));
+    for svid_type in [SvidType::X509, SvidType::Jwt] {
+        let keys = story.published(svid_type);
+        let births = story.births(svid_type);
+        came(Some(births[2]), seconds(252), seconds(1));
+        came(story.activated(&keys[2]), seconds(252), seconds(1));
+        came(Some(births[3]), seconds(252 + 180), seconds(3));
+        // The key that was prepared in vain stays until the prune, and never signs.
+        assert_eq!(story.activated(&keys[1]), None);
+        let end = story.after(keys[1].validity.not_after);
+        came(story.removed(&keys[1]), end + seconds(360), seconds(91));
+    }
+}
+
+#[test]
+fn a_server_that_was_away_past_every_date_prepares_and_signs_at_once() {
+    let story = Story::starts(recorded())
+        .at(seconds(200), Intervention::Stop { replica: A })
+        .at(seconds(2000), Intervention::Start { replica: A, keys: KeyStore::Kept })
+        .until(seconds(2005));
+    for svid_type in [SvidType::X509, SvidType::Jwt] {
+        let keys = story.published(svid_type);
+        assert_eq!(keys.len(), 3, "one new key");
+        came(story.activated(&keys[2]), seconds(2000), seconds(1));
+        assert_eq!(story.removed(&keys[0]), None, "nobody pruned while it was away");
+    }
+    let story = story.until(seconds(2100));
+    assert_eq!(story.on_the_wire(), 2);
+}
+
+#[test]
+fn while_preparations_fail_the_old_key_signs_on() {
+    let (replica, svid_type) = (A, SvidType::X509);
+    let story = Story::starts(recorded())
+        .at(
+            seconds(100),
+            Intervention::FailPreparations { replica, svid_type, lasting: seconds(240) },
+        )
+        .until(seconds(330));
+    let first = story.published(svid_type)[0];
+    assert_eq!(story.issuer.signing(A, svid_type), Some(&first), "past its activation");
+    assert_eq!(story.births(SvidType::Jwt).len(), 2, "the other chain goes on");
+    let story = story.until(seconds(345));
+    let second = story.published(svid_type)[1];
+    came(Some(story.after(second.issued_at)), seconds(340), seconds(2));
+    assert_eq!(story.activated(&second), story.births(svid_type).last().copied(), "in one tick");
+}
+
+#[test]
+fn a_prune_takes_nothing_where_it_would_leave_a_use_without_keys() {
+    let story = Story::starts(recorded())
+        .at(
+            seconds(10),
+            Intervention::FailPreparations {
+                replica: A,
+                svid_type: SvidType::Jwt,
+                lasting: hours(1),
+            },
+        )
+        .until(seconds(1800));
+    let x509 = story.published(SvidType::X509);
+    assert_eq!(story.removed(&x509[0]), None, "X.509 keys stay too, for want of a JWT key");
+}
+
+#[test]
+fn a_key_from_outside_is_published_and_never_signs() {
+    let validity = Validity {
+        not_before: Timestamp::from_unix(1_800_000_000),
+        not_after: Timestamp::from_unix(1_800_000_700),
+    };
+    let story = Story::starts(recorded()).until(seconds(100));
+    let before = story.sequence();
+    let story = story
+        .at(seconds(100), Intervention::Append { svid_type: SvidType::Jwt, validity })
+        .until(seconds(101));
+    assert_eq!(story.sequence(), before + 1);
+    let rogue = *story.published(SvidType::Jwt).last().unwrap();
+    assert_eq!((rogue.replica, rogue.validity), (None, validity));
+    let story = story.at(seconds(120), Intervention::Withdraw { key: rogue.number });
+    let story = story.until(seconds(700));
+    assert_eq!(story.activated(&rogue), None);
+    assert_eq!(story.removed(&rogue), Some(seconds(120)));
+}
