@@ -48,5 +48,9 @@ pub mod metrics;
 
 pub mod web;
 
+pub mod daemon;
+
 #[cfg(feature = "demo")]
 pub mod demo;
+
+pub mod cli;

@@ -1,9 +1,17 @@
 //! Trust domains made on the spot: real keys, real X509-SVIDs, real TLS on loopback.
 //!
-//! A scene has three of them, each with a character, and a table shows what the daemon sees
+//! [`Scene`] has three of them, each with a [`Character`], and [`table`] shows what the daemon sees
 //! of them; the tests watch the same endpoints. Invariant: nothing here decides when a key is made
 //! or goes away. That is the issuer model's to say; this mints and serves.
 
+mod configuration;
+mod directory;
+mod domain;
 pub mod endpoint;
 pub mod mint;
+mod scene;
+mod script;
+pub mod table;
 
+pub use scene::{Scene, SceneError};
+pub use script::Character;

@@ -1,0 +1,127 @@
+//! `anchorwatch authorities`: every key that is published, and those that were.
+
+use clap::Args;
+
+use super::output::{Output, plain, print, print_json, table};
+use super::source::{self, Source, quoted};
+use super::{Exit, Global, runtime};
+use crate::bundle::SvidType;
+use crate::daemon::SystemClock;
+use crate::journal::text;
+use crate::spiffe::TrustDomain;
+use crate::store::AuthorityQuery;
+use crate::time::{Clock as _, Timestamp};
+use crate::web::api::AuthorityReport;
+
+/// List the authorities that are published, and those that were.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Times are the polls that showed it: published between the two, or at any time before the first.
+
+Examples:
+  anchorwatch authorities
+  anchorwatch authorities --trust-domain domain-b.example --published --output json")]
+pub(super) struct Arguments {
+    /// Only of this trust domain.
+    #[arg(long, value_name = "NAME")]
+    trust_domain: Option<TrustDomain>,
+    /// Only of this use: x509-svid, jwt-svid or wit-svid.
+    #[arg(long = "use", value_name = "USE", value_parser = svid_type)]
+    svid_type: Option<SvidType>,
+    /// Only those that are published now.
+    #[arg(long)]
+    published: bool,
+    /// How they are printed.
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
+}
+
+fn svid_type(text: &str) -> Result<SvidType, String> {
+    SvidType::from_label(text).ok_or_else(|| "x509-svid, jwt-svid or wit-svid is wanted".to_owned())
+}
+
+pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
+    let config = match source::load(global) {
+        Ok(config) => config,
+        Err(exit) => return exit,
+    };
+    runtime(async {
+        let reports = match source::find(&config).await {
+            Source::Daemon(client) => {
+                let target = match &arguments.trust_domain {
+                    Some(name) => {
+                        format!("/api/v1/authorities?trust_domain={}", quoted(name.as_str()))
+                    }
+                    None => "/api/v1/authorities".to_owned(),
+                };
+                client
+                    .get::<Vec<AuthorityReport>>(&target)
+                    .await
+                    .map_err(|why| source::unanswered(&why))
+            }
+            Source::Store(path) => stored(&path, arguments.trust_domain.clone()),
+        };
+        match reports {
+            Ok(reports) => {
+                show(reports, arguments);
+                Exit::Ok
+            }
+            Err(exit) => exit,
+        }
+    })
+}
+
+fn stored(
+    path: &std::path::Path,
+    trust_domain: Option<TrustDomain>,
+) -> Result<Vec<AuthorityReport>, Exit> {
+    let now = SystemClock.now();
+    let query = AuthorityQuery { trust_domain, ..AuthorityQuery::default() };
+    let entries = source::open(path)?.authorities(&query).map_err(|why| {
+        super::output::complain(&super::output::chain(&why));
+        Exit::CannotLook
+    })?;
+    Ok(entries.iter().map(|entry| AuthorityReport::new(entry, now)).collect())
+}
+
+fn show(mut reports: Vec<AuthorityReport>, arguments: &Arguments) {
+    reports.retain(|report| {
+        arguments.svid_type.is_none_or(|wanted| wanted == report.svid_type)
+            && !(arguments.published && report.removed.is_some())
+    });
+    if arguments.output == Output::Json {
+        return print_json(&reports);
+    }
+    let rows: Vec<_> = reports
+        .iter()
+        .map(|report| {
+            let until = report.removed.map_or_else(
+                || {
+                    report
+                        .certificate
+                        .as_ref()
+                        .map(|c| format!("valid until {}", whole(c.not_after)))
+                },
+                |removed| Some(format!("removed by {}", whole(removed.until))),
+            );
+            [
+                report.trust_domain.to_string(),
+                report.svid_type.label().to_owned(),
+                report.fingerprint.short(),
+                report.key_type.clone(),
+                report.state.clone(),
+                whole(report.published.until),
+                until.unwrap_or_default(),
+                text::shown(&plain(report.kid.as_deref().unwrap_or_default()), 34),
+            ]
+        })
+        .collect();
+    let headings =
+        ["TRUST DOMAIN", "USE", "FINGERPRINT", "KEY", "STATE", "PUBLISHED BY", "UNTIL", "KID"];
+    print(&table(headings, &rows));
+}
+
+/// A moment to the second.
+pub(super) fn whole(at: Timestamp) -> String {
+    Timestamp::from_unix(at.as_unix()).to_string()
+}

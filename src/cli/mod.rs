@@ -1,0 +1,143 @@
+//! The command line: one file a command.
+
+mod authorities;
+mod check;
+mod config;
+#[cfg(feature = "demo")]
+mod demo;
+mod events;
+mod exit;
+mod logging;
+mod output;
+mod rebootstrap;
+mod run;
+mod show;
+mod source;
+mod store;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+pub use exit::Exit;
+
+/// The monitor for SPIFFE federation: it remembers every key that a trust domain ever published.
+#[derive(Debug, Parser)]
+#[command(name = "anchorwatch", version, long_version = version(), after_help = AFTER_HELP)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Args, Clone, Debug)]
+struct Global {
+    /// The configuration.
+    #[arg(
+        long = "config.file",
+        value_name = "FILE",
+        global = true,
+        default_value = "anchorwatch.yaml",
+        env = "ANCHORWATCH_CONFIG_FILE"
+    )]
+    config_file: PathBuf,
+    /// The least urgent lines that are logged, to standard error.
+    #[arg(long = "log.level", value_name = "LEVEL", global = true, default_value = "info")]
+    log_level: logging::Level,
+    /// How a line is written.
+    #[arg(long = "log.format", value_name = "FORMAT", global = true, default_value = "logfmt")]
+    log_format: logging::Format,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Watch: poll every endpoint, record every key, serve /metrics.
+    Run(run::Arguments),
+    /// Poll every endpoint once and say what is wrong.
+    Check(check::Arguments),
+    /// Look at the configuration.
+    #[command(subcommand)]
+    Config(config::Command),
+    /// List the authorities that are published, and those that were.
+    Authorities(authorities::Arguments),
+    /// List what happened.
+    Events(events::Arguments),
+    /// Tell all that is on record of one authority.
+    Show(show::Arguments),
+    /// Replace what authenticates an endpoint, after a lockout.
+    Rebootstrap(rebootstrap::Arguments),
+    /// Look at the store.
+    #[command(subcommand)]
+    Store(store::Command),
+    /// Watch three embedded trust domains rotate in seconds on loopback.
+    #[cfg(feature = "demo")]
+    Demo(demo::Arguments),
+}
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0   all is well
+  1   a warning, or for `store verify` a fault
+  2   something critical
+  3   could not look: the store is held by another process, or cannot be read
+  64  the command line is wrong
+  78  the configuration is wrong
+
+Examples:
+  anchorwatch demo --for 60s
+  anchorwatch config check --config.file=anchorwatch.yaml
+  anchorwatch run --config.file=anchorwatch.yaml
+  anchorwatch check --output json";
+
+fn version() -> &'static str {
+    concat!(
+        env!("CARGO_PKG_VERSION"),
+        "\nSPIFFE federation monitor, https_spiffe and https_web, Apache-2.0"
+    )
+}
+
+/// Runs the command that the arguments name.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(fault) => {
+            // Help and version are no faults. A usage fault is not 2, which says "critical".
+            let exit = if fault.use_stderr() { Exit::Usage } else { Exit::Ok };
+            let _ = fault.print();
+            return exit.into();
+        }
+    };
+    let global = &cli.global;
+    let exit = match &cli.command {
+        Command::Run(arguments) => run::run(global, arguments),
+        Command::Check(arguments) => check::run(global, arguments),
+        Command::Config(command) => config::run(global, command),
+        Command::Authorities(arguments) => authorities::run(global, arguments),
+        Command::Events(arguments) => events::run(global, arguments),
+        Command::Show(arguments) => show::run(global, arguments),
+        Command::Rebootstrap(arguments) => rebootstrap::run(global, arguments),
+        Command::Store(command) => store::run(global, command),
+        #[cfg(feature = "demo")]
+        Command::Demo(arguments) => demo::run(global, arguments),
+    };
+    exit.into()
+}
+
+/// Runs a future to its end on all cores.
+fn runtime(future: impl Future<Output = Exit>) -> Exit {
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => {
+            let exit = runtime.block_on(future);
+            // A name look-up cannot be called off, and must not hold up the end.
+            runtime.shutdown_background();
+            exit
+        }
+        Err(why) => {
+            output::complain(&format!("cannot start the runtime: {why}"));
+            Exit::Host
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! `anchorwatch rebootstrap DOMAIN FILE`: a way back in after a lockout.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::output::{complain, print};
+use super::source::{self, Source};
+use super::{Exit, Global, runtime};
+use crate::config::bootstrap;
+use crate::spiffe::TrustDomain;
+use crate::web::api::Decided;
+
+/// The most bytes of the file: as many as a bundle may have.
+const MOST_BYTES: u64 = 4 << 20;
+
+/// Replace what authenticates an endpoint, after a lockout.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+The endpoint must then prove itself by an authority of the file. Records stay: what the file or the
+next bundle brings that was not known is new. Get the file from the partner by a way that does not
+lead through the endpoint, and compare its fingerprints over a second one.
+
+Example:
+  spire-server bundle show -format spiffe > b.json        # at the partner
+  anchorwatch rebootstrap domain-b.example b.json --by j.doe --reason CHG-123")]
+pub(super) struct Arguments {
+    /// The trust domain whose endpoint is locked out.
+    #[arg(value_name = "DOMAIN")]
+    trust_domain: TrustDomain,
+    /// Its bundle: SPIFFE JSON, or certificates in PEM.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Who decides. It is journaled, with the user ID that the kernel names.
+    #[arg(long, value_name = "NAME")]
+    by: String,
+    /// Why. It is journaled.
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
+pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
+    let config = match source::load(global) {
+        Ok(config) => config,
+        Err(exit) => return exit,
+    };
+    let bundle = match read(&arguments.file) {
+        Ok(bundle) => bundle,
+        Err(why) => {
+            complain(&format!("cannot read {}: {why}", arguments.file.display()));
+            return Exit::CannotLook;
+        }
+    };
+    let name = &arguments.trust_domain;
+    let authorities = match bootstrap::parse_bytes(bundle.as_bytes(), name) {
+        Ok(authorities) => authorities,
+        Err(why) => {
+            complain(&format!("{}: {why}", arguments.file.display()));
+            return Exit::Warning;
+        }
+    };
+    print(&format!("from now on these authenticate the endpoint of {name}:"));
+    for authority in authorities.iter().filter(|authority| authority.certificate.is_some()) {
+        print(&format!("  {}", authority.id));
+    }
+    let body = serde_json::json!({
+        "trust_domain": name,
+        "bundle": bundle,
+        "by": arguments.by,
+        "reason": arguments.reason,
+    });
+    runtime(async {
+        match source::find(&config).await {
+            Source::Daemon(client) => {
+                match client.post::<Decided>("/admin/v1/rebootstrap", &body).await {
+                    Ok(decided) => {
+                        print(&decided.effect);
+                        Exit::Ok
+                    }
+                    Err(why) => source::unanswered(&why),
+                }
+            }
+            Source::Store(_) => {
+                let socket = config.admin_socket.display();
+                complain(&format!("no daemon answers on {socket}: a decision needs one"));
+                Exit::CannotLook
+            }
+        }
+    })
+}
+
+fn read(path: &std::path::Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(MOST_BYTES + 1).read_to_string(&mut text)?;
+    Ok(text)
+}

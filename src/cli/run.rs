@@ -1,0 +1,136 @@
+//! `anchorwatch run`: the daemon.
+
+use std::net::SocketAddr;
+
+use clap::Args;
+use sd_notify::NotifyState;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::{error, info, warn};
+
+use super::output::{chain, complain};
+use super::{Exit, Global, logging, runtime};
+use crate::config::Config;
+use crate::daemon::{Daemon, Options, StartError};
+
+/// Watch: poll every endpoint, record every key, serve /metrics.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+SIGHUP reloads the configuration; SIGTERM and SIGINT stop within two seconds.
+
+Example:
+  anchorwatch run --config.file=/etc/anchorwatch/anchorwatch.yaml --log.format=json")]
+pub(super) struct Arguments {
+    /// Where HTTP is served. May be given more than once.
+    #[arg(
+        long = "web.listen-address",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:10464",
+        value_parser = listen_address
+    )]
+    listen: Vec<SocketAddr>,
+    /// Take `POST /-/reload`.
+    #[arg(long = "web.enable-lifecycle")]
+    enable_lifecycle: bool,
+}
+
+/// `:9100` listens everywhere, as Prometheus has it.
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let whole = if text.starts_with(':') { format!("[::]{text}") } else { text.to_owned() };
+    whole.parse().map_err(|_| "an address and a port are wanted, as 127.0.0.1:10464".to_owned())
+}
+
+pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
+    logging::start(global.log_level, global.log_format);
+    let config = match Config::load(&global.config_file) {
+        Ok(config) => config,
+        Err(faults) => {
+            complain(&faults.to_string());
+            return Exit::Config;
+        }
+    };
+    let options = Options {
+        listen: arguments.listen.clone(),
+        enable_lifecycle: arguments.enable_lifecycle,
+        ..Options::default()
+    };
+    runtime(async {
+        match watch(config, options).await {
+            Ok(()) => Exit::Ok,
+            Err(why) => {
+                error!(why = chain(&why), "cannot start");
+                complain(&chain(&why));
+                match why {
+                    StartError::Store(_) => Exit::CannotLook,
+                    StartError::Admin { .. }
+                    | StartError::Interrupted
+                    | StartError::Listen { .. }
+                    | StartError::Metrics(_)
+                    | StartError::Signals { .. } => Exit::Host,
+                }
+            }
+        }
+    })
+}
+
+async fn watch(config: Config, options: Options) -> Result<(), StartError> {
+    let mut signals = Signals::listen().map_err(|source| StartError::Signals { source })?;
+    let domains = config.relationships.len();
+    let daemon = Daemon::start(config, options).await?;
+    let addresses: Vec<String> = daemon.addresses().iter().map(ToString::to_string).collect();
+    info!(domains, http = addresses.join(" "), "watching");
+    tell_systemd(&[NotifyState::Ready]);
+    let watchdog = watchdog();
+    loop {
+        tokio::select! {
+            _ = signals.hangup.recv() => {
+                tell_systemd(&[NotifyState::Reloading, NotifyState::monotonic_usec_now().unwrap_or(NotifyState::MonotonicUsec(0))]);
+                // Its faults are logged one by one.
+                if daemon.reload().await.is_err() {
+                    warn!("the old configuration stays");
+                }
+                tell_systemd(&[NotifyState::Ready]);
+            }
+            _ = signals.terminate.recv() => break,
+            _ = signals.interrupt.recv() => break,
+            () = tokio::time::sleep(watchdog) => {
+                if daemon.is_alive() {
+                    tell_systemd(&[NotifyState::Watchdog]);
+                }
+            }
+        }
+    }
+    info!("stopping");
+    tell_systemd(&[NotifyState::Stopping]);
+    if let Err(why) = daemon.stop().await {
+        error!(why = chain(&why), "the store was not closed well; what was shown is recorded");
+    }
+    Ok(())
+}
+
+struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+}
+
+/// Without systemd, this tells nobody.
+fn tell_systemd(states: &[NotifyState<'_>]) {
+    if let Err(why) = sd_notify::notify(states) {
+        warn!(%why, "cannot tell systemd");
+    }
+}
+
+/// How often systemd wants to hear from us: half of its patience, or once a minute for nobody.
+fn watchdog() -> std::time::Duration {
+    sd_notify::watchdog_enabled().map_or(std::time::Duration::from_mins(1), |patience| patience / 2)
+}

@@ -1,0 +1,65 @@
+//! Where the reading commands get their answers: from a running daemon over its admin socket, else
+//! from the store.
+
+use std::path::{Path, PathBuf};
+
+use super::output::{chain, complain};
+use super::{Exit, Global};
+use crate::config::{Config, LoadError};
+use crate::store::StoreReader;
+use crate::web::{AdminClient, ClientError};
+
+/// Who answers.
+pub(super) enum Source {
+    /// A running daemon.
+    Daemon(AdminClient),
+    /// The store in this folder, read beside nobody.
+    Store(PathBuf),
+}
+
+/// Reads the configuration, and says what is wrong with it.
+pub(super) fn load(global: &Global) -> Result<Config, Exit> {
+    Config::load(&global.config_file).map_err(|why| {
+        match &why {
+            LoadError::Unreadable { .. } => complain(&chain(&why)),
+            LoadError::Faults(faults) => {
+                complain(&format!("the configuration is wrong:\n{faults}"));
+            }
+        }
+        Exit::Config
+    })
+}
+
+/// The daemon of this configuration where one runs, else its store.
+pub(super) async fn find(config: &Config) -> Source {
+    match AdminClient::connect(&config.admin_socket).await {
+        Ok(client) => Source::Daemon(client),
+        Err(_) => Source::Store(config.store.path.clone()),
+    }
+}
+
+/// Opens a store for reading, and says why that cannot be.
+pub(super) fn open(path: &Path) -> Result<StoreReader, Exit> {
+    StoreReader::open(path).map_err(|why| {
+        complain(&chain(&why));
+        Exit::CannotLook
+    })
+}
+
+/// Says why a daemon gave no answer.
+pub(super) fn unanswered(why: &ClientError) -> Exit {
+    complain(&chain(why));
+    match why {
+        ClientError::Refused { .. } => Exit::Warning,
+        ClientError::Absent { .. } | ClientError::Broken { .. } => Exit::CannotLook,
+    }
+}
+
+/// A text as it may stand in a query: every byte that is not plainly a name's is escaped.
+pub(super) fn quoted(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    let quote = |byte: u8| {
+        if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+    };
+    text.bytes().map(quote).collect()
+}

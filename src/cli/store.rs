@@ -1,0 +1,96 @@
+//! `anchorwatch store verify`: is the journal whole?
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::output::{Output, chain, complain, print, print_json};
+use super::{Exit, Global, source};
+use crate::bundle::Digest;
+use crate::store::{Verified, VerifyFault};
+
+/// How often a long verification says how far it is.
+const PROGRESS_EVERY: u64 = 250_000;
+
+/// What can be asked about the store.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Find any edit, gap or reordering, and with --head a tail that was cut.
+    Verify(VerifyArguments),
+}
+
+/// The arguments of `store verify`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+A journal whose tail was cut is whole in itself. The daemon logs its head each hour, and when it
+stops: give one of these, kept elsewhere, to find a cut.
+
+Exit codes: 0 where it is whole, 1 where it is not, 3 where it cannot be read.
+
+Example:
+  anchorwatch store verify --head sha256:9d1e…")]
+pub(super) struct VerifyArguments {
+    /// A digest that the daemon logged as its head.
+    #[arg(long, value_name = "DIGEST")]
+    head: Option<Digest>,
+    /// The store's folder, in the place of the configuration's.
+    #[arg(long, value_name = "FOLDER")]
+    path: Option<PathBuf>,
+    /// How it is printed.
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
+}
+
+pub(super) fn run(global: &Global, command: &Command) -> Exit {
+    let Command::Verify(arguments) = command;
+    let path = match &arguments.path {
+        Some(path) => path.clone(),
+        None => match source::load(global) {
+            Ok(config) => config.store.path,
+            Err(exit) => return exit,
+        },
+    };
+    let reader = match source::open(&path) {
+        Ok(reader) => reader,
+        Err(exit) => return exit,
+    };
+    let terminal = std::io::stderr().is_terminal();
+    let mut progress = |read: u64, all: u64| {
+        if terminal && read.is_multiple_of(PROGRESS_EVERY) && 0 < read {
+            complain(&format!("{read} of {all} entries"));
+        }
+    };
+    match reader.verify(arguments.head, &mut progress) {
+        Ok(verified) => {
+            show(&verified, arguments.output);
+            Exit::Ok
+        }
+        Err(fault) => {
+            complain(&chain(&fault));
+            if matches!(fault, VerifyFault::Store(_)) { Exit::CannotLook } else { Exit::Warning }
+        }
+    }
+}
+
+fn show(verified: &Verified, output: Output) {
+    let Verified { head, trust_domains, checkpoints, authorities, bodies, .. } = verified;
+    if output == Output::Json {
+        return print_json(&serde_json::json!({
+            "entries": head.number,
+            "head": head.head,
+            "trust_domains": trust_domains,
+            "checkpoints": checkpoints,
+            "authorities": authorities,
+            "bodies": bodies,
+            "entries_after_the_given_head": verified.followed_by(),
+        }));
+    }
+    print(&format!(
+        "the journal is whole: {} entries of {trust_domains} trust domains\n  head         {}\n  checkpoints  {checkpoints}\n  authorities  {authorities}\n  bodies       {bodies}",
+        head.number, head.head
+    ));
+    if let Some(after) = verified.followed_by() {
+        print(&format!("  {after} entries follow the head that was given"));
+    }
+}

@@ -1,0 +1,223 @@
+//! What the web asks, answered.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::scheduler::Command;
+use super::{Inner, targets};
+use crate::bundle::Fingerprint;
+use crate::config;
+use crate::journal::{AuthorityEntry, Recorded};
+use crate::metrics::SelfFacts;
+use crate::spiffe::TrustDomain;
+use crate::store::{AuthorityQuery, EventQuery, StoreError};
+use crate::view::View;
+use crate::watch::Event;
+use crate::web::{Asked, Backend, BackendError, EventFilter, Rebootstrap, ScrapeFacts};
+
+/// The scheduler turns every second; this long without is a fault.
+const STALLED: Duration = Duration::from_secs(15);
+/// How long a check waits for its polls beyond their own deadline.
+const CHECKING: Duration = Duration::from_secs(30);
+/// The longest name and reason of a decision, in characters.
+const WORDS: usize = 256;
+
+/// The daemon, as the web sees it.
+#[derive(Debug)]
+pub(super) struct DaemonBackend {
+    inner: Arc<Inner>,
+}
+
+impl DaemonBackend {
+    pub(super) fn new(inner: Arc<Inner>) -> Self {
+        Self { inner }
+    }
+}
+
+impl Inner {
+    /// Why the scheduler does not turn; `None` where it does.
+    pub(super) fn stalled(&self) -> Option<String> {
+        let silent = self.shared.clock.now().since(self.shared.last_tick())?;
+        (STALLED < silent)
+            .then(|| format!("the scheduler has not turned for {} s", silent.as_secs()))
+    }
+
+    /// Why the daemon is not ready; empty where it is. A foreign endpoint that is down never makes
+    /// it unready.
+    pub(super) fn unready(&self) -> Vec<String> {
+        let status = self.shared.store.status();
+        let mut why: Vec<String> = self.stalled().into_iter().collect();
+        if !status.writable {
+            let failure = status.failure.as_deref().unwrap_or("the last write failed");
+            why.push(format!("the store cannot be written: {failure}"));
+        }
+        why
+    }
+
+    fn self_facts(&self) -> SelfFacts {
+        let status = self.shared.store.status();
+        let digest = self.config.load().digest;
+        let [a, b, c, d, ..] = *digest.as_bytes();
+        let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        SelfFacts {
+            config_reload_successful: self.reloads.successful(),
+            config_reloaded_at: self.reloads.last_success(),
+            config_hash: u32::from_be_bytes([a, b, c, d]),
+            store_created_at: status.created,
+            last_persisted_at: status.last_persist_success,
+            write_failures: status.write_failures,
+            backlog: count(status.backlog.batches),
+            events_lost: status.dropped.events,
+            journal_size: status.journal_size_bytes,
+            journal_entries: status.head.number,
+            ticked_at: self.shared.last_tick(),
+        }
+    }
+
+    async fn poll_now(&self, trust_domain: Option<TrustDomain>) -> Result<(), BackendError> {
+        let names: Vec<TrustDomain> = match trust_domain {
+            Some(name) => vec![name],
+            None => self.domains.lock().await.keys().cloned().collect(),
+        };
+        let commands = self.commands.load_full();
+        let Some(commands) = commands.as_ref() else {
+            return Err(BackendError::Unavailable("the daemon is stopping".to_owned()));
+        };
+        let mut waiting = Vec::with_capacity(names.len());
+        for name in names {
+            let (done, polled) = oneshot::channel();
+            let stopping = || BackendError::Unavailable("the daemon is stopping".to_owned());
+            commands.send(Command::PollNow(name, done)).await.map_err(|_| stopping())?;
+            waiting.push(polled);
+        }
+        let all = async {
+            for polled in waiting {
+                // A quarantined domain is not polled, and its sender goes.
+                drop(polled.await);
+            }
+        };
+        // What was not polled by then is reported as it was.
+        drop(tokio::time::timeout(CHECKING, all).await);
+        Ok(())
+    }
+
+    async fn take_rebootstrap(&self, decision: Rebootstrap) -> Result<usize, BackendError> {
+        let Rebootstrap { trust_domain, bundle, by, reason, uid } = decision;
+        let words = |name: &str, text: &str| {
+            let length = text.chars().count();
+            if text.trim().is_empty() || WORDS < length || text.chars().any(char::is_control) {
+                let why = format!("{name} is wanted, in at most {WORDS} printable characters");
+                return Err(BackendError::Refused(why));
+            }
+            Ok(text.trim().into())
+        };
+        let (by, reason) =
+            (words("who decides (--by)", &by)?, words("a reason (--reason)", &reason)?);
+        let domain = self.domains.lock().await.get(&trust_domain).cloned();
+        let unknown = || BackendError::NotFound(format!("{trust_domain} is not watched"));
+        let domain = domain.ok_or_else(unknown)?;
+        let authorities = config::bootstrap::parse_bytes(bundle.as_bytes(), &trust_domain)
+            .map(targets::x509)
+            .map_err(|why| BackendError::Refused(format!("the file cannot be used: {why}")))?;
+        let count = authorities.len();
+        let event = Event::Rebootstrapped { by, uid, reason, authorities };
+        domain.lock().await.note(&self.shared, event).await;
+        self.poll_now(Some(trust_domain)).await?;
+        Ok(count)
+    }
+
+    /// All authorities: what waits to be written shows in the view before the store has it.
+    async fn all_authorities(
+        &self,
+        trust_domain: Option<TrustDomain>,
+    ) -> Result<Vec<AuthorityEntry>, BackendError> {
+        let query =
+            AuthorityQuery { trust_domain: trust_domain.clone(), ..AuthorityQuery::default() };
+        let stored = self.shared.store.authorities(query).await.map_err(unavailable)?;
+        let mut entries: HashMap<_, _> = stored
+            .into_iter()
+            .map(|entry| ((entry.trust_domain.clone(), entry.record.id()), entry))
+            .collect();
+        let view = self.shared.board.capture(self.shared.clock.now());
+        for domain in view.domains {
+            let name = &domain.endpoint.trust_domain;
+            if trust_domain.as_ref().is_some_and(|wanted| wanted != name) {
+                continue;
+            }
+            for record in &domain.state.facts.authorities {
+                let key = (name.clone(), record.id());
+                let entry = AuthorityEntry { trust_domain: name.clone(), record: record.clone() };
+                entries.insert(key, entry);
+            }
+        }
+        let mut entries: Vec<_> = entries.into_values().collect();
+        entries.sort_by(|a, b| {
+            let key = |e: &AuthorityEntry| {
+                (e.record.id().svid_type, e.record.published.until, e.record.id())
+            };
+            a.trust_domain.cmp(&b.trust_domain).then_with(|| key(a).cmp(&key(b)))
+        });
+        Ok(entries)
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it maps an error")]
+fn unavailable(why: StoreError) -> BackendError {
+    BackendError::Unavailable(format!("cannot read the store: {why}"))
+}
+
+impl Backend for DaemonBackend {
+    fn view(&self) -> View {
+        self.inner.shared.board.capture(self.inner.shared.clock.now())
+    }
+
+    fn scrape(&self) -> ScrapeFacts {
+        ScrapeFacts {
+            view: self.view(),
+            facts: self.inner.self_facts(),
+            registered: self.inner.shared.registered.clone(),
+            per_authority: self.inner.config.load().metrics.per_authority,
+        }
+    }
+
+    fn unready(&self) -> Vec<String> {
+        self.inner.unready()
+    }
+
+    fn stalled(&self) -> Option<String> {
+        self.inner.stalled()
+    }
+
+    fn events(&self, filter: EventFilter) -> Asked<'_, Vec<Recorded>> {
+        let EventFilter { trust_domain, kind, authority, since, until, limit } = filter;
+        let query = EventQuery { trust_domain, since, until, kind, authority, after: None, limit };
+        Box::pin(async move { self.inner.shared.store.events(query).await.map_err(unavailable) })
+    }
+
+    fn authorities(&self, trust_domain: Option<TrustDomain>) -> Asked<'_, Vec<AuthorityEntry>> {
+        Box::pin(self.inner.all_authorities(trust_domain))
+    }
+
+    fn authority(&self, fingerprint: Fingerprint) -> Asked<'_, Vec<AuthorityEntry>> {
+        let found = self.inner.shared.store.authority(fingerprint);
+        Box::pin(async move { found.await.map_err(unavailable) })
+    }
+
+    fn reload(&self) -> Asked<'_, ()> {
+        Box::pin(async move { self.inner.reload().await.map_err(BackendError::Refused) })
+    }
+
+    fn check(&self, trust_domain: Option<TrustDomain>) -> Asked<'_, View> {
+        Box::pin(async move {
+            self.inner.poll_now(trust_domain).await?;
+            Ok(self.view())
+        })
+    }
+
+    fn rebootstrap(&self, decision: Rebootstrap) -> Asked<'_, usize> {
+        Box::pin(self.inner.take_rebootstrap(decision))
+    }
+}

@@ -1,0 +1,53 @@
+//! What is published: a slot for each trust domain, swapped whole after each poll.
+//!
+//! Nobody waits for anybody: a poll swaps its own slot, and a scrape of ten thousand domains takes
+//! as many pointers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::spiffe::TrustDomain;
+use crate::time::Timestamp;
+use crate::view::{DomainView, View};
+use crate::watch::Sight;
+
+/// Where one trust domain's picture hangs.
+pub(super) type Slot = Arc<ArcSwap<DomainView>>;
+
+/// The slots of all trust domains.
+#[derive(Debug, Default)]
+pub(super) struct Board {
+    slots: ArcSwap<BTreeMap<TrustDomain, Slot>>,
+    trust_domain: ArcSwap<Option<TrustDomain>>,
+}
+
+impl Board {
+    /// Hangs up these slots, and takes down all others.
+    pub(super) fn arrange(
+        &self,
+        trust_domain: Option<TrustDomain>,
+        slots: BTreeMap<TrustDomain, Slot>,
+    ) {
+        self.trust_domain.store(Arc::new(trust_domain));
+        self.slots.store(Arc::new(slots));
+    }
+
+    /// What is published of one trust domain.
+    pub(super) fn domain(&self, trust_domain: &TrustDomain) -> Option<Arc<DomainView>> {
+        self.slots.load().get(trust_domain).map(|slot| slot.load_full())
+    }
+
+    /// What the last polls saw of each trust domain.
+    pub(super) fn sights(&self) -> Vec<(TrustDomain, Sight)> {
+        let sight = |slot: &Slot| slot.load().state.sight.clone();
+        self.slots.load().iter().map(|(name, slot)| (name.clone(), sight(slot))).collect()
+    }
+
+    /// The picture of all trust domains at this moment.
+    pub(super) fn capture(&self, at: Timestamp) -> View {
+        let domains = self.slots.load().values().map(|slot| slot.load_full()).collect();
+        View { at, trust_domain: self.trust_domain.load().as_ref().clone(), domains }
+    }
+}

@@ -1,0 +1,235 @@
+//! The daemon: one scheduler, one store, one board, and whoever looks at it.
+//!
+//! [`Daemon::start`] loads what is on record, opens the listeners and begins to poll.
+//! [`Daemon::stop`] ends it within two seconds: what is recorded is on the disk, what is not is
+//! polled again.
+
+mod backend;
+mod board;
+mod chance;
+mod clock;
+mod domain;
+mod error;
+mod log;
+mod once;
+mod reload;
+mod scheduler;
+mod shared;
+mod targets;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Mutex, broadcast, mpsc};
+use tokio::task::JoinHandle;
+use tracing::{info, warn};
+
+use crate::config::Config;
+use crate::fetch::Fetcher;
+use crate::spiffe::TrustDomain;
+use crate::store::{Loaded, Store, StoreOptions};
+use crate::time::Clock;
+use crate::view::View;
+use crate::watch::{self, DomainState};
+use crate::web::{AdminListener, WebListener};
+use backend::DaemonBackend;
+use reload::Reloads;
+use scheduler::{Command, Scheduler, SharedDomain};
+use shared::Shared;
+
+pub use clock::SystemClock;
+pub use error::StartError;
+pub use once::check_once;
+pub use shared::{Happened, StepFn};
+
+/// How often what polls see is taken down: a crash costs at most this much of it.
+const FLUSH_EVERY: Duration = Duration::from_secs(30);
+/// How often the journal's head is logged, so that a tail that was cut can be found.
+const HEAD_EVERY: Duration = Duration::from_hours(1);
+/// How many commands may wait for the scheduler.
+const COMMANDS: usize = 1024;
+/// How many events whoever listens may be behind.
+const HEARD: usize = 1024;
+
+/// How the daemon is run, beside its configuration.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where HTTP is served; empty for nowhere.
+    pub listen: Vec<SocketAddr>,
+    /// Whether `POST /-/reload` is taken.
+    pub enable_lifecycle: bool,
+    /// The function that decides.
+    pub step: StepFn,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], crate::web::DEFAULT_PORT))],
+            enable_lifecycle: false,
+            step: watch::step,
+        }
+    }
+}
+
+/// A daemon that runs.
+#[derive(Debug)]
+pub struct Daemon {
+    inner: Arc<Inner>,
+    addresses: Vec<SocketAddr>,
+    tasks: Vec<JoinHandle<()>>,
+    listeners: Vec<WebListener>,
+    admin: Option<AdminListener>,
+}
+
+/// What outlives a reload.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    shared: Arc<Shared>,
+    config: ArcSwap<Config>,
+    commands: ArcSwap<Option<mpsc::Sender<Command>>>,
+    domains: Mutex<BTreeMap<TrustDomain, SharedDomain>>,
+    /// What is on record of trust domains that are not watched now.
+    archive: Mutex<BTreeMap<TrustDomain, DomainState>>,
+    reloads: Reloads,
+    options: Options,
+}
+
+impl Daemon {
+    /// Loads what is on record, opens the listeners and begins to poll.
+    pub async fn start(config: Config, options: Options) -> Result<Self, StartError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let fetcher = Fetcher::new(Arc::clone(&clock));
+        Self::start_with(config, options, clock, fetcher).await
+    }
+
+    /// As [`Self::start`], with a clock and a fetcher of the caller's.
+    pub async fn start_with(
+        config: Config,
+        options: Options,
+        clock: Arc<dyn Clock>,
+        fetcher: Fetcher,
+    ) -> Result<Self, StartError> {
+        let path = config.store.path.clone();
+        let mut store_options = StoreOptions::new(Arc::clone(&clock));
+        store_options.body_retention = config.retention.bodies;
+        let opened = tokio::task::spawn_blocking(move || Store::open(&path, store_options));
+        let (store, loaded) = opened.await.map_err(|_| StartError::Interrupted)??;
+        let Loaded { domains: archive, fresh, head, .. } = loaded;
+        if fresh {
+            warn!(path = %config.store.path.display(), "store created: every first bundle is a baseline");
+        }
+        info!(entries = head.number, head = %head.head, domains = archive.len(), "store loaded");
+        let shared = Arc::new(Shared::new(clock, fetcher, store, options.step)?);
+        let (sender, receiver) = mpsc::channel(COMMANDS);
+        let concurrency = config.concurrency;
+        let inner = Arc::new(Inner {
+            reloads: Reloads::new(shared.clock.now()),
+            config: ArcSwap::from_pointee(config),
+            commands: ArcSwap::from_pointee(Some(sender)),
+            domains: Mutex::default(),
+            archive: Mutex::new(archive),
+            options,
+            shared: Arc::clone(&shared),
+        });
+        inner.arrange().await;
+        let backend = Arc::new(DaemonBackend::new(Arc::clone(&inner)));
+        let (listeners, addresses) = listen(&inner, &backend).await?;
+        let admin = AdminListener::bind(&inner.config.load().admin_socket, backend)
+            .await
+            .map_err(|source| StartError::Admin { source })?;
+        let scheduler = Scheduler::new(Arc::clone(&shared), concurrency);
+        let tasks = vec![
+            tokio::spawn(scheduler.run(receiver)),
+            tokio::spawn(flush(Arc::clone(&shared))),
+            tokio::spawn(tell_the_head(shared)),
+        ];
+        Ok(Self { inner, addresses, tasks, listeners, admin: Some(admin) })
+    }
+
+    /// Where HTTP is served.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// The picture of all trust domains at this moment.
+    pub fn view(&self) -> View {
+        self.inner.shared.board.capture(self.inner.shared.clock.now())
+    }
+
+    /// What happens from now on, once it is recorded.
+    pub fn listen(&self) -> broadcast::Receiver<Happened> {
+        self.inner.shared.happened.subscribe()
+    }
+
+    /// Reads the configuration anew. The old one stays where the new one is bad, and the faults
+    /// are what is returned.
+    pub async fn reload(&self) -> Result<(), String> {
+        self.inner.reload().await
+    }
+
+    /// Whether the scheduler turns, and the store can be written.
+    pub fn is_ready(&self) -> bool {
+        self.inner.unready().is_empty()
+    }
+
+    /// Whether the scheduler turns.
+    pub fn is_alive(&self) -> bool {
+        self.inner.stalled().is_none()
+    }
+
+    /// Stops polling and listening, takes down what was seen, and gives the store back.
+    pub async fn stop(mut self) -> Result<(), crate::store::StoreError> {
+        // Without a sender the scheduler ends, and drops the polls under way.
+        self.inner.commands.store(Arc::new(None));
+        for listener in std::mem::take(&mut self.listeners) {
+            listener.stop().await;
+        }
+        if let Some(admin) = self.admin.take() {
+            admin.stop().await;
+        }
+        for task in self.tasks.drain(..) {
+            task.abort();
+        }
+        let shared = &self.inner.shared;
+        shared.store.note_sight(shared.board.sights());
+        info!(head = %shared.store.status().head.head, "store closed");
+        shared.store.clone().close().await
+    }
+}
+
+async fn listen(
+    inner: &Arc<Inner>,
+    backend: &Arc<DaemonBackend>,
+) -> Result<(Vec<WebListener>, Vec<SocketAddr>), StartError> {
+    let mut listeners = Vec::new();
+    let mut addresses = Vec::new();
+    for address in &inner.options.listen {
+        let lifecycle = inner.options.enable_lifecycle;
+        let backend = Arc::clone(backend);
+        let listener = WebListener::bind(*address, backend, lifecycle)
+            .await
+            .map_err(|source| StartError::Listen { address: *address, source })?;
+        addresses.push(listener.address());
+        listeners.push(listener);
+    }
+    Ok((listeners, addresses))
+}
+
+async fn flush(shared: Arc<Shared>) {
+    loop {
+        tokio::time::sleep(FLUSH_EVERY).await;
+        shared.store.note_sight(shared.board.sights());
+    }
+}
+
+async fn tell_the_head(shared: Arc<Shared>) {
+    loop {
+        tokio::time::sleep(HEAD_EVERY).await;
+        let head = shared.store.status().head;
+        info!(entries = head.number, head = %head.head, "journal head");
+    }
+}

@@ -1,0 +1,65 @@
+//! One poll of everything, without a daemon: what `check` does where none runs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::domain::Domain;
+use super::error::StartError;
+use super::shared::Shared;
+use super::{SystemClock, targets};
+use crate::config::Config;
+use crate::fetch::Fetcher;
+use crate::spiffe::TrustDomain;
+use crate::store::{Store, StoreOptions};
+use crate::time::Clock;
+use crate::view::View;
+use crate::watch;
+
+/// Polls each relationship once, in the order in which they serve each other, records what was
+/// seen, and gives the picture. With `only`, that trust domain alone is polled.
+pub async fn check_once(config: Config, only: Option<&TrustDomain>) -> Result<View, StartError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let path = config.store.path.clone();
+    let options = StoreOptions::new(Arc::clone(&clock));
+    let opened = tokio::task::spawn_blocking(move || Store::open(&path, options));
+    let (store, mut loaded) = opened.await.map_err(|_| StartError::Interrupted)??;
+    let fetcher = Fetcher::new(Arc::clone(&clock));
+    let shared = Arc::new(Shared::new(clock, fetcher, store, watch::step)?);
+    let mut slots = BTreeMap::new();
+    let mut rounds = Vec::new();
+    for round in config.polling_order() {
+        let mut domains = Vec::new();
+        for relationship in round {
+            let state = loaded.domains.remove(relationship.trust_domain()).unwrap_or_default();
+            let target = targets::target(relationship, &config);
+            let bootstrap = targets::bootstrap(relationship);
+            let domain = Domain::new(Arc::clone(relationship), target, bootstrap, state);
+            slots.insert(relationship.trust_domain().clone(), domain.slot());
+            if only.is_none_or(|only| only == relationship.trust_domain()) {
+                domains.push(domain);
+            }
+        }
+        rounds.push(domains);
+    }
+    shared.board.arrange(config.trust_domain.clone(), slots);
+    let permits = Arc::new(Semaphore::new(config.concurrency));
+    for round in rounds {
+        let mut polls = JoinSet::new();
+        for mut domain in round {
+            let (shared, permits) = (Arc::clone(&shared), Arc::clone(&permits));
+            polls.spawn(async move {
+                let _permit = permits.acquire_owned().await.ok();
+                domain.configure(&shared).await;
+                domain.poll(&shared).await;
+            });
+        }
+        while polls.join_next().await.is_some() {}
+    }
+    shared.store.note_sight(shared.board.sights());
+    let view = shared.board.capture(shared.clock.now());
+    shared.store.clone().close().await?;
+    Ok(view)
+}

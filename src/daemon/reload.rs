@@ -1,0 +1,134 @@
+//! Reading the configuration anew, and arranging the watch by it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+use tokio::sync::Mutex;
+use tokio::task::JoinSet;
+use tracing::{error, info, warn};
+
+use super::domain::Domain;
+use super::scheduler::{Command, SharedDomain};
+use super::{Inner, targets};
+use crate::config::{Config, Relationship};
+use crate::spiffe::TrustDomain;
+use crate::time::Timestamp;
+use crate::watch::DomainState;
+
+/// How the last reload went.
+#[derive(Debug)]
+pub(super) struct Reloads {
+    successful: AtomicBool,
+    last_success: AtomicI64,
+    one_at_a_time: Mutex<()>,
+}
+
+impl Reloads {
+    pub(super) fn new(at: Timestamp) -> Self {
+        Self {
+            successful: AtomicBool::new(true),
+            last_success: AtomicI64::new(at.as_unix_micros()),
+            one_at_a_time: Mutex::default(),
+        }
+    }
+
+    pub(super) fn successful(&self) -> bool {
+        self.successful.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn last_success(&self) -> Timestamp {
+        Timestamp::from_unix_micros(self.last_success.load(Ordering::Relaxed))
+    }
+}
+
+impl Inner {
+    /// Reads the configuration anew. The old one stays where the new one is bad.
+    pub(super) async fn reload(&self) -> Result<(), String> {
+        let _turn = self.reloads.one_at_a_time.lock().await;
+        let path = self.config.load().path.clone();
+        let next = match Config::load(&path) {
+            Ok(next) => next,
+            Err(why) => {
+                self.reloads.successful.store(false, Ordering::Relaxed);
+                let text = why.to_string();
+                for fault in text.lines() {
+                    error!(fault, "configuration refused, the old one stays");
+                }
+                return Err(text);
+            }
+        };
+        for change in next.changes_since(&self.config.load()) {
+            if change.needs_restart() {
+                warn!(%change, "configuration changed");
+            } else {
+                info!(%change, "configuration changed");
+            }
+        }
+        self.config.store(Arc::new(next));
+        self.arrange().await;
+        self.reloads.successful.store(true, Ordering::Relaxed);
+        let at = self.shared.clock.now().as_unix_micros();
+        self.reloads.last_success.store(at, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Makes the watch what the configuration says. Trust and records are kept, whatever changes.
+    pub(super) async fn arrange(&self) {
+        let config = self.config.load_full();
+        let mut archive = self.archive.lock().await;
+        let mut before = std::mem::take(&mut *self.domains.lock().await);
+        let mut domains = BTreeMap::new();
+        let mut slots = BTreeMap::new();
+        for relationship in &config.relationships {
+            let name = relationship.endpoint.trust_domain.clone();
+            let domain = if let Some(known) = before.remove(&name) {
+                self.reconfigure(&known, relationship).await;
+                known
+            } else {
+                let state = archive.remove(&name).unwrap_or_default();
+                Arc::new(Mutex::new(self.domain(relationship, state)))
+            };
+            slots.insert(name.clone(), domain.lock().await.slot());
+            domains.insert(name, domain);
+        }
+        self.lay_aside(before, &mut archive).await;
+        // At once: what they record then shares the store's transactions.
+        let mut configuring = JoinSet::new();
+        for domain in domains.values() {
+            let (domain, shared) = (Arc::clone(domain), Arc::clone(&self.shared));
+            configuring.spawn(async move { domain.lock().await.configure(&shared).await });
+        }
+        while configuring.join_next().await.is_some() {}
+        self.shared.board.arrange(config.trust_domain.clone(), slots);
+        self.domains.lock().await.clone_from(&domains);
+        if let Some(commands) = self.commands.load().as_ref() {
+            // Gone only when the daemon stops.
+            drop(commands.send(Command::Replace(domains)).await);
+        }
+    }
+
+    fn domain(&self, relationship: &Arc<Relationship>, state: DomainState) -> Domain {
+        let target = targets::target(relationship, &self.config.load());
+        let bootstrap = targets::bootstrap(relationship);
+        Domain::new(Arc::clone(relationship), target, bootstrap, state)
+    }
+
+    async fn reconfigure(&self, known: &Mutex<Domain>, relationship: &Arc<Relationship>) {
+        let target = targets::target(relationship, &self.config.load());
+        let bootstrap = targets::bootstrap(relationship);
+        known.lock().await.reconfigure(Arc::clone(relationship), target, bootstrap);
+    }
+
+    /// A trust domain that is watched no more keeps what is on record of it.
+    async fn lay_aside(
+        &self,
+        gone: BTreeMap<TrustDomain, SharedDomain>,
+        archive: &mut BTreeMap<TrustDomain, DomainState>,
+    ) {
+        for (name, domain) in gone {
+            let state = domain.lock().await.state().clone();
+            archive.insert(name, state);
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! One scheduler for all trust domains: who is due, and who must wait.
+//!
+//! It runs on the monotonic clock, so that a wall clock that is stepped neither hastens nor holds
+//! up a poll.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tracing::error;
+
+use super::chance;
+use super::domain::{Domain, Polled};
+use super::shared::Shared;
+use crate::spiffe::TrustDomain;
+
+/// A domain as polls, reload and decisions share it: whoever holds the lock has it alone.
+pub(super) type SharedDomain = Arc<Mutex<Domain>>;
+
+/// At least this often the scheduler turns, and says so.
+const TICK: Duration = Duration::from_secs(1);
+/// Time alone changes findings, so all domains are judged anew this often.
+const JUDGE_EVERY: Duration = Duration::from_secs(15);
+/// At most this share of the polls under way may go to endpoints that timed out.
+const SLOW_SHARE: usize = 4;
+/// At a start, polls begin at most at this rate, so that ten thousand handshakes do not come at
+/// once.
+const STARTS_PER_SECOND: f64 = 500.0;
+
+/// What the scheduler is told.
+pub(super) enum Command {
+    /// Poll this domain now, and say when it is done.
+    PollNow(TrustDomain, oneshot::Sender<()>),
+    /// From now on watch these domains. The old ones are given back once no poll holds them.
+    Replace(BTreeMap<TrustDomain, SharedDomain>),
+}
+
+/// The domains that are watched, each with its next turn.
+pub(super) struct Scheduler {
+    shared: Arc<Shared>,
+    domains: BTreeMap<TrustDomain, Watched>,
+    due: BinaryHeap<Reverse<(Instant, TrustDomain, u64)>>,
+    polls: JoinSet<(TrustDomain, u64, Polled)>,
+    permits: Arc<Semaphore>,
+    slow_permits: Arc<Semaphore>,
+    generation: u64,
+}
+
+struct Watched {
+    domain: SharedDomain,
+    /// Which of its turns counts: an older one in the queue is void.
+    turn: u64,
+    in_flight: bool,
+    again: bool,
+    slow: bool,
+    waiting: Vec<oneshot::Sender<()>>,
+}
+
+impl Scheduler {
+    pub(super) fn new(shared: Arc<Shared>, concurrency: usize) -> Self {
+        Self {
+            shared,
+            domains: BTreeMap::new(),
+            due: BinaryHeap::new(),
+            polls: JoinSet::new(),
+            permits: Arc::new(Semaphore::new(concurrency.max(1))),
+            slow_permits: Arc::new(Semaphore::new((concurrency / SLOW_SHARE).max(1))),
+            generation: 0,
+        }
+    }
+
+    /// Turns until the sender of commands is gone. Polls under way are dropped then: what they
+    /// recorded is recorded, what they did not is polled again.
+    pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        let mut judge_at = Instant::now() + JUDGE_EVERY;
+        loop {
+            self.shared.ticked();
+            self.start_what_is_due();
+            if judge_at <= Instant::now() {
+                self.judge();
+                judge_at = Instant::now() + JUDGE_EVERY;
+            }
+            let wake = self.next_turn().min(Instant::now() + TICK);
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some(command) => self.obey(command),
+                    None => return,
+                },
+                Some(done) = self.polls.join_next() => match done {
+                    Ok((trust_domain, turn, polled)) => self.polled(&trust_domain, turn, polled),
+                    Err(why) => {
+                        self.shared.registered.panicked();
+                        error!(%why, "poll task ended unexpectedly");
+                    }
+                },
+                () = tokio::time::sleep_until(wake) => (),
+            }
+        }
+    }
+
+    fn next_turn(&self) -> Instant {
+        let far = Instant::now() + TICK;
+        self.due.peek().map_or(far, |Reverse((at, _, _))| *at)
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::PollNow(trust_domain, done) => match self.domains.get_mut(&trust_domain) {
+                None => drop(done),
+                Some(watched) => {
+                    watched.waiting.push(done);
+                    if watched.in_flight {
+                        watched.again = true;
+                    } else {
+                        self.schedule(&trust_domain, Duration::ZERO);
+                    }
+                }
+            },
+            Command::Replace(domains) => self.replace(domains),
+        }
+    }
+
+    fn replace(&mut self, domains: BTreeMap<TrustDomain, SharedDomain>) {
+        let count = u32::try_from(domains.len()).unwrap_or(u32::MAX);
+        let spread = f64::from(count) / STARTS_PER_SECOND;
+        let mut before = std::mem::take(&mut self.domains);
+        self.due.clear();
+        for (trust_domain, domain) in domains {
+            let known =
+                before.remove(&trust_domain).filter(|old| Arc::ptr_eq(&old.domain, &domain));
+            let fresh = known.is_none();
+            let watched = known.unwrap_or(Watched {
+                domain,
+                turn: 0,
+                in_flight: false,
+                again: false,
+                slow: false,
+                waiting: Vec::new(),
+            });
+            let in_flight = watched.in_flight;
+            self.domains.insert(trust_domain.clone(), watched);
+            if !in_flight {
+                // What was not polled for long is caught up with soon, what is new at once.
+                let spread = if fresh { spread } else { spread.max(1.0) };
+                self.schedule(&trust_domain, Duration::from_secs_f64(spread * chance::unit()));
+            }
+        }
+    }
+
+    fn schedule(&mut self, trust_domain: &TrustDomain, wait: Duration) {
+        self.generation = self.generation.wrapping_add(1);
+        if let Some(watched) = self.domains.get_mut(trust_domain) {
+            watched.turn = self.generation;
+            let at = Instant::now() + wait;
+            self.due.push(Reverse((at, trust_domain.clone(), self.generation)));
+        }
+    }
+
+    fn start_what_is_due(&mut self) {
+        let now = Instant::now();
+        while let Some(Reverse((at, _, _))) = self.due.peek() {
+            if now < *at {
+                return;
+            }
+            let Some(Reverse((_, trust_domain, turn))) = self.due.pop() else { return };
+            let Some(watched) = self.domains.get_mut(&trust_domain) else { continue };
+            if watched.turn != turn || watched.in_flight {
+                continue;
+            }
+            watched.in_flight = true;
+            let domain = Arc::clone(&watched.domain);
+            let shared = Arc::clone(&self.shared);
+            let permits = Arc::clone(&self.permits);
+            let slow = watched.slow.then(|| Arc::clone(&self.slow_permits));
+            self.polls.spawn(async move {
+                // The slow lane first: who waits in it must not hold a place in the fast one.
+                let _slow = match slow {
+                    Some(slow) => slow.acquire_owned().await.ok(),
+                    None => None,
+                };
+                let _permit = permits.acquire_owned().await.ok();
+                let polled = domain.lock().await.poll(&shared).await;
+                (trust_domain, turn, polled)
+            });
+        }
+    }
+
+    fn polled(&mut self, trust_domain: &TrustDomain, turn: u64, polled: Polled) {
+        let Some(watched) = self.domains.get_mut(trust_domain) else { return };
+        if watched.turn != turn {
+            return;
+        }
+        watched.in_flight = false;
+        watched.slow = polled.timed_out;
+        let again = std::mem::take(&mut watched.again);
+        if !again {
+            for waiting in watched.waiting.drain(..) {
+                // Whoever asked may be gone.
+                let _ = waiting.send(());
+            }
+        }
+        match polled.next {
+            _ if again => self.schedule(trust_domain, Duration::ZERO),
+            Some(wait) => self.schedule(trust_domain, wait),
+            None => (),
+        }
+    }
+
+    fn judge(&mut self) {
+        let at = self.shared.clock.now();
+        for watched in self.domains.values() {
+            // A domain that is being polled is judged by its poll.
+            if let Ok(mut domain) = watched.domain.try_lock() {
+                domain.judge(at);
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! From a configured relationship to what the fetcher polls.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tracing::error;
+
+use crate::bundle::{Authority, SvidType};
+use crate::config::{self, Config, Relationship};
+use crate::fetch::{Limits, Probe, Target, WebRoots};
+
+/// The most bytes of a CA file: the platform's own have a quarter of it.
+const MOST_CA_BYTES: u64 = 1 << 20;
+
+/// What is polled for this relationship.
+pub(super) fn target(relationship: &Relationship, config: &Config) -> Target {
+    let timeout = relationship.policy.timeout;
+    let limits = Limits {
+        timeout,
+        connect_timeout: timeout / 2,
+        redirects: relationship.redirects,
+        addresses: config.limits.addresses,
+        body: config.limits.body,
+        keys: config.limits.keys,
+        nesting: config.limits.nesting,
+    };
+    Target {
+        endpoint: relationship.endpoint.clone(),
+        probe: match relationship.probe {
+            config::Probe::OneAddress => Probe::AnyAddress,
+            config::Probe::AllAddresses => Probe::AllAddresses,
+        },
+        roots: relationship.ca_file.as_deref().map(roots),
+        proxy: relationship.proxy.as_ref().map(|proxy| proxy.url().clone()),
+        limits,
+        memory: Arc::default(),
+    }
+}
+
+/// The roots of a CA file. A file that cannot be read gives none: nothing is trusted then, least
+/// of all the platform's roots, which the operator did not name.
+fn roots(path: &Path) -> Arc<WebRoots> {
+    let pem = config::read_bounded(path, MOST_CA_BYTES).map_err(|why| why.to_string());
+    let roots = pem.and_then(|pem| WebRoots::from_pem(&pem).map_err(|why| why.to_string()));
+    match roots {
+        Ok(roots) => Arc::new(roots),
+        Err(why) => {
+            error!(path = %path.display(), why, "cannot use the CA file: nothing is trusted by it");
+            Arc::new(WebRoots::none())
+        }
+    }
+}
+
+/// The authorities of the bootstrap file, or why it cannot be used.
+pub(super) fn bootstrap(relationship: &Relationship) -> Result<Vec<Arc<Authority>>, Arc<str>> {
+    let Some(path) = &relationship.bootstrap_bundle_path else {
+        return Err("no bootstrap_bundle_path is configured".into());
+    };
+    config::bootstrap::read(path, &relationship.endpoint.trust_domain)
+        .map(x509)
+        .map_err(|why| format!("{}: {why}", path.display()).into())
+}
+
+/// Only X.509 authorities authenticate an endpoint.
+pub(super) fn x509(mut authorities: Vec<Arc<Authority>>) -> Vec<Arc<Authority>> {
+    authorities.retain(|authority| authority.id.svid_type == SvidType::X509);
+    authorities
+}

@@ -1,0 +1,471 @@
+//! The daemon as a process, and in process where a fault must be injected.
+
+#![cfg(test)]
+#![cfg(feature = "demo")]
+
+use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use anchorwatch::bundle::Validity;
+use anchorwatch::config::Config;
+use anchorwatch::daemon::{Daemon, Options, SystemClock};
+use anchorwatch::demo::endpoint::Endpoint;
+use anchorwatch::demo::mint::{Document, JwtAuthority, KeyAlgorithm, X509Ca};
+use anchorwatch::fetch::Fetcher;
+use anchorwatch::finding::FindingKind;
+use anchorwatch::spiffe::{SpiffeId, TrustDomain};
+use anchorwatch::time::{Clock, Timestamp};
+use anchorwatch::watch::{self, DomainState, Event, Policy, Poll, Step};
+use serde_json::Value;
+
+/// Nothing here takes this long, unless it hangs.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A trust domain with an endpoint of its own.
+struct Partner {
+    name: String,
+    authority: X509Ca,
+    key: JwtAuthority,
+    endpoint: Endpoint,
+}
+
+impl Partner {
+    async fn start(name: &str) -> Self {
+        let domain: TrustDomain = name.parse().unwrap();
+        let authority = X509Ca::mint(&domain, hour(), KeyAlgorithm::EcP256).unwrap();
+        let key = JwtAuthority::mint(KeyAlgorithm::EcP256).unwrap();
+        let svid = authority.svid(&id(name), hour()).unwrap();
+        let endpoint = Endpoint::start(&svid, document(&[&authority], &[&key], 1)).await.unwrap();
+        Self { name: name.to_owned(), authority, key, endpoint }
+    }
+
+    /// The relationship as it stands in a configuration, with its bootstrap file in `folder`.
+    fn relationship(&self, folder: &Path) -> String {
+        let file = folder.join(format!("{}.pem", self.name));
+        std::fs::write(&file, self.authority.pem()).unwrap();
+        relationship(&self.name, &self.endpoint.url(), &id(&self.name), Some(&file))
+    }
+}
+
+fn hour() -> Validity {
+    let now = SystemClock.now();
+    Validity {
+        not_before: now.saturating_sub(Duration::from_hours(3)),
+        not_after: now.saturating_add(Duration::from_hours(3)),
+    }
+}
+
+fn id(name: &str) -> SpiffeId {
+    format!("spiffe://{name}/spire/server").parse().unwrap()
+}
+
+fn document(authorities: &[&X509Ca], keys: &[&JwtAuthority], sequence: u64) -> Vec<u8> {
+    let x509 = authorities.iter().map(|authority| authority.jwk().clone());
+    let keys = x509.chain(keys.iter().map(|key| key.jwk().clone())).collect();
+    Document { keys, sequence: Some(sequence), refresh_hint: Some(60) }.to_bytes()
+}
+
+fn relationship(name: &str, url: &str, id: &SpiffeId, bootstrap: Option<&Path>) -> String {
+    let mut text = format!(
+        "  {name}:\n    bundle_endpoint_url: {url}\n    \
+         bundle_endpoint_profile: {{https_spiffe: {{endpoint_spiffe_id: {id}}}}}\n"
+    );
+    if let Some(bootstrap) = bootstrap {
+        let _ = writeln!(text, "    bootstrap_bundle_path: {}", bootstrap.display());
+    }
+    text
+}
+
+fn configure(folder: &Path, relationships: &[String]) -> PathBuf {
+    let path = folder.join("anchorwatch.yaml");
+    let store = folder.join("store");
+    let head = format!(
+        "store: {{path: {}}}\ndefaults: {{poll_interval: 1s, timeout: 1s}}\nfederates_with:\n",
+        store.display()
+    );
+    std::fs::write(&path, head + &relationships.concat()).unwrap();
+    path
+}
+
+fn anchorwatch(config: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_anchorwatch"));
+    command.args(arguments).arg(format!("--config.file={}", config.display()));
+    command
+}
+
+fn json(output: &Output) -> Value {
+    let said = String::from_utf8_lossy(&output.stderr);
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|why| panic!("{why}: {said}"))
+}
+
+/// A daemon in a process of its own.
+struct Process {
+    child: Child,
+    address: String,
+}
+
+impl Process {
+    fn start(config: &Path) -> Self {
+        let mut child = anchorwatch(config, &["run", "--web.listen-address=127.0.0.1:0"])
+            .arg("--log.format=json")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let address = loop {
+            let line = lines.next().expect("the daemon says where it listens").unwrap();
+            let line: Value = serde_json::from_str(&line).expect(&line);
+            if let Some(address) = line["http"].as_str() {
+                break address.to_owned();
+            }
+        };
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, address }
+    }
+
+    fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(stream, "GET {path} HTTP/1.0\r\nHost: test\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn domain(&self, name: &str) -> Value {
+        let answer = self.get(&format!("/api/v1/trust-domains/{name}"));
+        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap_or(Value::Null)
+    }
+
+    fn signal(&self, signal: &str) {
+        let process = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &process]).status().unwrap().success());
+    }
+
+    /// Waits until this holds of the daemon.
+    #[track_caller]
+    fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+        let began = Instant::now();
+        while !holds(self) {
+            assert!(began.elapsed() < PATIENCE, "never {what}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// An endpoint that takes connections and never answers.
+fn silent() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    (listener, url)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_watches_becomes_ready_and_stops_within_two_seconds_whatever_an_endpoint_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let partner = Partner::start("good.example").await;
+    let (_listener, url) = silent();
+    let good = partner.relationship(folder.path());
+    let dead = relationship(
+        "silent.example",
+        &url,
+        &id("silent.example"),
+        Some(&folder.path().join("good.example.pem")),
+    );
+    // A bootstrap file of another trust domain stops that one alone.
+    let config = configure(folder.path(), &[good, dead]);
+    let mut daemon = Process::start(&config);
+    daemon.until("ready", |daemon| daemon.get("/-/ready").contains(" 200 "));
+    daemon.until("up", |daemon| daemon.domain("good.example")["up"] == true);
+    daemon.signal("-TERM");
+    let asked = Instant::now();
+    let status = daemon.child.wait().unwrap();
+    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    assert_eq!(status.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_configuration_is_refused_and_a_good_one_taken_on_sighup() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, two) = (Partner::start("one.example").await, Partner::start("two.example").await);
+    let (first, second) = (one.relationship(folder.path()), two.relationship(folder.path()));
+    let config = configure(folder.path(), std::slice::from_ref(&first));
+    let daemon = Process::start(&config);
+    daemon.until("up", |daemon| daemon.domain("one.example")["up"] == true);
+
+    std::fs::write(&config, "federates_with: {x: {}}").unwrap();
+    daemon.signal("-HUP");
+    let refused = "anchorwatch_config_last_reload_successful 0";
+    daemon.until("refused", |daemon| daemon.get("/metrics").contains(refused));
+    assert_eq!(daemon.domain("one.example")["up"], true, "the old one stays");
+
+    configure(folder.path(), &[first, second.clone()]);
+    daemon.signal("-HUP");
+    daemon.until("watched", |daemon| daemon.domain("two.example")["up"] == true);
+
+    // A removed domain keeps its history and comes back with it.
+    let known = daemon.domain("one.example")["changed"].clone();
+    configure(folder.path(), &[second]);
+    daemon.signal("-HUP");
+    daemon
+        .until("gone", |daemon| daemon.get("/api/v1/trust-domains/one.example").contains(" 404 "));
+    let first = one.relationship(folder.path());
+    configure(folder.path(), &[first]);
+    daemon.signal("-HUP");
+    daemon.until("back", |daemon| daemon.domain("one.example")["up"] == true);
+    assert_eq!(daemon.domain("one.example")["changed"], known);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_say_the_same_beside_a_daemon_and_without_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let partner = Partner::start("good.example").await;
+    let config = configure(folder.path(), &[partner.relationship(folder.path())]);
+    let run = |arguments: &[&str]| anchorwatch(&config, arguments).output().unwrap();
+
+    let checked = run(&["check", "--output", "json"]);
+    assert_eq!(checked.status.code(), Some(0), "{}", String::from_utf8_lossy(&checked.stderr));
+    let without = ["authorities", "events"].map(|what| json(&run(&[what, "--output", "json"])));
+    assert_eq!(without[0].as_array().unwrap().len(), 2);
+
+    let daemon = Process::start(&config);
+    daemon.until("up", |daemon| daemon.domain("good.example")["up"] == true);
+    let beside = ["authorities", "events"].map(|what| json(&run(&[what, "--output", "json"])));
+    assert_eq!(without, beside);
+    assert_eq!(run(&["check"]).status.code(), Some(0));
+    let fingerprint = beside[0][0]["fingerprint"].as_str().unwrap().to_owned();
+    let shown = json(&run(&["show", &fingerprint, "--output", "json"]));
+    assert_eq!(shown["authorities"][0]["fingerprint"], fingerprint);
+
+    // One store, one daemon.
+    let second = run(&["run", "--web.listen-address=127.0.0.1:0"]);
+    assert_eq!(second.status.code(), Some(3));
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(said.contains(&daemon.child.id().to_string()), "{said}");
+
+    assert_eq!(run(&["check", "--no-such-flag"]).status.code(), Some(64));
+    let missing = anchorwatch(&folder.path().join("no.yaml"), &["check"]).output().unwrap();
+    assert_eq!(missing.status.code(), Some(78));
+    drop(partner);
+    let failed = run(&["check"]);
+    assert!(matches!(failed.status.code(), Some(1 | 2)), "{:?}", failed.status);
+    drop(daemon);
+    let verified = run(&["store", "verify"]);
+    assert_eq!(verified.status.code(), Some(0), "{}", String::from_utf8_lossy(&verified.stderr));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bootstrap_file_that_cannot_be_used_stops_that_domain_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let partner = Partner::start("good.example").await;
+    let url = partner.endpoint.url();
+    let lost = relationship(
+        "lost.example",
+        &url,
+        &id("lost.example"),
+        Some(&folder.path().join("no.pem")),
+    );
+    let foreign = folder.path().join("good.example.pem");
+    let wrong = relationship("wrong.example", &url, &id("wrong.example"), Some(&foreign));
+    let config = configure(folder.path(), &[partner.relationship(folder.path()), lost, wrong]);
+    let daemon = Process::start(&config);
+    daemon.until("up", |daemon| daemon.domain("good.example")["up"] == true);
+    for name in ["lost.example", "wrong.example"] {
+        daemon.until("said", |daemon| {
+            daemon.domain(name)["findings"][0]["kind"] == "bootstrap_unusable"
+        });
+        assert_eq!(daemon.domain(name)["findings"][0]["severity"], "critical");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_lockout_an_operators_file_lets_it_back_in_and_records_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let partner = Partner::start("good.example").await;
+    let config = configure(folder.path(), &[partner.relationship(folder.path())]);
+    let daemon = Process::start(&config);
+    daemon.until("up", |daemon| daemon.domain("good.example")["up"] == true);
+
+    // The server lost its keys: a new authority signs at once.
+    let domain: TrustDomain = "good.example".parse().unwrap();
+    let fresh = X509Ca::mint(&domain, hour(), KeyAlgorithm::EcP256).unwrap();
+    partner.endpoint.present(&fresh.svid(&id("good.example"), hour()).unwrap());
+    partner.endpoint.serve(document(&[&fresh], &[&partner.key], 2));
+    daemon.until("locked out", |daemon| {
+        daemon.domain("good.example")["findings"][0]["kind"] == "endpoint_unauthenticated"
+    });
+    let file = folder.path().join("fresh.pem");
+    std::fs::write(&file, fresh.pem()).unwrap();
+    let words = ["--by", "j.doe", "--reason", "CHG-1"];
+    let decide = |file: &Path| {
+        let arguments = ["rebootstrap", "good.example", file.to_str().unwrap()];
+        anchorwatch(&config, &arguments).args(words).output().unwrap()
+    };
+    // The old file would lock it out again, and one of nobody is refused.
+    std::fs::write(folder.path().join("empty.pem"), "").unwrap();
+    assert_eq!(decide(&folder.path().join("empty.pem")).status.code(), Some(1));
+    assert_eq!(decide(&file).status.code(), Some(0));
+    daemon.until("up again", |daemon| daemon.domain("good.example")["up"] == true);
+
+    let events = anchorwatch(&config, &["events", "--output", "json"]).output().unwrap();
+    let events = json(&events);
+    let decided =
+        events.as_array().unwrap().iter().find(|e| e["event"] == "rebootstrapped").unwrap();
+    assert_eq!((&decided["by"], &decided["reason"]), (&"j.doe".into(), &"CHG-1".into()));
+    assert!(decided["uid"].is_u64(), "the kernel's word: {decided}");
+    let all = anchorwatch(&config, &["authorities", "--output", "json"]).output().unwrap();
+    assert_eq!(json(&all).as_array().unwrap().len(), 3, "the old authority is on record");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_another_domain_serves_is_read_soon_after_that_domain() {
+    let folder = tempfile::tempdir().unwrap();
+    let (host, served) =
+        (Partner::start("server.example").await, Partner::start("served.example").await);
+    // served.example's document, behind server.example's identity.
+    served.endpoint.present(&host.authority.svid(&id("server.example"), hour()).unwrap());
+    let other = relationship("served.example", &served.endpoint.url(), &id("server.example"), None);
+    let slowly = other + "    poll_interval: 1h\n";
+    let config = configure(folder.path(), &[slowly, host.relationship(folder.path())]);
+    let daemon = Process::start(&config);
+    daemon.until("up", |daemon| daemon.domain("served.example")["up"] == true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn partners_that_never_answer_do_not_slow_one_that_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let partner = Partner::start("good.example").await;
+    let mut relationships = vec![partner.relationship(folder.path())];
+    let mut listeners = Vec::new();
+    for place in 0..40 {
+        let name = format!("silent{place}.example");
+        let (listener, url) = silent();
+        let file = folder.path().join(format!("{name}.pem"));
+        let authority = X509Ca::mint(&name.parse().unwrap(), hour(), KeyAlgorithm::EcP256).unwrap();
+        std::fs::write(&file, authority.pem()).unwrap();
+        relationships.push(relationship(&name, &url, &id(&name), Some(&file)));
+        listeners.push(listener);
+    }
+    let config = configure(folder.path(), &relationships);
+    // Far fewer places than endpoints that hang: the slow lane must not take them all.
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("concurrency: 8\n{text}")).unwrap();
+    let daemon = Process::start(&config);
+    daemon.until("up", |daemon| daemon.domain("good.example")["up"] == true);
+    // Once all are known to be slow, the good one has its places to itself.
+    daemon.until("slow", |daemon| {
+        (0..40).all(|place| {
+            1 < daemon.domain(&format!("silent{place}.example"))["failures"].as_u64().unwrap_or(0)
+        })
+    });
+    let before = partner.endpoint.requests();
+    let began = Instant::now();
+    while partner.endpoint.requests() < before + 5 {
+        assert!(
+            began.elapsed() < Duration::from_secs(15),
+            "five polls at 1 s took {:?}",
+            began.elapsed()
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn panics_for_bad_example(
+    state: DomainState,
+    poll: Poll,
+    at: Timestamp,
+    policy: &Policy,
+    jitter: f64,
+) -> Step {
+    let step = watch::step(state, poll, at, policy, jitter);
+    assert_ne!(step.state.facts.endpoint.as_ref().unwrap().trust_domain.as_str(), "bad.example");
+    step
+}
+
+async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < PATIENCE, "never {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_in_one_domains_step_quarantines_that_domain_alone_until_a_reload() {
+    let folder = tempfile::tempdir().unwrap();
+    let (good, bad) = (Partner::start("good.example").await, Partner::start("bad.example").await);
+    let path = configure(
+        folder.path(),
+        &[good.relationship(folder.path()), bad.relationship(folder.path())],
+    );
+    let config = Config::load(&path).unwrap();
+    let step = panics_for_bad_example;
+    let options = Options { listen: Vec::new(), step, ..Options::default() };
+    let daemon = Daemon::start(config, options).await.unwrap();
+    let name = |name: &str| name.parse::<TrustDomain>().unwrap();
+    until("quarantined", || daemon.view().domain(&name("bad.example")).unwrap().stopped.is_some())
+        .await;
+    let polled = bad.endpoint.requests();
+    let before = good.endpoint.requests();
+    until("polled on", || before + 2 < good.endpoint.requests()).await;
+    assert_eq!(bad.endpoint.requests(), polled, "it is not polled any more");
+    daemon.reload().await.unwrap();
+    until("released", || polled < bad.endpoint.requests()).await;
+    daemon.stop().await.unwrap();
+}
+
+/// The system's clock, with a step that a test makes.
+#[derive(Debug, Default)]
+struct Stepped(AtomicI64);
+
+impl Clock for Stepped {
+    fn now(&self) -> Timestamp {
+        let now = SystemClock.now().as_unix_micros();
+        Timestamp::from_unix_micros(now + self.0.load(Ordering::Relaxed) * 1_000_000)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wall_clock_that_is_stepped_by_an_hour_invents_no_change_and_stops_no_poll() {
+    let folder = tempfile::tempdir().unwrap();
+    let partner = Partner::start("good.example").await;
+    let path = configure(folder.path(), &[partner.relationship(folder.path())]);
+    let stepped = Arc::new(Stepped::default());
+    let clock: Arc<dyn Clock> = stepped.clone();
+    let fetcher = Fetcher::new(Arc::clone(&clock));
+    let options = Options { listen: Vec::new(), ..Options::default() };
+    let config = Config::load(&path).unwrap();
+    let daemon = Daemon::start_with(config, options, Arc::clone(&clock), fetcher).await.unwrap();
+    let name: TrustDomain = "good.example".parse().unwrap();
+    until("up", || daemon.view().domain(&name).unwrap().state.sight.last_success.is_some()).await;
+    let mut heard = daemon.listen();
+    for step in [3600, 0, -3600] {
+        stepped.0.store(step, Ordering::Relaxed);
+        let before = partner.endpoint.requests();
+        until("polled", || before + 2 < partner.endpoint.requests()).await;
+    }
+    let view = daemon.view();
+    let domain = view.domain(&name).unwrap();
+    assert!(domain.findings.iter().all(|finding| finding.kind != FindingKind::SourceStale));
+    assert_eq!(domain.state.facts.published().count(), 2);
+    daemon.stop().await.unwrap();
+    while let Ok(happened) = heard.try_recv() {
+        let event = &happened.0.event;
+        assert!(
+            matches!(event, Event::WatchGap { .. } | Event::ClockSteppedBack { .. }),
+            "an invented change: {event:?}"
+        );
+    }
+}

@@ -1,0 +1,215 @@
+//! The demonstration's trust domains, watched over real TLS by the fetcher and the step of the
+//! daemon, under a clock that the test winds.
+
+#![cfg(test)]
+#![cfg(feature = "demo")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use anchorwatch::bundle::{Authority, AuthorityId, ParseLimits, SvidType, parse};
+use anchorwatch::demo::{Character, Scene};
+use anchorwatch::fetch::{Fetcher, Target};
+use anchorwatch::spiffe::{BundleEndpoint, TrustDomain};
+use anchorwatch::time::{Clock, Timestamp};
+use anchorwatch::watch::{DomainState, Event, Policy, Poll, PollInterval, step};
+use tokio_util::sync::CancellationToken;
+
+/// A clock that stands until it is wound.
+struct Hand(AtomicI64);
+
+impl Clock for Hand {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_micros(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// The three domains as a daemon sees them, second by second.
+struct Watch {
+    clock: Arc<Hand>,
+    began: Timestamp,
+    scene: Scene,
+    fetcher: Fetcher,
+    policy: Policy,
+    domains: BTreeMap<TrustDomain, (Target, DomainState, Vec<Arc<Authority>>)>,
+    events: Vec<(Duration, TrustDomain, Event)>,
+}
+
+impl Watch {
+    async fn start() -> Self {
+        let began = Timestamp::from_unix_micros(1_800_000_000_250_000);
+        let clock = Arc::new(Hand(AtomicI64::new(began.as_unix_micros())));
+        let scene = Scene::start(clock.clone()).await.unwrap();
+        let directory = scene.configuration_path().parent().unwrap().to_owned();
+        let domain = |endpoint: &BundleEndpoint| {
+            let trust_domain = endpoint.trust_domain.clone();
+            let file = std::fs::read(directory.join(format!("{trust_domain}.json"))).unwrap();
+            let parsed = parse(&file, &ParseLimits::default()).unwrap();
+            assert_eq!(parsed.irregularities, []);
+            let x509 = |authority: &&Arc<Authority>| authority.id.svid_type == SvidType::X509;
+            let bootstrap = parsed.bundle.authorities().iter().filter(x509).cloned().collect();
+            (trust_domain, (Target::new(endpoint.clone()), DomainState::default(), bootstrap))
+        };
+        let domains = scene.endpoints().iter().map(domain).collect();
+        let poll_interval = PollInterval::Every(Duration::from_secs(1));
+        let policy = Policy { poll_interval, ..Policy::default() };
+        let fetcher = Fetcher::new(clock.clone());
+        Self { clock, began, scene, fetcher, policy, domains, events: Vec::new() }
+    }
+
+    /// Plays for this long, with a poll a second.
+    async fn plays(mut self, lasting: Duration) -> Self {
+        let end = self.began.saturating_add(lasting);
+        let mut next_poll = self.clock.now();
+        while self.clock.now() <= end {
+            let pause = self.scene.step().unwrap();
+            if next_poll <= self.clock.now() {
+                self.poll().await;
+                next_poll = next_poll.saturating_add(Duration::from_secs(1));
+            }
+            let micros = i64::try_from(pause.as_micros()).unwrap();
+            self.clock.0.fetch_add(micros, Ordering::Relaxed);
+        }
+        self
+    }
+
+    async fn poll(&mut self) {
+        let at = self.clock.now();
+        for (trust_domain, (target, state, bootstrap)) in &mut self.domains {
+            let trust = state.facts.trust(trust_domain, false, bootstrap).unwrap();
+            let mut fetched = self.fetcher.poll(target, Some(&trust)).await;
+            let answer = fetched.answers.remove(0);
+            let observation =
+                answer.unwrap_or_else(|failure| panic!("{trust_domain}: {failure:?}"));
+            let poll = Poll::of(Ok(observation));
+            let step = step(std::mem::take(state), poll, at, &self.policy, 0.5);
+            *state = step.state;
+            let after = at.since(self.began).unwrap();
+            self.events.extend(step.events.into_iter().map(|e| (after, trust_domain.clone(), e)));
+        }
+    }
+
+    /// When each authority of a use was first seen, after the first poll.
+    fn introduced(&self, of: Character, svid_type: SvidType) -> Vec<(Duration, AuthorityId)> {
+        self.told(of, |event| {
+            let Event::AuthorityIntroduced { authority, published, .. } = event else {
+                return None;
+            };
+            published.after.is_some().then_some(authority.id)
+        })
+        .filter(|(_, id)| id.svid_type == svid_type)
+        .collect()
+    }
+
+    fn removed(&self, of: Character, svid_type: SvidType) -> Vec<(Duration, AuthorityId)> {
+        self.told(of, |event| {
+            let Event::AuthorityRemoved { authority, .. } = event else {
+                return None;
+            };
+            Some(*authority)
+        })
+        .filter(|(_, id)| id.svid_type == svid_type)
+        .collect()
+    }
+
+    fn told<T>(
+        &self,
+        of: Character,
+        what: impl Fn(&Event) -> Option<T>,
+    ) -> impl Iterator<Item = (Duration, T)> {
+        let mine =
+            self.events.iter().filter(move |(_, name, _)| name.as_str() == of.trust_domain());
+        mine.filter_map(move |(after, _, event)| Some((*after, what(event)?)))
+    }
+}
+
+fn whole_seconds(seen: &[(Duration, AuthorityId)]) -> Vec<u64> {
+    seen.iter().map(|(after, _)| after.as_secs()).collect()
+}
+
+/// Every poll of the hand-wound two minutes authenticates against the bundle of the poll before:
+/// the watch panics where one does not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_minutes_show_a_rotation_an_early_removal_and_a_key_from_nowhere() {
+    let watch = Watch::start().await.plays(Duration::from_mins(2)).await;
+
+    let (healthy, careless, attacked) =
+        (Character::Healthy, Character::Careless, Character::Attacked);
+    for (character, births) in
+        [(healthy, [17, 62, 107]), (careless, [7, 52, 97]), (attacked, [27, 72, 117])]
+    {
+        let x509 = watch.introduced(character, SvidType::X509);
+        assert_eq!(whole_seconds(&x509), births, "{character:?}");
+        // Prunes come soon after expiry, and none comes early.
+        for (after, id) in watch.removed(character, SvidType::X509) {
+            let introduced = x509.iter().find(|(_, other)| *other == id);
+            let lived = introduced.map(|(introduced, _)| after.saturating_sub(*introduced));
+            assert!(lived.is_none_or(|lived| Duration::from_secs(100) < lived));
+        }
+        assert!(watch.removed(character, SvidType::X509).len() >= 2);
+    }
+
+    let overlap = |character| {
+        let born = watch.introduced(character, SvidType::Jwt);
+        let gone = watch.removed(character, SvidType::Jwt);
+        let removed = gone.iter().find(|(_, id)| *id == born[0].1);
+        removed.map(|(removed, _)| removed.saturating_sub(born[1].0))
+    };
+    assert_eq!(watch.introduced(healthy, SvidType::Jwt).len(), 3);
+    assert_eq!(overlap(healthy), None, "still there after two minutes");
+    let early = overlap(careless).unwrap();
+    assert!(early <= Duration::from_secs(4), "tokens of 15 s are alive: {early:?}");
+
+    let jwt = whole_seconds(&watch.introduced(attacked, SvidType::Jwt));
+    let [scheduled, rogue, next] = jwt[..3] else { panic!("{jwt:?}") };
+    assert_eq!(rogue, 34, "between the birth at {scheduled} and the one at {next}");
+    let moved = watch.told(attacked, |event| {
+        let Event::BundleChanged { sequence, introduced, removed, .. } = event else {
+            return None;
+        };
+        Some((sequence.given().unwrap(), *introduced, *removed))
+    });
+    let moved: Vec<_> = moved.collect();
+    let at = moved.iter().position(|(after, _)| after.as_secs() == rogue).unwrap();
+    assert_eq!(moved[at].1.1, 1);
+    assert!(moved[at - 1].1.0 < moved[at].1.0, "the sequence moved");
+}
+
+#[tokio::test]
+async fn the_active_authority_is_seen_through_the_endpoints_own_svid() {
+    let watch = Watch::start().await.plays(Duration::from_secs(52)).await;
+    let signed = |event: &Event| {
+        let Event::AuthoritySigned { authority, .. } = event else {
+            return None;
+        };
+        Some(*authority)
+    };
+    let signed: Vec<_> = watch.told(Character::Healthy, signed).collect();
+    let (published, newest) = watch.introduced(Character::Healthy, SvidType::X509)[0];
+    let (after, _) = signed.iter().find(|(_, id)| *id == newest).unwrap();
+    // P - A is 30 s, and the SVID is renewed within 2.5 s.
+    let lead = after.saturating_sub(published);
+    assert!((29..=34).contains(&lead.as_secs()), "{lead:?}");
+}
+
+#[tokio::test]
+async fn a_scene_leaves_nothing_behind() {
+    let scene = Scene::start(Arc::new(Hand(AtomicI64::new(1_800_000_000_000_000)))).await.unwrap();
+    let path = scene.configuration_path();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), scene.configuration());
+    assert_eq!(scene.endpoints().len(), 3);
+    assert!(scene.endpoints().iter().all(BundleEndpoint::is_self_serving));
+    drop(scene);
+    assert!(!path.parent().unwrap().exists());
+}
+
+#[tokio::test]
+async fn a_scene_ends_when_it_is_told() {
+    let mut scene =
+        Scene::start(Arc::new(Hand(AtomicI64::new(1_800_000_000_000_000)))).await.unwrap();
+    let until = CancellationToken::new();
+    until.cancel();
+    scene.run(until).await.unwrap();
+}
