@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Everything that `make bench` prints, each figure beside a peer or a target in the same run.
+#
+# The machine may be shared and noisy: quote ratios and medians, not single runs. All traffic stays
+# on loopback, and what is started here is ended here.
+
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+if ! command -v go > /dev/null; then
+    echo "make bench needs Go: go-spiffe is the peer" >&2
+    exit 2
+fi
+bin=$(mktemp -d "${TMPDIR:-/tmp}/anchorwatch-bench.XXXXXX")
+trap 'rm -rf "$bin"' EXIT
+(cd tests/interop && go build -o "$bin/" ./cmd/serve ./cmd/poll)
+
+step() { printf '\n== %s\n\n' "$*"; }
+
+step "one poll"
+cargo bench --locked --quiet --bench poll -- "$bin"
+step "ten thousand trust domains"
+cargo bench --locked --quiet --bench fleet -- "$bin"
+step "a scrape"
+cargo bench --locked --quiet --bench scrape
+step "a start"
+cargo bench --locked --quiet --bench store
+step "the pure parts"
+cargo bench --locked --quiet --bench core -- --quiet

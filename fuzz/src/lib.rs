@@ -1,0 +1,162 @@
+//! What each fuzz target asserts, whatever bytes it is given. `tests/fuzz_smoke.rs` replays the
+//! corpus through the same functions, without a fuzzer.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anchorwatch::bundle::{
+    Authority, AuthorityId, Bundle, Digest, Fingerprint, KeyType, ParseLimits, ParsedBundle,
+    Stated, SvidType, diff as difference, parse,
+};
+use anchorwatch::spiffe::EndpointUrl;
+use anchorwatch::time::Timestamp;
+use anchorwatch::watch::{
+    DomainState, Facts, Failure, FailureReason, Observation, Policy, Poll, Source, step as stepped,
+};
+
+/// The fewest bytes of one poll in [`step`].
+const POLL: usize = 6;
+
+/// The parser ends, and what may be stored reads as what was served.
+pub fn parse_bundle(data: &[u8]) {
+    let limits = ParseLimits::default();
+    let Ok(parsed) = parse(data, &limits) else { return };
+    let ParsedBundle { bundle, irregularities, redacted } = &parsed;
+    assert!(bundle.authorities().is_sorted_by(|a, b| a.id < b.id), "a bundle is a set");
+    assert!(bundle.authorities().len() <= limits.keys, "the limit holds");
+    for irregularity in irregularities {
+        assert!(irregularity.to_string().len() < 1024, "foreign text is cut: {irregularity}");
+    }
+    let stored = redacted.as_deref().unwrap_or(data);
+    let again = parse(stored, &limits);
+    assert!(
+        again.is_ok_and(|again| again.bundle == *bundle && again.redacted.is_none()),
+        "what is stored is no longer what was served"
+    );
+}
+
+/// The difference is that of two sets, and brings one to the other.
+pub fn diff(data: &[u8]) {
+    let (one, two) = data.split_at(data.len() / 2);
+    let (one, two) = (bundle(one), bundle(two));
+    let (before, after) = (labels(&one), labels(&two));
+    let changes = difference(&one, &two);
+    let introduced: Vec<AuthorityId> = changes.introduced.iter().map(|a| a.id).collect();
+    let removed: Vec<AuthorityId> = changes.removed.iter().map(|a| a.id).collect();
+    let relabelled: Vec<AuthorityId> = changes.relabelled.iter().map(|(old, _)| old.id).collect();
+    let lacking = |from: &Labels, other: &Labels| -> Vec<AuthorityId> {
+        from.keys().filter(|id| !other.contains_key(id)).copied().collect()
+    };
+    assert_eq!(introduced, lacking(&after, &before), "introduced");
+    assert_eq!(removed, lacking(&before, &after), "removed");
+    let moved = before.iter().filter(|(id, kid)| after.get(id).is_some_and(|new| new != *kid));
+    assert_eq!(relabelled, moved.map(|(id, _)| *id).collect::<Vec<_>>(), "relabelled");
+    assert_eq!(changes.is_empty(), one.content() == two.content(), "the digest tells the same");
+    let back = difference(&two, &one);
+    assert_eq!((&back.introduced, &back.removed), (&changes.removed, &changes.introduced));
+}
+
+/// Whatever polls bring, the journal gives the facts, and the next poll is due within a day.
+pub fn step(data: &[u8]) {
+    let policy = Policy::default();
+    let mut state = DomainState::default();
+    let mut journal = Vec::new();
+    let mut now = Timestamp::from_unix(1_800_000_000);
+    for turn in data.chunks(POLL + 4).take(200) {
+        let Some((&[how, sequence, hint, wait, reason, jitter], keys)) = turn.split_first_chunk()
+        else {
+            break;
+        };
+        let seconds = Duration::from_secs(u64::from(wait) * u64::from(wait));
+        now = if how & 0xf == 0xf { before(now, seconds) } else { now.saturating_add(seconds) };
+        let answer = |sequence: u8| match how & 3 {
+            0 => Err(failure(reason)),
+            _ => Ok(observation(keys, sequence, hint)),
+        };
+        let mut poll = Poll::of(answer(sequence));
+        if how & 0x10 != 0 {
+            poll.answers.push(answer(sequence.wrapping_add(1)));
+        }
+        let step = stepped(state, poll, now, &policy, f64::from(jitter) / 256.0);
+        state = step.state;
+        journal.extend(step.events.into_iter().map(|event| (now, event)));
+        assert!(!step.next_poll.is_zero() && step.next_poll < Duration::from_hours(24));
+        assert_eq!(state.sight.last_poll, Some(now));
+        let records = &state.facts.authorities;
+        assert!(records.is_sorted_by(|a, b| a.id() < b.id()), "records are a set");
+    }
+    let replayed = Facts::replay(journal.iter().map(|(at, event)| (*at, event)));
+    assert_eq!(replayed, *state.facts, "the journal gives the facts");
+}
+
+/// What is taken for an endpoint is one, and is written as it is read. What it redirects to is no
+/// less.
+pub fn endpoint_url(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let target = |location: &str| {
+        let base: Result<EndpointUrl, _> = "https://spire.example:8443/bundle".parse();
+        base.and_then(|base| base.join(location))
+    };
+    for url in [text.parse(), target(text)].into_iter().flatten() {
+        let url: EndpointUrl = url;
+        assert!(url.as_str().starts_with("https://"), "{url}");
+        assert!(!url.host().is_empty(), "{url}");
+        let rest = url.as_str().trim_start_matches("https://");
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        assert!(!authority.contains('@'), "{url}");
+        assert_ne!(url.host(), "", "{url}");
+        assert_eq!(url.to_string().parse().as_ref(), Ok(&url), "it is read as it is written");
+    }
+}
+
+type Labels = BTreeMap<AuthorityId, Option<Box<str>>>;
+
+fn labels(bundle: &Bundle) -> Labels {
+    bundle.authorities().iter().map(|a| (a.id, a.kid.clone())).collect()
+}
+
+/// A bundle of few keys that often meet: one byte is one authority.
+fn bundle(bytes: &[u8]) -> Bundle {
+    let authorities = bytes.iter().take(64).map(|byte| {
+        let svid_type = if byte & 1 == 0 { SvidType::X509 } else { SvidType::Jwt };
+        let kid = (byte & 0xc0 != 0).then(|| (byte >> 6).to_string().into());
+        Arc::new(Authority {
+            id: AuthorityId { svid_type, fingerprint: Fingerprint::of(&[byte & 0x1f]) },
+            public_key: None,
+            key_type: KeyType::EcP256,
+            kid,
+            certificate: None,
+        })
+    });
+    Bundle::new(authorities.collect(), Stated::Absent, Stated::Absent)
+}
+
+fn observation(keys: &[u8], sequence: u8, hint: u8) -> Observation {
+    let stated = |byte: u8| match byte {
+        0 => Stated::Absent,
+        0xff => Stated::Unusable("x".into()),
+        byte => Stated::Given(u64::from(byte >> 2)),
+    };
+    let mut bundle = bundle(keys);
+    bundle.sequence = stated(sequence);
+    bundle.refresh_hint = stated(hint);
+    Observation {
+        body: Digest::of(&[keys, &[sequence, hint]].concat()),
+        length: 1,
+        bundle,
+        irregularities: Vec::new(),
+        source: Source::default(),
+    }
+}
+
+fn failure(reason: u8) -> Failure {
+    let reasons = FailureReason::ALL;
+    let reason = reasons.get(usize::from(reason) % reasons.len()).copied();
+    Failure::new(reason.unwrap_or(FailureReason::Internal), "fuzz")
+}
+
+fn before(now: Timestamp, by: Duration) -> Timestamp {
+    let micros = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
+    Timestamp::from_unix_micros(now.as_unix_micros().saturating_sub(micros))
+}
