@@ -18,8 +18,13 @@ trap 'rm -rf "$bin"' EXIT
 
 step() { printf '\n== %s\n\n' "$*"; }
 
+cargo bench --locked --quiet --no-run
+# The client on one core, the server on the other, where there are two.
+pin=()
+if command -v taskset > /dev/null && (($(nproc) > 1)); then pin=(taskset -c 0); fi
+
 step "one poll"
-cargo bench --locked --quiet --bench poll -- "$bin"
+"${pin[@]}" cargo bench --locked --quiet --bench poll -- "$bin"
 step "ten thousand trust domains"
 cargo bench --locked --quiet --bench fleet -- "$bin"
 step "a scrape"
