@@ -112,6 +112,7 @@ struct Server {
 
 impl Server {
     fn start(bin: &Path, folder: &Path) -> Self {
+        std::fs::create_dir_all(folder.join("served")).unwrap();
         let mut child = Command::new(bin.join("serve"))
             .args(["--dir", folder.join("served").to_str().unwrap(), "--authorities", "8"])
             .stdin(Stdio::piped())
