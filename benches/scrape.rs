@@ -98,7 +98,7 @@ impl Scene {
         domains.sort_by(|a, b| a.endpoint.trust_domain.cmp(&b.endpoint.trust_domain));
         let trust_domain = Some("watcher.example.org".parse().unwrap());
         Self {
-            view: View { at, trust_domain, domains },
+            view: View { at, trust_domain, domains, ..View::default() },
             per_authority,
             registered: Registered::new().unwrap(),
             facts: SelfFacts::default(),

@@ -20,6 +20,17 @@ pub struct View {
     pub trust_domain: Option<TrustDomain>,
     /// The trust domains, sorted by name.
     pub domains: Vec<Arc<DomainView>>,
+    /// What was to be said of trust domains that are watched no more: all of it ended then.
+    pub departed: Vec<Departed>,
+}
+
+/// A trust domain that a reload removed within the last 25 hours.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Departed {
+    /// Its name.
+    pub trust_domain: TrustDomain,
+    /// What was to be said of it.
+    pub ended: Arc<[Ended]>,
 }
 
 impl View {
@@ -62,6 +73,17 @@ pub struct Ended {
     pub severity: Severity,
     /// When it ended.
     pub at: Timestamp,
+}
+
+impl Ended {
+    /// How long an ended finding is still shown: longer than the day for which a rule holds the
+    /// last word of a daemon that went away.
+    pub const SHOWN_FOR: Duration = Duration::from_hours(25);
+
+    /// Whether it is still shown at `at`.
+    pub fn is_shown(&self, at: Timestamp) -> bool {
+        at.since(self.at).is_none_or(|age| age < Self::SHOWN_FOR)
+    }
 }
 
 /// What the daemon counts about its own polling of one endpoint, since the process started.

@@ -344,6 +344,22 @@ async fn an_endpoint_that_another_domain_serves_is_read_soon_after_that_domain()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_findings_of_a_removed_domain_are_exported_as_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let partner = Partner::start("good.example").await;
+    let url = partner.endpoint.url();
+    let file = folder.path().join("no.pem");
+    let lost = relationship("lost.example", &url, &id("lost.example"), Some(&file));
+    let config = configure(folder.path(), &[partner.relationship(folder.path()), lost]);
+    let daemon = Process::start(&config);
+    let open = "anchorwatch_finding_open{trust_domain=\"lost.example\",kind=\"bootstrap_unusable\",severity=\"critical\"} ";
+    daemon.until("open", |daemon| daemon.get("/metrics").contains(&format!("{open}1")));
+    configure(folder.path(), &[partner.relationship(folder.path())]);
+    daemon.signal("-HUP");
+    daemon.until("ended", |daemon| daemon.get("/metrics").contains(&format!("{open}0")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn partners_that_never_answer_do_not_slow_one_that_does() {
     let folder = tempfile::tempdir().unwrap();
     let partner = Partner::start("good.example").await;

@@ -3,14 +3,14 @@
 //! Nobody waits for anybody: a poll swaps its own slot, and a scrape of ten thousand domains takes
 //! as many pointers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
 use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
-use crate::view::{DomainView, View};
+use crate::view::{Departed, DomainView, View};
 use crate::watch::Sight;
 
 /// Where one trust domain's picture hangs.
@@ -21,6 +21,7 @@ pub(super) type Slot = Arc<ArcSwap<DomainView>>;
 pub(super) struct Board {
     slots: ArcSwap<BTreeMap<TrustDomain, Slot>>,
     trust_domain: ArcSwap<Option<TrustDomain>>,
+    departed: ArcSwap<Vec<Departed>>,
 }
 
 impl Board {
@@ -48,6 +49,23 @@ impl Board {
     /// The picture of all trust domains at this moment.
     pub(super) fn capture(&self, at: Timestamp) -> View {
         let domains = self.slots.load().values().map(|slot| slot.load_full()).collect();
-        View { at, trust_domain: self.trust_domain.load().as_ref().clone(), domains }
+        let shown = |gone: &&Departed| gone.ended.iter().any(|ended| ended.is_shown(at));
+        let departed = self.departed.load().iter().filter(shown).cloned().collect();
+        View { at, trust_domain: self.trust_domain.load().as_ref().clone(), domains, departed }
+    }
+
+    /// What was to be said of these trust domains ended, since they are watched no more. What is
+    /// watched again is not among them.
+    pub(super) fn depart(
+        &self,
+        gone: Vec<Departed>,
+        watched: &BTreeSet<TrustDomain>,
+        at: Timestamp,
+    ) {
+        let shown = |gone: &&Departed| gone.ended.iter().any(|ended| ended.is_shown(at));
+        let known = self.departed.load_full();
+        let all = known.iter().filter(shown).cloned().chain(gone);
+        let all = all.filter(|gone| !watched.contains(&gone.trust_domain)).collect();
+        self.departed.store(Arc::new(all));
     }
 }

@@ -163,7 +163,7 @@ impl Domain {
     /// Judges anew, since time alone changes what is to be said, and publishes what differs.
     pub(super) fn judge(&mut self, at: Timestamp) {
         let known = self.slot.load_full();
-        let forgotten = known.ended.iter().any(|e| at.since(e.at).is_some_and(|a| ENDED_FOR <= a));
+        let forgotten = known.ended.iter().any(|ended| !ended.is_shown(at));
         if forgotten || *finding::assess(&self.case(), at) != *known.findings {
             self.publish(at);
         }
@@ -337,18 +337,14 @@ fn named(events: &[Event], bodies: Vec<(Digest, Bytes)>) -> Vec<(Digest, Arc<[u8
     kept.map(|(digest, body)| (digest, Arc::from(&body[..]))).collect()
 }
 
-/// How long an ended finding is still exported, as 0: longer than the day for which a rule holds
-/// the last word of a daemon that went away.
-const ENDED_FOR: Duration = Duration::from_hours(25);
-
 /// The findings that ended within the last 25 hours.
-fn ended(before: &DomainView, now: &[Finding], at: Timestamp) -> Arc<[Ended]> {
+pub(super) fn ended(before: &DomainView, now: &[Finding], at: Timestamp) -> Arc<[Ended]> {
     let same = |kind: FindingKind, severity: Severity, list: &[Finding]| {
         list.iter().any(|finding| finding.kind == kind && finding.severity == severity)
     };
     let just = before.findings.iter().map(|f| Ended { kind: f.kind, severity: f.severity, at });
     let earlier = before.ended.iter().copied();
-    let earlier = earlier.filter(|ended| at.since(ended.at).is_none_or(|age| age < ENDED_FOR));
+    let earlier = earlier.filter(|ended| ended.is_shown(at));
     let mut ended: Vec<Ended> = Vec::new();
     for one in just.chain(earlier) {
         let known = ended.iter().any(|e| e.kind == one.kind && e.severity == one.severity);

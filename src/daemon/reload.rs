@@ -8,12 +8,13 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
-use super::domain::Domain;
+use super::domain::{Domain, ended};
 use super::scheduler::{Command, SharedDomain};
 use super::{Inner, targets};
 use crate::config::{Config, Relationship};
 use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
+use crate::view::Departed;
 use crate::watch::DomainState;
 
 /// How the last reload went.
@@ -126,9 +127,17 @@ impl Inner {
         gone: BTreeMap<TrustDomain, SharedDomain>,
         archive: &mut BTreeMap<TrustDomain, DomainState>,
     ) {
+        let at = self.shared.clock.now();
+        let mut departed = Vec::new();
         for (name, domain) in gone {
-            let state = domain.lock().await.state().clone();
-            archive.insert(name, state);
+            let domain = domain.lock().await;
+            archive.insert(name.clone(), domain.state().clone());
+            let ended = ended(&domain.slot().load(), &[], at);
+            departed.push(Departed { trust_domain: name, ended });
         }
+        let config = self.config.load();
+        let watched = config.relationships.iter();
+        let watched = watched.map(|relationship| relationship.trust_domain().clone()).collect();
+        self.shared.board.depart(departed, &watched, at);
     }
 }

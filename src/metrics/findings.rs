@@ -33,5 +33,13 @@ fn finding_open(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
             out.sample(&labels, 0.0)?;
         }
     }
+    for gone in &scrape.view.departed {
+        for ended in gone.ended.iter() {
+            let name = gone.trust_domain.as_str();
+            let (kind, severity) = (ended.kind.label(), ended.severity.label());
+            let labels = [("trust_domain", name), ("kind", kind), ("severity", severity)];
+            out.sample(&labels, 0.0)?;
+        }
+    }
     Ok(())
 }

@@ -36,6 +36,7 @@ pub(crate) fn view() -> View {
         at: at(0),
         trust_domain: Some("watcher.example".parse().unwrap()),
         domains: domains.into_iter().map(Arc::new).collect(),
+        ..View::default()
     }
 }
 

@@ -93,7 +93,7 @@ fn domain(name: &str) -> DomainView {
 }
 
 fn view(domains: Vec<DomainView>) -> View {
-    View { at: at(10), trust_domain: None, domains: domains.into_iter().map(Arc::new).collect() }
+    View { at: at(10), domains: domains.into_iter().map(Arc::new).collect(), ..View::default() }
 }
 
 /// What a terminal would show of a frame.
