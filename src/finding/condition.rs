@@ -5,6 +5,7 @@ use std::time::Duration;
 use humantime::format_duration;
 
 use super::{Finding, FindingKind, Severity};
+use crate::bundle::{Irregularity, IrregularityKind};
 use crate::spiffe::BundleEndpoint;
 use crate::time::Timestamp;
 use crate::watch::{AuthorityRecord, DomainState, Policy};
@@ -35,6 +36,7 @@ pub fn assess(case: &Case<'_>, at: Timestamp) -> Vec<Finding> {
         churn(case, at),
         endpoint_unauthenticated(case, at),
         irregular_document(case),
+        private_key_published(case),
         source_stale(case, at),
     ];
     let mut findings: Vec<_> = judgements.into_iter().flatten().collect();
@@ -47,7 +49,7 @@ fn bootstrap_unusable(case: &Case<'_>, at: Timestamp) -> Option<Finding> {
     Some(Finding {
         kind: FindingKind::BootstrapUnusable,
         severity: Severity::Critical,
-        since: case.state.sight.last_poll.unwrap_or(at),
+        since: case.state.facts.failure.as_ref().map_or(at, |run| run.since),
         evidence: vec![
             format!("nothing is stored that could authenticate {}", case.endpoint.url),
             fault.to_owned(),
@@ -127,6 +129,25 @@ fn irregular_document(case: &Case<'_>) -> Option<Finding> {
         severity: Severity::Info,
         since: facts.confirmed.as_ref().map(|confirmed| confirmed.since.until)?,
         evidence: facts.irregularities.iter().map(ToString::to_string).collect(),
+    })
+}
+
+/// Whoever reads the bundle can sign with a private key in it.
+fn private_key_published(case: &Case<'_>) -> Option<Finding> {
+    let facts = &case.state.facts;
+    let secret = |one: &&Irregularity| {
+        matches!(one.kind, IrregularityKind::PrivateMembers { .. } | IrregularityKind::SymmetricKey)
+    };
+    let evidence: Vec<_> =
+        facts.irregularities.iter().filter(secret).map(ToString::to_string).collect();
+    if evidence.is_empty() {
+        return None;
+    }
+    Some(Finding {
+        kind: FindingKind::PrivateKeyPublished,
+        severity: Severity::Critical,
+        since: facts.confirmed.as_ref().map(|confirmed| confirmed.since.until)?,
+        evidence,
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anchorwatch::bundle::IrregularityKind;
 use anchorwatch::finding::{Case, Finding, FindingKind, Severity, assess};
 use anchorwatch::spiffe::{BundleEndpoint, EndpointProfile};
 use anchorwatch::time::Timestamp;
@@ -105,4 +106,21 @@ fn a_bootstrap_file_that_is_needed_and_unusable_is_critical() {
     assert_eq!(found[0].kind, FindingKind::BootstrapUnusable);
     assert_eq!(found[0].severity, Severity::Critical);
     assert!(found[0].evidence.iter().any(|line| line.contains("empty")));
+}
+
+#[test]
+fn a_private_key_in_the_document_is_critical_until_it_is_gone_and_another_oddity_is_not() {
+    let story = Timeline::start().publishes(1, &["x:a"]).strays(&[IrregularityKind::UnwantedKeyId]);
+    expect(&story, &[(FindingKind::IrregularDocument, Severity::Info)]);
+    for secret in
+        [IrregularityKind::PrivateMembers { names: "d".into() }, IrregularityKind::SymmetricKey]
+    {
+        let story = story.clone().strays(&[secret]);
+        let both = [
+            (FindingKind::PrivateKeyPublished, Severity::Critical),
+            (FindingKind::IrregularDocument, Severity::Info),
+        ];
+        expect(&story, &both);
+        expect(&story.publishes(1, &["x:a"]), &[]);
+    }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anchorwatch::bundle::{
-    Authority, AuthorityId, Bundle, Digest, Fingerprint, KeyType, PublicKeyId, Stated, SvidType,
-    Validity,
+    Authority, AuthorityId, Bundle, Digest, Fingerprint, Irregularity, IrregularityKind, KeyType,
+    PublicKeyId, Stated, SvidType, Validity,
 };
 use anchorwatch::spiffe::TrustDomain;
 use anchorwatch::time::Timestamp;
@@ -108,6 +108,17 @@ impl Timeline {
 
     pub(crate) fn recalls(mut self, record: AuthorityRecord) -> Self {
         self.recalled.push(record);
+        self
+    }
+
+    /// The document departs from the standard in these ways from now on.
+    pub(crate) fn strays(mut self, kinds: &[IrregularityKind]) -> Self {
+        let irregularity =
+            |kind: &IrregularityKind| Irregularity { entry: Some(0), kind: kind.clone() };
+        let irregularities = kinds.iter().map(irregularity).collect();
+        let event = Event::IrregularitiesChanged { irregularities };
+        watch::record(&mut self.state, self.now, &event);
+        self.journal.push((self.now, event));
         self
     }
 
