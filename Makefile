@@ -45,6 +45,11 @@ interop: ## Read bundles of go-spiffe and let go-spiffe read ours; then real SPI
 bench: ## Print what a poll, a scrape and a start cost, beside a peer in the same run.
 	bash benches/run.sh
 
+.PHONY: score
+score: ## Score the judgement against simulated worlds whose truth is known. YEARS=100 for less.
+	$(CARGO) build $(LOCKED) --release --quiet
+	$${CARGO_TARGET_DIR:-target}/release/anchorwatch simulate $(if $(YEARS),--years $(YEARS))
+
 .PHONY: fuzz
 fuzz: ## Fuzz the parser and the step for a minute each (needs a nightly toolchain and cargo-fuzz).
 	for target in $$($(CARGO) +nightly fuzz list); do mkdir -p fuzz/corpus/$$target && \

@@ -6,6 +6,7 @@ use std::fs;
 use std::hint::black_box;
 use std::time::Duration;
 
+use anchorwatch::bundle::consumer::Consumer;
 use anchorwatch::bundle::{Digest, ParseLimits, diff, parse};
 use anchorwatch::time::Timestamp;
 use anchorwatch::watch::{DomainState, Observation, Policy, Poll, Source, step};
@@ -42,6 +43,7 @@ fn observation(body: &[u8]) -> Observation {
         irregularities: parsed.irregularities,
         body: Digest::of(body),
         length: u64::try_from(body.len()).unwrap(),
+        refusals: None,
         source: Source::default(),
     }
 }
@@ -55,6 +57,12 @@ fn core(criterion: &mut Criterion) {
     criterion.bench_function("parse: 8 authorities", |bench| {
         bench.iter(|| parse(black_box(first), &ParseLimits::default()));
     });
+    for consumer in Consumer::KNOWN {
+        assert!(consumer.read(first).refusal().is_none(), "{consumer} takes it");
+        criterion.bench_function(&format!("what {consumer} does: 8 authorities"), |bench| {
+            bench.iter(|| consumer.read(black_box(first)));
+        });
+    }
     criterion.bench_function("diff: 8 authorities, some changed", |bench| {
         bench.iter(|| diff(black_box(&before.bundle), black_box(&after.bundle)));
     });

@@ -203,6 +203,7 @@ fn domain(n: usize, models: [&Arc<Authority>; 2], at: Timestamp) -> DomainView {
         ended: Arc::new([]),
         counts: Arc::new(PollCounts { polls: 1_000, ..PollCounts::default() }),
         stopped: None,
+        dropped: 0,
         unrecorded: false,
     }
 }
@@ -215,13 +216,7 @@ fn record(name: &str, m: usize, model: &Arc<Authority>, at: Timestamp) -> Author
         key_type: KeyType::EcP256,
         ..Authority::clone(model)
     };
-    AuthorityRecord {
-        authority: Arc::new(authority),
-        published: Bracket::new(None, at),
-        removed: None,
-        returned_after: None,
-        signed: None,
-    }
+    AuthorityRecord::new(Arc::new(authority), Bracket::new(None, at))
 }
 
 /// Median CPU in seconds, and how far the peak rose in MiB the first time.

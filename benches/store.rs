@@ -75,7 +75,8 @@ async fn record(store: Store, domain: usize, events: u64) -> u64 {
         let (body, length) = (Digest::of(&rotation.to_be_bytes()), 6_000);
         let irregularities = Vec::new();
         let source = Source::default();
-        let observation = Observation { bundle, irregularities, body, length, source };
+        let refusals = None;
+        let observation = Observation { bundle, irregularities, body, length, refusals, source };
         state.sight.last_poll = Some(at);
         let step = step(state, Poll::of(Ok(observation)), at, &policy, 0.5);
         state = step.state;

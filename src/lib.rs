@@ -12,7 +12,8 @@
 //! irregularities), then [`watch`]: [`watch::step`] moves one trust domain by one poll, and
 //! [`watch::Facts`] are the fold of the [`watch::Event`]s that it makes. [`finding`] says what an
 //! operator should know of the facts, [`view`] is the picture that every reader gets, [`journal`]
-//! is how events are chained and worded, and [`issuer`] models a SPIRE-like issuer in virtual time.
+//! is how events are chained and worded, [`issuer`] models a SPIRE-like issuer in virtual time, and
+//! [`simulate`] puts it into a world with faults, attackers and someone who polls.
 //!
 //! The shell does what the core says: [`fetch`] talks to endpoints, [`store`] makes events durable
 //! before anyone sees them, [`metrics`] and [`web`] show the view, [`config`] says what to watch,
@@ -27,13 +28,23 @@ pub mod spiffe;
 
 pub mod bundle;
 
+pub mod finding;
+
+pub mod decision;
+
 pub mod watch;
 
 pub mod journal;
 
 pub mod issuer;
 
-pub mod finding;
+pub mod judge;
+
+pub mod replay;
+
+pub mod simulate;
+
+pub mod score;
 
 pub mod view;
 

@@ -3,7 +3,7 @@
 //! Invariant: nothing here, and nothing above it in the core, asks what time it is. The shell has
 //! one [`Clock`] and passes what it says down as a [`Timestamp`].
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -142,10 +142,84 @@ impl Bracket {
     }
 }
 
+/// A stretch of time, both ends included: when something happened, or is expected to.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Window {
+    /// The earliest moment.
+    pub from: Timestamp,
+    /// The latest.
+    pub until: Timestamp,
+}
+
+impl Window {
+    /// From one moment to another.
+    pub fn new(from: Timestamp, until: Timestamp) -> Self {
+        Self { from: from.min(until), until }
+    }
+
+    /// One moment.
+    pub fn point(at: Timestamp) -> Self {
+        Self { from: at, until: at }
+    }
+
+    /// The same stretch this much later.
+    #[must_use]
+    pub fn later(self, by: Duration) -> Self {
+        Self { from: self.from.saturating_add(by), until: self.until.saturating_add(by) }
+    }
+
+    /// The stretch that begins and ends this much sooner and later.
+    #[must_use]
+    pub fn widened(self, sooner: Duration, later: Duration) -> Self {
+        Self { from: self.from.saturating_sub(sooner), until: self.until.saturating_add(later) }
+    }
+
+    /// Whether the two have a moment in common.
+    pub fn meets(self, other: Self) -> bool {
+        self.from <= other.until && other.from <= self.until
+    }
+
+    /// What the two have in common.
+    pub fn common(self, other: Self) -> Option<Self> {
+        self.meets(other)
+            .then(|| Self { from: self.from.max(other.from), until: self.until.min(other.until) })
+    }
+
+    /// The later of both, end by end: something that waits for both.
+    #[must_use]
+    pub fn latest(self, other: Self) -> Self {
+        Self { from: self.from.max(other.from), until: self.until.max(other.until) }
+    }
+}
+
 /// What asks the time. The daemon has the one implementation; tests have a hand-wound one.
 pub trait Clock: Send + Sync {
     /// The wall time now.
     fn now(&self) -> Timestamp;
+}
+
+/// A duration as people write it: `90s` is `1m30s`, whole days from two on are `2d`.
+pub fn duration_text(duration: Duration) -> String {
+    const DAY: u64 = 86_400;
+    let (seconds, nanos) = (duration.as_secs(), duration.subsec_nanos());
+    if nanos == 0 && DAY < seconds && seconds % DAY == 0 {
+        return format!("{}d", seconds / DAY);
+    }
+    let parts = [
+        (seconds / 3600, "h"),
+        (seconds / 60 % 60, "m"),
+        (seconds % 60, "s"),
+        (u64::from(nanos / 1_000_000), "ms"),
+        (u64::from(nanos / 1_000 % 1_000), "us"),
+        (u64::from(nanos % 1_000), "ns"),
+    ];
+    let mut text = String::new();
+    for (count, unit) in parts {
+        if 0 < count {
+            let _ = write!(text, "{count}{unit}");
+        }
+    }
+    if text.is_empty() { "0s".to_owned() } else { text }
 }
 
 #[cfg(test)]

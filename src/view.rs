@@ -6,7 +6,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::finding::{Finding, FindingKind, Severity};
+use crate::bundle::SvidType;
+use crate::decision::Deed;
+use crate::finding::{Finding, FindingId, FindingKind, Severity};
+use crate::judge::{Case, VerdictKind};
 use crate::spiffe::{BundleEndpoint, TrustDomain};
 use crate::time::Timestamp;
 use crate::watch::{DomainState, FailureReason, Policy};
@@ -53,6 +56,8 @@ pub struct DomainView {
     pub state: DomainState,
     /// What is to be said.
     pub findings: Arc<[Finding]>,
+    /// How many findings there are beside those, since only so many are shown.
+    pub dropped: usize,
     /// What was to be said within the last 25 hours and is not true any more.
     pub ended: Arc<[Ended]>,
     /// What was counted since the process started.
@@ -64,11 +69,30 @@ pub struct DomainView {
     pub unrecorded: bool,
 }
 
+impl DomainView {
+    /// The trust domain as it is judged, for what is read off a picture: dates, bounds, verdicts.
+    pub fn case(&self) -> Case<'_> {
+        Case {
+            endpoint: &self.endpoint,
+            state: &self.state,
+            policy: &self.policy,
+            bootstrap_fault: None,
+            shared: &[],
+        }
+    }
+}
+
 /// A finding that ended.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Ended {
+    /// What it was known by.
+    pub id: FindingId,
     /// What it was about.
     pub kind: FindingKind,
+    /// The use that it was about, where it was about one.
+    pub svid_type: Option<SvidType>,
+    /// What exactly it was about, as in [`Finding::subject`].
+    pub subject: Box<str>,
     /// How urgent it was.
     pub severity: Severity,
     /// When it ended.
@@ -76,6 +100,18 @@ pub struct Ended {
 }
 
 impl Ended {
+    /// What became of a finding at `at`.
+    pub fn new(finding: &Finding, at: Timestamp) -> Self {
+        let Finding { id, kind, severity, svid_type, subject, .. } = finding;
+        let (id, kind, severity, svid_type) = (*id, *kind, *severity, *svid_type);
+        Self { id, kind, svid_type, subject: subject.clone(), severity, at }
+    }
+
+    /// What tells one series of findings from another.
+    pub fn key(&self) -> (FindingKind, Option<SvidType>, &str, Severity) {
+        (self.kind, self.svid_type, &self.subject, self.severity)
+    }
+
     /// How long an ended finding is still shown: longer than the day for which a rule holds the
     /// last word of a daemon that went away.
     pub const SHOWN_FOR: Duration = Duration::from_hours(25);
@@ -86,7 +122,7 @@ impl Ended {
     }
 }
 
-/// What the daemon counts about its own polling of one endpoint, since the process started.
+/// What the daemon counts of one trust domain, since the process started.
 #[derive(Clone, Debug, Default)]
 pub struct PollCounts {
     /// Polls made.
@@ -95,6 +131,45 @@ pub struct PollCounts {
     pub failures: [u64; FailureReason::COUNT],
     /// Events recorded, by kind, in the order of [`crate::watch::Event::NAMES`].
     pub events: [u64; crate::watch::Event::NAMES.len()],
+    /// Findings that opened.
+    pub findings: KindCounts,
+    /// Findings that were not shown, since only so many are.
+    pub dropped: u64,
+    /// Decisions, in the order of [`Deed::NAMES`].
+    pub decisions: [u64; Deed::NAMES.len()],
+    /// Hand-overs that finished: by use, in the order of [`PollCounts::USES`], and by verdict, in
+    /// the order of [`VerdictKind::LABELS`].
+    pub rotations: [[u64; VerdictKind::LABELS.len()]; PollCounts::USES.len()],
     /// How long the last poll took.
     pub last_duration: Duration,
+}
+
+impl PollCounts {
+    /// The uses whose hand-overs are judged.
+    pub const USES: [SvidType; 2] = [SvidType::X509, SvidType::Jwt];
+}
+
+/// A count for each kind of finding.
+#[derive(Clone, Debug)]
+pub struct KindCounts([u64; FindingKind::ALL.len()]);
+
+impl Default for KindCounts {
+    fn default() -> Self {
+        Self([0; FindingKind::ALL.len()])
+    }
+}
+
+impl KindCounts {
+    /// One more of this kind.
+    pub fn add(&mut self, kind: FindingKind) {
+        let place = FindingKind::ALL.iter().position(|one| *one == kind);
+        if let Some(count) = place.and_then(|place| self.0.get_mut(place)) {
+            *count = count.saturating_add(1);
+        }
+    }
+
+    /// The kinds and their counts, in the order of the catalogue.
+    pub fn iter(&self) -> impl Iterator<Item = (FindingKind, u64)> {
+        FindingKind::ALL.iter().copied().zip(self.0.iter().copied())
+    }
 }

@@ -10,12 +10,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("spiffe", &[]),
     ("bundle", &["time"]),
-    ("watch", &["bundle", "spiffe", "time"]),
-    ("journal", &["bundle", "spiffe", "time", "watch"]),
+    ("finding", &["bundle", "spiffe", "time"]),
+    ("decision", &["bundle", "finding", "spiffe", "time"]),
+    ("watch", &["bundle", "decision", "finding", "spiffe", "time"]),
+    ("journal", &["bundle", "decision", "finding", "spiffe", "time", "watch"]),
     ("issuer", &["bundle", "time"]),
-    ("decision", &["bundle", "spiffe", "time", "watch"]),
-    ("finding", &["bundle", "decision", "spiffe", "time", "watch"]),
-    ("view", &["finding", "spiffe", "time", "watch"]),
+    ("judge", &["bundle", "decision", "finding", "spiffe", "time", "watch"]),
+    ("replay", &["bundle", "decision", "finding", "journal", "judge", "spiffe", "time", "watch"]),
+    ("simulate", &["bundle", "issuer", "spiffe", "time", "watch"]),
+    ("score", &["bundle", "finding", "issuer", "judge", "simulate", "spiffe", "time", "watch"]),
+    ("view", &["bundle", "decision", "finding", "judge", "spiffe", "time", "watch"]),
     // The shell: what two of its boxes share is a core type.
     ("config", CORE),
     ("fetch", CORE),
@@ -25,8 +29,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "web",
         &[
-            "bundle", "decision", "finding", "issuer", "journal", "spiffe", "time", "view",
-            "watch", "metrics",
+            "bundle", "decision", "finding", "issuer", "journal", "judge", "spiffe", "time",
+            "view", "watch", "metrics",
         ],
     ),
     ("daemon", ANY),
@@ -34,11 +38,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("cli", ANY),
 ];
 
-const CORE: &[&str] =
-    &["bundle", "decision", "finding", "issuer", "journal", "spiffe", "time", "view", "watch"];
+const CORE: &[&str] = &[
+    "bundle", "decision", "finding", "issuer", "journal", "judge", "replay", "score", "simulate",
+    "spiffe", "time", "view", "watch",
+];
 const ANY: &[&str] = &[
     "bundle", "cli", "config", "daemon", "decision", "demo", "fetch", "finding", "issuer",
-    "journal", "metrics", "notify", "spiffe", "store", "time", "view", "watch", "web",
+    "journal", "judge", "metrics", "notify", "replay", "score", "simulate", "spiffe", "store",
+    "time", "view", "watch", "web",
 ];
 
 /// What the core may not name: I/O, a clock, chance, a runtime.

@@ -7,13 +7,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anchorwatch::bundle::consumer::Consumer;
 use anchorwatch::config::schema::{Absent, Key, Kind, Scope};
-use anchorwatch::config::{
-    Change, Config, ConsumerProfile, IssuerModel, JudgementPolicy, LoadError, Probe, Read,
-    bootstrap, docs,
-};
+use anchorwatch::config::{Change, Config, LoadError, Probe, Read, bootstrap, docs};
 use anchorwatch::spiffe::TrustDomain;
-use anchorwatch::watch::{BaselinePolicy, Policy, PollInterval};
+use anchorwatch::watch::{BaselinePolicy, IssuerModel, JudgementPolicy, Policy, PollInterval};
 use proptest::prelude::*;
 
 const LEAST: &str = include_str!("data/configs/good/least.yaml");
@@ -127,9 +125,9 @@ fn the_least_configuration_has_every_default() {
     assert_eq!(relationship.policy, Policy::default());
     assert_eq!(relationship.redirects, 3);
     assert_eq!(relationship.probe, Probe::OneAddress);
-    assert_eq!(relationship.consumers, [ConsumerProfile::Spire]);
-    assert_eq!(relationship.issuer, IssuerModel::default());
-    assert_eq!(relationship.judgement, JudgementPolicy::Scheduled);
+    assert_eq!(relationship.policy.consumers, [Consumer::Spire]);
+    assert_eq!(relationship.policy.issuer, IssuerModel::default());
+    assert_eq!(relationship.policy.judgement, JudgementPolicy::Scheduled);
     assert_eq!((&relationship.proxy, &relationship.ca_file), (&None, &None));
 }
 
@@ -138,16 +136,20 @@ fn a_relationship_overrides_the_defaults_key_by_key() {
     let config = parse(EVERY_KEY);
     let own = config.relationship(&domain("a.example")).unwrap();
     let web = config.relationship(&domain("c.example")).unwrap();
-    assert_eq!(own.issuer, IssuerModel::Learned);
+    assert_eq!(own.policy.issuer, IssuerModel::Learned);
     assert_eq!(
-        web.issuer,
+        web.policy.issuer,
         IssuerModel::Declared {
             interval: Duration::from_hours(720),
             lead: Some(Duration::from_hours(168))
         }
     );
     let severities = |one: &anchorwatch::config::Relationship| {
-        one.severity.iter().map(|(kind, level)| format!("{kind}={level}")).collect::<Vec<_>>()
+        one.policy
+            .severity
+            .iter()
+            .map(|(kind, level)| format!("{kind}={level}"))
+            .collect::<Vec<_>>()
     };
     assert_eq!(severities(own), ["in_flight_risk=warning", "source_stale=info"]);
     assert_eq!(severities(web), ["in_flight_risk=warning", "source_stale=critical"]);
@@ -158,7 +160,7 @@ fn a_relationship_overrides_the_defaults_key_by_key() {
         assert_eq!(policy.daily_budget, config.limits.daily);
         assert_eq!((policy.daily_budget.events, policy.daily_budget.bytes), (1000, 16 << 20));
         assert_eq!(relationship.redirects, 1);
-        assert_eq!(relationship.judgement, JudgementPolicy::Pinned);
+        assert_eq!(relationship.policy.judgement, JudgementPolicy::Pinned);
     }
     // A CA file of all holds for the endpoints that it can hold for.
     assert_eq!(own.ca_file, None);

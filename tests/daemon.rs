@@ -352,7 +352,7 @@ async fn the_findings_of_a_removed_domain_are_exported_as_ended() {
     let lost = relationship("lost.example", &url, &id("lost.example"), Some(&file));
     let config = configure(folder.path(), &[partner.relationship(folder.path()), lost]);
     let daemon = Process::start(&config);
-    let open = "anchorwatch_finding_open{trust_domain=\"lost.example\",kind=\"bootstrap_unusable\",severity=\"critical\"} ";
+    let open = "anchorwatch_finding_open{trust_domain=\"lost.example\",kind=\"bootstrap_unusable\",use=\"\",subject=\"\",severity=\"critical\"} ";
     daemon.until("open", |daemon| daemon.get("/metrics").contains(&format!("{open}1")));
     configure(folder.path(), &[partner.relationship(folder.path())]);
     daemon.signal("-HUP");
@@ -480,7 +480,13 @@ async fn a_wall_clock_that_is_stepped_by_an_hour_invents_no_change_and_stops_no_
     while let Ok(happened) = heard.try_recv() {
         let event = &happened.0.event;
         assert!(
-            matches!(event, Event::WatchGap { .. } | Event::ClockSteppedBack { .. }),
+            matches!(
+                event,
+                Event::WatchGap { .. }
+                    | Event::ClockSteppedBack { .. }
+                    | Event::DatesPassed { .. }
+                    | Event::FindingRaised { .. }
+            ),
             "an invented change: {event:?}"
         );
     }

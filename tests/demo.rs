@@ -4,17 +4,20 @@
 #![cfg(test)]
 #![cfg(feature = "demo")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use anchorwatch::bundle::{Authority, AuthorityId, ParseLimits, SvidType, parse};
+use anchorwatch::config::Config;
 use anchorwatch::demo::{Character, Scene};
 use anchorwatch::fetch::{Fetcher, Target};
+use anchorwatch::finding::FindingKind;
+use anchorwatch::judge::{self, Case};
 use anchorwatch::spiffe::{BundleEndpoint, TrustDomain};
 use anchorwatch::time::{Clock, Timestamp};
-use anchorwatch::watch::{DomainState, Event, Policy, Poll, PollInterval, step};
+use anchorwatch::watch::{DomainState, Event, Policy, Poll};
 use tokio_util::sync::CancellationToken;
 
 /// A clock that stands until it is wound.
@@ -32,7 +35,9 @@ struct Watch {
     began: Timestamp,
     scene: Scene,
     fetcher: Fetcher,
+    /// As the demo's own configuration says.
     policy: Policy,
+    found: BTreeSet<(TrustDomain, FindingKind)>,
     domains: BTreeMap<TrustDomain, (Target, DomainState, Vec<Arc<Authority>>)>,
     events: Vec<(Duration, TrustDomain, Event)>,
 }
@@ -50,13 +55,18 @@ impl Watch {
             assert_eq!(parsed.irregularities, []);
             let x509 = |authority: &&Arc<Authority>| authority.id.svid_type == SvidType::X509;
             let bootstrap = parsed.bundle.authorities().iter().filter(x509).cloned().collect();
-            (trust_domain, (Target::new(endpoint.clone()), DomainState::default(), bootstrap))
+            let mut state = DomainState::default();
+            let configured =
+                Event::EndpointConfigured { endpoint: endpoint.clone(), previous: None };
+            judge::record(&mut state, began, configured, &Policy::default());
+            (trust_domain, (Target::new(endpoint.clone()), state, bootstrap))
         };
         let domains = scene.endpoints().iter().map(domain).collect();
-        let poll_interval = PollInterval::Every(Duration::from_secs(1));
-        let policy = Policy { poll_interval, ..Policy::default() };
+        let config = Config::load(&scene.configuration_path()).unwrap();
+        let policy = config.relationships[0].policy.clone();
         let fetcher = Fetcher::new(clock.clone());
-        Self { clock, began, scene, fetcher, policy, domains, events: Vec::new() }
+        let (events, found) = (Vec::new(), BTreeSet::new());
+        Self { clock, began, scene, fetcher, policy, found, domains, events }
     }
 
     /// Plays for this long, with a poll a second.
@@ -84,8 +94,13 @@ impl Watch {
             let observation =
                 answer.unwrap_or_else(|failure| panic!("{trust_domain}: {failure:?}"));
             let poll = Poll::of(Ok(observation));
-            let step = step(std::mem::take(state), poll, at, &self.policy, 0.5);
+            let step = judge::step(std::mem::take(state), poll, at, &self.policy, 0.5);
             *state = step.state;
+            let endpoint = state.facts.endpoint.clone().unwrap();
+            let (policy, shared) = (&self.policy, &[]);
+            let case = Case { endpoint: &endpoint, state, policy, bootstrap_fault: None, shared };
+            let findings = judge::assess(&case, at).findings;
+            self.found.extend(findings.iter().map(|one| (trust_domain.clone(), one.kind)));
             let after = at.since(self.began).unwrap();
             self.events.extend(step.events.into_iter().map(|e| (after, trust_domain.clone(), e)));
         }
@@ -175,6 +190,25 @@ async fn two_minutes_show_a_rotation_an_early_removal_and_a_key_from_nowhere() {
     let at = moved.iter().position(|(after, _)| after.as_secs() == rogue).unwrap();
     assert_eq!(moved[at].1.1, 1);
     assert!(moved[at - 1].1.0 < moved[at].1.0, "the sequence moved");
+}
+
+/// What the demonstration promises, judged under the configuration that it prints.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_healthy_domain_has_no_finding_and_the_others_have_theirs() {
+    let watch = Watch::start().await.plays(Duration::from_mins(2)).await;
+    let of = |character: Character| -> Vec<FindingKind> {
+        let name = character.trust_domain();
+        let found = watch.found.iter().filter(|(of, _)| of.as_str() == name);
+        found.map(|(_, kind)| *kind).collect()
+    };
+    assert_eq!(of(Character::Healthy), []);
+    let careless = of(Character::Careless);
+    assert!(careless.contains(&FindingKind::EarlyRemoval), "{careless:?}");
+    assert!(careless.contains(&FindingKind::InFlightRisk), "{careless:?}");
+    assert!(!careless.contains(&FindingKind::UnexpectedAuthority), "{careless:?}");
+    let attacked = of(Character::Attacked);
+    assert!(attacked.contains(&FindingKind::UnexpectedAuthority), "{attacked:?}");
+    assert!(!attacked.contains(&FindingKind::EarlyRemoval), "{attacked:?}");
 }
 
 #[tokio::test]

@@ -82,6 +82,7 @@ fn recording(name: &str) -> Recording {
                 irregularities: parsed.irregularities,
                 body: Digest::of(&body),
                 length: u64::try_from(body.len()).unwrap(),
+                refusals: None,
                 source: Source::default(),
             });
         }

@@ -20,9 +20,9 @@ use anchorwatch::metrics::{Format, Registered};
 use anchorwatch::spiffe::TrustDomain;
 use anchorwatch::view::View;
 use anchorwatch::watch::Event;
-use anchorwatch::web::api::{AuthorityReport, Decided, DomainReport, Report};
+use anchorwatch::web::api::{AuthorityReport, Decided, DomainReport, Report, SightingsTaken};
 use anchorwatch::web::{
-    AdminClient, AdminListener, Asked, Backend, BackendError, ClientError, EventFilter,
+    AdminClient, AdminListener, Asked, Backend, BackendError, ClientError, Decide, EventFilter,
     Rebootstrap, ScrapeFacts, WebListener,
 };
 use serde_json::{Value, json};
@@ -37,6 +37,7 @@ struct Scripted {
     fails: Option<BackendError>,
     asked: Mutex<Vec<EventFilter>>,
     decided: Mutex<Vec<Rebootstrap>>,
+    decisions: Mutex<Vec<Decide>>,
 }
 
 impl Scripted {
@@ -117,6 +118,16 @@ impl Backend for Scripted {
     fn rebootstrap(&self, decision: Rebootstrap) -> Asked<'_, usize> {
         self.decided.lock().unwrap().push(decision);
         self.answer(3)
+    }
+
+    fn sight(&self, _lines: hyper::body::Bytes) -> Asked<'_, SightingsTaken> {
+        self.answer(SightingsTaken { taken: 1, recorded: 1, refused: 0, error: None })
+    }
+
+    fn decide(&self, decide: Decide) -> Asked<'_, String> {
+        let effect = format!("{} {}", decide.decision.deed.name(), decide.preview);
+        self.decisions.lock().unwrap().push(decide);
+        self.answer(effect)
     }
 }
 
@@ -336,6 +347,7 @@ async fn trust_domains_have_these_fields() {
     let common = [
         "changed",
         "digest",
+        "dropped",
         "failures",
         "findings",
         "irregularities",
@@ -369,7 +381,17 @@ async fn trust_domains_have_these_fields() {
     assert_eq!(odd["failure"]["detail"], picture::FOREIGN, "as it came: JSON escapes it");
 
     let one = server.get("/api/v1/trust-domains/failing.example").await.json();
-    assert_eq!(&one, failing);
+    // Asked for alone, it tells of its rotation too.
+    assert_eq!(keys(&one), with(&["failure", "rotation"]));
+    let rotation =
+        ["consumers", "handovers", "hard_lockout", "lineages", "replicas", "soft_lockout"];
+    assert_eq!(keys(&one["rotation"]), rotation);
+    let clean = server.get("/api/v1/trust-domains/clean1.lab.example").await.json();
+    let [line, _] = &clean["rotation"]["lineages"].as_array().unwrap()[..] else { panic!() };
+    assert_eq!(keys(line), ["deadline", "expected", "lineage", "newest", "overdue", "use"]);
+    let handovers = clean["rotation"]["handovers"].as_array().unwrap();
+    let verdicts: Vec<_> = handovers.iter().map(|one| one["verdict"].as_str().unwrap()).collect();
+    assert_eq!(verdicts, ["undecidable", "violated"]);
     for unknown in ["other.example", "NOT%20A%20NAME", "%3Cscript%3E"] {
         let answer = server.get(&format!("/api/v1/trust-domains/{unknown}")).await;
         assert_eq!(answer.status, 404);
@@ -383,7 +405,20 @@ async fn findings_name_their_trust_domain() {
     let findings = findings.as_array().unwrap();
     assert_eq!(findings.len(), 3);
     for finding in findings {
-        assert_eq!(keys(finding), ["evidence", "kind", "severity", "since", "trust_domain"]);
+        assert_eq!(
+            keys(finding),
+            [
+                "ends",
+                "evidence",
+                "id",
+                "incident",
+                "kind",
+                "severity",
+                "since",
+                "subject",
+                "trust_domain"
+            ]
+        );
     }
 }
 
@@ -531,8 +566,9 @@ async fn foreign_text_is_text_in_the_page() {
         .filter(|tag| !tag.starts_with('/'))
         .collect();
     let ours = [
-        "!doctype", "a", "article", "dd", "div", "dl", "dt", "h1", "h2", "header", "html", "li",
-        "main", "meta", "nav", "p", "span", "style", "title", "ul",
+        "!doctype", "a", "article", "code", "dd", "details", "div", "dl", "dt", "h1", "h2",
+        "header", "html", "li", "main", "meta", "nav", "p", "span", "strong", "style", "summary",
+        "table", "td", "th", "title", "tr", "ul",
     ];
     assert!(tags.iter().all(|tag| ours.contains(tag)), "{tags:?}");
 }

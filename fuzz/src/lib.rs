@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anchorwatch::bundle::consumer::Consumer;
 use anchorwatch::bundle::{
     Authority, AuthorityId, Bundle, Digest, Fingerprint, KeyType, ParseLimits, ParsedBundle,
     Stated, SvidType, diff as difference, parse,
@@ -18,8 +19,12 @@ use anchorwatch::watch::{
 /// The fewest bytes of one poll in [`step`].
 const POLL: usize = 6;
 
-/// The parser ends, and what may be stored reads as what was served.
+/// The parser and the consumers' profiles end, and what may be stored reads as what was served.
 pub fn parse_bundle(data: &[u8]) {
+    for consumer in [&[Consumer::Spire], Consumer::KNOWN].concat() {
+        let told = consumer.read(data).refusal().map(ToString::to_string).unwrap_or_default();
+        assert!(told.len() < 1024, "foreign text is cut: {told}");
+    }
     let limits = ParseLimits::default();
     let Ok(parsed) = parse(data, &limits) else { return };
     let ParsedBundle { bundle, irregularities, redacted } = &parsed;
@@ -146,6 +151,7 @@ fn observation(keys: &[u8], sequence: u8, hint: u8) -> Observation {
         length: 1,
         bundle,
         irregularities: Vec::new(),
+        refusals: None,
         source: Source::default(),
     }
 }

@@ -6,6 +6,7 @@
 //! What an element says follows from its text alone, so remembering it changes nothing.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::Digest;
@@ -15,6 +16,8 @@ use super::element::{Element, element};
 #[derive(Debug, Default)]
 pub struct Memory {
     elements: Mutex<HashMap<Digest, Element>>,
+    news: AtomicBool,
+    irregular: AtomicBool,
 }
 
 impl Memory {
@@ -22,7 +25,15 @@ impl Memory {
     pub(super) fn reading(&self) -> Reading<'_> {
         let known =
             std::mem::take(&mut *self.elements.lock().unwrap_or_else(PoisonError::into_inner));
-        Reading { memory: self, known, seen: HashMap::new() }
+        Reading { memory: self, known, seen: HashMap::new(), fresh: false }
+    }
+
+    /// Whether the last document says something that the one before did not: another element, or
+    /// `irregular` now or then. What follows from a document alone need not be asked again where
+    /// it does not.
+    pub fn has_news(&self, irregular: bool) -> bool {
+        let was = self.irregular.swap(irregular, Ordering::Relaxed);
+        self.news.load(Ordering::Relaxed) || irregular || was
     }
 }
 
@@ -33,6 +44,7 @@ pub(super) struct Reading<'a> {
     memory: &'a Memory,
     known: HashMap<Digest, Element>,
     seen: HashMap<Digest, Element>,
+    fresh: bool,
 }
 
 impl Reading<'_> {
@@ -43,6 +55,7 @@ impl Reading<'_> {
             self.seen.insert(digest, known.clone());
             return known;
         }
+        self.fresh = true;
         let read = element(raw);
         // Of what may hold a secret nothing is kept, not even a hash.
         if !read.secret {
@@ -53,6 +66,8 @@ impl Reading<'_> {
 
     /// Ends the reading: what this document does not have is forgotten.
     pub(super) fn finish(self) {
+        let news = self.fresh || !self.known.is_empty();
+        self.memory.news.store(news, Ordering::Relaxed);
         *self.memory.elements.lock().unwrap_or_else(PoisonError::into_inner) = self.seen;
     }
 }

@@ -2,10 +2,11 @@
 //!
 //! Invariant: parsing is lenient as the standard asks (an odd element never hides the others) and
 //! tells all (every departure is an [`Irregularity`] with its clause). What a consumer would do
-//! with the same bytes is another question, and not answered here.
+//! with the same bytes is another question, and answered in [`consumer`] by its own rules.
 
 mod authority;
 mod certificate;
+pub mod consumer;
 mod diff;
 mod element;
 mod fingerprint;

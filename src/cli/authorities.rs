@@ -1,16 +1,20 @@
 //! `anchorwatch authorities`: every key that is published, and those that were.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 
 use super::output::{Output, plain, print, print_json, table};
 use super::source::{self, Source, quoted};
 use super::{Exit, Global, runtime};
 use crate::bundle::SvidType;
+use crate::config::Config;
 use crate::daemon::SystemClock;
-use crate::journal::text;
+use crate::journal::{AuthorityEntry, text};
 use crate::spiffe::TrustDomain;
-use crate::store::AuthorityQuery;
+use crate::store::{AuthorityQuery, StoreReader};
 use crate::time::{Clock as _, Timestamp};
+use crate::view::DomainView;
 use crate::web::api::AuthorityReport;
 
 /// List the authorities that are published, and those that were.
@@ -59,7 +63,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
                     .await
                     .map_err(|why| source::unanswered(&why))
             }
-            Source::Store(path) => stored(&path, arguments.trust_domain.clone()),
+            Source::Store(path) => stored(&config, &path, arguments.trust_domain.clone()),
         };
         match reports {
             Ok(reports) => {
@@ -72,16 +76,43 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
 }
 
 fn stored(
+    config: &Config,
     path: &std::path::Path,
     trust_domain: Option<TrustDomain>,
 ) -> Result<Vec<AuthorityReport>, Exit> {
-    let now = SystemClock.now();
+    let store = source::open(path)?;
     let query = AuthorityQuery { trust_domain, ..AuthorityQuery::default() };
-    let entries = source::open(path)?.authorities(&query).map_err(|why| {
+    let entries = store.authorities(&query).map_err(|why| {
         super::output::complain(&super::output::chain(&why));
         Exit::CannotLook
     })?;
-    Ok(entries.iter().map(|entry| AuthorityReport::new(entry, now)).collect())
+    reported(config, &store, entries)
+}
+
+/// What the store knows of authorities, with what is made of those that the facts hold.
+pub(super) fn reported(
+    config: &Config,
+    store: &StoreReader,
+    entries: Vec<AuthorityEntry>,
+) -> Result<Vec<AuthorityReport>, Exit> {
+    let now = SystemClock.now();
+    let mut domains: BTreeMap<TrustDomain, Option<DomainView>> = BTreeMap::new();
+    let mut reports = Vec::with_capacity(entries.len());
+    for mut entry in entries {
+        let name = entry.trust_domain.clone();
+        if !domains.contains_key(&name) {
+            let relationship = config.relationship(&name);
+            let domain = relationship.map(|one| source::pictured(store, one, now)).transpose()?;
+            domains.insert(name.clone(), domain);
+        }
+        let domain = domains.get(&name).and_then(Option::as_ref);
+        let known = domain.and_then(|domain| domain.state.facts.record(entry.record.id()));
+        if let Some(record) = known {
+            entry.record = record.clone();
+        }
+        reports.push(AuthorityReport::new(&entry, now, domain));
+    }
+    Ok(reports)
 }
 
 fn show(mut reports: Vec<AuthorityReport>, arguments: &Arguments) {
@@ -110,14 +141,24 @@ fn show(mut reports: Vec<AuthorityReport>, arguments: &Arguments) {
                 report.fingerprint.short(),
                 report.key_type.clone(),
                 report.state.clone(),
+                report.judged.as_ref().map(|judged| judged.standing.clone()).unwrap_or_default(),
                 whole(report.published.until),
                 until.unwrap_or_default(),
                 text::shown(&plain(report.kid.as_deref().unwrap_or_default()), 34),
             ]
         })
         .collect();
-    let headings =
-        ["TRUST DOMAIN", "USE", "FINGERPRINT", "KEY", "STATE", "PUBLISHED BY", "UNTIL", "KID"];
+    let headings = [
+        "TRUST DOMAIN",
+        "USE",
+        "FINGERPRINT",
+        "KEY",
+        "STATE",
+        "STANDING",
+        "PUBLISHED BY",
+        "UNTIL",
+        "KID",
+    ];
     print(&table(headings, &rows));
 }
 

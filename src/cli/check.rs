@@ -11,6 +11,7 @@ use super::source::{self, Source, quoted};
 use super::{Exit, Global, logging, runtime};
 use crate::config::Config;
 use crate::daemon::check_once;
+use crate::finding::Finding;
 use crate::spiffe::TrustDomain;
 use crate::web::api::{DomainReport, Report};
 
@@ -108,12 +109,19 @@ fn text(report: &Report) -> String {
         if let Some(why) = &domain.stopped {
             let _ = write!(text, "\n\n{name}: not watched: {}", plain(why));
         }
+        if 0 < domain.dropped {
+            let _ = write!(text, "\n\n{name}: {} more findings are not shown", domain.dropped);
+        }
         for finding in &domain.findings {
-            let (severity, kind) = (finding.severity, finding.kind.label());
+            let Finding { id, incident, kind, severity, subject, .. } = finding;
+            let svid_type = finding.svid_type.map(|svid_type| format!(" {}", svid_type.label()));
             let _ = write!(text, "\n\n{name}: {severity}: {kind}");
+            let _ = write!(text, "{} {}", svid_type.unwrap_or_default(), plain(subject));
+            text.truncate(text.trim_end().len());
             for line in &finding.evidence {
                 let _ = write!(text, "\n  {}", plain(line));
             }
+            let _ = write!(text, "\n  finding {id} of incident {incident}; ends {}", kind.clears());
         }
     }
     text

@@ -3,15 +3,20 @@
 mod authorities;
 mod check;
 mod config;
+mod decide;
 #[cfg(feature = "demo")]
 mod demo;
 mod events;
 mod exit;
+mod findings;
+mod lint;
 mod logging;
 mod output;
 mod rebootstrap;
+mod replay;
 mod run;
 mod show;
+mod simulate;
 mod source;
 mod store;
 
@@ -61,14 +66,34 @@ enum Command {
     /// Look at the configuration.
     #[command(subcommand)]
     Config(config::Command),
+    /// Say where a bundle departs from the standard, and which consumers would refuse it.
+    Lint(lint::Arguments),
     /// List the authorities that are published, and those that were.
     Authorities(authorities::Arguments),
     /// List what happened.
     Events(events::Arguments),
     /// Tell all that is on record of one authority.
     Show(show::Arguments),
+    /// List what is to be said, with its evidence.
+    Findings(findings::Arguments),
+    /// Say beforehand that authorities are to come.
+    Announce(decide::Announce),
+    /// Say that an authority is explained.
+    Approve(decide::Approve),
+    /// Say that an authority is rogue: its public key, everywhere and for ever.
+    Deny(decide::Deny),
+    /// Say that a finding was looked at.
+    Ack(decide::Ack),
+    /// Say that the bundle as it stands is what the next ones are compared with.
+    Baseline(decide::Baseline),
+    /// Say that a lineage ended on purpose.
+    RetireLineage(decide::RetireLineage),
     /// Replace what authenticates an endpoint, after a lockout.
     Rebootstrap(rebootstrap::Arguments),
+    /// Play trust domains in virtual time, and score the judgement of them.
+    Simulate(simulate::Arguments),
+    /// Judge recorded polls again.
+    Replay(replay::Arguments),
     /// Look at the store.
     #[command(subcommand)]
     Store(store::Command),
@@ -115,10 +140,20 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(global, arguments),
         Command::Check(arguments) => check::run(global, arguments),
         Command::Config(command) => config::run(global, command),
+        Command::Lint(arguments) => lint::run(arguments),
         Command::Authorities(arguments) => authorities::run(global, arguments),
         Command::Events(arguments) => events::run(global, arguments),
         Command::Show(arguments) => show::run(global, arguments),
+        Command::Findings(arguments) => findings::run(global, arguments),
+        Command::Announce(arguments) => decide::announce(global, arguments),
+        Command::Approve(arguments) => decide::approve(global, arguments),
+        Command::Deny(arguments) => decide::deny(global, arguments),
+        Command::Ack(arguments) => decide::ack(global, arguments),
+        Command::Baseline(arguments) => decide::baseline(global, arguments),
+        Command::RetireLineage(arguments) => decide::retire_lineage(global, arguments),
         Command::Rebootstrap(arguments) => rebootstrap::run(global, arguments),
+        Command::Simulate(arguments) => simulate::run(global, arguments),
+        Command::Replay(arguments) => replay::run(global, arguments),
         Command::Store(command) => store::run(global, command),
         #[cfg(feature = "demo")]
         Command::Demo(arguments) => demo::run(global, arguments),

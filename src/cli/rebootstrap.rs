@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::decide::Words;
 use super::output::{complain, print};
 use super::source::{self, Source};
 use super::{Exit, Global, runtime};
@@ -19,8 +20,8 @@ const MOST_BYTES: u64 = 4 << 20;
 /// Replace what authenticates an endpoint, after a lockout.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-The endpoint must then prove itself by an authority of the file. Records stay: what the file or the
-next bundle brings that was not known is new. Get the file from the partner by a way that does not
+The endpoint must then prove itself by an authority of the file. The authorities in the file are
+approved by this decision; all others are judged as ever, and records stay. Get the file from the partner by a way that does not
 lead through the endpoint, and compare its fingerprints over a second one.
 
 Example:
@@ -33,12 +34,8 @@ pub(super) struct Arguments {
     /// Its bundle: SPIFFE JSON, or certificates in PEM.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Who decides. It is journaled, with the user ID that the kernel names.
-    #[arg(long, value_name = "NAME")]
-    by: String,
-    /// Why. It is journaled.
-    #[arg(long, value_name = "TEXT")]
-    reason: String,
+    #[command(flatten)]
+    words: Words,
 }
 
 pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
@@ -61,16 +58,25 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
             return Exit::Warning;
         }
     };
-    print(&format!("from now on these authenticate the endpoint of {name}:"));
-    for authority in authorities.iter().filter(|authority| authority.certificate.is_some()) {
+    print(&format!("until its next good poll these authenticate the endpoint of {name}:"));
+    let (x509, others): (Vec<_>, Vec<_>) =
+        authorities.iter().partition(|authority| authority.certificate.is_some());
+    for authority in &x509 {
         print(&format!("  {}", authority.id));
+    }
+    print("they are approved by this decision; records, lineages and high-water marks stay");
+    for authority in others {
+        print(&format!("approved too: {}", authority.id));
     }
     let body = serde_json::json!({
         "trust_domain": name,
         "bundle": bundle,
-        "by": arguments.by,
-        "reason": arguments.reason,
+        "by": arguments.words.by,
+        "reason": arguments.words.reason,
     });
+    if !arguments.words.confirmed() {
+        return Exit::Warning;
+    }
     runtime(async {
         match source::find(&config).await {
             Source::Daemon(client) => {

@@ -1,7 +1,11 @@
 //! `anchorwatch show FINGERPRINT`: all that is on record of one authority.
 
+use std::fmt::Write as _;
+use std::path::Path;
+
 use clap::Args;
 
+use super::authorities::reported;
 use super::events;
 use super::output::{Output, chain, complain, plain, print, print_json};
 use super::source::{self, Source, quoted};
@@ -10,9 +14,11 @@ use crate::bundle::Fingerprint;
 use crate::config::Config;
 use crate::daemon::SystemClock;
 use crate::journal::Recorded;
+use crate::spiffe::TrustDomain;
 use crate::store::EventQuery;
-use crate::time::{Bracket, Clock as _};
-use crate::web::api::AuthorityReport;
+use crate::time::{Bracket, Clock as _, Window};
+use crate::web::AdminClient;
+use crate::web::api::{AuthorityReport, DomainReport, HandOverReport, OpenFinding, RotationReport};
 
 /// How many events of one authority are shown.
 const EVENTS: usize = 1000;
@@ -39,6 +45,14 @@ fn fingerprint(text: &str) -> Result<Fingerprint, String> {
     whole.parse().map_err(|why: crate::bundle::FingerprintError| why.to_string())
 }
 
+/// All that is known of one authority.
+struct Known {
+    reports: Vec<AuthorityReport>,
+    findings: Vec<OpenFinding>,
+    handovers: Vec<(TrustDomain, HandOverReport)>,
+    entries: Vec<Recorded>,
+}
+
 pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
     let config = match source::load(global) {
         Ok(config) => config,
@@ -46,12 +60,12 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
     };
     runtime(async {
         match look_up(&config, arguments.fingerprint).await {
-            Ok((reports, _)) if reports.is_empty() => {
+            Ok(known) if known.reports.is_empty() && known.findings.is_empty() => {
                 complain("no such authority is on record");
                 Exit::Warning
             }
-            Ok((reports, entries)) => {
-                show(&reports, &entries, arguments.output);
+            Ok(known) => {
+                show(&known, arguments.output);
                 Exit::Ok
             }
             Err(exit) => exit,
@@ -59,46 +73,106 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
     })
 }
 
-async fn look_up(
-    config: &Config,
-    fingerprint: Fingerprint,
-) -> Result<(Vec<AuthorityReport>, Vec<Recorded>), Exit> {
-    match source::find(config).await {
-        Source::Daemon(client) => {
-            let name = quoted(&fingerprint.to_string());
-            let target = "/api/v1/authorities".to_owned();
-            let all: Vec<AuthorityReport> =
-                client.get(&target).await.map_err(|why| source::unanswered(&why))?;
-            let target = format!("/api/v1/events?limit={EVENTS}&authority={name}");
-            let entries = client.get(&target).await.map_err(|why| source::unanswered(&why))?;
-            let found = all.into_iter().filter(|report| report.fingerprint == fingerprint);
-            Ok((found.collect(), entries))
-        }
-        Source::Store(path) => {
-            let store = source::open(&path)?;
-            let failed = |why: crate::store::StoreError| {
-                complain(&chain(&why));
-                Exit::CannotLook
-            };
-            let now = SystemClock.now();
-            let found = store.authority(fingerprint).map_err(failed)?;
-            let query =
-                EventQuery { authority: Some(fingerprint), limit: EVENTS, ..EventQuery::default() };
-            let entries = store.events(&query).map_err(failed)?;
-            Ok((found.iter().map(|entry| AuthorityReport::new(entry, now)).collect(), entries))
-        }
-    }
+async fn look_up(config: &Config, fingerprint: Fingerprint) -> Result<Known, Exit> {
+    let mut known = match source::find(config).await {
+        Source::Daemon(client) => asked(&client, fingerprint).await?,
+        Source::Store(path) => stored(config, &path, fingerprint)?,
+    };
+    known.findings.retain(|finding| finding.fingerprint == Some(fingerprint));
+    let about = |one: &HandOverReport| one.old == fingerprint || one.new == Some(fingerprint);
+    known.handovers.retain(|(_, handover)| about(handover));
+    Ok(known)
 }
 
-fn show(reports: &[AuthorityReport], entries: &[Recorded], output: Output) {
+async fn asked(client: &AdminClient, fingerprint: Fingerprint) -> Result<Known, Exit> {
+    let unanswered = |why| source::unanswered(&why);
+    let all: Vec<AuthorityReport> = client.get("/api/v1/authorities").await.map_err(unanswered)?;
+    let reports: Vec<_> =
+        all.into_iter().filter(|report| report.fingerprint == fingerprint).collect();
+    let name = quoted(&fingerprint.to_string());
+    let target = format!("/api/v1/events?limit={EVENTS}&authority={name}");
+    let entries = client.get(&target).await.map_err(unanswered)?;
+    let findings = client.get("/api/v1/findings").await.map_err(unanswered)?;
+    let mut handovers = Vec::new();
+    for report in &reports {
+        let target = format!("/api/v1/trust-domains/{}", quoted(report.trust_domain.as_str()));
+        // One that is watched no more has no rotation.
+        let domain = client.get::<DomainReport>(&target).await.ok();
+        let of = domain.and_then(|domain| domain.rotation).map(|rotation| rotation.handovers);
+        let of = of.unwrap_or_default().into_iter();
+        handovers.extend(of.map(|one| (report.trust_domain.clone(), one)));
+    }
+    Ok(Known { reports, findings, handovers, entries })
+}
+
+fn stored(config: &Config, path: &Path, fingerprint: Fingerprint) -> Result<Known, Exit> {
+    let store = source::open(path)?;
+    let failed = |why: crate::store::StoreError| {
+        complain(&chain(&why));
+        Exit::CannotLook
+    };
+    let found = store.authority(fingerprint).map_err(failed)?;
+    let query = EventQuery { authority: Some(fingerprint), limit: EVENTS, ..EventQuery::default() };
+    let entries = store.events(&query).map_err(failed)?;
+    let reports = reported(config, &store, found)?;
+    let (mut findings, mut handovers) = (Vec::new(), Vec::new());
+    for relationship in &config.relationships {
+        let name = relationship.trust_domain();
+        let domain = source::pictured(&store, relationship, SystemClock.now())?;
+        findings.extend(OpenFinding::of(name, &domain.findings, &domain.state.facts));
+        let of = RotationReport::new(&domain).handovers.into_iter();
+        handovers.extend(of.map(|one| (name.clone(), one)));
+    }
+    Ok(Known { reports, findings, handovers, entries })
+}
+
+fn show(known: &Known, output: Output) {
+    let Known { reports, findings, handovers, entries } = known;
     if output == Output::Json {
-        return print_json(&serde_json::json!({ "authorities": reports, "events": entries }));
+        let handovers: Vec<_> = handovers.iter().map(|(_, handover)| handover).collect();
+        return print_json(&serde_json::json!({
+            "authorities": reports,
+            "findings": findings,
+            "handovers": handovers,
+            "events": entries,
+        }));
     }
     for report in reports {
         print(&described(report));
     }
+    for (name, handover) in handovers {
+        print(&format!("hand-over         {name}: {}", verdict(handover)));
+    }
+    for finding in findings {
+        print("");
+        print(&super::findings::described(finding));
+    }
     print("");
     events::show(entries, output);
+}
+
+/// A hand-over and what is made of it.
+fn verdict(handover: &HandOverReport) -> String {
+    let new = handover.new.map_or_else(|| "nothing known".to_owned(), |new| new.short());
+    let mut text = format!("{} gave way to {new}", handover.old.short());
+    if let (Some(verdict), Some(slack)) = (&handover.verdict, handover.slack_seconds) {
+        let law = handover.law.as_ref().map(|law| format!(" ({law})")).unwrap_or_default();
+        let _ = write!(text, ": {verdict}{law}, slack {slack} s");
+    }
+    let _ = write!(text, ", T {} s {}", handover.ttl_seconds, handover.ttl);
+    if let Some(lead) = &handover.lead {
+        let _ = write!(text, ", lead {lead}");
+    }
+    let [least, most] = handover.in_flight;
+    if 0.0 < most {
+        let (least, most) = (least * 100.0, most * 100.0);
+        let _ = write!(
+            text,
+            "; {least:.0} to {most:.0} % of live credentials died, until {}",
+            handover.at_risk_until
+        );
+    }
+    text
 }
 
 fn described(report: &AuthorityReport) -> String {
@@ -111,6 +185,11 @@ fn described(report: &AuthorityReport) -> String {
     ];
     lines.extend(report.public_key.map(|key| ("public key", key.to_string())));
     lines.extend(report.kid.as_ref().map(|kid| ("key ID", plain(kid))));
+    if let Some(judged) = &report.judged {
+        let lineage = judged.lineage.map(|number| format!(", lineage {number}"));
+        lines.push(("standing", format!("{}{}", judged.standing, lineage.unwrap_or_default())));
+        lines.extend(judged.contradictions.iter().map(|one| ("contradicted", plain(one))));
+    }
     lines.push(("published", bracket(report.published)));
     lines.extend(report.returned_after.map(|gone| ("had been removed", bracket(gone))));
     lines.extend(report.removed.map(|removed| ("removed", bracket(removed))));
@@ -120,6 +199,15 @@ fn described(report: &AuthorityReport) -> String {
             signed.seen_at, signed.validity.not_before
         );
         lines.push(("signed", text));
+    }
+    for (name, window) in report.judged.iter().flat_map(|judged| {
+        [
+            ("expected to sign", judged.activation),
+            ("expected to rest", judged.retirement),
+            ("expected to go", judged.removal),
+        ]
+    }) {
+        lines.extend(window.map(|window| (name, stretch(window))));
     }
     if let Some(certificate) = &report.certificate {
         lines.push(("subject", plain(&certificate.subject)));
@@ -137,4 +225,9 @@ fn bracket(bracket: Bracket) -> String {
         Some(after) => format!("after {after}, by {}", bracket.until),
         None => format!("at any time, by {}", bracket.until),
     }
+}
+
+fn stretch(window: Window) -> String {
+    let Window { from, until } = window;
+    if from == until { format!("from {from} on") } else { format!("between {from} and {until}") }
 }

@@ -2,11 +2,15 @@
 //! from the store.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::output::{chain, complain};
 use super::{Exit, Global};
-use crate::config::{Config, LoadError};
+use crate::config::{Config, LoadError, Relationship};
+use crate::judge::{self, Assessment};
 use crate::store::StoreReader;
+use crate::time::Timestamp;
+use crate::view::DomainView;
 use crate::web::{AdminClient, ClientError};
 
 /// Who answers.
@@ -44,6 +48,32 @@ pub(super) fn open(path: &Path) -> Result<StoreReader, Exit> {
         complain(&chain(&why));
         Exit::CannotLook
     })
+}
+
+/// What the store knows of a trust domain, and what is to be said of it now.
+pub(super) fn pictured(
+    store: &StoreReader,
+    relationship: &Relationship,
+    at: Timestamp,
+) -> Result<DomainView, Exit> {
+    let state = store.state(relationship.trust_domain()).map_err(|why| {
+        complain(&chain(&why));
+        Exit::CannotLook
+    })?;
+    let mut domain = DomainView {
+        endpoint: Arc::new(relationship.endpoint.clone()),
+        policy: Arc::new(relationship.policy.clone()),
+        state,
+        findings: Arc::new([]),
+        dropped: 0,
+        ended: Arc::new([]),
+        counts: Arc::default(),
+        stopped: None,
+        unrecorded: false,
+    };
+    let Assessment { findings, dropped } = judge::assess(&domain.case(), at);
+    (domain.findings, domain.dropped) = (findings.into(), dropped);
+    Ok(domain)
 }
 
 /// Says why a daemon gave no answer.

@@ -47,7 +47,7 @@ macro_rules! choice {
 pub(super) use choice;
 
 use crate::finding::Severity;
-use crate::watch::BaselinePolicy;
+use crate::watch::{BaselinePolicy, IssuerMode, JudgementPolicy};
 
 impl Choice for Severity {
     const ALL: &'static [Self] = &[Self::Info, Self::Warning, Self::Critical];
@@ -65,5 +65,21 @@ impl Choice for BaselinePolicy {
             Self::Explicit => "explicit",
             Self::TrustOnFirstUse => "trust_on_first_use",
         }
+    }
+}
+
+impl Choice for IssuerMode {
+    const ALL: &'static [Self] = &Self::ALL;
+
+    fn word(self) -> &'static str {
+        self.label()
+    }
+}
+
+impl Choice for JudgementPolicy {
+    const ALL: &'static [Self] = &Self::ALL;
+
+    fn word(self) -> &'static str {
+        self.label()
     }
 }

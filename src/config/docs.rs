@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use super::FINDINGS;
 use super::schema::{
     ALERTMANAGER, ANNOUNCEMENT, APPROVAL, Absent, CACHE_CONSUMER, DEFAULTS, HTTPS_SPIFFE,
     HTTPS_WEB, ISSUER_DECLARED, ISSUER_MODELS, ISSUER_SPIRE, Key, Kind, LIMITS, METRICS, PROFILE,
     RELATIONSHIP, RETENTION, Reload, SETTINGS, STORE, Scope, TOP, Used,
 };
+use crate::finding::FindingKind;
 
 /// Every scope, in the order of the documentation.
 pub const SCOPES: &[&Scope] = &[
@@ -45,7 +45,7 @@ pub fn render() -> String {
     }
     page.push_str("\n### Kinds of findings\n\n");
     page.push_str("What `severity` may name:\n\n");
-    for kind in FINDINGS {
+    for kind in FindingKind::LABELS {
         let _ = writeln!(page, "- `{kind}`");
     }
     page.push('\n');

@@ -1,31 +1,8 @@
 //! Durations as people write them.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
-/// A duration as `parse` takes it: `90s` is `1m30s`, whole days from two on are `2d`.
-pub(super) fn text(duration: Duration) -> String {
-    const DAY: u64 = 86_400;
-    let (seconds, nanos) = (duration.as_secs(), duration.subsec_nanos());
-    if nanos == 0 && DAY < seconds && seconds % DAY == 0 {
-        return format!("{}d", seconds / DAY);
-    }
-    let parts = [
-        (seconds / 3600, "h"),
-        (seconds / 60 % 60, "m"),
-        (seconds % 60, "s"),
-        (u64::from(nanos / 1_000_000), "ms"),
-        (u64::from(nanos / 1_000 % 1_000), "us"),
-        (u64::from(nanos % 1_000), "ns"),
-    ];
-    let mut text = String::new();
-    for (count, unit) in parts {
-        if 0 < count {
-            let _ = write!(text, "{count}{unit}");
-        }
-    }
-    if text.is_empty() { "0s".to_owned() } else { text }
-}
+pub(super) use crate::time::duration_text as text;
 
 /// Why a text is no duration: what is wrong, and what would be right.
 pub(super) struct Wrong {

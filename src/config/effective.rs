@@ -3,12 +3,11 @@
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use super::choice::Choice as _;
-use super::{
-    Announcement, Approval, Config, ConsumerProfile, IssuerModel, Limits, Relationship, Severities,
-    duration, scalar,
-};
+use super::{Announcement, Approval, Config, Limits, Relationship, duration, scalar};
+use crate::bundle::consumer::Consumer;
+use crate::finding::Severities;
 use crate::spiffe::EndpointProfile;
-use crate::watch::PollInterval;
+use crate::watch::{IssuerModel, PollInterval};
 
 /// What YAML and JSON are written from, in the order of the documentation.
 pub(super) enum Tree {
@@ -205,22 +204,21 @@ fn relationship(one: &Relationship) -> Tree {
         ("clock_skew", Some(time(policy.clock_skew))),
         ("validator_leeway", Some(time(policy.validator_leeway))),
         ("replica_lag", Some(time(policy.replica_lag))),
-        ("consumers", Some(Tree::List(one.consumers.iter().map(consumer).collect()))),
-        ("issuer", Some(issuer(&one.issuer))),
-        ("policy", Some(Tree::text(one.judgement.label()))),
-        ("severity", Some(severity(&one.severity))),
+        ("consumers", Some(Tree::List(one.policy.consumers.iter().map(consumer).collect()))),
+        ("issuer", Some(issuer(&one.policy.issuer))),
+        ("policy", Some(Tree::text(one.policy.judgement.label()))),
+        ("severity", Some(severity(&one.policy.severity))),
         ("approved", Some(Tree::List(one.approved.iter().map(approval).collect()))),
         ("announced", Some(Tree::List(one.announced.iter().map(announcement).collect()))),
     ])
 }
 
-fn consumer(consumer: &ConsumerProfile) -> Tree {
+fn consumer(consumer: &Consumer) -> Tree {
     match consumer {
-        ConsumerProfile::Cache(held) => mapping([("cache", Some(time(*held)))]),
-        ConsumerProfile::Spire
-        | ConsumerProfile::SpireAt(_)
-        | ConsumerProfile::GoSpiffe
-        | ConsumerProfile::Istio => Tree::text(consumer.to_string()),
+        Consumer::Cache(held) => mapping([("cache", Some(time(*held)))]),
+        Consumer::Spire | Consumer::SpireAt(_) | Consumer::GoSpiffe | Consumer::Istio => {
+            Tree::text(consumer.to_string())
+        }
     }
 }
 
@@ -244,8 +242,8 @@ fn issuer(issuer: &IssuerModel) -> Tree {
 }
 
 fn severity(severities: &Severities) -> Tree {
-    let entry = |(kind, severity): (&'static str, crate::finding::Severity)| {
-        (kind, Some(Tree::text(severity.label())))
+    let entry = |(kind, severity): (crate::finding::FindingKind, crate::finding::Severity)| {
+        (kind.label(), Some(Tree::text(severity.label())))
     };
     mapping(severities.iter().map(entry))
 }

@@ -11,6 +11,7 @@ use super::schema::{
     REASON, Scope, USE,
 };
 use crate::bundle::{Fingerprint, KeyType, SvidType};
+use crate::decision::{Decision, Deed, Door};
 use crate::time::Timestamp;
 
 /// One authority that is explained.
@@ -43,6 +44,34 @@ pub struct Announcement {
     pub reason: Box<str>,
     /// Who decided; `None` where the configuration does not say.
     pub by: Option<Box<str>>,
+}
+
+impl Approval {
+    /// The decision that this line is.
+    pub fn decision(&self) -> Decision {
+        let deed = Deed::Approve { fingerprint: self.fingerprint };
+        decision(deed, self.by.as_deref(), &self.reason)
+    }
+}
+
+impl Announcement {
+    /// The decision that this line is.
+    pub fn decision(&self) -> Decision {
+        let announcement = crate::decision::Announcement {
+            svid_type: self.svid_type,
+            count: self.count,
+            not_before: self.not_before,
+            not_after: self.not_after,
+            key_type: self.key_type.clone(),
+            max_lifetime: self.max_lifetime,
+        };
+        decision(Deed::Announce { announcement }, self.by.as_deref(), &self.reason)
+    }
+}
+
+fn decision(deed: Deed, by: Option<&str>, reason: &str) -> Decision {
+    let (by, reason) = (by.unwrap_or_default().into(), reason.into());
+    Decision { deed, by, reason, uid: None, door: Door::Configuration }
 }
 
 /// The elements of a list, each a mapping of one scope.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::choice::choice;
 use super::fault::{Report, quoted};
 use super::reader::{Fields, Value};
 use super::scalar;
@@ -11,49 +10,7 @@ use super::schema::{
     ISSUER_SPIRE_SECTION, Key, LEAD, MODE,
 };
 use super::yaml::NodeKind;
-
-/// What is known of an issuer's rhythm beforehand.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum IssuerModel {
-    /// A SPIRE server.
-    Spire {
-        /// Its `ca_ttl`; `None` where it is read from its certificates.
-        ca_ttl: Option<Duration>,
-        /// Where its X.509 authorities come from; `None` where that is guessed.
-        mode: Option<IssuerMode>,
-        /// From publication to first signature; `None` where SPIRE's own rule holds.
-        lead: Option<Duration>,
-    },
-    /// An issuer that publishes a key in each interval.
-    Declared {
-        /// The time from one publication to the next.
-        interval: Duration,
-        /// From publication to first signature; `None` where nobody said.
-        lead: Option<Duration>,
-    },
-    /// Learned from what is seen.
-    Learned,
-}
-
-impl Default for IssuerModel {
-    /// The server that `https_spiffe` federation is nearly always with.
-    fn default() -> Self {
-        Self::Spire { ca_ttl: None, mode: None, lead: None }
-    }
-}
-
-choice! {
-    /// Where a SPIRE server's X.509 authorities come from.
-    IssuerMode {
-        /// It signs them itself.
-        #[default]
-        SelfSigned => "self_signed",
-        /// An upstream authority signs them.
-        Upstream => "upstream",
-        /// Another SPIRE server does.
-        Nested => "nested",
-    }
-}
+use crate::watch::IssuerModel;
 
 /// A word, or a mapping with one key.
 pub(super) fn issuer(

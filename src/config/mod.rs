@@ -38,16 +38,14 @@ use std::time::Duration;
 
 pub use bootstrap::{BootstrapError, read_bounded};
 pub use change::Change;
-pub use consumer::{ConsumerProfile, Version};
 pub use fault::{Fault, Faults};
 pub use intent::{Announcement, Approval};
-pub use issuer::{IssuerMode, IssuerModel};
 pub use proxy::{Alertmanager, Proxy};
-pub use relationship::{JudgementPolicy, MAX_REDIRECTS, Probe, Relationship};
+pub use relationship::{MAX_REDIRECTS, Probe, Relationship};
 pub use resolve::{LoadError, Read};
-pub use severity::{FINDINGS, Severities};
 
 use crate::bundle::{Digest, ParseLimits};
+use crate::finding::Severities;
 use crate::spiffe::TrustDomain;
 use crate::watch::Budget;
 
@@ -77,9 +75,9 @@ pub struct Config {
     /// Whom findings are pushed to. Not yet used.
     pub alertmanagers: Vec<Alertmanager>,
     /// Severities that differ from the findings' own, for every trust domain; each relationship
-    /// has its own on top. Not yet judged by.
+    /// has its own on top.
     pub severity: Severities,
-    /// Where relying parties report tokens that they saw. Not yet used.
+    /// Where relying parties report tokens that they saw.
     pub sightings: Option<PathBuf>,
 }
 

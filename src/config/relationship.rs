@@ -3,10 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::choice::choice;
-use super::consumer::ConsumerProfile;
 use super::fault::Report;
 use super::intent::{Announcement, Approval, announcements, approvals};
-use super::issuer::IssuerModel;
 use super::proxy::Proxy;
 use super::reader::{Fields, Value};
 use super::scalar;
@@ -16,8 +14,8 @@ use super::schema::{
     Key, PROFILE, RELATIONSHIP,
 };
 use super::settings::Settings;
-use super::severity::Severities;
 use super::yaml::{NodeKind, Place};
+use crate::decision::Decision;
 use crate::spiffe::{BundleEndpoint, EndpointProfile, TrustDomain};
 use crate::watch::Policy;
 
@@ -33,21 +31,6 @@ choice! {
         OneAddress => "one_address",
         /// Each of them, so that replicas that disagree are seen.
         AllAddresses => "all_addresses",
-    }
-}
-
-choice! {
-    /// What an unexplained authority is.
-    JudgementPolicy {
-        /// Unexpected, unless it is approved or announced.
-        Pinned => "pinned",
-        /// Unexpected, unless it also claims a lineage's date.
-        #[default]
-        Scheduled => "scheduled",
-        /// A warning, where it is consistent.
-        Lenient => "lenient",
-        /// Recorded.
-        Observe => "observe",
     }
 }
 
@@ -68,24 +51,22 @@ pub struct Relationship {
     pub probe: Probe,
     /// What it is watched by.
     pub policy: Policy,
-    /// Who uses the bundle. Not yet judged by.
-    pub consumers: Vec<ConsumerProfile>,
-    /// How the partner's server rotates. Not yet judged by.
-    pub issuer: IssuerModel,
-    /// What an unexplained authority is. Not yet judged by.
-    pub judgement: JudgementPolicy,
-    /// Authorities that are explained. Not yet judged by.
+    /// Authorities that are explained.
     pub approved: Vec<Approval>,
-    /// Authorities that are to come. Not yet judged by.
+    /// Authorities that are to come.
     pub announced: Vec<Announcement>,
-    /// Severities that differ from the findings' own. Not yet judged by.
-    pub severity: Severities,
 }
 
 impl Relationship {
     /// Whose bundle is watched.
     pub fn trust_domain(&self) -> &TrustDomain {
         &self.endpoint.trust_domain
+    }
+
+    /// The decisions that stand in the configuration.
+    pub fn decisions(&self) -> Vec<Decision> {
+        let approved = self.approved.iter().map(Approval::decision);
+        approved.chain(self.announced.iter().map(Announcement::decision)).collect()
     }
 }
 
@@ -139,12 +120,8 @@ pub(super) fn relationship<'t>(
         proxy: settings.proxy,
         probe: settings.probe.unwrap_or_default(),
         policy,
-        consumers: settings.consumers.unwrap_or_else(|| ConsumerProfile::DEFAULT.to_vec()),
-        issuer: settings.issuer.unwrap_or_default(),
-        judgement: settings.judgement.unwrap_or_default(),
         approved,
         announced,
-        severity: settings.severity.unwrap_or_default(),
     };
     Some(Written {
         relationship,

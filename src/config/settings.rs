@@ -3,20 +3,22 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::consumer::{ConsumerProfile, consumers};
+use super::consumer::consumers;
 use super::fault::{Report, quoted};
-use super::issuer::{IssuerModel, issuer};
+use super::issuer::issuer;
 use super::proxy::{Proxy, proxy};
 use super::reader::{Fields, Value};
-use super::relationship::{JudgementPolicy, MAX_REDIRECTS, Probe};
+use super::relationship::{MAX_REDIRECTS, Probe};
 use super::scalar;
 use super::schema::{
     BASELINE, CA_FILE, CLOCK_SKEW, CONSUMERS, ISSUER, Key, Kind, MAX_JWT_SVID_TTL,
     MAX_X509_SVID_TTL, POLICY, POLL_INTERVAL, PROBE, PROXY, REDIRECTS, REPLICA_LAG, SEVERITY,
     TIMEOUT, VALIDATOR_LEEWAY,
 };
-use super::severity::{Severities, severities};
-use crate::watch::{BaselinePolicy, Policy, PollInterval};
+use super::severity::severities;
+use crate::bundle::consumer::Consumer;
+use crate::finding::Severities;
+use crate::watch::{BaselinePolicy, IssuerModel, JudgementPolicy, Policy, PollInterval};
 
 /// Every setting, `None` where it is not written.
 #[derive(Clone, Debug, Default)]
@@ -33,7 +35,7 @@ pub(super) struct Settings {
     pub(super) clock_skew: Option<Duration>,
     pub(super) validator_leeway: Option<Duration>,
     pub(super) replica_lag: Option<Duration>,
-    pub(super) consumers: Option<Vec<ConsumerProfile>>,
+    pub(super) consumers: Option<Vec<Consumer>>,
     pub(super) issuer: Option<IssuerModel>,
     pub(super) judgement: Option<JudgementPolicy>,
     pub(super) severity: Option<Severities>,
@@ -102,6 +104,10 @@ impl Settings {
             validator_leeway: self.validator_leeway.unwrap_or(Policy::VALIDATOR_LEEWAY),
             replica_lag: self.replica_lag.unwrap_or(Policy::REPLICA_LAG),
             baseline: self.baseline.unwrap_or_default(),
+            consumers: self.consumers.clone().unwrap_or_else(|| Consumer::DEFAULT.to_vec()),
+            issuer: self.issuer.unwrap_or_default(),
+            judgement: self.judgement.unwrap_or_default(),
+            severity: self.severity.clone().unwrap_or_default(),
             ..default
         }
     }

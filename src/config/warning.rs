@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::{Config, ConsumerProfile, IssuerModel, JudgementPolicy, Relationship, schema};
+use super::{Config, Relationship, schema};
 use crate::spiffe::{EndpointProfile, TrustDomain};
-use crate::watch::{BaselinePolicy, Policy};
+use crate::watch::BaselinePolicy;
 
 /// The most names that one sentence lists.
 const MOST_NAMES: usize = 5;
@@ -78,26 +78,7 @@ fn is_loopback(host: Option<&str>) -> bool {
 
 /// The keys that say something else than their default, and that nothing uses yet.
 fn used_later(config: &Config) -> Vec<&'static str> {
-    let any =
-        |differs: fn(&Relationship) -> bool| config.relationships.iter().any(|one| differs(one));
-    let keys = [
-        (&schema::MAX_JWT_SVID_TTL, any(|one| one.policy.max_jwt_svid_ttl.is_some())),
-        (&schema::MAX_X509_SVID_TTL, any(|one| one.policy.max_x509_svid_ttl.is_some())),
-        (&schema::CLOCK_SKEW, any(|one| one.policy.clock_skew != Policy::CLOCK_SKEW)),
-        (
-            &schema::VALIDATOR_LEEWAY,
-            any(|one| one.policy.validator_leeway != Policy::VALIDATOR_LEEWAY),
-        ),
-        (&schema::BASELINE, any(|one| one.policy.baseline != BaselinePolicy::default())),
-        (&schema::CONSUMERS, any(|one| one.consumers != ConsumerProfile::DEFAULT)),
-        (&schema::ISSUER, any(|one| one.issuer != IssuerModel::default())),
-        (&schema::POLICY, any(|one| one.judgement != JudgementPolicy::default())),
-        (&schema::SEVERITY, any(|one| !one.severity.is_empty())),
-        (&schema::APPROVED, any(|one| !one.approved.is_empty())),
-        (&schema::ANNOUNCED, any(|one| !one.announced.is_empty())),
-        (&schema::SIGHTINGS, config.sightings.is_some()),
-        (&schema::ALERTMANAGERS, !config.alertmanagers.is_empty()),
-    ];
+    let keys = [(&schema::ALERTMANAGERS, !config.alertmanagers.is_empty())];
     keys.into_iter()
         .filter(|(key, differs)| *differs && key.used == schema::Used::NextRelease)
         .map(|(key, _)| key.name)

@@ -4,26 +4,24 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::body::Bytes;
 use tokio::sync::oneshot;
 
+use super::Inner;
 use super::scheduler::Command;
-use super::{Inner, targets};
 use crate::bundle::Fingerprint;
-use crate::config;
 use crate::journal::{AuthorityEntry, Recorded};
 use crate::metrics::SelfFacts;
 use crate::spiffe::TrustDomain;
 use crate::store::{AuthorityQuery, EventQuery, StoreError};
 use crate::view::View;
-use crate::watch::Event;
-use crate::web::{Asked, Backend, BackendError, EventFilter, Rebootstrap, ScrapeFacts};
+use crate::web::api::SightingsTaken;
+use crate::web::{Asked, Backend, BackendError, Decide, EventFilter, Rebootstrap, ScrapeFacts};
 
 /// The scheduler turns every second; this long without is a fault.
 const STALLED: Duration = Duration::from_secs(15);
 /// How long a check waits for its polls beyond their own deadline.
 const CHECKING: Duration = Duration::from_secs(30);
-/// The longest name and reason of a decision, in characters.
-const WORDS: usize = 256;
 
 /// The daemon, as the web sees it.
 #[derive(Debug)]
@@ -77,7 +75,10 @@ impl Inner {
         }
     }
 
-    async fn poll_now(&self, trust_domain: Option<TrustDomain>) -> Result<(), BackendError> {
+    pub(super) async fn poll_now(
+        &self,
+        trust_domain: Option<TrustDomain>,
+    ) -> Result<(), BackendError> {
         let names: Vec<TrustDomain> = match trust_domain {
             Some(name) => vec![name],
             None => self.domains.lock().await.keys().cloned().collect(),
@@ -102,31 +103,6 @@ impl Inner {
         // What was not polled by then is reported as it was.
         drop(tokio::time::timeout(CHECKING, all).await);
         Ok(())
-    }
-
-    async fn take_rebootstrap(&self, decision: Rebootstrap) -> Result<usize, BackendError> {
-        let Rebootstrap { trust_domain, bundle, by, reason, uid } = decision;
-        let words = |name: &str, text: &str| {
-            let length = text.chars().count();
-            if text.trim().is_empty() || WORDS < length || text.chars().any(char::is_control) {
-                let why = format!("{name} is wanted, in at most {WORDS} printable characters");
-                return Err(BackendError::Refused(why));
-            }
-            Ok(text.trim().into())
-        };
-        let (by, reason) =
-            (words("who decides (--by)", &by)?, words("a reason (--reason)", &reason)?);
-        let domain = self.domains.lock().await.get(&trust_domain).cloned();
-        let unknown = || BackendError::NotFound(format!("{trust_domain} is not watched"));
-        let domain = domain.ok_or_else(unknown)?;
-        let authorities = config::bootstrap::parse_bytes(bundle.as_bytes(), &trust_domain)
-            .map(targets::x509)
-            .map_err(|why| BackendError::Refused(format!("the file cannot be used: {why}")))?;
-        let count = authorities.len();
-        let event = Event::Rebootstrapped { by, uid, reason, authorities };
-        domain.lock().await.note(&self.shared, event).await;
-        self.poll_now(Some(trust_domain)).await?;
-        Ok(count)
     }
 
     /// All authorities: what waits to be written shows in the view before the store has it.
@@ -202,8 +178,20 @@ impl Backend for DaemonBackend {
     }
 
     fn authority(&self, fingerprint: Fingerprint) -> Asked<'_, Vec<AuthorityEntry>> {
-        let found = self.inner.shared.store.authority(fingerprint);
-        Box::pin(async move { found.await.map_err(unavailable) })
+        Box::pin(async move {
+            let mut entries =
+                self.inner.shared.store.authority(fingerprint).await.map_err(unavailable)?;
+            // The facts hold what was made of it, for as long as they hold it.
+            let view = self.view();
+            for entry in &mut entries {
+                let domain = view.domain(&entry.trust_domain);
+                let known = domain.and_then(|domain| domain.state.facts.record(entry.record.id()));
+                if let Some(record) = known {
+                    entry.record = record.clone();
+                }
+            }
+            Ok(entries)
+        })
     }
 
     fn reload(&self) -> Asked<'_, ()> {
@@ -219,5 +207,13 @@ impl Backend for DaemonBackend {
 
     fn rebootstrap(&self, decision: Rebootstrap) -> Asked<'_, usize> {
         Box::pin(self.inner.take_rebootstrap(decision))
+    }
+
+    fn sight(&self, lines: Bytes) -> Asked<'_, SightingsTaken> {
+        Box::pin(async move { Ok(self.inner.take_sightings(&lines).await) })
+    }
+
+    fn decide(&self, decide: Decide) -> Asked<'_, String> {
+        Box::pin(self.inner.take_decision(decide))
     }
 }

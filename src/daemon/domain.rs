@@ -1,27 +1,28 @@
-//! One trust domain as the daemon runs it: fetch, step, record, publish.
+//! One trust domain as the daemon runs it: fetch, step, judge, record, publish.
 
+mod judged;
+mod recorded;
+
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use hyper::body::Bytes;
-use tracing::error;
 
 use super::board::Slot;
 use super::shared::Shared;
 use super::{chance, log};
-use crate::bundle::{Authority, AuthorityId, Digest};
+use crate::bundle::{Authority, AuthorityId};
 use crate::config::Relationship;
 use crate::fetch::{Fetched, Target};
-use crate::finding::{self, Case, Finding, FindingKind, Severity};
+use crate::judge;
 use crate::spiffe::{BundleEndpoint, TrustDomain};
-use crate::store::{Batch, Durability};
 use crate::time::Timestamp;
-use crate::view::{DomainView, Ended, PollCounts};
-use crate::watch::{
-    self, DomainState, Event, FailureReason, Observation, Policy, Poll, Step, Trust,
-};
+use crate::view::{DomainView, PollCounts};
+use crate::watch::{self, DomainState, Event, FailureReason, Observation, Policy, Poll, Trust};
+
+pub(super) use judged::ended;
 
 /// One trust domain under watch.
 #[derive(Debug)]
@@ -34,20 +35,34 @@ pub(super) struct Domain {
     /// The authorities of the bootstrap file, or why it cannot be used.
     bootstrap: Result<Vec<Arc<Authority>>, Arc<str>>,
     state: DomainState,
+    /// Its keys that stand in other trust domains too.
+    held: Vec<judge::Shared>,
     counts: PollCounts,
     /// Why it is not watched any more: a panic in its step.
     quarantined: Option<Arc<str>>,
     unrecorded: bool,
+    /// Whether anything was published of it yet.
+    shown: bool,
     slot: Slot,
 }
 
 /// What came of a poll, for the scheduler.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Polled {
     /// How long to wait before the next; `None` where there is none.
     pub(super) next: Option<Duration>,
     /// Whether it ran into its deadline: such an endpoint waits in the slow lane.
     pub(super) timed_out: bool,
+    /// The trust domains whose keys are shared with this one, before or after: to be reviewed.
+    pub(super) concerned: BTreeSet<TrustDomain>,
+}
+
+/// What a poll changed, not yet recorded.
+struct Stepped {
+    step: watch::Step,
+    /// Its keys that stand in other trust domains too, where its key set changed.
+    held: Option<Vec<judge::Shared>>,
+    concerned: BTreeSet<TrustDomain>,
 }
 
 impl Domain {
@@ -66,13 +81,13 @@ impl Domain {
             policy: Arc::clone(&policy),
             state: state.clone(),
             findings: Arc::new([]),
+            dropped: 0,
             ended: Arc::new([]),
             counts: Arc::new(counts.clone()),
             stopped: None,
             unrecorded: false,
         };
         let slot = Arc::new(ArcSwap::from_pointee(view));
-        let (quarantined, unrecorded) = (None, false);
         Self {
             relationship,
             endpoint,
@@ -80,9 +95,11 @@ impl Domain {
             target,
             bootstrap,
             state,
+            held: Vec::new(),
             counts,
-            quarantined,
-            unrecorded,
+            quarantined: None,
+            unrecorded: false,
+            shown: false,
             slot,
         }
     }
@@ -117,7 +134,7 @@ impl Domain {
     /// Polls once, and publishes what came of it.
     pub(super) async fn poll(&mut self, shared: &Shared) -> Polled {
         if self.quarantined.is_some() {
-            return Polled { next: None, timed_out: false };
+            return Polled::default();
         }
         let trust = self.trust(shared);
         let Fetched { answers, bodies, took } =
@@ -128,71 +145,37 @@ impl Domain {
         let timed_out =
             matches!(answers.first(), Some(Err(why)) if why.reason == FailureReason::Timeout);
         let poll = Poll { answers, recalled };
-        let Some(step) = self.step(shared, poll, at) else {
-            return Polled { next: None, timed_out };
+        let Some(Stepped { step, held, concerned }) = self.step(shared, poll, at) else {
+            self.publish(shared, at);
+            return Polled { timed_out, ..Polled::default() };
         };
-        let Step { state, events, next_poll } = step;
-        log::events(self.trust_domain(), &events);
-        self.record(shared, at, state, events, bodies).await;
-        self.publish(at);
-        Polled { next: Some(next_poll), timed_out }
+        if let Some(held) = held {
+            self.held = held;
+        }
+        log::events(self.trust_domain(), &step.events);
+        self.record(shared, at, step.state, step.events, bodies).await;
+        self.publish(shared, at);
+        Polled { next: Some(step.next_poll), timed_out, concerned }
     }
 
-    /// Records an event that no poll brought: the configuration's, or an operator's.
-    pub(super) async fn note(&mut self, shared: &Shared, event: Event) {
-        let at = shared.clock.now();
-        let mut state = self.state.clone();
-        watch::record(&mut state, at, &event);
-        let events = vec![event];
-        log::events(self.trust_domain(), &events);
-        self.record(shared, at, state, events, Vec::new()).await;
-        self.publish(at);
-    }
-
-    /// Puts what is on record into this relationship's words: a first watch, or a changed one.
-    pub(super) async fn configure(&mut self, shared: &Shared) {
+    /// Puts what is on record into this relationship's words: a first watch, a changed one, lines
+    /// that came into the configuration and lines that went.
+    pub(super) async fn configure(&mut self, shared: &Shared, carried: Vec<Event>) {
         let endpoint = &self.relationship.endpoint;
         let previous = self.state.facts.endpoint.clone();
+        let mut events = Vec::new();
         if previous.as_ref() != Some(endpoint) {
-            let endpoint = endpoint.clone();
-            self.note(shared, Event::EndpointConfigured { endpoint, previous }).await;
+            events.push(Event::EndpointConfigured { endpoint: endpoint.clone(), previous });
         }
-        self.publish(shared.clock.now());
-    }
-
-    /// Judges anew, since time alone changes what is to be said, and publishes what differs.
-    pub(super) fn judge(&mut self, at: Timestamp) {
-        let known = self.slot.load_full();
-        let forgotten = known.ended.iter().any(|ended| !ended.is_shown(at));
-        if forgotten || *finding::assess(&self.case(), at) != *known.findings {
-            self.publish(at);
+        events.extend(carried);
+        let decisions = self.relationship.decisions();
+        let decisions = self.state.facts.decisions.catch_up(&decisions);
+        events.extend(decisions.into_iter().map(|decision| Event::Decided { decision }));
+        if !events.is_empty() {
+            self.note(shared, events).await;
         }
-    }
-
-    fn publish(&mut self, at: Timestamp) {
-        let findings = finding::assess(&self.case(), at);
-        let before = self.slot.load_full();
-        log::findings(self.trust_domain(), &before.findings, &findings);
-        let ended = ended(&before, &findings, at);
-        self.slot.store(Arc::new(DomainView {
-            endpoint: Arc::clone(&self.endpoint),
-            policy: Arc::clone(&self.policy),
-            state: self.state.clone(),
-            findings: findings.into(),
-            ended,
-            counts: Arc::new(self.counts.clone()),
-            stopped: self.stopped(),
-            unrecorded: self.unrecorded,
-        }));
-    }
-
-    fn case(&self) -> Case<'_> {
-        Case {
-            endpoint: &self.relationship.endpoint,
-            state: &self.state,
-            policy: &self.relationship.policy,
-            bootstrap_fault: self.bootstrap_fault(),
-        }
+        self.share(shared).await;
+        self.publish(shared, shared.clock.now());
     }
 
     /// Why the bootstrap file cannot be used, where nothing else could authenticate.
@@ -260,97 +243,29 @@ impl Domain {
     }
 
     /// A panic is a bug of ours. It ends the watch over this domain alone, loudly.
-    fn step(&mut self, shared: &Shared, poll: Poll, at: Timestamp) -> Option<Step> {
-        let policy = &self.relationship.policy;
-        let state = self.state.clone();
-        let jitter = chance::unit();
-        let outcome =
-            catch_unwind(AssertUnwindSafe(|| (shared.step)(state, poll, at, policy, jitter)));
-        if let Ok(step) = outcome {
-            return Some(step);
-        }
-        let reason = "a panic in its step: the domain is not watched until a restart or a reload";
-        error!(trust_domain = self.trust_domain().as_str(), "domain quarantined after a panic");
-        self.quarantined = Some(reason.into());
-        self.count_failure(FailureReason::Internal);
-        shared.registered.panicked();
-        self.publish(at);
-        None
-    }
-
-    /// Durable before visible: the events are in the store before anyone sees the state.
-    async fn record(
-        &mut self,
-        shared: &Shared,
-        at: Timestamp,
-        state: DomainState,
-        events: Vec<Event>,
-        bodies: Vec<(Digest, Bytes)>,
-    ) {
-        for event in &events {
-            let place = Event::NAMES.iter().position(|name| *name == event.name());
-            if let Some(count) = place.and_then(|place| self.counts.events.get_mut(place)) {
-                *count = count.saturating_add(1);
-            }
-        }
-        if !events.is_empty() {
-            let trust_domain = self.trust_domain().clone();
-            let (facts, sight) = (Arc::clone(&state.facts), state.sight.clone());
-            let bodies = named(&events, bodies);
-            let batch = Batch { trust_domain, at, events, bodies, facts, sight };
-            let happened = (batch.trust_domain.clone(), batch.events.clone());
-            self.unrecorded = match shared.store.append(batch).await {
-                Durability::Durable => false,
-                Durability::Unrecorded => true,
+    fn step(&mut self, shared: &Shared, poll: Poll, at: Timestamp) -> Option<Stepped> {
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let policy = &self.relationship.policy;
+            let mut step = (shared.step)(self.state.clone(), poll, at, policy, chance::unit());
+            let (held, concerned) = if step.events.iter().any(changes_keys) {
+                let (held, concerned) = shared.hold(self.trust_domain(), &step.state.facts);
+                (Some(held), concerned)
+            } else {
+                (None, BTreeSet::new())
             };
-            let (trust_domain, events) = happened;
-            shared.tell(at, &trust_domain, events);
+            let keys = held.as_deref().unwrap_or(&self.held);
+            let said = judge::review_state(&mut step.state, policy, keys, at);
+            step.events.extend(said);
+            Stepped { step, held, concerned }
+        }));
+        if outcome.is_err() {
+            self.quarantine(shared, "step");
         }
-        self.state = state;
+        outcome.ok()
     }
 }
 
-/// The documents that these events name: an unchanged one is not stored again.
-fn named(events: &[Event], bodies: Vec<(Digest, Bytes)>) -> Vec<(Digest, Arc<[u8]>)> {
-    let names = |digest: &Digest| {
-        events.iter().any(|event| match event {
-            Event::BundleChanged { body, .. } | Event::SteppedBack { body, .. } => body == digest,
-            Event::EndpointConfigured { .. }
-            | Event::FirstContact { .. }
-            | Event::AuthorityIntroduced { .. }
-            | Event::AuthorityRemoved { .. }
-            | Event::AuthorityRelabelled { .. }
-            | Event::AuthorityGlimpsed { .. }
-            | Event::AuthoritySigned { .. }
-            | Event::StepBackConfirmed { .. }
-            | Event::AddressDiffers { .. }
-            | Event::FailureBegan { .. }
-            | Event::Recovered { .. }
-            | Event::WatchGap { .. }
-            | Event::ClockSteppedBack { .. }
-            | Event::IrregularitiesChanged { .. }
-            | Event::Rebootstrapped { .. }
-            | Event::BudgetExceeded { .. } => false,
-        })
-    };
-    let kept = bodies.into_iter().filter(|(digest, _)| names(digest));
-    kept.map(|(digest, body)| (digest, Arc::from(&body[..]))).collect()
-}
-
-/// The findings that ended within the last 25 hours.
-pub(super) fn ended(before: &DomainView, now: &[Finding], at: Timestamp) -> Arc<[Ended]> {
-    let same = |kind: FindingKind, severity: Severity, list: &[Finding]| {
-        list.iter().any(|finding| finding.kind == kind && finding.severity == severity)
-    };
-    let just = before.findings.iter().map(|f| Ended { kind: f.kind, severity: f.severity, at });
-    let earlier = before.ended.iter().copied();
-    let earlier = earlier.filter(|ended| ended.is_shown(at));
-    let mut ended: Vec<Ended> = Vec::new();
-    for one in just.chain(earlier) {
-        let known = ended.iter().any(|e| e.kind == one.kind && e.severity == one.severity);
-        if !known && !same(one.kind, one.severity, now) {
-            ended.push(one);
-        }
-    }
-    ended.into()
+/// Whether other trust domains must be looked at after this event.
+fn changes_keys(event: &Event) -> bool {
+    matches!(event, Event::AuthorityIntroduced { .. } | Event::AuthorityRemoved { .. })
 }

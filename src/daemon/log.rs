@@ -2,6 +2,7 @@
 
 use tracing::{debug, error, info, warn};
 
+use crate::bundle::SvidType;
 use crate::finding::{Finding, Severity};
 use crate::journal::describe;
 use crate::spiffe::TrustDomain;
@@ -24,6 +25,9 @@ pub(super) fn events(trust_domain: &TrustDomain, events: &[Event]) {
             | Event::ClockSteppedBack { .. }
             | Event::IrregularitiesChanged { .. }
             | Event::BudgetExceeded { .. }
+            | Event::EndpointShifted { .. }
+            | Event::ConsumersChanged { .. }
+            | Event::Decided { .. }
             | Event::Rebootstrapped { .. } => {
                 warn!(trust_domain, event = name, detail = %text, "watch noted");
             }
@@ -34,8 +38,16 @@ pub(super) fn events(trust_domain: &TrustDomain, events: &[Event]) {
             | Event::AuthorityRemoved { .. }
             | Event::AuthorityRelabelled { .. }
             | Event::AuthoritySigned { .. }
+            | Event::AuthorityJudged { .. }
+            | Event::DatesPassed { .. }
+            | Event::IntermediateSeen { .. }
+            | Event::PolicyChanged { .. }
             | Event::Recovered { .. } => {
                 info!(trust_domain, event = name, detail = %text, "watch noted");
+            }
+            // The findings themselves are logged when they open and end.
+            Event::FindingRaised { .. } | Event::FindingEnded { .. } | Event::KidSighted { .. } => {
+                debug!(trust_domain, event = name, detail = %text, "watch noted");
             }
         }
     }
@@ -44,20 +56,43 @@ pub(super) fn events(trust_domain: &TrustDomain, events: &[Event]) {
     }
 }
 
-/// Writes which findings opened and which ended.
-pub(super) fn findings(trust_domain: &TrustDomain, before: &[Finding], now: &[Finding]) {
+/// Writes which findings opened and which ended. `since` says whether the picture before is one:
+/// after a start, what is open was so before.
+pub(super) fn findings(
+    trust_domain: &TrustDomain,
+    before: &[Finding],
+    now: &[Finding],
+    since: bool,
+) {
     let trust_domain = trust_domain.as_str();
-    let among =
-        |finding: &Finding, list: &[Finding]| list.iter().any(|one| one.kind == finding.kind);
+    let among = |finding: &Finding, list: &[Finding]| list.iter().any(|one| one.id == finding.id);
+    let what = if since { "finding opened" } else { "finding is open" };
     for finding in now.iter().filter(|finding| !among(finding, before)) {
+        let Finding { id, incident, severity, subject, .. } = finding;
+        let svid_type = finding.svid_type.map(SvidType::label).unwrap_or_default();
         let (kind, evidence) = (finding.kind.label(), finding.evidence.join("; "));
-        match finding.severity {
-            Severity::Critical => error!(trust_domain, finding = kind, evidence, "finding opened"),
-            Severity::Warning => warn!(trust_domain, finding = kind, evidence, "finding opened"),
-            Severity::Info => info!(trust_domain, finding = kind, evidence, "finding opened"),
+        let subject = subject.escape_debug();
+        match severity {
+            Severity::Critical => {
+                error!(trust_domain, finding = kind, %id, %incident, r#use = svid_type, %subject, evidence, "{what}");
+            }
+            Severity::Warning => {
+                warn!(trust_domain, finding = kind, %id, %incident, r#use = svid_type, %subject, evidence, "{what}");
+            }
+            Severity::Info => {
+                info!(trust_domain, finding = kind, %id, %incident, r#use = svid_type, %subject, evidence, "{what}");
+            }
         }
     }
     for finding in before.iter().filter(|finding| !among(finding, now)) {
-        info!(trust_domain, finding = finding.kind.label(), "finding ended");
+        let (kind, id) = (finding.kind.label(), finding.id);
+        info!(trust_domain, finding = kind, %id, "finding ended");
+    }
+    for finding in now {
+        let was = before.iter().find(|one| one.id == finding.id).map(|one| one.severity);
+        if let Some(was) = was.filter(|was| *was != finding.severity) {
+            let (kind, id, severity) = (finding.kind.label(), finding.id, finding.severity);
+            warn!(trust_domain, finding = kind, %id, %was, %severity, "finding changed severity");
+        }
     }
 }

@@ -8,13 +8,16 @@ mod backend;
 mod board;
 mod chance;
 mod clock;
+mod decide;
 mod domain;
 mod error;
 mod log;
 mod once;
+mod plan;
 mod reload;
 mod scheduler;
 mod shared;
+mod sightings;
 mod targets;
 
 use std::collections::BTreeMap;
@@ -29,11 +32,12 @@ use tracing::{info, warn};
 
 use crate::config::Config;
 use crate::fetch::Fetcher;
+use crate::judge;
 use crate::spiffe::TrustDomain;
 use crate::store::{Loaded, Store, StoreOptions};
 use crate::time::Clock;
 use crate::view::View;
-use crate::watch::{self, DomainState};
+use crate::watch::DomainState;
 use crate::web::{AdminListener, WebListener};
 use backend::DaemonBackend;
 use reload::Reloads;
@@ -70,7 +74,7 @@ impl Default for Options {
         Self {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], crate::web::DEFAULT_PORT))],
             enable_lifecycle: false,
-            step: watch::step,
+            step: judge::step,
         }
     }
 }
@@ -145,6 +149,7 @@ impl Daemon {
         let tasks = vec![
             tokio::spawn(scheduler.run(receiver)),
             tokio::spawn(flush(Arc::clone(&shared))),
+            tokio::spawn(Arc::clone(&inner).follow_sightings()),
             tokio::spawn(tell_the_head(shared)),
         ];
         Ok(Self { inner, addresses, tasks, listeners, admin: Some(admin) })

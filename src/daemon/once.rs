@@ -12,11 +12,11 @@ use super::shared::Shared;
 use super::{SystemClock, targets};
 use crate::config::Config;
 use crate::fetch::Fetcher;
+use crate::judge;
 use crate::spiffe::TrustDomain;
 use crate::store::{Store, StoreOptions};
 use crate::time::Clock;
 use crate::view::View;
-use crate::watch;
 
 /// Polls each relationship once, in the order in which they serve each other, records what was
 /// seen, and gives the picture. With `only`, that trust domain alone is polled.
@@ -27,7 +27,7 @@ pub async fn check_once(config: Config, only: Option<&TrustDomain>) -> Result<Vi
     let opened = tokio::task::spawn_blocking(move || Store::open(&path, options));
     let (store, mut loaded) = opened.await.map_err(|_| StartError::Interrupted)??;
     let fetcher = Fetcher::new(Arc::clone(&clock));
-    let shared = Arc::new(Shared::new(clock, fetcher, store, watch::step)?);
+    let shared = Arc::new(Shared::new(clock, fetcher, store, judge::step)?);
     let mut slots = BTreeMap::new();
     let mut rounds = Vec::new();
     for round in config.polling_order() {
@@ -36,6 +36,7 @@ pub async fn check_once(config: Config, only: Option<&TrustDomain>) -> Result<Vi
             let state = loaded.domains.remove(relationship.trust_domain()).unwrap_or_default();
             let target = targets::target(relationship, &config);
             let bootstrap = targets::bootstrap(relationship);
+            shared.hold(relationship.trust_domain(), &state.facts);
             let domain = Domain::new(Arc::clone(relationship), target, bootstrap, state);
             slots.insert(relationship.trust_domain().clone(), domain.slot());
             if only.is_none_or(|only| only == relationship.trust_domain()) {
@@ -46,17 +47,25 @@ pub async fn check_once(config: Config, only: Option<&TrustDomain>) -> Result<Vi
     }
     shared.board.arrange(config.trust_domain.clone(), slots);
     let permits = Arc::new(Semaphore::new(config.concurrency));
+    let mut polled = Vec::new();
     for round in rounds {
         let mut polls = JoinSet::new();
         for mut domain in round {
             let (shared, permits) = (Arc::clone(&shared), Arc::clone(&permits));
             polls.spawn(async move {
                 let _permit = permits.acquire_owned().await.ok();
-                domain.configure(&shared).await;
+                domain.configure(&shared, Vec::new()).await;
                 domain.poll(&shared).await;
+                domain
             });
         }
-        while polls.join_next().await.is_some() {}
+        while let Some(domain) = polls.join_next().await {
+            polled.extend(domain);
+        }
+    }
+    // A key in two trust domains shows once both are read.
+    for mut domain in polled {
+        domain.share(&shared).await;
     }
     shared.store.note_sight(shared.board.sights());
     let view = shared.board.capture(shared.clock.now());

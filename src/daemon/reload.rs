@@ -1,6 +1,6 @@
 //! Reading the configuration anew, and arranging the watch by it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
@@ -12,10 +12,11 @@ use super::domain::{Domain, ended};
 use super::scheduler::{Command, SharedDomain};
 use super::{Inner, targets};
 use crate::config::{Config, Relationship};
+use crate::decision::{Decision, Deed, Denial, Door};
 use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
 use crate::view::Departed;
-use crate::watch::DomainState;
+use crate::watch::{DomainState, Event, Facts};
 
 /// How the last reload went.
 #[derive(Debug)]
@@ -79,7 +80,7 @@ impl Inner {
         let config = self.config.load_full();
         let mut archive = self.archive.lock().await;
         let mut before = std::mem::take(&mut *self.domains.lock().await);
-        let mut domains = BTreeMap::new();
+        let (mut domains, mut joined) = (BTreeMap::new(), BTreeSet::new());
         let mut slots = BTreeMap::new();
         for relationship in &config.relationships {
             let name = relationship.endpoint.trust_domain.clone();
@@ -88,6 +89,8 @@ impl Inner {
                 known
             } else {
                 let state = archive.remove(&name).unwrap_or_default();
+                joined.insert(name.clone());
+                self.shared.hold(&name, &state.facts);
                 Arc::new(Mutex::new(self.domain(relationship, state)))
             };
             slots.insert(name.clone(), domain.lock().await.slot());
@@ -96,9 +99,15 @@ impl Inner {
         self.lay_aside(before, &mut archive).await;
         // At once: what they record then shares the store's transactions.
         let mut configuring = JoinSet::new();
-        for domain in domains.values() {
+        let denials = self.denials(&domains, &archive).await;
+        for (name, domain) in &domains {
             let (domain, shared) = (Arc::clone(domain), Arc::clone(&self.shared));
-            configuring.spawn(async move { domain.lock().await.configure(&shared).await });
+            let carried = if joined.contains(name) { Arc::clone(&denials) } else { Arc::default() };
+            configuring.spawn(async move {
+                let mut domain = domain.lock().await;
+                let carried = carry(&carried, domain.state());
+                domain.configure(&shared, carried).await;
+            });
         }
         while configuring.join_next().await.is_some() {}
         self.shared.board.arrange(config.trust_domain.clone(), slots);
@@ -107,6 +116,27 @@ impl Inner {
             // Gone only when the daemon stops.
             drop(commands.send(Command::Replace(domains)).await);
         }
+    }
+
+    /// The denials of all trust domains, each key once: a denial binds everywhere and for ever.
+    async fn denials(
+        &self,
+        domains: &BTreeMap<TrustDomain, SharedDomain>,
+        archive: &BTreeMap<TrustDomain, DomainState>,
+    ) -> Arc<[Denial]> {
+        let mut denials: Vec<Denial> = Vec::new();
+        let mut take = |state: &DomainState| {
+            for denial in &state.facts.decisions.denials {
+                if !denials.iter().any(|known| known.fingerprint == denial.fingerprint) {
+                    denials.push(denial.clone());
+                }
+            }
+        };
+        archive.values().for_each(&mut take);
+        for domain in domains.values() {
+            take(domain.lock().await.state());
+        }
+        denials.into()
     }
 
     fn domain(&self, relationship: &Arc<Relationship>, state: DomainState) -> Domain {
@@ -131,6 +161,7 @@ impl Inner {
         let mut departed = Vec::new();
         for (name, domain) in gone {
             let domain = domain.lock().await;
+            self.shared.hold(&name, &Facts::default());
             archive.insert(name.clone(), domain.state().clone());
             let ended = ended(&domain.slot().load(), &[], at);
             departed.push(Departed { trust_domain: name, ended });
@@ -140,4 +171,30 @@ impl Inner {
         let watched = watched.map(|relationship| relationship.trust_domain().clone()).collect();
         self.shared.board.depart(departed, &watched, at);
     }
+}
+
+/// The denials that a trust domain missed while it was not watched. One that an operator has
+/// overridden there since stays so.
+fn carry(denials: &[Denial], state: &DomainState) -> Vec<Event> {
+    let decisions = &state.facts.decisions;
+    let missed = denials.iter().filter(|denial| {
+        let known = decisions.denials.iter().any(|one| one.fingerprint == denial.fingerprint);
+        let later = state.sight.last_poll.is_none_or(|last| last < denial.at);
+        let mut approved = decisions.approvals.iter();
+        let overridden =
+            approved.any(|one| one.fingerprint == denial.fingerprint && denial.at < one.at);
+        !known && later && !overridden
+    });
+    let deny = |denial: &Denial| Decision {
+        deed: Deed::Deny {
+            fingerprint: denial.fingerprint,
+            public_key: denial.public_key,
+            everywhere: true,
+        },
+        by: "anchorwatch".into(),
+        reason: format!("denied in another trust domain {}", denial.words).into(),
+        uid: None,
+        door: Door::Operator,
+    };
+    missed.map(|denial| Event::Decided { decision: deny(denial) }).collect()
 }

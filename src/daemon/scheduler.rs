@@ -4,12 +4,12 @@
 //! up a poll.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::Instant;
 use tracing::error;
 
@@ -45,6 +45,10 @@ pub(super) struct Scheduler {
     domains: BTreeMap<TrustDomain, Watched>,
     due: BinaryHeap<Reverse<(Instant, TrustDomain, u64)>>,
     polls: JoinSet<(TrustDomain, u64, Polled)>,
+    /// Domains that are judged anew, without a poll.
+    judging: JoinSet<()>,
+    /// The round over all of them.
+    round: Option<AbortHandle>,
     permits: Arc<Semaphore>,
     slow_permits: Arc<Semaphore>,
     generation: u64,
@@ -67,6 +71,8 @@ impl Scheduler {
             domains: BTreeMap::new(),
             due: BinaryHeap::new(),
             polls: JoinSet::new(),
+            judging: JoinSet::new(),
+            round: None,
             permits: Arc::new(Semaphore::new(concurrency.max(1))),
             slow_permits: Arc::new(Semaphore::new((concurrency / SLOW_SHARE).max(1))),
             generation: 0,
@@ -91,12 +97,16 @@ impl Scheduler {
                     None => return,
                 },
                 Some(done) = self.polls.join_next() => match done {
-                    Ok((trust_domain, turn, polled)) => self.polled(&trust_domain, turn, polled),
+                    Ok((trust_domain, turn, polled)) => {
+                        self.concern(&polled.concerned);
+                        self.polled(&trust_domain, turn, &polled);
+                    }
                     Err(why) => {
                         self.shared.registered.panicked();
                         error!(%why, "poll task ended unexpectedly");
                     }
                 },
+                Some(done) = self.judging.join_next() => self.judged(done),
                 () = tokio::time::sleep_until(wake) => (),
             }
         }
@@ -189,7 +199,7 @@ impl Scheduler {
         }
     }
 
-    fn polled(&mut self, trust_domain: &TrustDomain, turn: u64, polled: Polled) {
+    fn polled(&mut self, trust_domain: &TrustDomain, turn: u64, polled: &Polled) {
         let Some(watched) = self.domains.get_mut(trust_domain) else { return };
         if watched.turn != turn {
             return;
@@ -210,13 +220,38 @@ impl Scheduler {
         }
     }
 
+    /// Judges all domains anew, beside the polls: a round over ten thousand must not hold up one.
     fn judge(&mut self) {
-        let at = self.shared.clock.now();
-        for watched in self.domains.values() {
-            // A domain that is being polled is judged by its poll.
-            if let Ok(mut domain) = watched.domain.try_lock() {
-                domain.judge(at);
+        if self.round.as_ref().is_some_and(|round| !round.is_finished()) {
+            return;
+        }
+        let domains: Vec<_> = self.domains.values().map(|one| Arc::clone(&one.domain)).collect();
+        let shared = Arc::clone(&self.shared);
+        self.round = Some(self.judging.spawn(async move {
+            for domain in domains {
+                // A domain that is being polled is judged by its poll.
+                if let Ok(mut domain) = domain.try_lock() {
+                    domain.tick(&shared).await;
+                }
+                tokio::task::yield_now().await;
             }
+        }));
+    }
+
+    /// The keys of another trust domain changed, and these share some with it.
+    fn concern(&mut self, concerned: &BTreeSet<TrustDomain>) {
+        for watched in concerned.iter().filter_map(|name| self.domains.get(name)) {
+            let (domain, shared) = (Arc::clone(&watched.domain), Arc::clone(&self.shared));
+            self.judging.spawn(async move { domain.lock().await.share(&shared).await });
+        }
+    }
+
+    fn judged(&self, done: Result<(), JoinError>) {
+        if let Err(why) = done
+            && why.is_panic()
+        {
+            self.shared.registered.panicked();
+            error!(%why, "judging ended unexpectedly");
         }
     }
 }

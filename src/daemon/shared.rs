@@ -1,18 +1,20 @@
 //! What every poll uses.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::broadcast;
 
 use super::board::Board;
 use crate::fetch::Fetcher;
 use crate::journal::Entry;
+use crate::judge::{self, Commons};
 use crate::metrics::Registered;
 use crate::spiffe::TrustDomain;
 use crate::store::Store;
 use crate::time::{Clock, Timestamp};
-use crate::watch::{DomainState, Event, Policy, Poll, Step};
+use crate::watch::{DomainState, Event, Facts, Policy, Poll, Step};
 
 /// The function that decides. A parameter, so that a test can hand in one that panics.
 pub type StepFn = fn(DomainState, Poll, Timestamp, &Policy, f64) -> Step;
@@ -30,6 +32,8 @@ pub(super) struct Shared {
     pub(super) step: StepFn,
     pub(super) happened: broadcast::Sender<Happened>,
     pub(super) registered: Registered,
+    /// Which key stands in which trust domains.
+    commons: Mutex<Commons>,
     last_tick: AtomicI64,
 }
 
@@ -42,6 +46,7 @@ impl Shared {
     ) -> Result<Self, prometheus::Error> {
         Ok(Self {
             registered: Registered::new()?,
+            commons: Mutex::default(),
             last_tick: AtomicI64::new(clock.now().as_unix_micros()),
             clock,
             fetcher,
@@ -61,6 +66,28 @@ impl Shared {
             let entry = Entry { at, trust_domain: trust_domain.clone(), event };
             drop(self.happened.send(Happened(Arc::new(entry))));
         }
+    }
+
+    /// Takes in the keys that a trust domain has now: those of them that stand in others too, and
+    /// the trust domains that must be looked at again.
+    pub(super) fn hold(
+        &self,
+        trust_domain: &TrustDomain,
+        facts: &Facts,
+    ) -> (Vec<judge::Shared>, BTreeSet<TrustDomain>) {
+        let mut commons = self.commons();
+        let concerned = commons.update(trust_domain, facts);
+        (commons.shared(trust_domain, facts), concerned)
+    }
+
+    /// The keys of a trust domain that stand in others too.
+    pub(super) fn held(&self, trust_domain: &TrustDomain, facts: &Facts) -> Vec<judge::Shared> {
+        self.commons().shared(trust_domain, facts)
+    }
+
+    /// Nothing is left half done in it: a panic elsewhere while it was held is no reason to stop.
+    fn commons(&self) -> MutexGuard<'_, Commons> {
+        self.commons.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The scheduler turns.

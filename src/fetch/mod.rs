@@ -30,7 +30,9 @@ use url::Url;
 use crate::bundle::{Digest, Memory, ParseError, parse_with};
 use crate::spiffe::{BundleEndpoint, EndpointProfile};
 use crate::time::Clock;
-use crate::watch::{Answer, Failure, FailureReason, Observation, Source, Trust, TrustOrigin};
+use crate::watch::{
+    Answer, ConsumerRefusal, Failure, FailureReason, Observation, Source, Trust, TrustOrigin,
+};
 
 use exchange::{Document, Exchange, Trail};
 use lookup::{Lookups, NamedBy};
@@ -149,6 +151,24 @@ impl Fetcher {
         fetched
     }
 
+    /// Fetches a document once, as it was served: not parsed, and with whatever secret it holds. It
+    /// is for those who look at it and keep nothing.
+    ///
+    /// It ends within the target's `timeout`, and asks one address.
+    pub async fn document(&self, target: &Target, trust: Option<&Trust>) -> Result<Bytes, Failure> {
+        let deadline = Instant::now() + target.limits.timeout;
+        let fetched = async {
+            let proof = self.proof(target, trust)?;
+            let exchange =
+                Exchange { lookups: &self.lookups, tls: &self.tls, target, proof, deadline };
+            let (host, port) = connected(target);
+            let most = target.limits.addresses;
+            let addresses = self.lookups.find(host, NamedBy::Configuration, most, deadline).await?;
+            exchange.follow(&mut Trail::new(&target.endpoint.url, addresses, port)).await
+        };
+        fetched.await.map(|document| document.body).map_err(|refusal| failure(&refusal))
+    }
+
     fn proof(&self, target: &Target, trust: Option<&Trust>) -> Result<Proof, Refusal> {
         let EndpointProfile::HttpsSpiffe { endpoint_spiffe_id: id } = &target.endpoint.profile
         else {
@@ -174,14 +194,7 @@ impl Fetcher {
         deadline: Instant,
     ) -> Vec<Asked> {
         let exchange = Exchange { lookups: &self.lookups, tls: &self.tls, target, proof, deadline };
-        // Behind a proxy the name is the proxy's to look up, and the proxy is what is connected to.
-        let (host, port) = match &target.proxy {
-            Some(proxy) => {
-                (proxy.host_str().unwrap_or_default(), proxy.port_or_known_default().unwrap_or(80))
-            }
-            None => (target.endpoint.url.host(), target.endpoint.url.port()),
-        };
-        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let (host, port) = connected(target);
         let most = target.limits.addresses;
         let found = self.lookups.find(host, NamedBy::Configuration, most, deadline).await;
         let addresses = match found {
@@ -207,6 +220,18 @@ impl fmt::Debug for Fetcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Fetcher")
     }
+}
+
+/// The host and the port that a poll connects to. Behind a proxy the name is the proxy's to look
+/// up, and the proxy is what is connected to.
+fn connected(target: &Target) -> (&str, u16) {
+    let (host, port) = match &target.proxy {
+        Some(proxy) => {
+            (proxy.host_str().unwrap_or_default(), proxy.port_or_known_default().unwrap_or(80))
+        }
+        None => (target.endpoint.url.host(), target.endpoint.url.port()),
+    };
+    (host.trim_start_matches('[').trim_end_matches(']'), port)
 }
 
 /// What one address answered, and the document where that was a good one.
@@ -238,6 +263,8 @@ fn judge(
     };
     let bootstrap = authenticated_by.filter(|trust| trust.origin == TrustOrigin::Bootstrap);
     let length = u64::try_from(document.body.len()).unwrap_or(u64::MAX);
+    let news = target.memory.has_news(!parsed.irregularities.is_empty());
+    let refusals = news.then(|| ConsumerRefusal::of(&document.body));
     let body = parsed.redacted.map_or(document.body, Bytes::from);
     let digest = Digest::of(&body);
     let observation = Observation {
@@ -245,6 +272,7 @@ fn judge(
         irregularities: parsed.irregularities,
         body: digest,
         length,
+        refusals,
         source: Source {
             address,
             redirected_to: document.redirected_to,

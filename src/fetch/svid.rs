@@ -12,7 +12,7 @@ use super::refusal::Refusal;
 use crate::bundle::{Authority, Certificate, Fingerprint, Validity};
 use crate::spiffe::SpiffeId;
 use crate::time::Timestamp;
-use crate::watch::{FailureReason, Trust};
+use crate::watch::{FailureReason, Policy, Trust};
 
 /// A chain that verified.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +44,7 @@ pub(super) fn verify(
     let Some(parsed) = &chain.leaf_parsed else {
         return Err(not_svid("the endpoint's certificate cannot be read"));
     };
+    let now = forgiving(now, chain.validity());
     let candidates: Vec<Candidate<'_>> = trust.authorities.iter().filter_map(candidate).collect();
     let search = Search { chain, leaf: &leaf, algorithms, now };
     let usable: Vec<&Candidate<'_>> =
@@ -60,6 +61,16 @@ pub(super) fn verify(
             not_after: own.not_after.min(authority.not_after),
         },
     })
+}
+
+/// The moment to verify at. SPIRE backdates by 10 s, so an issuer whose clock is ahead by more makes
+/// SVIDs that are not valid yet: one that clocks explain ([`Policy::CLOCK_SKEW`]) is no fault.
+fn forgiving(now: Timestamp, own: Option<Validity>) -> Timestamp {
+    let begins = own.map_or(now, |own| own.not_before);
+    match begins.since(now) {
+        Some(ahead) if ahead <= Policy::CLOCK_SKEW => begins,
+        Some(_) | None => now,
+    }
 }
 
 fn candidate(authority: &std::sync::Arc<Authority>) -> Option<Candidate<'_>> {

@@ -1,10 +1,72 @@
-//! What the operator should know: facts, time and policy in, findings out.
+//! What an operator should know: the catalogue of findings, and the form of one.
 //!
-//! Invariant: a finding is derived, every time anew, and carries its evidence. Nothing here is
-//! stored, and nothing here asks what time it is.
+//! An *event finding* is a fact that someone must look at: it is journaled when it is raised, and
+//! stays open until a decision, or an explanation that arrives. A *condition finding* is true now
+//! and ends by itself. Who raises them is [`judge`](crate::judge).
+//!
+//! Invariant: a finding carries its evidence, and its id is the same in every assessment.
 
-mod condition;
+mod id;
 mod kind;
+mod severity;
 
-pub use condition::{Case, assess};
-pub use kind::{Finding, FindingKind, Severity};
+pub use id::{FindingId, FindingIdError, IncidentId};
+pub use kind::{FindingKind, Nature};
+pub use severity::{Severities, Severity};
+
+use serde::{Deserialize, Serialize};
+
+use crate::bundle::SvidType;
+use crate::time::Timestamp;
+
+/// A judgement for the operator.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Finding {
+    /// What it is known by, in a decision and in every output.
+    pub id: FindingId,
+    /// The findings that one poll raised together share it.
+    pub incident: IncidentId,
+    /// What it is about.
+    pub kind: FindingKind,
+    /// How urgent it is.
+    pub severity: Severity,
+    /// The use that it is about, where it is about one.
+    #[serde(rename = "use", default, skip_serializing_if = "Option::is_none")]
+    pub svid_type: Option<SvidType>,
+    /// What exactly it is about, at most 64 characters: a fingerprint's first 16 digits, an
+    /// address, a consumer, a cut key ID; empty where the domain itself is meant.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub subject: Box<str>,
+    /// Since when it has been true.
+    pub since: Timestamp,
+    /// What it rests on, in sentences that can be read at 03:00. Foreign text in them is escaped.
+    pub evidence: Vec<String>,
+}
+
+impl Finding {
+    /// The most characters of a subject.
+    pub const SUBJECT: usize = 64;
+
+    /// What tells it from every other finding of its domain that is open.
+    pub fn key(&self) -> (FindingKind, Option<SvidType>, &str) {
+        (self.kind, self.svid_type, &self.subject)
+    }
+}
+
+/// How an event finding ended.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "by")]
+pub enum Ending {
+    /// An operator decided.
+    Decision {
+        /// Who and why.
+        reason: Box<str>,
+    },
+    /// An explanation arrived: an announcement, a lineage that went on, a model that was learned.
+    Explanation {
+        /// Which.
+        reason: Box<str>,
+    },
+    /// Nobody looked at it for 30 days, and it was a warning at most.
+    Unreviewed,
+}

@@ -121,6 +121,29 @@ impl Chain {
         }
     }
 
+    /// When the next publication is due: at the first look after it. `None` before the first key.
+    pub(super) fn publishes_after(&self, settings: &IssuerSettings) -> Option<Timestamp> {
+        let newest = match self.next {
+            Next::Prepared(key) => key,
+            Next::Empty | Next::Old { .. } => self.current?,
+        };
+        Some(settings.prepares_after(&newest))
+    }
+
+    /// What a server makes of a datastore that was replaced: a journal entry whose key the bundle
+    /// does not have is dropped (`slot.go`).
+    pub(super) fn forget(&mut self, usable: impl Fn(&IssuedKey) -> bool) {
+        if self.current.is_some_and(|key| !usable(&key)) {
+            self.current = None;
+            self.next = Next::Empty;
+        }
+        if let Next::Prepared(key) | Next::Old { key, .. } = self.next
+            && !usable(&key)
+        {
+            self.next = Next::Empty;
+        }
+    }
+
     pub(super) fn fail_until(&mut self, until: Timestamp) {
         self.failing_until = Some(until);
     }

@@ -34,13 +34,32 @@ pub struct IssuedKey {
     pub number: KeyNumber,
     /// What it signs.
     pub svid_type: SvidType,
-    /// The server that made it; `None` where none did, and it was appended from outside.
+    /// The server that made it; `None` where none did: an upstream root, or a key from outside.
     pub replica: Option<ReplicaNumber>,
+    /// Why it was made.
+    pub occasion: Occasion,
+    /// The root that signed it, where it is an intermediate of an upstream authority.
+    pub parent: Option<KeyNumber>,
     /// When it was made and published.
     pub issued_at: Timestamp,
     /// From when until when it is valid. An X.509 authority's dates are whole seconds and its
     /// `not_before` is backdated; a JWT key carries no dates on the wire.
     pub validity: Validity,
+}
+
+/// Why a key was made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Occasion {
+    /// Its chain had no key, and it signs at once: a start without keys.
+    First,
+    /// Its date had come.
+    Due,
+    /// `localauthority prepare`.
+    Command,
+    /// The upstream authority has it, and a server took it over.
+    Root,
+    /// `AppendBundle`: no server made it.
+    Appended,
 }
 
 /// What happened at an issuer.
@@ -57,6 +76,17 @@ pub struct IssuerEvent {
 pub enum IssuerDeed {
     /// A key is in the bundle from now on.
     Published {
+        /// The key.
+        key: IssuedKey,
+    },
+    /// A server has an intermediate of the upstream authority's. It is sent with what it signs and
+    /// never stands in the bundle.
+    Certified {
+        /// The key.
+        key: IssuedKey,
+    },
+    /// A key is in the bundle again, since an older state of it came back.
+    Returned {
         /// The key.
         key: IssuedKey,
     },
@@ -120,6 +150,8 @@ pub enum Removal {
     Revoked,
     /// Someone, past the issuer.
     Withdrawn,
+    /// An older state of the datastore, which did not have it.
+    Restored,
 }
 
 /// What is done to an issuer from outside.
@@ -186,6 +218,24 @@ pub enum Intervention {
         /// For how long.
         lasting: Duration,
     },
+    /// No server prunes for a while: what is due waits for the first tick after it.
+    HoldPrunes {
+        /// For how long.
+        lasting: Duration,
+    },
+    /// The keys that are made from now on live this long, and the dates of those that were made
+    /// stay (a restart under another `ca_ttl`).
+    ChangeCaTtl {
+        /// L.
+        ca_ttl: Duration,
+    },
+    /// The upstream authority signs under a new root, which the next intermediate brings along.
+    RotateRoot,
+    /// The datastore is copied.
+    Backup,
+    /// The datastore is replaced by its last copy. A server whose key it lacks makes a new one,
+    /// which signs at once.
+    Restore,
 }
 
 /// What a starting server finds in its key manager.
@@ -211,4 +261,8 @@ pub enum Refusal {
     NoSuchKey,
     /// The key is not in the bundle.
     NotPublished,
+    /// There is no upstream authority.
+    NoUpstream,
+    /// There is no copy of the datastore.
+    NoBackup,
 }

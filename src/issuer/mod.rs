@@ -17,7 +17,7 @@ mod row;
 mod settings;
 
 pub use event::{Intervention, IssuedKey, IssuerEvent, KeyNumber, KeyStore, Refusal, Removal};
-pub use event::{IssuerDeed, ReplicaNumber};
+pub use event::{IssuerDeed, Occasion, ReplicaNumber};
 pub use model::Issuer;
 pub use row::BundleRow;
-pub use settings::{IssuerSettings, NOT_BEFORE_CUSHION};
+pub use settings::{IssuerSettings, NOT_BEFORE_CUSHION, Topology};

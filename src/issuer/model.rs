@@ -1,12 +1,15 @@
 //! The issuer in virtual time.
 
+mod intervene;
+
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::chain::{Due, HandOver};
 use super::replica::Replica;
 use super::{
     BundleRow, Intervention, IssuedKey, IssuerDeed, IssuerEvent, IssuerSettings, KeyNumber,
-    NOT_BEFORE_CUSHION, Refusal, Removal, ReplicaNumber,
+    NOT_BEFORE_CUSHION, Occasion, Refusal, Removal, ReplicaNumber, Topology,
 };
 use crate::bundle::{SvidType, Validity};
 use crate::time::Timestamp;
@@ -21,6 +24,12 @@ pub struct Issuer {
     planned: BTreeMap<(Timestamp, u64), Intervention>,
     planned_so_far: u64,
     keys_so_far: u64,
+    /// The upstream authority's root that signs now, once a server has published it.
+    root: Option<IssuedKey>,
+    /// The last copy of the datastore.
+    backup: Option<BundleRow>,
+    /// Until when nobody prunes.
+    prunes_held_until: Option<Timestamp>,
     now: Timestamp,
     events: Vec<IssuerEvent>,
 }
@@ -43,6 +52,9 @@ impl Issuer {
             planned: BTreeMap::new(),
             planned_so_far: 0,
             keys_so_far: 0,
+            root: None,
+            backup: None,
+            prunes_held_until: None,
             now: Timestamp::from_unix_micros(i64::MIN),
             events: Vec::new(),
         }
@@ -62,6 +74,21 @@ impl Issuer {
     pub fn signing(&self, replica: ReplicaNumber, svid_type: SvidType) -> Option<&IssuedKey> {
         let replica = self.replicas.get(&replica).filter(|replica| replica.running)?;
         replica.chain(svid_type)?.current.as_ref()
+    }
+
+    /// The servers that run, in the order of their numbers.
+    pub fn running_replicas(&self) -> impl Iterator<Item = ReplicaNumber> {
+        self.replicas.iter().filter(|(_, replica)| replica.running).map(|(number, _)| *number)
+    }
+
+    /// When a chain is due to publish its next key, at the first look after it; `None` before its
+    /// first.
+    pub fn publishes_after(
+        &self,
+        replica: ReplicaNumber,
+        svid_type: SvidType,
+    ) -> Option<Timestamp> {
+        self.replicas.get(&replica)?.chain(svid_type)?.publishes_after(&self.settings)
     }
 
     /// Plans what is done from outside at `at`, or at once where that has passed.
@@ -100,9 +127,11 @@ impl Issuer {
         let planned =
             self.planned.keys().next().map(|(at, number)| (*at, Task::Intervene(*number)));
         let running = self.replicas.iter().filter(|(_, replica)| replica.running);
+        let topology = self.settings.topology;
         let own = running.flat_map(|(number, replica)| {
             let prune = (replica.next_prune(&self.settings), Task::Prune { replica: *number });
-            let looks = SvidType::ALL.into_iter().filter_map(|svid_type| {
+            let has = |svid_type: &SvidType| topology.has(*number, *svid_type);
+            let looks = SvidType::ALL.into_iter().filter(has).filter_map(|svid_type| {
                 let (tick, at) = replica.next_look(replica.chain(svid_type)?, &self.settings)?;
                 Some((at, Task::Look { svid_type, replica: *number, tick }))
             });
@@ -132,7 +161,7 @@ impl Issuer {
             chain.next_tick = tick.saturating_add(1);
         }
         if let Some(Due::First | Due::Preparation { .. }) = due(self) {
-            self.prepare(number, svid_type);
+            self.prepare(number, svid_type, Occasion::Due);
             if let (SvidType::X509, Some(replica)) = (svid_type, self.replicas.get_mut(&number)) {
                 replica.prepared_x509_in(tick);
             }
@@ -145,8 +174,18 @@ impl Issuer {
     }
 
     /// Makes and publishes a key: in its own transaction, before it signs.
-    fn prepare(&mut self, replica: ReplicaNumber, svid_type: SvidType) {
-        let key = self.publish(svid_type, Some(replica), self.validity(svid_type));
+    fn prepare(&mut self, replica: ReplicaNumber, svid_type: SvidType, occasion: Occasion) {
+        let Some(chain) = self.replicas.get(&replica).and_then(|server| server.chain(svid_type))
+        else {
+            return;
+        };
+        let occasion = if chain.current.is_none() { Occasion::First } else { occasion };
+        let key = match (self.settings.topology, svid_type) {
+            (Topology::Upstream { root_life }, SvidType::X509) => {
+                self.certify(replica, root_life, occasion)
+            }
+            _ => self.publish(svid_type, Some(replica), self.validity(svid_type), occasion),
+        };
         let Some(chain) = self.chain_mut(replica, svid_type) else {
             return;
         };
@@ -169,15 +208,52 @@ impl Issuer {
         }
     }
 
+    /// Has an intermediate signed, and publishes the root that signed it where it is new
+    /// (`manager.go`: roots are only ever appended).
+    fn certify(
+        &mut self,
+        replica: ReplicaNumber,
+        root_life: Duration,
+        occasion: Occasion,
+    ) -> IssuedKey {
+        let root = self.root.unwrap_or_else(|| self.publish_root(root_life));
+        let mut key =
+            self.make(SvidType::X509, Some(replica), self.validity(SvidType::X509), occasion);
+        key.parent = Some(root.number);
+        self.emit(IssuerDeed::Certified { key });
+        key
+    }
+
+    fn publish_root(&mut self, root_life: Duration) -> IssuedKey {
+        let validity = Validity {
+            not_before: whole(self.now.saturating_sub(Topology::ROOT_AGE)),
+            not_after: whole(self.now.saturating_add(root_life)),
+        };
+        let root = self.publish(SvidType::X509, None, validity, Occasion::Root);
+        *self.root.insert(root)
+    }
+
+    fn make(
+        &mut self,
+        svid_type: SvidType,
+        replica: Option<ReplicaNumber>,
+        validity: Validity,
+        occasion: Occasion,
+    ) -> IssuedKey {
+        self.keys_so_far = self.keys_so_far.saturating_add(1);
+        let number = KeyNumber(self.keys_so_far);
+        let (issued_at, parent) = (self.now, None);
+        IssuedKey { number, svid_type, replica, occasion, parent, issued_at, validity }
+    }
+
     fn publish(
         &mut self,
         svid_type: SvidType,
         replica: Option<ReplicaNumber>,
         validity: Validity,
+        occasion: Occasion,
     ) -> IssuedKey {
-        self.keys_so_far = self.keys_so_far.saturating_add(1);
-        let number = KeyNumber(self.keys_so_far);
-        let key = IssuedKey { number, svid_type, replica, issued_at: self.now, validity };
+        let key = self.make(svid_type, replica, validity, occasion);
         self.row.insert(key);
         self.emit(IssuerDeed::Published { key });
         self.write();
@@ -197,6 +273,9 @@ impl Issuer {
         if let Some(replica) = self.replicas.get_mut(&number) {
             replica.prunes = replica.prunes.saturating_add(1);
         }
+        if self.prunes_held_until.is_some_and(|until| self.now < until) {
+            return;
+        }
         let expiration = self.now.saturating_sub(self.settings.prune_safety);
         let pruned = self.row.prunable(expiration);
         for key in &pruned {
@@ -214,75 +293,6 @@ impl Issuer {
         svid_type: SvidType,
     ) -> Option<&mut super::chain::Chain> {
         self.replicas.get_mut(&replica)?.chain_mut(svid_type)
-    }
-
-    fn intervene(&mut self, intervention: Intervention) {
-        if let Err(refusal) = self.try_to(intervention) {
-            self.emit(IssuerDeed::Refused { intervention, refusal });
-        }
-    }
-
-    fn try_to(&mut self, intervention: Intervention) -> Result<(), Refusal> {
-        match intervention {
-            Intervention::Start { replica, keys } => {
-                let (now, row) = (self.now, &self.row);
-                let server = self.replicas.entry(replica).or_insert_with(Replica::new);
-                if server.running {
-                    return Err(Refusal::Running);
-                }
-                server.start(now, keys, |key| {
-                    now <= key.validity.not_after && row.key(key.number).is_some()
-                });
-                self.emit(IssuerDeed::Started { replica });
-            }
-            Intervention::Stop { replica } => {
-                self.running(replica)?.running = false;
-                self.emit(IssuerDeed::Stopped { replica });
-            }
-            Intervention::Prepare { replica, svid_type } => {
-                let chain = self.running(replica)?.chain(svid_type).ok_or(Refusal::NoSuchChain)?;
-                // The command wants a key that signs.
-                chain.current.ok_or(Refusal::NoSuchKey)?;
-                self.prepare(replica, svid_type);
-            }
-            Intervention::Activate { replica, svid_type } => {
-                self.running(replica)?;
-                self.activate(replica, svid_type)?;
-            }
-            Intervention::Taint { replica, svid_type } => {
-                let server = self.running(replica)?;
-                let key = server.chain_mut(svid_type).ok_or(Refusal::NoSuchChain)?.taint()?;
-                self.emit(IssuerDeed::Tainted { key });
-                self.write();
-            }
-            Intervention::Revoke { replica, svid_type } => {
-                let server = self.running(replica)?;
-                let key = server.chain_mut(svid_type).ok_or(Refusal::NoSuchChain)?.revoke()?;
-                self.take_out(key, Removal::Revoked)?;
-            }
-            Intervention::Append { svid_type, validity } => {
-                self.publish(svid_type, None, validity);
-            }
-            Intervention::Withdraw { key } => self.take_out(key, Removal::Withdrawn)?,
-            Intervention::FailPreparations { replica, svid_type, lasting } => {
-                let until = self.now.saturating_add(lasting);
-                let server = self.running(replica)?;
-                server.chain_mut(svid_type).ok_or(Refusal::NoSuchChain)?.fail_until(until);
-            }
-        }
-        Ok(())
-    }
-
-    fn running(&mut self, replica: ReplicaNumber) -> Result<&mut Replica, Refusal> {
-        let server = self.replicas.get_mut(&replica).filter(|replica| replica.running);
-        server.ok_or(Refusal::NotRunning)
-    }
-
-    fn take_out(&mut self, key: KeyNumber, by: Removal) -> Result<(), Refusal> {
-        self.row.remove(key).ok_or(Refusal::NotPublished)?;
-        self.emit(IssuerDeed::Removed { key, by });
-        self.write();
-        Ok(())
     }
 }
 

@@ -2,13 +2,14 @@
 
 use super::chain::Chain;
 use super::settings::times;
-use super::{IssuedKey, IssuerSettings, KeyStore};
+use super::{IssuedKey, IssuerSettings, KeyStore, ReplicaNumber};
 use crate::bundle::SvidType;
 use crate::time::Timestamp;
 
 /// One server of a trust domain.
 #[derive(Clone, Debug)]
 pub(super) struct Replica {
+    number: ReplicaNumber,
     pub(super) running: bool,
     started_at: Timestamp,
     x509: Chain,
@@ -20,8 +21,9 @@ pub(super) struct Replica {
 }
 
 impl Replica {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(number: ReplicaNumber) -> Self {
         Self {
+            number,
             running: false,
             started_at: Timestamp::default(),
             x509: Chain::new(SvidType::X509),
@@ -44,6 +46,22 @@ impl Replica {
         self.prunes = 0;
         self.x509.restart(keys, &usable);
         self.jwt.restart(keys, &usable);
+    }
+
+    /// Drops the keys that the bundle does not have. The next tick finds what is missing.
+    pub(super) fn forget(
+        &mut self,
+        now: Timestamp,
+        settings: &IssuerSettings,
+        usable: impl Fn(&IssuedKey) -> bool,
+    ) {
+        let ticks = now.since(self.started_at).unwrap_or_default().as_micros();
+        let ticks = ticks.checked_div(settings.rotator_tick().as_micros()).unwrap_or(0);
+        let next = u64::try_from(ticks).unwrap_or(u64::MAX).saturating_add(1);
+        for chain in [&mut self.x509, &mut self.jwt] {
+            chain.forget(&usable);
+            chain.next_tick = chain.next_tick.max(next);
+        }
     }
 
     pub(super) fn chain(&self, svid_type: SvidType) -> Option<&Chain> {
@@ -97,7 +115,7 @@ impl Replica {
         let at = self
             .started_at
             .saturating_add(times(settings.rotator_tick(), tick))
-            .saturating_add(settings.delay(tick));
+            .saturating_add(settings.delay(self.number, tick));
         if chain.svid_type == SvidType::Jwt && self.x509_prepared_in == Some(tick) {
             at.saturating_add(settings.append)
         } else {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::IssuedKey;
+use super::{IssuedKey, ReplicaNumber};
+use crate::bundle::SvidType;
 use crate::time::Timestamp;
 
 /// How far SPIRE backdates the certificates that it signs (`credtemplate/builder.go`).
@@ -15,12 +16,51 @@ const LONGEST_PREPARATION: Duration = Duration::from_hours(30 * 24);
 /// SPIRE activates the next key at a sixth of the current one's life before its end, at most 7
 /// days (`ca/manager/slot.go`).
 const LONGEST_ACTIVATION: Duration = Duration::from_hours(7 * 24);
+/// How far apart in [`IssuerSettings::delays`] replicas begin: a prime, so that no two agree.
+const STRIDE: u64 = 1327;
 /// A tick of nothing would never end.
 const SHORTEST_TICK: Duration = Duration::from_millis(1);
+
+/// What signs X.509 authorities, and which servers have some.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Topology {
+    /// Each server signs its own, and publishes it.
+    #[default]
+    SelfSigned,
+    /// An upstream authority signs them as intermediates. The bundle has its root, which a server
+    /// publishes with the first intermediate under it.
+    Upstream {
+        /// How long a root lives from its publication on.
+        root_life: Duration,
+    },
+    /// The servers below this number are as in [`SelfSigned`](Self::SelfSigned). Those from it on
+    /// are nested below them: they publish JWT keys alone, since their intermediates are seen
+    /// neither in this bundle nor at its endpoint.
+    Nested {
+        /// How many servers are not nested.
+        top: u16,
+    },
+}
+
+impl Topology {
+    /// How old a root of an upstream authority is when it is published.
+    pub(super) const ROOT_AGE: Duration = Duration::from_hours(100 * 24);
+
+    /// Whether a server has a chain of this type.
+    pub fn has(self, replica: ReplicaNumber, svid_type: SvidType) -> bool {
+        match (self, svid_type) {
+            (_, SvidType::Wit) => false,
+            (Self::Nested { top }, SvidType::X509) => replica.0 < top,
+            (Self::SelfSigned | Self::Upstream { .. } | Self::Nested { .. }, _) => true,
+        }
+    }
+}
 
 /// What an issuer rotates by. All replicas of one trust domain share it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct IssuerSettings {
+    /// What signs X.509 authorities.
+    pub topology: Topology,
     /// L: how long each key lives, X.509 and JWT alike (`ca_ttl`).
     pub ca_ttl: Duration,
     /// P: how long before the end of the current key the next one is prepared; `None` for SPIRE's
@@ -39,7 +79,7 @@ pub struct IssuerSettings {
     /// authority comes that much later, in a transaction of its own.
     pub append: Duration,
     /// How long after its tick a look happens, one delay a tick and taken in turn, each shorter
-    /// than a tick; empty for none. A JWT key lives to the microsecond, so a look that comes no
+    /// than a tick; empty for none. Each replica begins at another place. A JWT key lives to the microsecond, so a look that comes no
     /// later in its tick than the look that made the current key finds it not due yet: the chain
     /// slips a tick. X.509 authorities end on a whole second, earlier than that, and do not slip,
     /// unless their chain began on a whole second.
@@ -50,6 +90,7 @@ impl IssuerSettings {
     /// SPIRE's defaults under this `ca_ttl`.
     pub fn spire(ca_ttl: Duration) -> Self {
         Self {
+            topology: Topology::SelfSigned,
             ca_ttl,
             preparation: None,
             activation: None,
@@ -100,9 +141,12 @@ impl IssuerSettings {
     }
 
     /// The delay of a replica's look number `tick`.
-    pub(super) fn delay(&self, tick: u64) -> Duration {
+    pub(super) fn delay(&self, replica: ReplicaNumber, tick: u64) -> Duration {
         let count = u64::try_from(self.delays.len()).unwrap_or(u64::MAX);
-        let place = tick.checked_rem(count).and_then(|place| usize::try_from(place).ok());
+        let place = tick
+            .saturating_add(STRIDE * u64::from(replica.0))
+            .checked_rem(count)
+            .and_then(|place| usize::try_from(place).ok());
         let delay = place.and_then(|place| self.delays.get(place)).copied().unwrap_or_default();
         // Looks stay in the order of their ticks.
         delay.min(self.rotator_tick().saturating_sub(Duration::from_micros(1)))
@@ -155,9 +199,10 @@ mod tests {
             delays: Arc::from(delays),
             ..IssuerSettings::spire(Duration::from_hours(1))
         };
-        assert_eq!(settings.delay(2), Duration::from_millis(3));
-        assert!(settings.delay(3) < settings.rotator_tick());
+        let first = ReplicaNumber(0);
+        assert_eq!(settings.delay(first, 2), Duration::from_millis(3));
+        assert!(settings.delay(first, 3) < settings.rotator_tick());
         let none = IssuerSettings::spire(Duration::from_hours(1));
-        assert_eq!(none.delay(7), Duration::ZERO);
+        assert_eq!(none.delay(first, 7), Duration::ZERO);
     }
 }

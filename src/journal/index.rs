@@ -17,7 +17,7 @@ pub struct AuthorityEntry {
     pub record: AuthorityRecord,
 }
 
-/// The record of one authority after these events of its trust domain, where `record` is what was
+/// What was seen of one authority after these events of its trust domain, where `record` is what was
 /// known before them. Unlike the facts, it is never laid aside.
 pub fn record_after<'a>(
     record: Option<AuthorityRecord>,
@@ -31,5 +31,6 @@ pub fn record_after<'a>(
             facts.apply(at, event);
         }
     }
-    facts.authorities.pop()
+    // What it was judged to be follows from other authorities' events and from decisions too.
+    facts.authorities.pop().map(|record| record.unjudged())
 }

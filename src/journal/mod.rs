@@ -7,6 +7,7 @@
 mod chain;
 mod entry;
 mod index;
+mod judged;
 pub mod text;
 
 pub use chain::{Chain, GENESIS};

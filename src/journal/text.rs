@@ -6,7 +6,9 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::judged;
 use crate::bundle::{Authority, AuthorityId, Irregularity, Stated, SvidType};
+use crate::finding::Finding;
 use crate::spiffe::{BundleEndpoint, EndpointProfile};
 use crate::time::Timestamp;
 use crate::watch::{Event, Leaf, TrustOrigin};
@@ -21,6 +23,7 @@ const WORDS: usize = 300;
 const KINDS: usize = 4;
 
 /// What happened, in one line of at most about 1,000 bytes, without the time and the trust domain.
+#[expect(clippy::too_many_lines, reason = "one arm or line for each thing that there is")]
 pub fn describe(event: &Event) -> String {
     match event {
         Event::EndpointConfigured { endpoint, previous } => configured(endpoint, previous.as_ref()),
@@ -54,6 +57,32 @@ pub fn describe(event: &Event) -> String {
         ),
         Event::StepBackConfirmed { sequence, since, .. } => {
             format!("step back to {} confirmed, seen first at {since}", sequence_text(sequence))
+        }
+        Event::ConsumersChanged { refusals } => judged::refusals(refusals),
+        Event::PolicyChanged { policy } => judged::policy(policy),
+        Event::AuthorityJudged { authority, standing } => {
+            format!("{} is {}", name(*authority), judged::standing(standing))
+        }
+        Event::DatesPassed { .. } => "a date passed without a new authority".to_owned(),
+        Event::IntermediateSeen { validity } => {
+            format!("the endpoint presents an intermediate valid until {}", validity.not_after)
+        }
+        Event::EndpointShifted { what, .. } => {
+            format!("the endpoint changed: {}", shown(&what.join("; "), WORDS))
+        }
+        Event::KidSighted { sighting } => {
+            format!("tokens sighted under the key ID {}", quoted(&sighting.kid))
+        }
+        Event::Decided { decision } => judged::decision(decision),
+        Event::FindingRaised { finding } => {
+            let evidence = finding.evidence.first().map_or("", String::as_str);
+            let Finding { id, kind, severity, subject, .. } = finding;
+            let about = if subject.is_empty() { "" } else { " " };
+            let subject = shown(subject, Finding::SUBJECT);
+            format!("{severity}: {kind} {id}{about}{subject}: {}", shown(evidence, WORDS))
+        }
+        Event::FindingEnded { finding, kind, ending } => {
+            format!("{kind} {finding} ended: {}", judged::ending(ending))
         }
         Event::AddressDiffers { address, sequence, .. } => {
             format!("address {address} answers otherwise, under {}", sequence_text(sequence))
@@ -249,9 +278,12 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::bundle::consumer::Consumer;
     use crate::bundle::{Digest, Fingerprint, IrregularityKind, KeyType, Validity};
+    use crate::decision::{Decision, Deed, Door};
+    use crate::finding::{Ending, FindingId, FindingKind, IncidentId, Severity};
     use crate::time::Bracket;
-    use crate::watch::FailureReason;
+    use crate::watch::{ConsumerRefusal, Contradiction, FailureReason, Sighting, Standing};
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_unix(1_800_000_000 + seconds)
@@ -282,13 +314,14 @@ mod tests {
     }
 
     /// One event of every kind, with text that an endpoint made up.
+    #[expect(clippy::too_many_lines, reason = "one for each kind")]
     fn one_of_each(foreign: &str) -> Vec<Event> {
         let digest = Digest::of(b"");
         let (content, body, sequence) = (digest, digest, Stated::Unusable(foreign.into()));
         let bracket = Bracket::new(Some(at(0)), at(1));
         let authority = jwt(foreign);
         let validity = Validity { not_before: at(0), not_after: at(9) };
-        vec![
+        let mut events = vec![
             Event::EndpointConfigured {
                 endpoint: endpoint("https://b.example/"),
                 previous: Some(endpoint("https://a.example/")),
@@ -345,13 +378,58 @@ mod tests {
                     kind: IrregularityKind::MissingUse,
                 }],
             },
+            Event::ConsumersChanged {
+                refusals: vec![ConsumerRefusal { consumer: Consumer::Spire, why: foreign.into() }],
+            },
             Event::Rebootstrapped {
                 by: foreign.into(),
                 uid: None,
                 reason: foreign.into(),
-                authorities: vec![authority],
+                authorities: vec![Arc::clone(&authority)],
             },
-            Event::BudgetExceeded { events: 1, bytes: 2 },
+        ];
+        events.extend(judged(foreign, authority.id));
+        events.push(Event::BudgetExceeded { events: 1, bytes: 2 });
+        events
+    }
+
+    /// One event of every kind that a judgement or an operator makes.
+    fn judged(foreign: &str, authority: AuthorityId) -> Vec<Event> {
+        let name = foreign.into();
+        let standing = Standing::Contradicted { by: vec![Contradiction::ForeignName { name }] };
+        let deed = Deed::Approve { fingerprint: authority.fingerprint };
+        let (by, reason) = (foreign.into(), foreign.into());
+        let decision = Decision { deed, by, reason, uid: None, door: Door::Operator };
+        let kind = FindingKind::UnlistedSigner;
+        let finding = Finding {
+            id: FindingId::new(None, kind, None, foreign, at(0)),
+            incident: IncidentId::new(None, at(0)),
+            kind,
+            severity: Severity::Critical,
+            svid_type: Some(SvidType::Jwt),
+            subject: foreign.into(),
+            since: at(0),
+            evidence: vec![foreign.to_owned()],
+        };
+        let ending = Ending::Explanation { reason: foreign.into() };
+        let sighting = Sighting {
+            kid: foreign.into(),
+            heard: at(0),
+            first_iat: at(0),
+            last_iat: at(1),
+            last_exp: at(2),
+            longest: Duration::from_secs(2),
+        };
+        vec![
+            Event::PolicyChanged { policy: Box::default() },
+            Event::AuthorityJudged { authority, standing },
+            Event::DatesPassed { good: at(1) },
+            Event::IntermediateSeen { validity: Validity { not_before: at(0), not_after: at(9) } },
+            Event::EndpointShifted { what: vec![foreign.into()], with_keys: true },
+            Event::KidSighted { sighting },
+            Event::Decided { decision },
+            Event::FindingRaised { finding: finding.clone() },
+            Event::FindingEnded { finding: finding.id, kind, ending },
         ]
     }
 

@@ -6,6 +6,7 @@ use super::catalogue::{AUTHORITY, TRUST_DOMAIN, USE};
 use super::{Encoder, Family, Group, Kind, Scrape};
 use crate::bundle::SvidType;
 use crate::journal::text::shown;
+use crate::view::DomainView;
 use crate::watch::{AuthorityRecord, Phase};
 
 /// The longest key ID that becomes a label, in characters. SPIRE's has 32.
@@ -13,8 +14,7 @@ const LONGEST_KID: usize = 64;
 /// The longest key type that becomes a label, in characters: an unknown one is foreign text.
 const LONGEST_KEY_TYPE: usize = 64;
 
-/// What can be told from outside of an authority in the bundle. *Retired* takes the judgement of
-/// its lineage.
+/// What can be told from outside of an authority in the bundle.
 const STATES: [&str; 4] = ["published", "active", "retired", "expired"];
 
 pub(super) const FAMILIES: &[Family] = &[
@@ -50,7 +50,7 @@ pub(super) const FAMILIES: &[Family] = &[
         name: "anchorwatch_authority_state",
         kind: Kind::Gauge,
         help: "1 for the state that an authority is in, 0 for the others. Active is inferred from \
-               the endpoint's own SVID, never from the bundle.",
+               the endpoint's own SVID, retired from the issuer's rhythm, neither from the bundle.",
         labels: &[
             TRUST_DOMAIN,
             USE,
@@ -108,9 +108,9 @@ fn authorities(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
 }
 
 /// Writes for each published authority what `write` makes of it; its first three labels are given.
-fn each(
+pub(super) fn each(
     scrape: &Scrape<'_>,
-    mut write: impl FnMut(&AuthorityRecord, [(&str, &str); 3]) -> io::Result<()>,
+    mut write: impl FnMut(&DomainView, &AuthorityRecord, [(&'static str, &str); 3]) -> io::Result<()>,
 ) -> io::Result<()> {
     for domain in &scrape.view.domains {
         let name = domain.endpoint.trust_domain.as_str();
@@ -119,14 +119,14 @@ fn each(
             let short = id.fingerprint.short();
             let labels =
                 [("trust_domain", name), ("use", id.svid_type.label()), ("authority", &*short)];
-            write(record, labels)?;
+            write(domain, record, labels)?;
         }
     }
     Ok(())
 }
 
 fn info(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
-    each(scrape, |record, [domain, svid_type, short]| {
+    each(scrape, |_, record, [domain, svid_type, short]| {
         let fingerprint = record.id().fingerprint.to_string();
         let key_type = shown(&record.authority.key_type.to_string(), LONGEST_KEY_TYPE);
         let kid = record.authority.kid.as_ref().map(|kid| shown(kid, LONGEST_KID));
@@ -143,34 +143,39 @@ fn info(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
 
 fn state(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
     let now = scrape.view.at;
-    each(scrape, |record, [domain, svid_type, short]| {
+    each(scrape, |domain, record, [name, svid_type, short]| {
+        let retired = || {
+            let retirement = domain.case().expected(record).retirement;
+            retirement.is_some_and(|retirement| retirement.until <= now)
+        };
         let phase = match record.phase(now) {
+            Phase::Expired => "expired",
+            Phase::Published | Phase::Active if retired() => "retired",
             Phase::Published | Phase::Removed => "published",
             Phase::Active => "active",
-            Phase::Expired => "expired",
         };
         for state in STATES {
             let value = if state == phase { 1.0 } else { 0.0 };
-            out.sample(&[domain, svid_type, short, ("state", state)], value)?;
+            out.sample(&[name, svid_type, short, ("state", state)], value)?;
         }
         Ok(())
     })
 }
 
 fn not_before(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
-    each(scrape, |record, labels| match &record.authority.certificate {
+    each(scrape, |_, record, labels| match &record.authority.certificate {
         Some(certificate) => out.sample(&labels, certificate.validity.not_before.as_unix_seconds()),
         None => Ok(()),
     })
 }
 
 fn not_after(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
-    each(scrape, |record, labels| match &record.authority.certificate {
+    each(scrape, |_, record, labels| match &record.authority.certificate {
         Some(certificate) => out.sample(&labels, certificate.validity.not_after.as_unix_seconds()),
         None => Ok(()),
     })
 }
 
 fn first_seen(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
-    each(scrape, |record, labels| out.sample(&labels, record.published.until.as_unix_seconds()))
+    each(scrape, |_, record, labels| out.sample(&labels, record.published.until.as_unix_seconds()))
 }

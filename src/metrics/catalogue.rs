@@ -3,7 +3,7 @@
 
 use std::io;
 
-use super::{Encoder, Scrape, authorities, bundles, findings, selfwatch, sources};
+use super::{Encoder, Scrape, authorities, bundles, findings, rotation, selfwatch, sources};
 
 /// What a family counts or shows.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -23,6 +23,8 @@ pub enum Group {
     Findings,
     /// The keys.
     Authorities,
+    /// What is expected when, and how hand-overs went.
+    Rotation,
     /// The documents.
     Bundles,
     /// The endpoints.
@@ -74,6 +76,7 @@ pub fn catalogue() -> impl Iterator<Item = &'static Family> {
     [
         findings::FAMILIES,
         authorities::FAMILIES,
+        rotation::FAMILIES,
         bundles::FAMILIES,
         sources::FAMILIES,
         selfwatch::FAMILIES,

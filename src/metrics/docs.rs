@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use super::{Described, Family, Group, Kind, Label, Registered, catalogue};
 use crate::watch::FailureReason;
 
-const GROUPS: [(Group, &str); 5] = [
+const GROUPS: [(Group, &str); 6] = [
     (Group::Findings, "Findings"),
     (Group::Authorities, "Authorities"),
+    (Group::Rotation, "Rotation"),
     (Group::Bundles, "Bundles"),
     (Group::Sources, "Sources"),
     (Group::Daemon, "The daemon itself"),

@@ -3,43 +3,127 @@
 use std::io;
 
 use super::catalogue::TRUST_DOMAIN;
+use super::sources::count;
 use super::{Encoder, Family, Group, Kind, Scrape};
+use crate::bundle::SvidType;
+use crate::decision::Deed;
+use crate::finding::{Finding, FindingKind, Severity};
+use crate::view::{DomainView, Ended};
 
-pub(super) const FAMILIES: &[Family] = &[Family {
+pub(super) const FAMILIES: &[Family] = &[OPEN, RAISED, DROPPED, DECISIONS];
+
+const OPEN: Family = Family {
     name: "anchorwatch_finding_open",
     kind: Kind::Gauge,
     help: "1 while a finding is true, 0 for 25 hours after it ended, then gone.",
     labels: &[
         TRUST_DOMAIN,
         ("kind", "what the finding is about"),
+        ("use", "the use that it is about, empty where it is about none"),
+        ("subject", "what exactly it is about, empty where the domain is meant"),
         ("severity", "`critical`, `warning` or `info`"),
     ],
     group: Group::Findings,
     per_authority: false,
     render: finding_open,
-}];
+};
+
+const RAISED: Family = counter(
+    "anchorwatch_findings_total",
+    "Findings that were raised.",
+    &[TRUST_DOMAIN, ("kind", "what the finding is about")],
+    |scrape, out| {
+        for domain in &scrape.view.domains {
+            for (kind, raised) in domain.counts.findings.iter() {
+                let kind = ("kind", kind.label());
+                out.sample(&[("trust_domain", name(domain)), kind], count(raised))?;
+            }
+        }
+        Ok(())
+    },
+);
+
+const DROPPED: Family = counter(
+    "anchorwatch_findings_dropped_total",
+    "Findings of a trust domain that are not shown since there are too many: the least urgent ones, \
+     and of those the newest.",
+    &[TRUST_DOMAIN],
+    |scrape, out| {
+        for domain in &scrape.view.domains {
+            out.sample(&[("trust_domain", name(domain))], count(domain.counts.dropped))?;
+        }
+        Ok(())
+    },
+);
+
+const DECISIONS: Family = counter(
+    "anchorwatch_finding_decisions_total",
+    "Decisions of operators that were journaled.",
+    &[TRUST_DOMAIN, ("decision", "`announce`, `approve`, `deny`, `ack` and so on")],
+    |scrape, out| {
+        for domain in &scrape.view.domains {
+            for (decision, made) in Deed::NAMES.iter().zip(domain.counts.decisions) {
+                let decision = ("decision", *decision);
+                out.sample(&[("trust_domain", name(domain)), decision], count(made))?;
+            }
+        }
+        Ok(())
+    },
+);
+
+const fn counter(
+    name: &'static str,
+    help: &'static str,
+    labels: &'static [super::Label],
+    render: super::catalogue::Render,
+) -> Family {
+    let (kind, group) = (Kind::Counter, Group::Findings);
+    Family { name, kind, help, labels, group, per_authority: false, render }
+}
+
+fn name(domain: &DomainView) -> &str {
+    domain.endpoint.trust_domain.as_str()
+}
 
 fn finding_open(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
     for domain in &scrape.view.domains {
         let trust_domain = domain.endpoint.trust_domain.as_str();
+        // Two findings may be about the same thing at two times: that is one series.
+        let mut told: Vec<(FindingKind, Option<SvidType>, &str, Severity)> = Vec::new();
         for finding in domain.findings.iter() {
-            let (kind, severity) = (finding.kind.label(), finding.severity.label());
-            let labels = [("trust_domain", trust_domain), ("kind", kind), ("severity", severity)];
-            out.sample(&labels, 1.0)?;
+            let Finding { kind, svid_type, subject, severity, .. } = finding;
+            let labels = (*kind, *svid_type, &**subject, *severity);
+            if !told.contains(&labels) {
+                told.push(labels);
+                out.sample(&named(trust_domain, labels), 1.0)?;
+            }
         }
         for ended in domain.ended.iter() {
-            let (kind, severity) = (ended.kind.label(), ended.severity.label());
-            let labels = [("trust_domain", trust_domain), ("kind", kind), ("severity", severity)];
-            out.sample(&labels, 0.0)?;
+            out.sample(&named(trust_domain, of(ended)), 0.0)?;
         }
     }
     for gone in &scrape.view.departed {
         for ended in gone.ended.iter() {
-            let name = gone.trust_domain.as_str();
-            let (kind, severity) = (ended.kind.label(), ended.severity.label());
-            let labels = [("trust_domain", name), ("kind", kind), ("severity", severity)];
-            out.sample(&labels, 0.0)?;
+            out.sample(&named(gone.trust_domain.as_str(), of(ended)), 0.0)?;
         }
     }
     Ok(())
+}
+
+/// What tells a finding's series from another.
+type About<'a> = (FindingKind, Option<SvidType>, &'a str, Severity);
+
+fn of(ended: &Ended) -> About<'_> {
+    (ended.kind, ended.svid_type, &ended.subject, ended.severity)
+}
+
+fn named<'a>(trust_domain: &'a str, about: About<'a>) -> [(&'static str, &'a str); 5] {
+    let (kind, svid_type, subject, severity) = about;
+    [
+        ("trust_domain", trust_domain),
+        ("kind", kind.label()),
+        ("use", svid_type.map_or("", SvidType::label)),
+        ("subject", subject),
+        ("severity", severity.label()),
+    ]
 }

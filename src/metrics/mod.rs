@@ -11,6 +11,7 @@ mod encoder;
 mod findings;
 mod negotiation;
 mod registered;
+mod rotation;
 mod selfwatch;
 mod sources;
 

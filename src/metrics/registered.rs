@@ -5,13 +5,23 @@ use std::io;
 use std::time::Duration;
 
 use prometheus::proto::{Metric, MetricFamily, MetricType};
-use prometheus::{HistogramOpts, HistogramVec, IntCounter, Registry};
+use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
 
 use super::Encoder;
 use crate::spiffe::ProfileName;
 
 /// From a local endpoint to the default deadline.
 const BUCKETS: [f64; 9] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+
+/// What may come of a sighted token that a relying party tells of.
+const SIGHTED: [&str; 6] = [
+    "recorded",
+    "known",
+    "refused_token",
+    "refused_malformed",
+    "refused_trust_domain",
+    "refused_budget",
+];
 
 /// What is counted, rather than read from the view.
 #[derive(Clone, Debug)]
@@ -20,6 +30,7 @@ pub struct Registered {
     durations: HistogramVec,
     panics: IntCounter,
     dropped: IntCounter,
+    sightings: IntCounterVec,
 }
 
 /// A family that is counted.
@@ -55,6 +66,18 @@ impl Registered {
             "anchorwatch_scrapes_refused_total",
             "Scrapes that were refused because others were still being written.",
         )?;
+        let sightings = IntCounterVec::new(
+            Opts::new(
+                "anchorwatch_sightings_total",
+                "Sighted tokens that relying parties told of: recorded as news, known already, or \
+                 refused.",
+            ),
+            &["outcome"],
+        )?;
+        for outcome in SIGHTED {
+            drop(sightings.with_label_values(&[outcome]));
+        }
+        registry.register(Box::new(sightings.clone()))?;
         registry.register(Box::new(durations.clone()))?;
         registry.register(Box::new(panics.clone()))?;
         registry.register(Box::new(dropped.clone()))?;
@@ -63,7 +86,7 @@ impl Registered {
         }
         let process = prometheus::process_collector::ProcessCollector::for_self();
         registry.register(Box::new(process))?;
-        Ok(Self { registry, durations, panics, dropped })
+        Ok(Self { registry, durations, panics, dropped, sightings })
     }
 
     /// A poll took this long.
@@ -79,6 +102,11 @@ impl Registered {
     /// A scrape was refused.
     pub fn scrape_refused(&self) {
         self.dropped.inc();
+    }
+
+    /// So many sighted tokens came to this.
+    pub fn sighted(&self, outcome: &str, count: u64) {
+        self.sightings.with_label_values(&[outcome]).inc_by(count);
     }
 
     /// All families, for the documentation.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::catalogue::{SOURCE, TRUST_DOMAIN};
 use super::{Encoder, Family, Group, Kind, Scrape};
-use crate::bundle::SvidType;
+use crate::judge::Lockout;
 use crate::time::Timestamp;
 use crate::view::DomainView;
 use crate::watch::FailureReason;
@@ -72,8 +72,15 @@ pub(super) const FAMILIES: &[Family] = &[
         "anchorwatch_source_lockout_timestamp_seconds",
         Kind::Gauge,
         "Under https_spiffe the last moment at which the endpoint can be authenticated by the \
-         authorities held: the latest notAfter among them.",
-        lockout,
+         authorities held: the latest notAfter among those that are explained.",
+        |scrape, out| lockout(scrape, out, |lockout| lockout.hard),
+    ),
+    source(
+        "anchorwatch_source_lockout_soft_timestamp_seconds",
+        Kind::Gauge,
+        "Under https_spiffe the earliest moment at which the endpoint may prove itself by an \
+         authority that a consumer which stopped now does not hold.",
+        |scrape, out| lockout(scrape, out, |lockout| lockout.soft),
     ),
     source(
         "anchorwatch_source_tls_not_after_timestamp_seconds",
@@ -174,19 +181,17 @@ fn in_sync(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
     })
 }
 
-fn lockout(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+fn lockout(
+    scrape: &Scrape<'_>,
+    out: &mut Encoder<'_>,
+    which: impl Fn(Lockout) -> Option<Timestamp>,
+) -> io::Result<()> {
     each(scrape, |domain, labels| {
         // Federation, 5.2.2.4: the bundle of the endpoint ID's own trust domain authenticates.
         let server: Option<&Arc<DomainView>> =
             domain.endpoint.served_by().and_then(|server| scrape.view.domain(server));
         let Some(server) = server else { return Ok(()) };
-        let x509 = server.state.facts.published();
-        let x509 = x509.filter(|record| record.id().svid_type == SvidType::X509);
-        let last = x509
-            .filter_map(|record| record.authority.certificate.as_ref())
-            .map(|certificate| certificate.validity.not_after)
-            .max();
-        moment(out, labels, last)
+        moment(out, labels, which(server.case().lockout()))
     })
 }
 

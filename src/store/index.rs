@@ -87,7 +87,17 @@ pub(super) fn take_in(
         | Event::ClockSteppedBack { .. }
         | Event::IrregularitiesChanged { .. }
         | Event::Rebootstrapped { .. }
-        | Event::BudgetExceeded { .. } => (),
+        | Event::BudgetExceeded { .. }
+        | Event::PolicyChanged { .. }
+        | Event::ConsumersChanged { .. }
+        | Event::AuthorityJudged { .. }
+        | Event::DatesPassed { .. }
+        | Event::IntermediateSeen { .. }
+        | Event::EndpointShifted { .. }
+        | Event::KidSighted { .. }
+        | Event::Decided { .. }
+        | Event::FindingRaised { .. }
+        | Event::FindingEnded { .. } => (),
     }
     Ok(())
 }
@@ -142,11 +152,10 @@ pub(super) fn entry(row: &Row<'_>) -> Result<AuthorityEntry, StoreError> {
             _ => None,
         };
         Ok(AuthorityRecord {
-            authority,
-            published: bracket(row.get(2)?, row.get(3)?),
             removed: span(4, 5)?,
             returned_after: span(6, 7)?,
             signed,
+            ..AuthorityRecord::new(authority, bracket(row.get(2)?, row.get(3)?))
         })
     };
     Ok(AuthorityEntry { trust_domain, record: record().map_err(failed())? })

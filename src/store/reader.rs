@@ -42,6 +42,11 @@ impl StoreReader {
         self.authorities(&AuthorityQuery { fingerprint, ..AuthorityQuery::default() })
     }
 
+    /// What is known of one trust domain.
+    pub fn state(&self, trust_domain: &TrustDomain) -> Result<DomainState, StoreError> {
+        load::domain(&self.connection, trust_domain).map(|domain| domain.state)
+    }
+
     /// What is known of every trust domain.
     pub fn domains(&self) -> Result<BTreeMap<TrustDomain, DomainState>, StoreError> {
         let domains = load::all(&self.directory)?;

@@ -1,9 +1,11 @@
 //! What is on record of one authority.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Standing;
 use crate::bundle::{Authority, AuthorityId, Validity};
 use crate::time::{Bracket, Timestamp};
 
@@ -23,9 +25,48 @@ pub struct AuthorityRecord {
     /// The first endpoint SVID that it was seen to have signed, and the least `notBefore` of all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed: Option<Leaf>,
+    /// Whether it is explained, and by what; `None` until its poll is judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<Standing>,
+    /// How long it lives, at least and at most: by its own word, or by the rhythm at its birth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub life: Option<(Duration, Duration)>,
+    /// The line that it belongs to, where it belongs to one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lineage: Option<u32>,
+    /// The authority that followed it there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub successor: Option<AuthorityId>,
 }
 
 impl AuthorityRecord {
+    /// What is on record of an authority that was published now.
+    pub fn new(authority: Arc<Authority>, published: Bracket) -> Self {
+        Self {
+            authority,
+            published,
+            removed: None,
+            returned_after: None,
+            signed: None,
+            standing: None,
+            life: None,
+            lineage: None,
+            successor: None,
+        }
+    }
+
+    /// What is on record without what was made of it: what a table of authorities holds.
+    #[must_use]
+    pub fn unjudged(&self) -> Self {
+        let (standing, life, lineage, successor) = (None, None, None, None);
+        Self { standing, life, lineage, successor, ..self.clone() }
+    }
+
+    /// Whether nobody need look at it.
+    pub fn is_explained(&self) -> bool {
+        self.standing.as_ref().is_some_and(Standing::is_explained)
+    }
+
     /// What the authority is known by.
     pub fn id(&self) -> AuthorityId {
         self.authority.id

@@ -1,11 +1,15 @@
 //! What an answer changes: the state itself, or only what is known of another view.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::step::Stepper;
-use super::{AddressView, AuthorityRecord, Event, Observation, Pending, StepBack};
+use super::{AddressView, AuthorityRecord, Event, Flips, Observation, Pending, Standing, StepBack};
 use crate::bundle::{Authority, AuthorityId, BundleDiff, Digest, diff};
 use crate::time::{Bracket, Timestamp};
+
+/// Answers that did not alternate for so long alternate anew.
+const CALM: Duration = Duration::from_hours(1);
 
 impl Stepper<'_> {
     /// Makes the answer the state.
@@ -18,6 +22,7 @@ impl Stepper<'_> {
     ) {
         let difference = diff(&self.facts.bundle(), &observation.bundle);
         self.emit(bundle_changed(observation, content, when.after, &difference));
+        let introduced: Vec<_> = difference.introduced.iter().map(|new| new.id).collect();
         for authority in difference.introduced {
             let published = self.glimpse_of(authority.id).unwrap_or(when);
             let known = self.facts.record(authority.id);
@@ -32,6 +37,31 @@ impl Stepper<'_> {
         for authority in difference.removed {
             self.emit(Event::AuthorityRemoved { authority: authority.id, removed: when });
         }
+        self.tell_standings(&introduced);
+    }
+
+    /// What the births of this poll were found to be is told beside them.
+    fn tell_standings(&mut self, introduced: &[AuthorityId]) {
+        for id in introduced {
+            let standing = self.facts.record(*id).and_then(|record| record.standing.clone());
+            if let Some(standing) = standing.filter(|standing| *standing != Standing::Baseline) {
+                self.emit(Event::AuthorityJudged { authority: *id, standing });
+            }
+        }
+    }
+
+    /// The state is back: what stepped back was another replica's answer, or a cache's.
+    pub(super) fn came_back(&mut self) {
+        if self.sight.pending.take().is_none() {
+            return;
+        }
+        let at = self.at;
+        let flips = self.sight.flips.get_or_insert(Flips { count: 0, first: at, last: at });
+        if at.since(flips.last).is_some_and(|calm| CALM < calm) {
+            *flips = Flips { count: 0, first: at, last: at };
+        }
+        flips.count = flips.count.saturating_add(1);
+        flips.last = at;
     }
 
     fn glimpse_of(&self, id: AuthorityId) -> Option<Bracket> {

@@ -1,13 +1,22 @@
 //! What a step did: the journal's payload.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a new variant is none of those that are named here"
+)]
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FailureReason, Leaf, Presented, TrustOrigin};
-use crate::bundle::{Authority, AuthorityId, Digest, Irregularity, Stated};
+use super::{
+    ConsumerRefusal, FailureReason, Leaf, Policy, Presented, Sighting, Standing, TrustOrigin,
+};
+use crate::bundle::{Authority, AuthorityId, Digest, Irregularity, Stated, Validity};
+use crate::decision::Decision;
+use crate::finding::{Ending, Finding, FindingId, FindingKind};
 use crate::spiffe::BundleEndpoint;
 use crate::time::{Bracket, Timestamp};
 
@@ -171,6 +180,11 @@ pub enum Event {
         /// All that it has now, at most 64.
         irregularities: Vec<Irregularity>,
     },
+    /// Other consumers than before would refuse the document; empty: none any more.
+    ConsumersChanged {
+        /// All that would refuse it now.
+        refusals: Vec<ConsumerRefusal>,
+    },
     /// An operator replaced what authenticates the endpoint, after a lockout.
     Rebootstrapped {
         /// Who, by their own word.
@@ -181,6 +195,63 @@ pub enum Event {
         reason: Box<str>,
         /// The X.509 authorities that authenticate from now on.
         authorities: Vec<Arc<Authority>>,
+    },
+    /// From now on the domain is watched and judged by these rules.
+    PolicyChanged {
+        /// The rules.
+        policy: Box<Policy>,
+    },
+    /// A new authority was judged when it came.
+    AuthorityJudged {
+        /// Which.
+        authority: AuthorityId,
+        /// What explains it, or nothing does.
+        #[serde(flatten)]
+        standing: Standing,
+    },
+    /// A good poll came after a date that it shows no birth for.
+    DatesPassed {
+        /// The good poll.
+        good: Timestamp,
+    },
+    /// The endpoint presented an intermediate of another lifetime than before.
+    IntermediateSeen {
+        /// From when until when it is valid.
+        #[serde(flatten)]
+        validity: Validity,
+    },
+    /// The endpoint is another than before in a way that may mean a takeover.
+    EndpointShifted {
+        /// What differs, in words. Foreign text in them is escaped.
+        what: Vec<Box<str>>,
+        /// Whether keys changed in the same poll.
+        with_keys: bool,
+    },
+    /// Tokens under a key ID were sighted somewhere: bounds that moved, never a token.
+    KidSighted {
+        /// The bounds from now on.
+        #[serde(flatten)]
+        sighting: Sighting,
+    },
+    /// An operator decided.
+    Decided {
+        /// What, who and why.
+        #[serde(flatten)]
+        decision: Decision,
+    },
+    /// Something came up that someone must look at.
+    FindingRaised {
+        /// What.
+        finding: Finding,
+    },
+    /// Something that someone had to look at was decided or explained.
+    FindingEnded {
+        /// Which.
+        finding: FindingId,
+        /// What it was about.
+        kind: FindingKind,
+        /// How.
+        ending: Ending,
     },
     /// The domain exceeded its daily budget: until the day ends, in UTC, changes are counted and
     /// not recorded.
@@ -194,7 +265,7 @@ pub enum Event {
 
 impl Event {
     /// The names of all kinds, as they stand in the journal.
-    pub const NAMES: [&str; 18] = [
+    pub const NAMES: [&str; 28] = [
         "endpoint_configured",
         "first_contact",
         "bundle_changed",
@@ -211,7 +282,17 @@ impl Event {
         "watch_gap",
         "clock_stepped_back",
         "irregularities_changed",
+        "consumers_changed",
         "rebootstrapped",
+        "policy_changed",
+        "authority_judged",
+        "dates_passed",
+        "intermediate_seen",
+        "endpoint_shifted",
+        "kid_sighted",
+        "decided",
+        "finding_raised",
+        "finding_ended",
         "budget_exceeded",
     ];
 
@@ -234,7 +315,17 @@ impl Event {
             Self::WatchGap { .. } => "watch_gap",
             Self::ClockSteppedBack { .. } => "clock_stepped_back",
             Self::IrregularitiesChanged { .. } => "irregularities_changed",
+            Self::ConsumersChanged { .. } => "consumers_changed",
             Self::Rebootstrapped { .. } => "rebootstrapped",
+            Self::PolicyChanged { .. } => "policy_changed",
+            Self::AuthorityJudged { .. } => "authority_judged",
+            Self::DatesPassed { .. } => "dates_passed",
+            Self::IntermediateSeen { .. } => "intermediate_seen",
+            Self::EndpointShifted { .. } => "endpoint_shifted",
+            Self::KidSighted { .. } => "kid_sighted",
+            Self::Decided { .. } => "decided",
+            Self::FindingRaised { .. } => "finding_raised",
+            Self::FindingEnded { .. } => "finding_ended",
             Self::BudgetExceeded { .. } => "budget_exceeded",
         }
     }
@@ -255,20 +346,7 @@ impl Event {
             Self::AuthorityIntroduced { authority, .. }
             | Self::AuthorityRelabelled { authority, .. }
             | Self::AuthorityGlimpsed { authority, .. } => certificate(authority),
-            Self::EndpointConfigured { .. }
-            | Self::FirstContact { .. }
-            | Self::AuthorityRemoved { .. }
-            | Self::AuthoritySigned { .. }
-            | Self::SteppedBack { .. }
-            | Self::StepBackConfirmed { .. }
-            | Self::AddressDiffers { .. }
-            | Self::FailureBegan { .. }
-            | Self::Recovered { .. }
-            | Self::WatchGap { .. }
-            | Self::ClockSteppedBack { .. }
-            | Self::IrregularitiesChanged { .. }
-            | Self::Rebootstrapped { .. }
-            | Self::BudgetExceeded { .. } => 0,
+            _ => 0,
         })
     }
 
@@ -278,22 +356,18 @@ impl Event {
             Self::AuthorityIntroduced { authority, .. }
             | Self::AuthorityRelabelled { authority, .. }
             | Self::AuthorityGlimpsed { authority, .. } => Some(authority.id),
-            Self::AuthorityRemoved { authority, .. } | Self::AuthoritySigned { authority, .. } => {
-                Some(*authority)
-            }
-            Self::EndpointConfigured { .. }
-            | Self::FirstContact { .. }
-            | Self::BundleChanged { .. }
-            | Self::SteppedBack { .. }
-            | Self::StepBackConfirmed { .. }
-            | Self::AddressDiffers { .. }
-            | Self::FailureBegan { .. }
-            | Self::Recovered { .. }
-            | Self::WatchGap { .. }
-            | Self::ClockSteppedBack { .. }
-            | Self::IrregularitiesChanged { .. }
-            | Self::Rebootstrapped { .. }
-            | Self::BudgetExceeded { .. } => None,
+            Self::AuthorityRemoved { authority, .. }
+            | Self::AuthoritySigned { authority, .. }
+            | Self::AuthorityJudged { authority, .. } => Some(*authority),
+            _ => None,
+        }
+    }
+
+    /// The stored document that it names, where it names one.
+    pub fn body(&self) -> Option<Digest> {
+        match self {
+            Self::BundleChanged { body, .. } | Self::SteppedBack { body, .. } => Some(*body),
+            _ => None,
         }
     }
 }

@@ -10,27 +10,43 @@
 mod authority;
 mod budget;
 mod change;
+mod course;
 mod event;
 mod facts;
 mod observation;
 mod past;
 mod policy;
+mod recall;
+mod rhythm;
 mod schedule;
+mod shape;
 mod sight;
 mod signer;
+mod standing;
 mod step;
 mod trust;
 
 pub use authority::{AuthorityRecord, Leaf, Phase};
 pub use budget::{Budget, DaySpent};
+pub use course::foreign_uri;
+pub use course::{
+    Course, Earlier, Gaps, HandOver, Lead, LifeChange, Line, LineKind, Missed, Opened, Pruned,
+    Rhythm, Unpaired, spire_life,
+};
 pub use event::Event;
-pub use facts::{Confirmed, Facts, FailureRun};
+pub use facts::{
+    Confirmed, EndpointShift, Facts, FailureRun, Leap, LeapKind, Ledger, Regression, Sighting,
+};
 pub use observation::{
-    Answer, Failure, FailureReason, Observation, Poll, Presented, PresentedCertificate, Source,
+    Answer, ConsumerRefusal, Failure, FailureReason, Observation, Poll, Presented,
+    PresentedCertificate, Source,
 };
 pub use past::{AddressView, Glimpse, PastState, StepBack};
 pub use policy::{BaselinePolicy, Policy, PollInterval};
+pub use recall::Recall;
+pub use rhythm::{IssuerMode, IssuerModel, JudgementPolicy, spire};
 pub use schedule::interval;
-pub use sight::{Pending, SeenLeaf, Sight};
+pub use sight::{Flips, OlderLeaf, Pending, SeenLeaf, Shape, Sight, Unlisted};
+pub use standing::{Contradiction, Standing};
 pub use step::{DomainState, Step, record, step};
 pub use trust::{Trust, TrustOrigin};

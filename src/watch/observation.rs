@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::{AuthorityRecord, TrustOrigin};
+use crate::bundle::consumer::Consumer;
 use crate::bundle::{
     AuthorityId, Bundle, Digest, Fingerprint, Irregularity, KeyId, KeyType, Validity,
 };
@@ -22,8 +23,31 @@ pub struct Observation {
     pub body: Digest,
     /// Its length in bytes, as it came.
     pub length: u64,
+    /// Which consumers would refuse it; `None` where it is the state, and was asked before.
+    pub refusals: Option<Vec<ConsumerRefusal>>,
     /// Who served it.
     pub source: Source,
+}
+
+/// A consumer that would refuse a document.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ConsumerRefusal {
+    /// Who.
+    pub consumer: Consumer,
+    /// Why, in words. Foreign text in them is cut and escaped.
+    pub why: Box<str>,
+}
+
+impl ConsumerRefusal {
+    /// The consumers, of all whose rules are known, that would refuse these bytes.
+    pub fn of(document: &[u8]) -> Vec<Self> {
+        let refused = Consumer::KNOWN.iter().filter_map(|consumer| {
+            let why = consumer.read(document).refusal()?.to_string();
+            let why: String = why.escape_debug().take(256).collect();
+            Some(Self { consumer: *consumer, why: why.into() })
+        });
+        refused.collect()
+    }
 }
 
 /// Who served a document.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::Standing;
 use crate::bundle::{Authority, Digest, Stated};
 use crate::time::{Bracket, Timestamp};
 
@@ -50,4 +51,10 @@ pub struct Glimpse {
     pub authority: Arc<Authority>,
     /// When that answer first held it.
     pub seen: Bracket,
+    /// Whether it is explained, and by what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<Standing>,
+    /// The line that it belongs to, where it belongs to one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lineage: Option<u32>,
 }

@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
-use super::Budget;
+use serde::{Deserialize, Serialize};
+
+use super::{Budget, IssuerModel, JudgementPolicy};
+use crate::bundle::consumer::Consumer;
+use crate::finding::Severities;
 
 /// How often an endpoint is polled.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PollInterval {
     /// A quarter of the refresh hint, as SPIRE does, within [15 s, 5 min], with jitter.
     #[default]
@@ -15,7 +20,8 @@ pub enum PollInterval {
 }
 
 /// Whether a first bundle that no bootstrap file authenticated may be the baseline.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum BaselinePolicy {
     /// Only an operator's decision makes it one.
     #[default]
@@ -24,8 +30,10 @@ pub enum BaselinePolicy {
     TrustOnFirstUse,
 }
 
-/// What a trust domain is watched and judged by.
-#[derive(Clone, Debug, PartialEq)]
+/// What a trust domain is watched and judged by. Journaled when it changes, so that the facts say
+/// by which rules they were made.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(default)]
 pub struct Policy {
     /// How often it is polled.
     pub poll_interval: PollInterval,
@@ -43,6 +51,15 @@ pub struct Policy {
     pub replica_lag: Duration,
     /// Whether the first bundle may be the baseline without a bootstrap file.
     pub baseline: BaselinePolicy,
+    /// Who uses the bundle: the slowest of them is D.
+    pub consumers: Vec<Consumer>,
+    /// How the issuer rotates.
+    pub issuer: IssuerModel,
+    /// What an unexplained authority is.
+    pub judgement: JudgementPolicy,
+    /// Severities that differ from the findings' own.
+    #[serde(skip_serializing_if = "Severities::is_empty")]
+    pub severity: Severities,
     /// What the domain may record in a day.
     pub daily_budget: Budget,
 }
@@ -56,6 +73,15 @@ impl Policy {
     pub const VALIDATOR_LEEWAY: Duration = Duration::from_mins(1);
     /// SPIRE's replicas read one row through a cache of a second; a CDN may take longer.
     pub const REPLICA_LAG: Duration = Duration::from_secs(30);
+    /// T for JWT-SVIDs where nobody said: SPIRE's Helm chart has 1 h, SPIRE itself 5 min.
+    pub const ASSUMED_JWT_TTL: Duration = Duration::from_hours(1);
+    /// T for X509-SVIDs where nobody said: SPIRE's Helm chart has 4 h, SPIRE itself 1 h.
+    pub const ASSUMED_X509_TTL: Duration = Duration::from_hours(4);
+
+    /// σ: how long after its `exp` a token may still be accepted.
+    pub fn sigma(&self) -> Duration {
+        self.clock_skew.saturating_add(self.validator_leeway)
+    }
 }
 
 impl Default for Policy {
@@ -69,6 +95,10 @@ impl Default for Policy {
             validator_leeway: Self::VALIDATOR_LEEWAY,
             replica_lag: Self::REPLICA_LAG,
             baseline: BaselinePolicy::Explicit,
+            consumers: Consumer::DEFAULT.to_vec(),
+            issuer: IssuerModel::default(),
+            judgement: JudgementPolicy::default(),
+            severity: Severities::default(),
             daily_budget: Budget::DEFAULT,
         }
     }

@@ -33,8 +33,69 @@ pub struct Sight {
     pub tls_not_after: Option<Timestamp>,
     /// The answer that steps back and is not confirmed yet.
     pub pending: Option<Pending>,
+    /// How the answers alternate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flips: Option<Flips>,
+    /// Since when addresses of the endpoint's name answer differently.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub differs_since: Option<Timestamp>,
+    /// The authority of the endpoint's chain that its bundle does not list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unlisted: Option<Unlisted>,
+    /// A certificate of the endpoint that is older than one before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub older_leaf: Option<OlderLeaf>,
+    /// What the endpoint looked like.
+    pub shape: Shape,
     /// Changes that were seen and not recorded, since the daily budget was spent.
     pub unrecorded: u64,
+}
+
+/// Answers that step back and forth again.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Flips {
+    /// How often.
+    pub count: u32,
+    /// When first.
+    pub first: Timestamp,
+    /// When last.
+    pub last: Timestamp,
+}
+
+/// An authority that the endpoint's chain ends in, and its bundle does not list.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Unlisted {
+    /// Its key identifier or fingerprint, short.
+    pub authority: Box<str>,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// A certificate of the endpoint that is older than one before by more than half its life.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct OlderLeaf {
+    /// The authority that signed both.
+    pub authority: Fingerprint,
+    /// When the one was made that came later.
+    pub older: Timestamp,
+    /// When the one was made that came before.
+    pub newer: Timestamp,
+    /// The poll that showed it.
+    pub seen_at: Timestamp,
+}
+
+/// What the endpoint looked like at its last good poll.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(default)]
+pub struct Shape {
+    /// What the key of its certificate is made of.
+    pub key_type: Option<Box<str>>,
+    /// Under `https_web`, who issued its certificate.
+    pub web_issuer: Option<Box<str>>,
+    /// Where a redirect led to.
+    pub redirected_to: Option<Box<str>>,
+    /// The /24 and /48 networks that it answered from, each with its last poll, at most 64.
+    pub networks: Vec<(Box<str>, Timestamp)>,
 }
 
 /// The last endpoint SVID of one authority.

@@ -48,11 +48,13 @@ pub fn step(state: DomainState, poll: Poll, at: Timestamp, policy: &Policy, jitt
     let DomainState { facts, sight } = state;
     let last_good = sight.last_success;
     let mut stepper = Stepper { facts, sight, events: Vec::new(), at, policy, last_good };
+    stepper.obey();
     stepper.clock();
     let unchanged = stepper.events.len();
     let before = (Arc::clone(&stepper.facts), stepper.sight.clone());
     let Poll { answers, recalled } = poll;
     stepper.take(answers, &recalled);
+    stepper.pass_dates();
     stepper.keep_to_the_budget(unchanged, before);
     stepper.sight.last_poll = Some(at);
     let base = stepper.base_interval();
@@ -90,6 +92,21 @@ impl Stepper<'_> {
     pub(super) fn emit(&mut self, event: Event) {
         Arc::make_mut(&mut self.facts).apply(self.at, &event);
         self.events.push(event);
+    }
+
+    /// The rules that the facts are made by are facts too.
+    fn obey(&mut self) {
+        if self.facts.policy.as_deref() != Some(self.policy) {
+            self.emit(Event::PolicyChanged { policy: Box::new(self.policy.clone()) });
+        }
+    }
+
+    /// A good poll that shows no birth makes the dates before it missed ones.
+    fn pass_dates(&mut self) {
+        let good = self.sight.last_success == Some(self.at) && self.sight.pending.is_none();
+        if good && self.facts.course.wakes.is_some_and(|wakes| wakes < self.at) {
+            self.emit(Event::DatesPassed { good: self.at });
+        }
     }
 
     /// What the clock says of the watch itself.
@@ -159,25 +176,35 @@ impl Stepper<'_> {
             self.first_contact(observation);
         }
         let content = observation.bundle.content();
+        self.intermediate(observation);
+        let before = self.events.len();
         match self.relation(content, &observation.bundle.sequence) {
             Relation::Same => {
-                self.sight.pending = None;
+                self.came_back();
                 self.hint(observation, content);
             }
             Relation::Forward => {
-                self.sight.pending = None;
+                self.came_back();
                 let when = Bracket::new(self.last_good, self.at);
                 self.change(observation, content, when, recalled);
             }
             Relation::Back => self.stepped_back(observation, content, recalled),
         }
+        let changes = self.events.get(before..).unwrap_or_default();
+        let with_keys = changes.iter().any(|event| event.authority().is_some());
         self.sight.last_success = Some(self.at);
+        self.shape(observation, with_keys);
         self.sight.address = observation.source.address;
         self.sight.length = observation.length;
         let presented = observation.source.presented.as_ref();
         self.sight.tls_not_after = presented.map(|presented| presented.leaf.validity.not_after);
         if self.sight.pending.is_none() {
             self.irregularities(&observation.irregularities);
+            if let Some(refusals) = &observation.refusals
+                && *refusals != self.facts.refusals
+            {
+                self.emit(Event::ConsumersChanged { refusals: refusals.clone() });
+            }
         }
         self.signed(observation);
     }

@@ -7,7 +7,9 @@ use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, PermissionsExt as 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
+use axum::http::StatusCode;
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -18,11 +20,12 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::api::{Decided, Report};
-use super::backend::{Backend, Rebootstrap, Shared};
+use super::backend::{Backend, Decide, Rebootstrap, Shared};
 use super::listener::{Bounds, Door, accept};
 use super::request::{Content, Parameters};
 use super::router::{self, Context};
 use super::scrape;
+use crate::decision::{self, Decision};
 use crate::spiffe::TrustDomain;
 
 /// The most bytes of a decision: a bundle, and a few words.
@@ -117,6 +120,8 @@ fn admin(backend: Shared) -> Router {
     Router::new()
         .route("/admin/v1/check", post(check))
         .route("/admin/v1/rebootstrap", post(rebootstrap))
+        .route("/admin/v1/decisions", post(decide))
+        .route("/admin/v1/sightings", post(sight))
         .layer(DefaultBodyLimit::max(BODY))
         .merge(router::reading())
         .fallback(router::nothing)
@@ -147,6 +152,41 @@ struct RebootstrapBody {
     bundle: String,
     by: String,
     reason: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct DecideBody {
+    #[serde(default)]
+    trust_domain: Option<TrustDomain>,
+    #[serde(default)]
+    preview: bool,
+    #[serde(flatten)]
+    decision: Decision,
+}
+
+async fn decide(
+    State(context): State<Context>,
+    Extension(Peer(uid)): Extension<Peer>,
+    Content(body): Content<DecideBody>,
+) -> Response {
+    let DecideBody { trust_domain, preview, decision } = body;
+    // Whoever asks is named by the kernel, and comes through this door, whatever the body says.
+    let decision = Decision { uid, door: decision::Door::Operator, ..decision };
+    match context.backend.decide(Decide { trust_domain, decision, preview }).await {
+        Ok(effect) => Json(Decided { effect }).into_response(),
+        Err(why) => router::refused(&why),
+    }
+}
+
+async fn sight(State(context): State<Context>, lines: Bytes) -> Response {
+    match context.backend.sight(lines).await {
+        // Whoever sends a token must learn of it.
+        Ok(taken) if taken.error.is_some() => {
+            (StatusCode::BAD_REQUEST, Json(taken)).into_response()
+        }
+        Ok(taken) => Json(taken).into_response(),
+        Err(why) => router::refused(&why),
+    }
 }
 
 async fn rebootstrap(

@@ -2,6 +2,12 @@
 //!
 //! These shapes are a contract: fields are added, never renamed.
 
+mod finding;
+mod rotation;
+
+pub use finding::OpenFinding;
+pub use rotation::{ConsumerReport, HandOverReport, JudgedReport, LineageReport, RotationReport};
+
 use serde::{Deserialize, Serialize};
 
 use crate::bundle::{Fingerprint, PublicKeyId, Stated, SvidType};
@@ -67,6 +73,12 @@ pub struct DomainReport {
     pub irregularities: Vec<String>,
     /// What is to be said.
     pub findings: Vec<Finding>,
+    /// How many findings there are beside those.
+    #[serde(default)]
+    pub dropped: usize,
+    /// Its rotation, where the trust domain was asked for alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<RotationReport>,
 }
 
 /// Why polls fail.
@@ -122,7 +134,14 @@ impl DomainReport {
             wit_authorities: of(SvidType::Wit),
             irregularities: facts.irregularities.iter().map(ToString::to_string).collect(),
             findings: domain.findings.to_vec(),
+            dropped: domain.dropped,
+            rotation: None,
         }
+    }
+
+    /// The same, with its rotation.
+    pub fn whole(domain: &DomainView) -> Self {
+        Self { rotation: Some(RotationReport::new(domain)), ..Self::new(domain) }
     }
 }
 
@@ -154,6 +173,9 @@ pub struct AuthorityReport {
     pub signed: Option<Leaf>,
     /// The certificate of an X.509 authority.
     pub certificate: Option<CertificateReport>,
+    /// What is made of it; absent where it was removed long ago.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged: Option<JudgedReport>,
 }
 
 /// The facts of a certificate.
@@ -176,8 +198,8 @@ pub struct CertificateReport {
 }
 
 impl AuthorityReport {
-    /// What is to be said of this authority at `now`.
-    pub fn new(entry: &AuthorityEntry, now: Timestamp) -> Self {
+    /// What is to be said of this authority at `now`, with what its trust domain's rhythm says.
+    pub fn new(entry: &AuthorityEntry, now: Timestamp, domain: Option<&DomainView>) -> Self {
         let AuthorityEntry { trust_domain, record } = entry;
         let authority = &record.authority;
         Self {
@@ -201,6 +223,7 @@ impl AuthorityReport {
                 uri_sans: certificate.uri_sans.iter().map(ToString::to_string).collect(),
                 is_ca: certificate.is_ca,
             }),
+            judged: JudgedReport::new(record, domain),
         }
     }
 }
@@ -217,4 +240,18 @@ pub struct Decided {
 pub struct Fault {
     /// In words.
     pub error: String,
+}
+
+/// What became of lines that tell of sighted tokens.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct SightingsTaken {
+    /// Lines that were taken.
+    pub taken: u64,
+    /// How many of them were news.
+    pub recorded: u64,
+    /// Lines that were refused. Nothing of them is kept.
+    pub refused: u64,
+    /// Why the first was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }

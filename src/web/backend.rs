@@ -4,7 +4,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use hyper::body::Bytes;
+
+use super::api::SightingsTaken;
 use crate::bundle::Fingerprint;
+use crate::decision::Decision;
 use crate::journal::{AuthorityEntry, Recorded};
 use crate::metrics::{Registered, SelfFacts};
 use crate::spiffe::TrustDomain;
@@ -60,6 +64,17 @@ pub struct Rebootstrap {
     pub uid: Option<u32>,
 }
 
+/// What an operator decides.
+#[derive(Clone, Debug)]
+pub struct Decide {
+    /// Of this trust domain, where the decision is about one.
+    pub trust_domain: Option<TrustDomain>,
+    /// What, who and why, and the user ID of the process that asks, by the kernel's word.
+    pub decision: Decision,
+    /// Whether only what it would do is asked.
+    pub preview: bool,
+}
+
 /// What a scrape is rendered from.
 #[derive(Clone, Debug)]
 pub struct ScrapeFacts {
@@ -95,6 +110,10 @@ pub trait Backend: Send + Sync + 'static {
     fn check(&self, trust_domain: Option<TrustDomain>) -> Asked<'_, View>;
     /// Replaces what authenticates an endpoint; gives how many authorities do so now.
     fn rebootstrap(&self, decision: Rebootstrap) -> Asked<'_, usize>;
+    /// Takes in what relying parties saw of tokens, a line each.
+    fn sight(&self, lines: Bytes) -> Asked<'_, SightingsTaken>;
+    /// Does what an operator decided, or says what it would do.
+    fn decide(&self, decide: Decide) -> Asked<'_, String>;
 }
 
 /// A backend that many requests share.

@@ -16,7 +16,7 @@ mod router;
 mod scrape;
 
 pub use admin::AdminListener;
-pub use backend::{Asked, Backend, BackendError, EventFilter, Rebootstrap, ScrapeFacts};
+pub use backend::{Asked, Backend, BackendError, Decide, EventFilter, Rebootstrap, ScrapeFacts};
 pub use client::{AdminClient, ClientError};
 pub use listener::WebListener;
 

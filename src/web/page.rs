@@ -1,13 +1,15 @@
 //! The page at `/`: an entry a trust domain, the most urgent first. It needs no script, and reads
 //! on a phone.
 
+mod domain;
+
 use std::fmt::Write as _;
 
-use super::api::{DomainReport, Report};
+use super::api::{DomainReport, RotationReport};
 use crate::finding::Severity;
 use crate::journal::text::span;
 use crate::time::Timestamp;
-use crate::view::View;
+use crate::view::{DomainView, View};
 
 /// How many trust domains are shown: beyond it the API answers better than a page.
 const SHOWN: usize = 500;
@@ -22,15 +24,21 @@ article{border-top:1px solid var(--line);padding:.7rem 0}\
 dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(7.5rem,1fr));gap:.3rem .75rem;margin:.4rem 0}\
 dl .wide{grid-column:span 2}dt{color:var(--dim);font-size:.85rem}dd{margin:0;overflow-wrap:anywhere}\
 .critical,.down{color:var(--bad)}.warning{color:var(--warn)}.up{color:var(--good)}\
-ul{margin:.3rem 0;padding-left:1.2rem;overflow-wrap:anywhere}";
+ul{margin:.3rem 0;padding-left:1.2rem;overflow-wrap:anywhere}.dim{color:var(--dim)}\
+code{font-size:.9em}summary{cursor:pointer}.scroll{overflow-x:auto}\
+table{border-collapse:collapse;font-size:.9rem;margin:.4rem 0}\
+th,td{border-bottom:1px solid var(--line);padding:.15rem .6rem .15rem 0;text-align:left;white-space:nowrap}";
 
 /// The overview.
 pub(super) fn overview(view: &View, unready: &[String]) -> String {
-    let mut report = Report::new(view);
-    let urgency = |domain: &DomainReport| std::cmp::Reverse((severity(domain), !domain.up));
-    report.trust_domains.sort_by_key(urgency);
+    let mut domains: Vec<(&DomainView, DomainReport)> =
+        view.domains.iter().map(|domain| (&**domain, DomainReport::new(domain))).collect();
+    let urgency = |(_, domain): &(&DomainView, DomainReport)| {
+        std::cmp::Reverse((severity(domain), !domain.up))
+    };
+    domains.sort_by_key(urgency);
     let mut page = String::with_capacity(4096);
-    let count = report.trust_domains.len();
+    let count = domains.len();
     let _ = write!(
         page,
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
@@ -43,14 +51,14 @@ pub(super) fn overview(view: &View, unready: &[String]) -> String {
          <a href=\"/-/ready\">readiness</a></nav></header><main>",
         env!("CARGO_PKG_VERSION"),
         if count == 1 { "" } else { "s" },
-        moment(report.at),
+        moment(view.at),
         match unready {
             [] => "<span class=\"up\">Ready.</span>".to_owned(),
             why => format!("<span class=\"down\">Not ready: {}</span>", escape(&why.join("; "))),
         },
     );
-    for domain in report.trust_domains.iter().take(SHOWN) {
-        entry(&mut page, domain, report.at);
+    for (domain, report) in domains.iter().take(SHOWN) {
+        entry(&mut page, domain, report, view.at);
     }
     if let Some(more) = count.checked_sub(SHOWN).filter(|more| 0 < *more) {
         let _ = write!(page, "<p>{more} more are in the API.</p>");
@@ -76,7 +84,9 @@ fn standing(domain: &DomainReport) -> (&'static str, &'static str) {
     }
 }
 
-fn entry(page: &mut String, domain: &DomainReport, now: Timestamp) {
+fn entry(page: &mut String, watched: &DomainView, domain: &DomainReport, now: Timestamp) {
+    let rotation = RotationReport::new(watched);
+    let due = domain::next_due(&rotation).map_or_else(|| "–".to_owned(), moment);
     let (class, standing) = standing(domain);
     let ago = |at: Option<Timestamp>| match at {
         Some(at) => format!("{}, {} ago", moment(at), age(at, now)),
@@ -95,6 +105,7 @@ fn entry(page: &mut String, domain: &DomainReport, now: Timestamp) {
         ("", "authorities", authorities(domain)),
         ("wide", "last good poll", ago(domain.last_success)),
         ("wide", "last change", ago(domain.changed.map(|changed| changed.until))),
+        ("wide", "next authority due by", due),
     ] {
         let value = escape(&value);
         let _ = write!(page, "<div class=\"{class}\"><dt>{name}</dt><dd>{value}</dd></div>");
@@ -112,15 +123,8 @@ fn entry(page: &mut String, domain: &DomainReport, now: Timestamp) {
             "<p class=\"down\">{failures} {polls} failed in {age}: {reason}: {detail}</p>"
         );
     }
-    if !domain.findings.is_empty() {
-        page.push_str("<ul>");
-        for finding in &domain.findings {
-            let (severity, kind) = (finding.severity, finding.kind.label());
-            let evidence = escape(&finding.evidence.join("; "));
-            let _ = write!(page, "<li class=\"{severity}\">{kind}: {evidence}</li>");
-        }
-        page.push_str("</ul>");
-    }
+    domain::findings(page, &domain.findings, domain.dropped);
+    domain::rotation(page, watched, &rotation);
     page.push_str("</article>");
 }
 

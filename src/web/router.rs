@@ -10,13 +10,15 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 
-use super::api::{AuthorityReport, DomainReport, Fault, Report};
+use super::api::{AuthorityReport, DomainReport, Fault, OpenFinding, Report};
 use super::backend::{BackendError, EventFilter, Shared};
 use super::request::Parameters;
 use super::{page, scrape};
 use crate::bundle::Fingerprint;
+use crate::journal::AuthorityEntry;
 use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
+use crate::view::View;
 
 /// How many entries an answer holds where nobody says.
 const EVENTS: usize = 100;
@@ -114,26 +116,19 @@ async fn trust_domains(State(context): State<Context>) -> Json<Report> {
 async fn trust_domain(State(context): State<Context>, Path(name): Path<String>) -> Response {
     let view = context.backend.view();
     let known = name.parse::<TrustDomain>().ok();
-    match known.and_then(|name| view.domain(&name).map(|domain| DomainReport::new(domain))) {
+    match known.and_then(|name| view.domain(&name).map(|domain| DomainReport::whole(domain))) {
         Some(report) => Json(report).into_response(),
         None => fault(StatusCode::NOT_FOUND, "no such trust domain is watched"),
     }
 }
 
 async fn findings(State(context): State<Context>) -> Response {
-    let report = Report::new(&context.backend.view());
-    let mut findings = Vec::new();
-    for domain in report.trust_domains {
-        for finding in domain.findings {
-            findings.push(serde_json::json!({
-                "trust_domain": domain.trust_domain,
-                "kind": finding.kind,
-                "severity": finding.severity,
-                "since": finding.since,
-                "evidence": finding.evidence,
-            }));
-        }
-    }
+    let view = context.backend.view();
+    let of = |domain: &Arc<crate::view::DomainView>| {
+        let name = &domain.endpoint.trust_domain;
+        OpenFinding::of(name, &domain.findings, &domain.state.facts)
+    };
+    let findings: Vec<OpenFinding> = view.domains.iter().flat_map(of).collect();
     Json(findings).into_response()
 }
 
@@ -147,12 +142,9 @@ async fn authorities(
     State(context): State<Context>,
     Parameters(parameters): Parameters<AuthorityParameters>,
 ) -> Response {
-    let now = context.backend.view().at;
+    let view = context.backend.view();
     match context.backend.authorities(parameters.trust_domain).await {
-        Ok(entries) => {
-            let reports: Vec<_> = entries.iter().map(|e| AuthorityReport::new(e, now)).collect();
-            Json(reports).into_response()
-        }
+        Ok(entries) => Json(reported(&entries, &view)).into_response(),
         Err(why) => refused(&why),
     }
 }
@@ -161,17 +153,22 @@ async fn authority(State(context): State<Context>, Path(fingerprint): Path<Strin
     let Ok(fingerprint) = fingerprint.parse::<Fingerprint>() else {
         return fault(StatusCode::BAD_REQUEST, "a fingerprint is `sha256:` and 64 hex digits");
     };
-    let now = context.backend.view().at;
+    let view = context.backend.view();
     match context.backend.authority(fingerprint).await {
         Ok(entries) if entries.is_empty() => {
             fault(StatusCode::NOT_FOUND, "no such authority is on record")
         }
-        Ok(entries) => {
-            let reports: Vec<_> = entries.iter().map(|e| AuthorityReport::new(e, now)).collect();
-            Json(reports).into_response()
-        }
+        Ok(entries) => Json(reported(&entries, &view)).into_response(),
         Err(why) => refused(&why),
     }
+}
+
+fn reported(entries: &[AuthorityEntry], view: &View) -> Vec<AuthorityReport> {
+    let report = |entry: &AuthorityEntry| {
+        let domain = view.domain(&entry.trust_domain).map(AsRef::as_ref);
+        AuthorityReport::new(entry, view.at, domain)
+    };
+    entries.iter().map(report).collect()
 }
 
 #[derive(Debug, Deserialize)]

@@ -267,6 +267,11 @@ same_keys() {
             --authorities "$lab/authorities.json" --removed "${2:-}"
 }
 
+# says KIND WORDS: an open finding of this kind has these words.
+says() { { watch findings --kind "$1" --output json || true; } | grep -qF "$2"; }
+# quiet: nothing critical is to be said.
+quiet() { exits "0|1" watch findings; }
+
 events_mention() { watch events --output json | grep -F "$1"; }
 
 # ── the trial ──────────────────────────────────────────────────────────────
@@ -303,6 +308,7 @@ say "rotations: a new pair of keys every 120 s ($a) and 90 s ($b)"
 sleep_to 45
 expect "the keys of $a are followed" within 15 same_keys "$a"
 expect "the keys of $b are followed" within 15 same_keys "$b"
+expect "rotations are no reason to page" quiet
 
 say "$a: a JWT key is prepared out of turn, activated, and the old one revoked"
 forced=$(prepare_jwt "$a")
@@ -317,11 +323,16 @@ spire "$a" localauthority jwt taint -authorityID "$old" > /dev/null
 sleep 6
 spire "$a" localauthority jwt revoke -authorityID "$old" > /dev/null
 expect "the revoked key $revoked is known as removed" within 15 same_keys "$a" "$revoked"
+expect "the taint is a hidden change" within 6 says hidden_change "$a"
+expect "its removal is early" within 6 says early_removal "${revoked:7:16}"
+expect "tokens in flight are at risk" within 6 says in_flight_risk "${revoked:7:16}"
 
 say "$a: someone with the admin socket plants a JWT key and a ten-year root"
 planted_key=$(plant jwt --ttl 6m --kid planted)
 planted_root=$(plant x509)
 expect "the planted keys are known" within 15 same_keys "$a"
+expect "the planted key is unexpected" within 6 says unexpected_authority "$planted_key"
+expect "the planted root is unexpected" within 6 says unexpected_authority "$planted_root"
 expect "an event shows the key $planted_key" events_mention "$planted_key"
 expect "an event shows the root $planted_root" events_mention "$planted_root"
 expect "show describes the key" watch show "$planted_key"
@@ -335,6 +346,7 @@ expect "go-spiffe is locked out" exits 1 go_spiffe "$b"
 expect "$a is locked out" exits 1 refresh "$a" "$b"
 sleep 8
 expect "check says that something is wrong" exits "1|2" watch check
+expect "the endpoint is unauthenticated" within 6 says endpoint_unauthenticated "$b"
 show_bundle "$b" > "$lab/$b.json"
 expect "rebootstrap is accepted" watch rebootstrap "$b" "$lab/$b.json" \
     --by spire.sh --reason "the server lost its keys"

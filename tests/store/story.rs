@@ -68,7 +68,8 @@ pub(crate) fn observed(bundle: Bundle, source: Source) -> (Observation, (Digest,
     let document: Arc<[u8]> = format!("{bundle:?}").into_bytes().into();
     let body = Digest::of(&document);
     let length = u64::try_from(document.len()).unwrap();
-    let observation = Observation { bundle, irregularities: Vec::new(), body, length, source };
+    let (irregularities, refusals) = (Vec::new(), None);
+    let observation = Observation { bundle, irregularities, body, length, refusals, source };
     (observation, (body, document))
 }
 

@@ -51,8 +51,8 @@ async fn a_store_in_order_says_how_much_was_looked_at() {
     assert_eq!(verified.checkpoints, 2);
     assert_eq!(verified.authorities, 10);
     assert_eq!(verified.bodies, 15);
-    assert_eq!(verified.followed_by(), Some(3));
-    assert_eq!(verified.noted.unwrap() + 3, verified.head.number);
+    assert_eq!(verified.followed_by(), Some(4));
+    assert_eq!(verified.noted.unwrap() + 4, verified.head.number);
 }
 
 #[tokio::test]
@@ -64,8 +64,8 @@ async fn an_edited_entry_is_found_by_its_number() {
         "trust_domain = 'b.example'",
         "hash = zeroblob(32)",
     ] {
-        let fault = found_in(&format!("UPDATE events SET {edit} WHERE number = 2")).await;
-        assert!(matches!(fault, VerifyFault::Hash { number: 2, .. }), "{edit}: {fault}");
+        let fault = found_in(&format!("UPDATE events SET {edit} WHERE number = 3")).await;
+        assert!(matches!(fault, VerifyFault::Hash { number: 3, .. }), "{edit}: {fault}");
     }
 }
 
@@ -76,9 +76,9 @@ async fn a_column_that_says_something_else_than_the_payload_is_found() {
         ("authority = zeroblob(32)", "authority"),
         ("authority = NULL", "authority"),
     ] {
-        let fault = found_in(&format!("UPDATE events SET {edit} WHERE number = 3")).await;
+        let fault = found_in(&format!("UPDATE events SET {edit} WHERE number = 4")).await;
         assert!(
-            matches!(fault, VerifyFault::Column { number: 3, column, .. } if column == name),
+            matches!(fault, VerifyFault::Column { number: 4, column, .. } if column == name),
             "{edit}: {fault}"
         );
     }
@@ -111,14 +111,14 @@ async fn what_is_derived_and_does_not_follow_is_found() {
         "UPDATE authorities SET removed_until = NULL, removed_after = NULL",
         "UPDATE authorities SET published_until = published_until - 1",
         "UPDATE authorities SET public_key = zeroblob(32)",
-        "UPDATE authorities SET source = 3",
+        "UPDATE authorities SET source = 4",
     ] {
         let fault = found_in(edit).await;
         assert!(matches!(fault, VerifyFault::Authority { .. }), "{edit}: {fault}");
     }
     let forget = "DELETE FROM authorities WHERE trust_domain = 'b.example'";
     let fault = found_in(forget).await;
-    assert!(matches!(fault, VerifyFault::Unindexed { number: 7 }), "{fault}");
+    assert!(matches!(fault, VerifyFault::Unindexed { number: 9 }), "{fault}");
 }
 
 #[tokio::test]

@@ -4,9 +4,11 @@
 use std::collections::HashMap;
 
 use anchorwatch::bundle::SvidType;
+use anchorwatch::decision::Deed;
 use anchorwatch::journal::text::shown;
-use anchorwatch::view::{DomainView, View};
-use anchorwatch::watch::{AuthorityRecord, FailureReason, interval};
+use anchorwatch::judge::in_flight;
+use anchorwatch::view::{DomainView, Ended, View};
+use anchorwatch::watch::{AuthorityRecord, FailureReason, HandOver, interval};
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 
@@ -35,6 +37,7 @@ impl Collector for Collected {
         let mut families = Families::default();
         for domain in &self.view.domains {
             findings(&mut families, domain);
+            rotation(&mut families, &self.view, domain, self.per_authority);
             bundle(&mut families, &self.view, domain);
             source(&mut families, &self.view, domain);
             for record in domain.state.facts.published().filter(|_| self.per_authority) {
@@ -78,14 +81,90 @@ impl Families {
     }
 }
 
+#[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "small counts")]
 fn findings(families: &mut Families, domain: &DomainView) {
     let name = domain.endpoint.trust_domain.as_str();
-    let open = domain.findings.iter().map(|finding| (finding.kind, finding.severity, 1.0));
-    let ended = domain.ended.iter().map(|ended| (ended.kind, ended.severity, 0.0));
-    for (kind, severity, value) in open.chain(ended) {
-        let labels =
-            [("trust_domain", name), ("kind", kind.label()), ("severity", severity.label())];
+    let open = domain.findings.iter().map(|finding| (Ended::new(finding, finding.since), 1.0));
+    let ended = domain.ended.iter().map(|ended| (ended.clone(), 0.0));
+    for (finding, value) in open.chain(ended) {
+        let labels = [
+            ("trust_domain", name),
+            ("kind", finding.kind.label()),
+            ("use", finding.svid_type.map_or("", SvidType::label)),
+            ("subject", &*finding.subject),
+            ("severity", finding.severity.label()),
+        ];
         families.add("anchorwatch_finding_open", &labels, value);
+    }
+    let counts = &domain.counts;
+    for (kind, raised) in counts.findings.iter() {
+        let labels = [("trust_domain", name), ("kind", kind.label())];
+        families.add("anchorwatch_findings_total", &labels, raised as f64);
+    }
+    families.add(
+        "anchorwatch_findings_dropped_total",
+        &[("trust_domain", name)],
+        counts.dropped as f64,
+    );
+    for (place, decision) in Deed::NAMES.iter().enumerate() {
+        let labels = [("trust_domain", name), ("decision", *decision)];
+        let made = counts.decisions[place] as f64;
+        families.add("anchorwatch_finding_decisions_total", &labels, made);
+    }
+}
+
+#[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "small counts")]
+fn rotation(families: &mut Families, view: &View, domain: &DomainView, per_authority: bool) {
+    let (facts, case) = (&domain.state.facts, domain.case());
+    let name = ("trust_domain", domain.endpoint.trust_domain.as_str());
+    for line in facts.course.lines.iter().filter(|line| line.is_lineage()) {
+        let (date, deadline) =
+            facts.course.due(line, &domain.policy, facts.interval(&domain.policy)).unwrap();
+        let number = line.number.to_string();
+        let labels = [name, ("use", line.svid_type.label()), ("lineage", &*number)];
+        let (date, deadline) = (date.until.as_unix_seconds(), deadline.as_unix_seconds());
+        families.add("anchorwatch_rotation_expected_timestamp_seconds", &labels, date);
+        families.add("anchorwatch_rotation_deadline_timestamp_seconds", &labels, deadline);
+    }
+    if facts.first_contact.is_some() {
+        families.add("anchorwatch_issuer_replicas", &[name], facts.course.replicas() as f64);
+    }
+    for (place, svid_type) in ["x509-svid", "jwt-svid"].into_iter().enumerate() {
+        let svid_type = ("use", svid_type);
+        for (verdict, number) in
+            ["safe", "violated", "undecidable"].into_iter().zip(domain.counts.rotations[place])
+        {
+            let labels = [name, svid_type, ("verdict", verdict)];
+            families.add("anchorwatch_rotations_total", &labels, number as f64);
+        }
+    }
+    for consumer in &domain.policy.consumers {
+        let labels = [name, ("consumer", &*consumer.to_string())];
+        let delay = case.delay_of(*consumer).as_secs_f64();
+        families.add("anchorwatch_consumer_delay_seconds", &labels, delay);
+    }
+    let mut latest: HashMap<&str, &HandOver> = HashMap::new();
+    for handover in &facts.course.handovers {
+        latest.insert(handover.svid_type.label(), handover);
+        let risk = in_flight(&case, handover);
+        if 0.0 < risk.most && view.at < risk.until && per_authority {
+            let short = handover.old.to_string()["sha256:".len()..][..16].to_owned();
+            let at = [name, ("use", handover.svid_type.label()), ("authority", &*short)];
+            let until = risk.until.as_unix_seconds();
+            let name = "anchorwatch_removed_authority_at_risk_until_timestamp_seconds";
+            families.add(name, &at, until);
+            for (bound, share) in [("least", risk.least), ("most", risk.most)] {
+                let labels = [at[0], at[1], at[2], ("bound", bound)];
+                families.add("anchorwatch_removed_authority_in_flight_share", &labels, share);
+            }
+        }
+    }
+    for (svid_type, handover) in latest {
+        let labels = [name, ("use", svid_type)];
+        let overlap = handover.overlap().unwrap().0.as_secs_f64();
+        families.add("anchorwatch_rotation_overlap_seconds", &labels, overlap);
+        let slack = case.verdict(handover).unwrap().slack_seconds as f64;
+        families.add("anchorwatch_rotation_slack_seconds", &labels, slack);
     }
 }
 
@@ -168,15 +247,12 @@ fn source(families: &mut Families, view: &View, domain: &DomainView) {
     families.add("anchorwatch_source_in_sync", &at, flag(in_sync));
     let server = domain.endpoint.served_by();
     let server = view.domains.iter().find(|other| Some(&other.endpoint.trust_domain) == server);
-    let lockout = server.and_then(|server| {
-        let certificates =
-            server.state.facts.published().filter_map(|one| one.authority.certificate.as_ref());
-        certificates.map(|certificate| certificate.validity.not_after).max()
-    });
+    let lockout = server.map(|server| server.case().lockout()).unwrap_or_default();
     for (name, moment) in [
         ("anchorwatch_source_last_poll_timestamp_seconds", sight.last_poll),
         ("anchorwatch_source_last_success_timestamp_seconds", sight.last_success),
-        ("anchorwatch_source_lockout_timestamp_seconds", lockout),
+        ("anchorwatch_source_lockout_timestamp_seconds", lockout.hard),
+        ("anchorwatch_source_lockout_soft_timestamp_seconds", lockout.soft),
         ("anchorwatch_source_tls_not_after_timestamp_seconds", sight.tls_not_after),
     ] {
         if let Some(moment) = moment {
@@ -199,7 +275,19 @@ fn authority(families: &mut Families, view: &View, domain: &DomainView, record: 
     info.extend(kid.as_ref().map(|kid| ("kid", kid.as_str())));
     families.add("anchorwatch_authority_info", &info, 1.0);
 
-    let now = record.phase(view.at).label();
+    let expected = domain.case().expected(record);
+    for (name, window) in [
+        ("anchorwatch_authority_expected_activation_timestamp_seconds", expected.activation),
+        ("anchorwatch_authority_expected_retirement_timestamp_seconds", expected.retirement),
+        ("anchorwatch_authority_expected_removal_timestamp_seconds", expected.removal),
+    ] {
+        if let Some(window) = window {
+            families.add(name, &at, window.until.as_unix_seconds());
+        }
+    }
+    let phase = record.phase(view.at).label();
+    let retired = expected.retirement.is_some_and(|retirement| retirement.until <= view.at);
+    let now = if retired && phase != "expired" { "retired" } else { phase };
     for state in ["published", "active", "retired", "expired"] {
         let labels = [at[0], at[1], at[2], ("state", state)];
         let value = f64::from(u8::from(state == now));

@@ -4,18 +4,20 @@
 //! polled, and `clean1.lab.example` serves its bundle; `odd.example` publishes foreign text.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anchorwatch::bundle::{
     Authority, AuthorityId, Digest, Fingerprint, Irregularity, IrregularityKind, KeyType,
     ParseLimits, Stated, SvidType, parse,
 };
-use anchorwatch::finding::{Finding, FindingKind, Severity};
+use anchorwatch::finding::{Finding, FindingId, FindingKind, IncidentId, Severity};
 use anchorwatch::metrics::SelfFacts;
 use anchorwatch::spiffe::{BundleEndpoint, EndpointProfile};
-use anchorwatch::time::{Bracket, Timestamp};
+use anchorwatch::time::{Bracket, Timestamp, Window};
 use anchorwatch::view::{DomainView, Ended, PollCounts, View};
 use anchorwatch::watch::{
-    AuthorityRecord, Confirmed, DomainState, Facts, FailureReason, FailureRun, Leaf, Policy, Sight,
+    AuthorityRecord, Confirmed, DomainState, Facts, FailureReason, FailureRun, HandOver, Leaf,
+    Line, LineKind, Policy, Sight, Standing,
 };
 
 /// The moment of the view: 2026-11-22T22:00:00Z, within the life of SPIRE's certificate.
@@ -62,13 +64,7 @@ pub(crate) fn authorities() -> Vec<Arc<Authority>> {
 }
 
 pub(crate) fn record(authority: Authority, seen: i64) -> AuthorityRecord {
-    AuthorityRecord {
-        authority: Arc::new(authority),
-        published: Bracket::new(None, at(seen)),
-        removed: None,
-        returned_after: None,
-        signed: None,
-    }
+    AuthorityRecord::new(Arc::new(authority), Bracket::new(None, at(seen)))
 }
 
 /// The domain of this name with these authorities, read well ten seconds ago.
@@ -107,6 +103,7 @@ pub(crate) fn domain(name: &str, url: &str, records: Vec<AuthorityRecord>) -> Do
         ended: Arc::new([]),
         counts: Arc::new(PollCounts { polls: 42, ..PollCounts::default() }),
         stopped: None,
+        dropped: 0,
         unrecorded: false,
     }
 }
@@ -127,20 +124,74 @@ fn clean() -> DomainView {
     gone.removed = Some(Bracket::new(Some(at(-3_660)), at(-3_600)));
     records.push(gone);
 
+    for record in &mut records {
+        record.standing = Some(Standing::Baseline);
+    }
+
     let mut domain = domain("clean1.lab.example", "https://spire.clean1.lab.example:8443", records);
     served_by(&mut domain, "spiffe://clean1.lab.example/spire/server");
+    rotating(&mut domain);
     domain.state.sight.tls_not_after = Some(at(1_800));
-    let mut counts = PollCounts { polls: 4_242, ..PollCounts::default() };
+    let mut counts = PollCounts { polls: 4_242, dropped: 3, ..PollCounts::default() };
+    counts.findings.add(FindingKind::SourceStale);
+    counts.decisions[1] = 1;
+    counts.rotations[1] = [1, 1, 0];
     counts.events[2] = 5;
     counts.events[3] = 4;
     counts.events[4] = 1;
     domain.counts = Arc::new(counts);
-    domain.ended = Arc::new([Ended {
-        kind: FindingKind::SourceStale,
-        severity: Severity::Warning,
-        at: at(-50_000),
-    }]);
+    let stale = finding(FindingKind::SourceStale, Severity::Warning, "no good poll for 51m");
+    domain.ended = Arc::new([Ended::new(&stale, at(-50_000))]);
     domain
+}
+
+/// Two lineages with a date to come, a hand-over that was safe and one that killed tokens.
+fn rotating(domain: &mut DomainView) {
+    let facts = Arc::make_mut(&mut domain.state.facts);
+    let newest = |svid_type| {
+        let of_use =
+            facts.published().map(AuthorityRecord::id).find(|id| id.svid_type == svid_type);
+        of_use.unwrap()
+    };
+    let line = |number, svid_type| Line {
+        number,
+        svid_type,
+        kind: LineKind::Lineage,
+        newest: Some(newest(svid_type)),
+        published: Window::new(at(-3_660), at(-3_600)),
+        made: None,
+        life: Some(Duration::from_hours(24)),
+        lives: Vec::new(),
+        earlier: None,
+        missed: None,
+        held: None,
+    };
+    let lines = vec![line(1, SvidType::X509), line(2, SvidType::Jwt)];
+    let handover = |old: &str, removed: i64| HandOver {
+        svid_type: SvidType::Jwt,
+        old: Fingerprint::of(old.as_bytes()),
+        old_kid: None,
+        published_old: Window::point(at(-90_000)),
+        lives: Some((Duration::from_hours(24), Duration::from_hours(24))),
+        removed: Bracket::new(Some(at(removed - 60)), at(removed)),
+        new: Some(Fingerprint::of(b"new")),
+        new_kid: None,
+        published_new: Some(Window::point(at(-43_000))),
+        lead: None,
+        activated_by: None,
+        signed_at: None,
+        had_signed: true,
+        was_only: false,
+        had_ended: false,
+        told_elsewhere: false,
+    };
+    let quick = HandOver {
+        published_new: Some(Window::point(at(-1_500))),
+        published_old: Window::point(at(-50_000)),
+        ..handover("killed", -1_200)
+    };
+    facts.course.lines = lines;
+    facts.course.handovers = vec![handover("gone", -3_600), quick];
 }
 
 fn failing() -> DomainView {
@@ -215,7 +266,16 @@ pub(crate) fn key(name: &str, kid: Option<&str>) -> Authority {
 }
 
 fn finding(kind: FindingKind, severity: Severity, evidence: &str) -> Finding {
-    Finding { kind, severity, since: at(-3_000), evidence: vec![evidence.to_owned()] }
+    Finding {
+        id: FindingId::new(None, kind, None, "", at(-3_000)),
+        incident: IncidentId::new(None, at(-3_000)),
+        kind,
+        severity,
+        svid_type: None,
+        subject: "".into(),
+        since: at(-3_000),
+        evidence: vec![evidence.to_owned()],
+    }
 }
 
 fn place(reason: FailureReason) -> usize {

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use anchorwatch::bundle::IrregularityKind;
-use anchorwatch::finding::{Case, Finding, FindingKind, Severity, assess};
+use anchorwatch::finding::{Finding, FindingKind, Severity};
+use anchorwatch::judge::{Case, assess, review};
 use anchorwatch::spiffe::{BundleEndpoint, EndpointProfile};
 use anchorwatch::time::Timestamp;
-use anchorwatch::watch::{Budget, FailureReason, Policy};
+use anchorwatch::watch::{BaselinePolicy, Budget, FailureReason, Policy, record};
 
 use crate::timeline::{Timeline, trust_domain};
 
@@ -22,8 +23,19 @@ fn endpoint() -> BundleEndpoint {
 
 fn found_at(story: &Timeline, at: Timestamp) -> Vec<Finding> {
     let endpoint = endpoint();
-    let (state, policy) = (story.state(), story.policy());
-    assess(&Case { endpoint: &endpoint, state, policy, bootstrap_fault: None }, at)
+    let policy = Policy { baseline: BaselinePolicy::TrustOnFirstUse, ..story.policy().clone() };
+    let case = |state| Case {
+        endpoint: &endpoint,
+        state,
+        policy: &policy,
+        bootstrap_fault: None,
+        shared: &[],
+    };
+    let mut state = story.state().clone();
+    for event in review(&case(story.state()), at) {
+        record(&mut state, at, &event);
+    }
+    assess(&case(&state), at).findings
 }
 
 #[track_caller]
@@ -74,14 +86,17 @@ fn an_endpoint_that_cannot_prove_who_it_is_twice_running_is_critical() {
         .fails(FailureReason::Connect)
         .fails(FailureReason::Connect);
     expect(&outage, &[]);
-    expect(&story.publishes(2, &["x:a"]), &[]);
+    expect(&story.publishes(1, &["x:a"]), &[]);
 }
 
 #[test]
 fn an_empty_bundle_is_critical_until_it_lists_a_key() {
     let story = Timeline::start().publishes(1, &["x:a"]).publishes(2, &[]);
-    expect(&story, &[(FindingKind::BundleEmpty, Severity::Critical)]);
-    expect(&story.publishes(3, &["x:a"]), &[]);
+    // Nobody said how long an SVID lives, so what was alive is a guess, and a warning.
+    let alive = (FindingKind::InFlightRisk, Severity::Warning);
+    expect(&story, &[(FindingKind::BundleEmpty, Severity::Critical), alive]);
+    let back = (FindingKind::AuthorityResurrected, Severity::Critical);
+    expect(&story.publishes(3, &["x:a"]), &[back]);
 }
 
 #[test]
@@ -101,8 +116,9 @@ fn a_bootstrap_file_that_is_needed_and_unusable_is_critical() {
     let story = Timeline::start();
     let (endpoint, policy) = (endpoint(), Policy::default());
     let bootstrap_fault = Some("the file is empty");
-    let case = Case { endpoint: &endpoint, state: story.state(), policy: &policy, bootstrap_fault };
-    let found = assess(&case, story.now());
+    let state = story.state();
+    let case = Case { endpoint: &endpoint, state, policy: &policy, bootstrap_fault, shared: &[] };
+    let found = assess(&case, story.now()).findings;
     assert_eq!(found[0].kind, FindingKind::BootstrapUnusable);
     assert_eq!(found[0].severity, Severity::Critical);
     assert!(found[0].evidence.iter().any(|line| line.contains("empty")));

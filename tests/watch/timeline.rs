@@ -181,6 +181,7 @@ impl Timeline {
             irregularities: Vec::new(),
             body: Digest::of(b"body"),
             length: 4,
+            refusals: None,
             source: Source { address, presented, ..Source::default() },
         }
     }
@@ -195,7 +196,10 @@ impl Timeline {
         self.state = step.state;
         self.wait = step.next_poll;
         self.journal.extend(step.events.iter().map(|event| (self.now, event.clone())));
-        self.events.extend(step.events);
+        // What a judgement makes of it is told elsewhere.
+        let judged = ["policy_changed", "authority_judged", "dates_passed"];
+        let told = step.events.into_iter().filter(|event| !judged.contains(&event.name()));
+        self.events.extend(told);
         self
     }
 

@@ -1,8 +1,7 @@
-//! The keys that only the judgement of rotation uses: checked now, judged by from the next
-//! release.
+//! The keys that only the judgement of rotation uses.
 
 use super::{Key, Kind, Scope, days, hours, minutes, seconds};
-use crate::config::{IssuerMode, JudgementPolicy};
+use crate::watch::{IssuerMode, JudgementPolicy};
 
 /// `consumers`
 pub static CONSUMERS: Key = Key::new(
@@ -12,8 +11,7 @@ pub static CONSUMERS: Key = Key::new(
      the strictest profile, `spire@1.15.3` a version, `go-spiffe`, `istio`, `{cache: 10m}` \
      anything that holds a copy for so long.",
 )
-.or("[spire]")
-.used_later();
+.or("[spire]");
 
 /// `issuer`
 pub static ISSUER: Key = Key::new(
@@ -21,19 +19,17 @@ pub static ISSUER: Key = Key::new(
     Kind::Issuer(&ISSUER_MODELS),
     "How the partner's server rotates: `spire`, `learned`, or a mapping with one key.",
 )
-.or("spire")
-.used_later();
+.or("spire");
 
 /// `policy`
 pub static POLICY: Key = Key::new(
     "policy",
-    Kind::Choice(JudgementPolicy::WORDS),
+    Kind::Choice(JudgementPolicy::LABELS),
     "What an unexplained authority is: `pinned` accepts approved and announced ones alone, \
      `scheduled` also those on a lineage's date, `lenient` warns of a consistent one instead of \
      paging, `observe` only records.",
 )
-.or("scheduled")
-.used_later();
+.or("scheduled");
 
 /// `severity`
 pub static SEVERITY: Key = Key::new(
@@ -42,8 +38,7 @@ pub static SEVERITY: Key = Key::new(
     "Severities that differ from the findings' own, by kind: `info`, `warning` or `critical`. \
      Those of a relationship count before those of `defaults`.",
 )
-.or("{}")
-.used_later();
+.or("{}");
 
 /// `approved`
 pub static APPROVED: Key = Key::new(
@@ -51,8 +46,7 @@ pub static APPROVED: Key = Key::new(
     Kind::List { scope: &APPROVAL, max: 4096 },
     "Authorities that are explained, by full fingerprint. A line that goes away is a withdrawal.",
 )
-.or("[]")
-.used_later();
+.or("[]");
 
 /// `announced`
 pub static ANNOUNCED: Key = Key::new(
@@ -60,8 +54,7 @@ pub static ANNOUNCED: Key = Key::new(
     Kind::List { scope: &ANNOUNCEMENT, max: 4096 },
     "Authorities that are to come. The first that matches consumes the announcement.",
 )
-.or("[]")
-.used_later();
+.or("[]");
 
 /// `issuer`
 pub static ISSUER_MODELS: Scope = Scope {
@@ -73,9 +66,7 @@ pub static ISSUER_MODELS: Scope = Scope {
 
 /// `issuer.spire`
 pub static ISSUER_SPIRE_SECTION: Key =
-    Key::new("spire", Kind::Mapping(&ISSUER_SPIRE), "A SPIRE server.")
-        .or_else("the other")
-        .used_later();
+    Key::new("spire", Kind::Mapping(&ISSUER_SPIRE), "A SPIRE server.").or_else("the other");
 
 /// `issuer.declared`
 pub static ISSUER_DECLARED_SECTION: Key = Key::new(
@@ -83,8 +74,7 @@ pub static ISSUER_DECLARED_SECTION: Key = Key::new(
     Kind::Mapping(&ISSUER_DECLARED),
     "An issuer that publishes a key in each interval.",
 )
-.or_else("the other")
-.used_later();
+.or_else("the other");
 
 /// `issuer.spire`
 pub static ISSUER_SPIRE: Scope = Scope {
@@ -100,17 +90,15 @@ pub static CA_TTL: Key = Key::new(
     Kind::Duration { min: seconds(1), max: days(3660) },
     "The server's `ca_ttl`.",
 )
-.or_else("read from its certificates")
-.used_later();
+.or_else("read from its certificates");
 
 /// `issuer.spire.mode`
 pub static MODE: Key = Key::new(
     "mode",
-    Kind::Choice(IssuerMode::WORDS),
+    Kind::Choice(IssuerMode::LABELS),
     "Whether its X.509 authorities are its own, or come from an upstream authority.",
 )
-.or_else("guessed, and the verdict says so")
-.used_later();
+.or_else("guessed, and the verdict says so");
 
 /// `issuer.declared`
 pub static ISSUER_DECLARED: Scope = Scope {
@@ -126,8 +114,7 @@ pub static INTERVAL: Key = Key::new(
     Kind::Duration { min: seconds(1), max: days(3660) },
     "The time from one publication to the next.",
 )
-.required()
-.used_later();
+.required();
 
 /// `issuer.*.lead`
 pub static LEAD: Key = Key::new(
@@ -135,8 +122,7 @@ pub static LEAD: Key = Key::new(
     Kind::Duration { min: seconds(0), max: days(3660) },
     "The time from a key's publication to its first signature, shorter than the interval.",
 )
-.or_else("as the model has it")
-.used_later();
+.or_else("as the model has it");
 
 /// `consumers[].cache`
 pub static CACHE_CONSUMER: Scope = Scope {
@@ -152,8 +138,7 @@ pub static CACHE: Key = Key::new(
     Kind::Duration { min: seconds(1), max: days(31) },
     "How long it holds a copy before it asks again.",
 )
-.required()
-.used_later();
+.required();
 
 /// `approved[]`
 pub static APPROVAL: Scope = Scope {
@@ -169,19 +154,15 @@ pub static FINGERPRINT: Key = Key::new(
     Kind::Fingerprint,
     "The authority's fingerprint in full: `sha256:` and 64 lower-case hex digits.",
 )
-.required()
-.used_later();
+.required();
 
 /// `reason`
 pub static REASON: Key =
-    Key::new("reason", Kind::Text { max: 1024 }, "Why, for whoever reads it at 03:00.")
-        .required()
-        .used_later();
+    Key::new("reason", Kind::Text { max: 1024 }, "Why, for whoever reads it at 03:00.").required();
 
 /// `by`
-pub static BY: Key = Key::new("by", Kind::Text { max: 256 }, "Who decided.")
-    .or_else("the configuration")
-    .used_later();
+pub static BY: Key =
+    Key::new("by", Kind::Text { max: 256 }, "Who decided.").or_else("the configuration");
 
 /// `announced[]`
 pub static ANNOUNCEMENT: Scope = Scope {
@@ -197,18 +178,15 @@ pub static USE: Key = Key::new(
     Kind::Choice(&["x509-svid", "jwt-svid", "wit-svid"]),
     "What they sign, as the bundle's `use` says it.",
 )
-.required()
-.used_later();
+.required();
 
 /// `count`
-pub static COUNT: Key =
-    Key::new("count", Kind::Count { min: 1, max: 64 }, "How many.").or("1").used_later();
+pub static COUNT: Key = Key::new("count", Kind::Count { min: 1, max: 64 }, "How many.").or("1");
 
 /// `not_before`
 pub static NOT_BEFORE: Key =
     Key::new("not_before", Kind::Moment, "The earliest moment at which they are published.")
-        .required()
-        .used_later();
+        .required();
 
 /// `not_after`
 pub static NOT_AFTER: Key = Key::new(
@@ -216,8 +194,7 @@ pub static NOT_AFTER: Key = Key::new(
     Kind::Moment,
     "The latest moment at which they are published, at most 366 days after the earliest.",
 )
-.required()
-.used_later();
+.required();
 
 /// `key_type`
 pub static KEY_TYPE: Key = Key::new(
@@ -226,8 +203,7 @@ pub static KEY_TYPE: Key = Key::new(
     "What their keys are made of, where that differs from those before: `ec-p256`, `ec-p384`, \
      `ec-p521`, `rsa-2048`, `rsa-3072`, `rsa-4096`, …",
 )
-.or_else("as before")
-.used_later();
+.or_else("as before");
 
 /// `max_lifetime`
 pub static MAX_LIFETIME: Key = Key::new(
@@ -235,8 +211,7 @@ pub static MAX_LIFETIME: Key = Key::new(
     Kind::Duration { min: minutes(1), max: days(36_600) },
     "The longest lifetime that they may have, where that differs from those before.",
 )
-.or_else("as before")
-.used_later();
+.or_else("as before");
 
 /// The longest time that an announcement may be open.
 pub const MAX_WINDOW: std::time::Duration = hours(366 * 24);

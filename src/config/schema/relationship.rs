@@ -180,8 +180,7 @@ pub static BASELINE: Key = Key::new(
     "Whether a first bundle that no bootstrap file vouches for may be the baseline. It never \
      authenticates an endpoint.",
 )
-.or("explicit")
-.used_later();
+.or("explicit");
 
 /// `max_jwt_svid_ttl`
 pub static MAX_JWT_SVID_TTL: Key = Key::new(
@@ -189,8 +188,7 @@ pub static MAX_JWT_SVID_TTL: Key = Key::new(
     Kind::Duration { min: seconds(1), max: days(366) },
     "The longest lifetime of the partner's JWT-SVIDs.",
 )
-.or_else("1h is assumed, and every verdict says so")
-.used_later();
+.or_else("1h is assumed, and every verdict says so");
 
 /// `max_x509_svid_ttl`
 pub static MAX_X509_SVID_TTL: Key = Key::new(
@@ -198,8 +196,7 @@ pub static MAX_X509_SVID_TTL: Key = Key::new(
     Kind::Duration { min: seconds(1), max: days(3660) },
     "The longest lifetime of the partner's X509-SVIDs.",
 )
-.or_else("4h is assumed, and every verdict says so")
-.used_later();
+.or_else("4h is assumed, and every verdict says so");
 
 /// `clock_skew`
 pub static CLOCK_SKEW: Key = Key::new(
@@ -207,8 +204,7 @@ pub static CLOCK_SKEW: Key = Key::new(
     Kind::Duration { min: seconds(0), max: hours(1) },
     "How far clocks may differ.",
 )
-.or("1m")
-.used_later();
+.or("1m");
 
 /// `validator_leeway`
 pub static VALIDATOR_LEEWAY: Key = Key::new(
@@ -216,8 +212,7 @@ pub static VALIDATOR_LEEWAY: Key = Key::new(
     Kind::Duration { min: seconds(0), max: hours(1) },
     "What validators add to a token's `exp`.",
 )
-.or("1m")
-.used_later();
+.or("1m");
 
 /// `replica_lag`
 pub static REPLICA_LAG: Key = Key::new(

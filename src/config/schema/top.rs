@@ -86,11 +86,11 @@ pub static RETENTION_SECTION: Key =
 pub static SIGHTINGS: Key = Key::new(
     "sightings",
     Kind::Path,
-    "A file of JSON lines in which relying parties report the `kid`, `iat` and `exp` of tokens \
-     that they saw.",
+    "A file of JSON lines in which relying parties report what they saw of tokens, never a token: \
+     `{\"trust_domain\": …, \"kid\": …, \"iat\": …, \"exp\": …}`, times in Unix seconds. It is \
+     followed, over its rotation; a line that looks like a token is refused.",
 )
-.or_else("no sightings")
-.used_later();
+.or_else("no sightings");
 
 /// `alertmanagers`
 pub static ALERTMANAGERS: Key = Key::new(

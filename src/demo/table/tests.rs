@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::bundle::{Authority, Digest, Fingerprint, KeyType, Stated, Validity};
-use crate::finding::{Finding, FindingKind, Severity};
+use crate::finding::{Finding, FindingId, FindingKind, IncidentId, Severity};
 use crate::spiffe::{BundleEndpoint, EndpointProfile};
 use crate::time::Bracket;
 use crate::watch::{DomainState, Facts, Failure, FailureReason, Leaf, Policy, Sight};
@@ -88,6 +88,7 @@ fn domain(name: &str) -> DomainView {
         counts: Arc::new(counts),
         stopped: None,
         ended: Arc::new([]),
+        dropped: 0,
         unrecorded: false,
     }
 }
@@ -195,7 +196,16 @@ fn a_summary_says_what_each_domain_came_to() {
 #[test]
 fn the_state_is_the_worst_that_is_known() {
     let name = "a.example";
-    let finding = |kind, severity| Finding { kind, severity, since: at(0), evidence: Vec::new() };
+    let finding = |kind, severity| Finding {
+        id: FindingId::new(None, kind, None, "", at(0)),
+        incident: IncidentId::new(None, at(0)),
+        kind,
+        severity,
+        svid_type: None,
+        subject: "".into(),
+        since: at(0),
+        evidence: Vec::new(),
+    };
     let failing = |view: &mut DomainView| {
         let Failure { reason, detail, .. } = Failure::new(FailureReason::Tls, "no");
         let event = Event::FailureBegan { reason, detail, address: None, presented: None };

@@ -164,3 +164,91 @@ fn a_key_from_outside_is_published_and_never_signs() {
     assert_eq!(story.activated(&rogue), None);
     assert_eq!(story.removed(&rogue), Some(seconds(120)));
 }
+
+#[test]
+fn a_restored_datastore_steps_back_and_servers_make_what_it_lacks() {
+    let story =
+        Story::starts(recorded()).at(seconds(700), Intervention::Backup).until(seconds(701));
+    let (sequence, kept) = (story.sequence(), story.issuer.bundle().clone());
+    let story = story.until(seconds(1300));
+    let (fallen, between_ticks) = (story.sequence(), Duration::from_millis(1_300_500));
+    assert!(sequence + 4 < fallen);
+    let story = story.at(between_ticks, Intervention::Restore).until(between_ticks);
+    assert_eq!(*story.issuer.bundle(), kept, "keys that were pruned are back, and later ones gone");
+    let by = Removal::Restored;
+    assert!(
+        story
+            .events
+            .iter()
+            .any(|event| matches!(event.deed, IssuerDeed::Removed { by: b, .. } if b == by))
+    );
+    assert!(story.events.iter().any(|event| matches!(event.deed, IssuerDeed::Returned { .. })));
+    let story = story.until(seconds(1303));
+    for svid_type in [SvidType::X509, SvidType::Jwt] {
+        let newest = *story.published(svid_type).last().unwrap();
+        assert_eq!(newest.occasion, Occasion::First);
+        came(Some(story.after(newest.issued_at)), seconds(1300), seconds(2));
+        assert_eq!(story.issuer.signing(A, svid_type), Some(&newest), "it signs at once");
+    }
+    let story = story.until(seconds(2600));
+    assert!(fallen < story.sequence(), "the sequence passes its old height");
+}
+
+#[test]
+fn held_prunes_come_with_the_first_tick_after() {
+    let story = Story::starts(recorded())
+        .at(seconds(10), Intervention::HoldPrunes { lasting: seconds(1490) })
+        .until(seconds(3000));
+    let first = story.when(|deed| matches!(deed, IssuerDeed::Removed { .. }));
+    assert_eq!(first, Some(seconds(1530)), "the seventeenth tick of 90 s");
+}
+
+#[test]
+fn another_ca_ttl_counts_from_the_next_key_on() {
+    let story = Story::starts(recorded())
+        .at(seconds(200), Intervention::ChangeCaTtl { ca_ttl: seconds(720) })
+        .until(seconds(1200));
+    let births: Vec<_> = story.births(SvidType::X509).into_iter().map(|at| at.as_secs()).collect();
+    assert_eq!(births, [0, 180, 360, 720, 1080]);
+}
+
+#[test]
+fn under_an_upstream_authority_only_roots_and_jwt_keys_are_published() {
+    let topology = Topology::Upstream { root_life: hours(1000) };
+    let story = Story::starts(IssuerSettings { topology, ..recorded() })
+        .at(seconds(500), Intervention::RotateRoot)
+        .until(seconds(500));
+    let [root] = story.published(SvidType::X509)[..] else { panic!("one root") };
+    assert_eq!((root.occasion, root.replica), (Occasion::Root, None));
+    assert_eq!(story.births(SvidType::Jwt).len(), 3);
+    let signing = *story.issuer.signing(A, SvidType::X509).unwrap();
+    assert_eq!(signing.parent, Some(root.number));
+    assert!(
+        story.issuer.bundle().key(signing.number).is_none(),
+        "an intermediate is not published"
+    );
+    let story = story.until(seconds(900));
+    let [_, new] = story.published(SvidType::X509)[..] else { panic!("two roots") };
+    came(Some(story.after(new.issued_at)), seconds(540), seconds(2));
+    assert_eq!(story.issuer.signing(A, SvidType::X509).unwrap().parent, Some(new.number));
+    let without =
+        Story::starts(recorded()).at(seconds(1), Intervention::RotateRoot).until(seconds(2));
+    let (intervention, refusal) = (Intervention::RotateRoot, Refusal::NoUpstream);
+    assert_eq!(without.events.last().unwrap().deed, IssuerDeed::Refused { intervention, refusal });
+}
+
+#[test]
+fn nested_servers_publish_jwt_keys_alone() {
+    let start = |replica| Intervention::Start { replica, keys: KeyStore::Kept };
+    let topology = Topology::Nested { top: 1 };
+    let story = Story::of(IssuerSettings { topology, ..recorded() })
+        .at(seconds(0), start(A))
+        .at(seconds(20), start(B))
+        .at(seconds(40), start(C))
+        .until(seconds(1000));
+    assert!(story.published(SvidType::X509).iter().all(|key| key.replica == Some(A)));
+    for replica in [A, B, C] {
+        let jwt = story.published(SvidType::Jwt).into_iter();
+        assert_eq!(jwt.filter(|key| key.replica == Some(replica)).count(), 6, "{replica:?}");
+    }
+}

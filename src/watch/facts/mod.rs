@@ -7,12 +7,23 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+mod guard;
+mod ledger;
+mod rotation;
+mod sighting;
+mod state;
+
+pub use guard::{Leap, LeapKind, Regression};
+pub use ledger::Ledger;
+pub use sighting::{EndpointShift, Sighting};
+pub use state::{Confirmed, FailureRun};
+
 use super::{
-    AddressView, AuthorityRecord, Budget, DaySpent, Event, FailureReason, Glimpse, Leaf, PastState,
-    StepBack, Trust, TrustOrigin,
+    AddressView, AuthorityRecord, Budget, ConsumerRefusal, Course, DaySpent, Event, Glimpse, Leaf,
+    PastState, Policy, StepBack, Trust, TrustOrigin,
 };
-use crate::bundle::SvidType;
-use crate::bundle::{Authority, AuthorityId, Bundle, Digest, Irregularity, Stated};
+use crate::bundle::{Authority, AuthorityId, Bundle, Irregularity, Stated, SvidType, Validity};
+use crate::decision::Decisions;
 use crate::spiffe::{BundleEndpoint, TrustDomain};
 use crate::time::{Bracket, Timestamp};
 
@@ -48,38 +59,40 @@ pub struct Facts {
     pub failure: Option<FailureRun>,
     /// How the document departs from the standard.
     pub irregularities: Vec<Irregularity>,
+    /// Which consumers would refuse the document.
+    pub refusals: Vec<ConsumerRefusal>,
     /// What an operator said authenticates, until a good poll.
     pub rebootstrap: Vec<Arc<Authority>>,
     /// The last gap in the watch.
     pub last_gap: Option<Bracket>,
     /// What was recorded on the day of the last event.
     pub spent: DaySpent,
-}
-
-/// The state of a bundle that polls agree on.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Confirmed {
-    /// The digest of the key set.
-    pub content: Digest,
-    /// The digest of the document as stored.
-    pub body: Digest,
-    /// The sequence number that it states.
-    pub sequence: Stated,
-    /// The refresh hint that it states, in seconds.
-    pub refresh_hint: Stated,
-    /// When it became so.
-    pub since: Bracket,
-}
-
-/// A run of failed polls.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct FailureRun {
-    /// The poll that failed first.
-    pub since: Timestamp,
-    /// Why the polls fail now.
-    pub reason: FailureReason,
-    /// What goes wrong, in words.
-    pub detail: Box<str>,
+    /// By what rules the domain was watched and judged; `None` before its first poll.
+    pub policy: Option<Arc<Policy>>,
+    /// The rotation: which chain each authority belongs to.
+    pub course: Course,
+    /// New authorities of the change that is being taken in.
+    pub born: Vec<(Arc<Authority>, Bracket)>,
+    /// How many more of them there are.
+    pub births_to_come: u32,
+    /// Where the sequence number stood still in that change.
+    pub stood: Option<u64>,
+    /// What the sequence numbers say that the key sets do not, newest last.
+    pub leaps: Vec<Leap>,
+    /// Steps back that were confirmed, newest last.
+    pub regressions: Vec<Regression>,
+    /// The intermediate that the endpoint presented last, as far as its lifetime goes.
+    pub intermediate: Option<Validity>,
+    /// What differs at the endpoint, newest last.
+    pub shifts: Vec<EndpointShift>,
+    /// The refresh hint before the present one, where that was raised.
+    pub hint_before: Option<u64>,
+    /// What was sighted of tokens, by key ID.
+    pub sightings: Vec<Sighting>,
+    /// The decisions that hold.
+    pub decisions: Decisions,
+    /// The event findings.
+    pub ledger: Ledger,
 }
 
 impl Facts {
@@ -169,16 +182,38 @@ impl Facts {
     }
 
     /// Takes in what happened at `at`.
+    #[expect(clippy::too_many_lines, reason = "one arm or line for each thing that there is")]
     pub fn apply(&mut self, at: Timestamp, event: &Event) {
         self.spend(at, event);
         match event {
+            Event::PolicyChanged { policy } => self.obey(policy),
+            Event::DatesPassed { good } => self.pass(*good),
+            Event::IntermediateSeen { validity } => self.intermediate = Some(*validity),
+            Event::EndpointShifted { what, with_keys } => {
+                let shift = EndpointShift { at, what: what.clone(), with_keys: *with_keys };
+                push_bounded(&mut self.shifts, shift, Self::VIEWS);
+            }
+            Event::KidSighted { sighting } => self.sight(sighting),
+            Event::Decided { decision } => self.decide(at, decision),
+            Event::FindingRaised { finding } => self.ledger.raise(finding),
+            Event::FindingEnded { finding, .. } => self.ledger.end(*finding),
             Event::EndpointConfigured { endpoint, .. } => self.endpoint = Some(endpoint.clone()),
             Event::FirstContact { authenticated_by, bootstrap } => {
                 self.first_contact = Some(at);
                 self.first_authenticated_by = *authenticated_by;
                 self.bootstrapped_with.clone_from(bootstrap);
             }
-            Event::BundleChanged { content, body, sequence, refresh_hint, after, .. } => {
+            Event::BundleChanged {
+                content,
+                body,
+                sequence,
+                refresh_hint,
+                after,
+                introduced,
+                ..
+            } => {
+                self.guard(at, event);
+                self.expect(*after, *introduced);
                 self.change(Confirmed {
                     content: *content,
                     body: *body,
@@ -189,16 +224,19 @@ impl Facts {
             }
             Event::AuthorityIntroduced { authority, published, returned_after } => {
                 self.introduce(authority, *published, *returned_after);
+                self.one_born(at, authority, *published);
             }
-            Event::AuthorityRemoved { authority, removed } => self.remove(at, *authority, *removed),
+            Event::AuthorityRemoved { authority, removed } => {
+                self.hand_over(*authority, *removed);
+                self.remove(at, *authority, *removed);
+            }
             Event::AuthorityRelabelled { authority, .. } => {
                 if let Some(record) = self.record_mut(authority.id) {
                     record.authority = Arc::clone(authority);
                 }
             }
             Event::AuthorityGlimpsed { authority, seen } => {
-                let glimpse = Glimpse { authority: Arc::clone(authority), seen: *seen };
-                push_bounded(&mut self.glimpsed, glimpse, Self::VIEWS);
+                self.glimpse(at, authority, *seen);
             }
             Event::AuthoritySigned { authority, leaf } => {
                 if let Some(record) = self.record_mut(*authority) {
@@ -206,16 +244,19 @@ impl Facts {
                 }
             }
             Event::SteppedBack { content, sequence, .. } => {
+                self.compare_past(at, *content, sequence.given());
                 let step_back = StepBack { content: *content, sequence: sequence.clone(), at };
                 push_bounded(&mut self.step_backs, step_back, Self::VIEWS);
             }
             Event::StepBackConfirmed { .. } => {
+                self.regress(at, event);
                 // States are compared within an epoch only.
                 self.epoch = self.epoch.saturating_add(1);
                 self.history.clear();
                 self.confirmed = None;
             }
             Event::AddressDiffers { address, content, sequence } => {
+                self.compare(at, *content, sequence.given());
                 let (address, content, sequence) = (*address, *content, sequence.clone());
                 let view = AddressView { address, content, sequence, at };
                 push_bounded(&mut self.address_views, view, Self::VIEWS);
@@ -229,9 +270,11 @@ impl Facts {
             Event::IrregularitiesChanged { irregularities } => {
                 self.irregularities.clone_from(irregularities);
             }
+            Event::ConsumersChanged { refusals } => self.refusals.clone_from(refusals),
             Event::Rebootstrapped { authorities, .. } => self.rebootstrap.clone_from(authorities),
             Event::BudgetExceeded { .. } => self.spent.exceeded = true,
-            Event::ClockSteppedBack { .. } => (),
+            // What a birth was found to be follows from the births themselves.
+            Event::AuthorityJudged { .. } | Event::ClockSteppedBack { .. } => (),
         }
     }
 
@@ -249,6 +292,7 @@ impl Facts {
 
     fn change(&mut self, next: Confirmed) {
         self.high_water = self.high_water.max(next.sequence.given());
+        self.raise_hint(&next);
         if let Some(previous) = self.confirmed.replace(next) {
             let Confirmed { content, sequence, since, .. } = previous;
             push_bounded(&mut self.history, PastState { content, sequence, since }, Self::HISTORY);
@@ -263,27 +307,20 @@ impl Facts {
         published: Bracket,
         returned_after: Option<Bracket>,
     ) {
-        self.glimpsed.retain(|glimpse| glimpse.authority.id != authority.id);
         let authority = Arc::clone(authority);
         let id = authority.id;
         match self.authorities.binary_search_by_key(&id, AuthorityRecord::id) {
             Ok(place) => {
                 if let Some(record) = self.authorities.get_mut(place) {
-                    let signed = record.signed;
-                    *record = AuthorityRecord {
-                        authority,
-                        published,
-                        removed: None,
-                        returned_after,
-                        signed,
-                    };
+                    record.authority = authority;
+                    record.published = published;
+                    record.removed = None;
+                    record.returned_after = returned_after;
                 }
             }
             Err(place) => {
-                let (removed, signed) = (None, None);
-                let record =
-                    AuthorityRecord { authority, published, removed, returned_after, signed };
-                self.authorities.insert(place, record);
+                let record = AuthorityRecord::new(authority, published);
+                self.authorities.insert(place, AuthorityRecord { returned_after, ..record });
             }
         }
     }

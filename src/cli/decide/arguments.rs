@@ -1,0 +1,224 @@
+//! What the decisions' commands take.
+
+use std::io::{BufRead as _, IsTerminal as _};
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::bundle::{Fingerprint, KeyType, SvidType};
+use crate::cli::output::{complain, print};
+use crate::finding::{FindingId, IncidentId};
+use crate::spiffe::TrustDomain;
+use crate::time::Timestamp;
+
+/// Who decides, and why.
+#[derive(Args, Debug)]
+pub(in crate::cli) struct Words {
+    /// Who decides. It is journaled, with the user ID that the kernel names.
+    #[arg(long, value_name = "NAME", env = "USER")]
+    pub(in crate::cli) by: String,
+    /// Why. It is journaled.
+    #[arg(long, value_name = "TEXT")]
+    pub(in crate::cli) reason: String,
+    /// Do not ask on a terminal.
+    #[arg(long)]
+    pub(super) yes: bool,
+}
+
+impl Words {
+    /// Whether to go on: asks where someone can answer.
+    pub(in crate::cli) fn confirmed(&self) -> bool {
+        if self.yes || !std::io::stdin().is_terminal() {
+            return true;
+        }
+        print("decide so? [y/N]");
+        let mut answer = String::new();
+        let read = std::io::stdin().lock().read_line(&mut answer);
+        let yes = read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes");
+        if !yes {
+            complain("nothing was decided");
+        }
+        yes
+    }
+}
+
+/// Say beforehand that authorities are to come.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+The first authorities of that use that are published within the window and fit no lineage's date are
+explained; each takes one of the count.
+
+Example:
+  anchorwatch announce --trust-domain domain-b.example --use jwt-svid --count 1 \\
+    --not-before 2026-12-01T00:00:00Z --not-after 2026-12-02T00:00:00Z --reason CHG-123")]
+pub(in crate::cli) struct Announce {
+    /// Whose.
+    #[arg(long, value_name = "NAME")]
+    pub(super) trust_domain: TrustDomain,
+    /// What they sign: x509-svid, jwt-svid or wit-svid.
+    #[arg(long = "use", value_name = "USE", value_parser = svid_type)]
+    pub(super) svid_type: SvidType,
+    /// How many.
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub(super) count: u8,
+    /// The earliest moment at which they are published.
+    #[arg(long, value_name = "TIME")]
+    pub(super) not_before: Timestamp,
+    /// The latest.
+    #[arg(long, value_name = "TIME")]
+    pub(super) not_after: Timestamp,
+    /// What their keys are made of, where that differs from those before: ec-p256, rsa-2048, …
+    #[arg(long, value_name = "TYPE", value_parser = key_type)]
+    pub(super) key_type: Option<KeyType>,
+    /// The longest lifetime, where that differs from those before.
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(super) max_lifetime: Option<Duration>,
+    #[command(flatten)]
+    pub(super) words: Words,
+}
+
+/// Say that an authority is explained.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+The whole fingerprint decides: compare it with the partner's over another way first.
+
+Examples:
+  anchorwatch approve sha256:3f9c… --by j.doe --reason \"restart of server 2, CHG-123\"
+  anchorwatch approve --incident i3f9c1a2b --reason \"restart of server 2, CHG-123\"")]
+pub(in crate::cli) struct Approve {
+    #[command(flatten)]
+    pub(super) target: Target,
+    /// Only in this trust domain; needed for an authority that was not seen yet.
+    #[arg(long, value_name = "NAME")]
+    pub(super) trust_domain: Option<TrustDomain>,
+    #[command(flatten)]
+    pub(super) words: Words,
+}
+
+/// Say that an authority is rogue: its public key, everywhere and for ever.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Its finding stays open while the key is published, and comes back if the key does. A later approval
+with a reason overrides it.
+
+Example:
+  anchorwatch deny sha256:3f9c… --by j.doe --reason \"INC-42: planted through a stolen admin token\"")]
+pub(in crate::cli) struct Deny {
+    #[command(flatten)]
+    pub(super) target: Target,
+    /// The trust domain that shows it wrongly.
+    #[arg(long, value_name = "NAME")]
+    pub(super) trust_domain: Option<TrustDomain>,
+    /// Deny it although it stands explained in another trust domain.
+    #[arg(long)]
+    pub(super) everywhere: bool,
+    #[command(flatten)]
+    pub(super) words: Words,
+}
+
+/// Which authorities a decision is about.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+pub(in crate::cli) struct Target {
+    /// The authority, by its whole fingerprint: `sha256:` and 64 hex digits, or the digits alone.
+    #[arg(value_name = "FINGERPRINT", value_parser = named)]
+    pub(super) fingerprint: Option<Named>,
+    /// All authorities of an incident, each printed first.
+    #[arg(long, value_name = "ID")]
+    pub(super) incident: Option<IncidentId>,
+}
+
+/// How an authority is named.
+#[derive(Clone, Debug)]
+pub(super) enum Named {
+    Whole(Fingerprint),
+    /// The beginning of a fingerprint: good for a hint, never for a decision.
+    Beginning(String),
+}
+
+fn named(text: &str) -> Result<Named, String> {
+    const LEAST: usize = 16;
+    let digits = text.strip_prefix("sha256:").unwrap_or(text);
+    if let Ok(fingerprint) = format!("sha256:{digits}").parse() {
+        return Ok(Named::Whole(fingerprint));
+    }
+    let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    if LEAST <= digits.len() && digits.bytes().all(hex) {
+        return Ok(Named::Beginning(digits.to_owned()));
+    }
+    Err("a whole fingerprint is wanted: `sha256:` and 64 lower-case hex digits".to_owned())
+}
+
+/// Say that a finding was looked at.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+It ends the finding. Of a rollback it also moves the high-water mark.
+
+Examples:
+  anchorwatch findings
+  anchorwatch ack 3f9c1a2b4d5e --by j.doe --reason \"planned restore, CHG-124\"")]
+pub(in crate::cli) struct Ack {
+    #[command(flatten)]
+    pub(super) target: Findings,
+    #[command(flatten)]
+    pub(super) words: Words,
+}
+
+/// Which findings a decision is about.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+pub(in crate::cli) struct Findings {
+    /// The finding.
+    #[arg(value_name = "FINDING")]
+    pub(super) finding: Option<FindingId>,
+    /// All findings of an incident, each printed first.
+    #[arg(long, value_name = "ID")]
+    pub(super) incident: Option<IncidentId>,
+}
+
+/// Say that the bundle as it stands is what the next ones are compared with.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+For a trust domain that no bootstrap file authenticated, as under https_web. Every fingerprint is printed
+first: compare them with the partner's over another way.
+
+Example:
+  anchorwatch baseline domain-c.example --by j.doe --reason \"compared by phone, CHG-125\"")]
+pub(in crate::cli) struct Baseline {
+    /// Whose.
+    #[arg(value_name = "DOMAIN")]
+    pub(super) trust_domain: TrustDomain,
+    #[command(flatten)]
+    pub(super) words: Words,
+}
+
+/// Say that a lineage ended on purpose: its missed date is not waited for.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+A replica that was taken away leaves a lineage whose date passes empty: this ends its rotation_overdue.
+
+Example:
+  anchorwatch retire-lineage domain-b.example 3 --by j.doe --reason \"scaled in, CHG-126\"")]
+pub(in crate::cli) struct RetireLineage {
+    /// Whose.
+    #[arg(value_name = "DOMAIN")]
+    pub(super) trust_domain: TrustDomain,
+    /// Its number, as `findings` and `show` print it.
+    #[arg(value_name = "NUMBER")]
+    pub(super) lineage: u32,
+    #[command(flatten)]
+    pub(super) words: Words,
+}
+
+fn svid_type(text: &str) -> Result<SvidType, String> {
+    SvidType::from_label(text).ok_or_else(|| "write x509-svid, jwt-svid or wit-svid".to_owned())
+}
+
+fn key_type(text: &str) -> Result<KeyType, String> {
+    let quoted = serde_json::Value::String(text.to_owned());
+    let read: Result<KeyType, _> = serde_json::from_value(quoted);
+    match read {
+        Ok(key_type) if key_type.is_known() => Ok(key_type),
+        _ => Err("write ec-p256, ec-p384, ec-p521 or rsa-2048".to_owned()),
+    }
+}

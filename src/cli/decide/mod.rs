@@ -1,0 +1,219 @@
+//! `anchorwatch announce`, `approve`, `deny`, `ack`, `baseline`, `retire-lineage`: decisions.
+
+mod arguments;
+
+use arguments::Named;
+pub(super) use arguments::*;
+
+use super::output::{complain, print};
+use super::source::{self, Source};
+use super::{Exit, Global, runtime};
+use crate::bundle::Fingerprint;
+use crate::decision::{Announcement, Decision, Deed, Door};
+use crate::finding::{FindingKind, IncidentId};
+use crate::spiffe::TrustDomain;
+use crate::web::AdminClient;
+use crate::web::api::{AuthorityReport, Decided, OpenFinding};
+
+pub(super) fn announce(global: &Global, arguments: &Announce) -> Exit {
+    let Announce { svid_type, count, not_before, not_after, max_lifetime, .. } = *arguments;
+    let announcement = Announcement {
+        svid_type,
+        count,
+        not_before,
+        not_after,
+        key_type: arguments.key_type.clone(),
+        max_lifetime,
+    };
+    if not_after <= not_before {
+        complain("the window ends before it begins: swap --not-before and --not-after?");
+        return Exit::Usage;
+    }
+    let deed = Deed::Announce { announcement };
+    one(global, Some(&arguments.trust_domain), deed, &arguments.words)
+}
+
+pub(super) fn approve(global: &Global, arguments: &Approve) -> Exit {
+    let deed = |fingerprint| Deed::Approve { fingerprint };
+    authorities(global, arguments.trust_domain.as_ref(), &arguments.target, deed, &arguments.words)
+}
+
+pub(super) fn deny(global: &Global, arguments: &Deny) -> Exit {
+    let everywhere = arguments.everywhere;
+    let deed = |fingerprint| Deed::Deny { fingerprint, public_key: None, everywhere };
+    authorities(global, arguments.trust_domain.as_ref(), &arguments.target, deed, &arguments.words)
+}
+
+pub(super) fn ack(global: &Global, arguments: &Ack) -> Exit {
+    let Findings { finding, incident } = &arguments.target;
+    with_daemon(global, async |client: &AdminClient| {
+        let deeds = match (finding, incident) {
+            (Some(finding), _) => vec![Deed::Ack { finding: *finding }],
+            (None, incident) => {
+                let open = of_incident(client, *incident).await?;
+                let unexpected = FindingKind::UnexpectedAuthority.label();
+                for one in open.iter().filter(|one| one.kind == unexpected) {
+                    let key = one.fingerprint.map_or_else(String::new, |key| format!(" {key}"));
+                    print(&format!("left open: {} {unexpected}{key}: approve or deny it", one.id));
+                }
+                let rest = open.iter().filter(|one| one.kind != unexpected);
+                rest.map(|one| Deed::Ack { finding: one.id }).collect()
+            }
+        };
+        carry_out(client, None, deeds, &arguments.words).await
+    })
+}
+
+pub(super) fn baseline(global: &Global, arguments: &Baseline) -> Exit {
+    one(global, Some(&arguments.trust_domain), Deed::Baseline, &arguments.words)
+}
+
+pub(super) fn retire_lineage(global: &Global, arguments: &RetireLineage) -> Exit {
+    let deed = Deed::RetireLineage { lineage: arguments.lineage };
+    one(global, Some(&arguments.trust_domain), deed, &arguments.words)
+}
+
+fn one(global: &Global, trust_domain: Option<&TrustDomain>, deed: Deed, words: &Words) -> Exit {
+    with_daemon(global, async |client: &AdminClient| {
+        carry_out(client, trust_domain, vec![deed], words).await
+    })
+}
+
+fn authorities(
+    global: &Global,
+    trust_domain: Option<&TrustDomain>,
+    target: &Target,
+    deed: impl Fn(Fingerprint) -> Deed,
+    words: &Words,
+) -> Exit {
+    with_daemon(global, async |client: &AdminClient| {
+        let fingerprints = match &target.fingerprint {
+            Some(Named::Whole(fingerprint)) => vec![*fingerprint],
+            Some(Named::Beginning(digits)) => return Err(not_whole(client, digits).await),
+            None => {
+                let open = of_incident(client, target.incident).await?;
+                let about = open.iter().filter(|one| is_decided_by_key(&one.kind));
+                let mut about: Vec<_> = about.filter_map(|one| one.fingerprint).collect();
+                about.sort_unstable();
+                about.dedup();
+                about
+            }
+        };
+        if fingerprints.is_empty() {
+            complain("the incident names no authority that could be decided on");
+            return Err(Exit::Warning);
+        }
+        let deeds = fingerprints.into_iter().map(&deed).collect();
+        carry_out(client, trust_domain, deeds, words).await
+    })
+}
+
+/// Whether a finding of this kind is about a key that can be approved or denied.
+fn is_decided_by_key(kind: &str) -> bool {
+    let kinds = [
+        FindingKind::UnexpectedAuthority,
+        FindingKind::KeyRebound,
+        FindingKind::AuthorityResurrected,
+        FindingKind::ForeignAuthority,
+        FindingKind::AuthorityShared,
+    ];
+    kinds.iter().any(|one| one.label() == kind)
+}
+
+/// Says that the beginning of a fingerprint decides nothing, and which one may be meant.
+async fn not_whole(client: &AdminClient, digits: &str) -> Exit {
+    let all = client.get::<Vec<AuthorityReport>>("/api/v1/authorities").await;
+    let mut meant: Vec<String> =
+        all.unwrap_or_default().iter().map(|one| one.fingerprint.to_string()).collect();
+    meant.retain(|one| one.strip_prefix("sha256:").is_some_and(|whole| whole.starts_with(digits)));
+    meant.sort_unstable();
+    meant.dedup();
+    let hint = match meant.as_slice() {
+        [only] => format!("; on record is {only}: compare all of it with the partner's first"),
+        _ => String::new(),
+    };
+    complain(&format!(
+        "{digits} is the beginning of a fingerprint: a decision takes all of it{hint}"
+    ));
+    Exit::Usage
+}
+
+/// The open findings of an incident.
+async fn of_incident(
+    client: &AdminClient,
+    incident: Option<IncidentId>,
+) -> Result<Vec<OpenFinding>, Exit> {
+    let open: Vec<OpenFinding> =
+        client.get("/api/v1/findings").await.map_err(|why| source::unanswered(&why))?;
+    let of: Vec<_> = open.into_iter().filter(|one| Some(one.incident) == incident).collect();
+    if of.is_empty() {
+        complain("no open finding belongs to this incident: `anchorwatch findings` lists them");
+        return Err(Exit::Warning);
+    }
+    Ok(of)
+}
+
+fn with_daemon(
+    global: &Global,
+    decide: impl AsyncFnOnce(&AdminClient) -> Result<(), Exit>,
+) -> Exit {
+    let config = match source::load(global) {
+        Ok(config) => config,
+        Err(exit) => return exit,
+    };
+    runtime(async {
+        match source::find(&config).await {
+            Source::Daemon(client) => decide(&client).await.err().unwrap_or(Exit::Ok),
+            Source::Store(_) => {
+                let socket = config.admin_socket.display();
+                complain(&format!("no daemon answers on {socket}: a decision needs one"));
+                Exit::CannotLook
+            }
+        }
+    })
+}
+
+/// Prints what each decision would do, asks where someone can answer, and does it.
+async fn carry_out(
+    client: &AdminClient,
+    trust_domain: Option<&TrustDomain>,
+    deeds: Vec<Deed>,
+    words: &Words,
+) -> Result<(), Exit> {
+    let body = |deed: &Deed, preview: bool| {
+        let decision = Decision {
+            deed: deed.clone(),
+            by: words.by.as_str().into(),
+            reason: words.reason.as_str().into(),
+            uid: None,
+            door: Door::Operator,
+        };
+        let mut body = serde_json::to_value(&decision).unwrap_or_default();
+        if let Some(fields) = body.as_object_mut() {
+            fields.insert("preview".to_owned(), preview.into());
+            if let Some(name) = trust_domain {
+                fields.insert("trust_domain".to_owned(), name.as_str().into());
+            }
+        }
+        body
+    };
+    let ask = async |deed: &Deed, preview: bool| {
+        let body = body(deed, preview);
+        let decided = client.post::<Decided>("/admin/v1/decisions", &body).await;
+        decided.map_err(|why| source::unanswered(&why))
+    };
+    for deed in &deeds {
+        print(&ask(deed, true).await?.effect);
+    }
+    if !words.confirmed() {
+        return Err(Exit::Warning);
+    }
+    for (done, deed) in deeds.iter().enumerate() {
+        if let Err(exit) = ask(deed, false).await {
+            complain(&format!("{done} of {} were decided, and journaled", deeds.len()));
+            return Err(exit);
+        }
+    }
+    print("decided, and journaled");
+    Ok(())
+}

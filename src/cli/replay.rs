@@ -1,0 +1,209 @@
+//! `anchorwatch replay`: recorded polls judged again.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::output::{chain, complain};
+use super::{Exit, Global, source};
+use crate::bundle::consumer::Consumer;
+use crate::config::Config;
+use crate::replay::{Replay, Rules};
+use crate::spiffe::{BundleEndpoint, EndpointProfile, TrustDomain};
+use crate::watch::{
+    BaselinePolicy, IssuerMode, IssuerModel, JudgementPolicy, Policy, PollInterval,
+};
+
+/// Judge recorded polls again, under the rules of a configuration or of these flags.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Prints a JSON object a line: `finding` when one is raised, cleared or changes its severity,
+`verdict` when a hand-over finished, and a `summary` at the end.
+
+Examples:
+  anchorwatch replay --observations polls.jsonl --max-jwt-svid-ttl 5m --policy pinned
+  anchorwatch replay --observations polls.jsonl --config.file anchorwatch.yaml
+  anchorwatch replay --observations polls.jsonl | jq -r 'select(.severity == \"critical\")'")]
+pub(super) struct Arguments {
+    /// The recorded polls, one JSON object a line in the order of time; - for standard input.
+    #[arg(long, value_name = "FILE")]
+    observations: PathBuf,
+    /// How often was polled.
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    poll_interval: Option<Duration>,
+    /// The longest JWT-SVID lifetime.
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    max_jwt_svid_ttl: Option<Duration>,
+    /// The longest X509-SVID lifetime.
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    max_x509_svid_ttl: Option<Duration>,
+    /// How far clocks may differ.
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    clock_skew: Option<Duration>,
+    /// What validators add to a token's exp.
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    validator_leeway: Option<Duration>,
+    /// How long replicas may lag behind each other.
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    replica_lag: Option<Duration>,
+    /// Who uses the bundle: spire, spire@1.15.3, go-spiffe, istio or a duration that a copy is held
+    /// for. May stand several times.
+    #[arg(long = "consumer", value_name = "CONSUMER", value_parser = consumer)]
+    consumers: Vec<Consumer>,
+    /// What an unexplained authority is: pinned, scheduled, lenient or observe.
+    #[arg(long, value_name = "POLICY", value_parser = judgement)]
+    policy: Option<JudgementPolicy>,
+    /// How long the SPIRE server's keys live.
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    ca_ttl: Option<Duration>,
+    /// Where the SPIRE server's X.509 authorities come from: `self_signed`, upstream or nested.
+    #[arg(long, value_name = "MODE", value_parser = mode)]
+    issuer_mode: Option<IssuerMode>,
+    /// Do not take the first document as the baseline.
+    #[arg(long)]
+    no_baseline: bool,
+}
+
+fn consumer(text: &str) -> Result<Consumer, String> {
+    if let Ok(held) = humantime::parse_duration(text) {
+        return Ok(Consumer::Cache(held));
+    }
+    text.parse().map_err(|_| "write spire, spire@1.15.3, go-spiffe, istio or a duration".to_owned())
+}
+
+fn judgement(text: &str) -> Result<JudgementPolicy, String> {
+    let found = JudgementPolicy::ALL.into_iter().find(|policy| policy.label() == text);
+    found.ok_or_else(|| format!("the policies are {}", JudgementPolicy::LABELS.join(", ")))
+}
+
+fn mode(text: &str) -> Result<IssuerMode, String> {
+    let found = IssuerMode::ALL.into_iter().find(|mode| mode.label() == text);
+    found.ok_or_else(|| format!("the modes are {}", IssuerMode::LABELS.join(", ")))
+}
+
+impl Arguments {
+    /// These rules, and those of the flags in their place.
+    fn over(&self, mut policy: Policy, configured: bool) -> Policy {
+        if let Some(interval) = self.poll_interval {
+            policy.poll_interval = PollInterval::Every(interval);
+        }
+        policy.max_jwt_svid_ttl = self.max_jwt_svid_ttl.or(policy.max_jwt_svid_ttl);
+        policy.max_x509_svid_ttl = self.max_x509_svid_ttl.or(policy.max_x509_svid_ttl);
+        policy.clock_skew = self.clock_skew.unwrap_or(policy.clock_skew);
+        policy.validator_leeway = self.validator_leeway.unwrap_or(policy.validator_leeway);
+        policy.replica_lag = self.replica_lag.unwrap_or(policy.replica_lag);
+        policy.judgement = self.policy.unwrap_or(policy.judgement);
+        if !self.consumers.is_empty() {
+            policy.consumers.clone_from(&self.consumers);
+        }
+        if let IssuerModel::Spire { ca_ttl, mode, .. } = &mut policy.issuer {
+            *ca_ttl = self.ca_ttl.or(*ca_ttl);
+            *mode = self.issuer_mode.or(*mode);
+        }
+        if self.no_baseline {
+            policy.baseline = BaselinePolicy::Explicit;
+        } else if !configured {
+            policy.baseline = BaselinePolicy::TrustOnFirstUse;
+        }
+        policy
+    }
+}
+
+pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
+    let config = match configuration(global) {
+        Ok(config) => config,
+        Err(exit) => return exit,
+    };
+    match replay(config.as_ref(), arguments) {
+        Ok(exit) => exit,
+        Err(why) => {
+            complain(&why);
+            Exit::CannotLook
+        }
+    }
+}
+
+/// The configuration, where one is named or stands at the default place.
+fn configuration(global: &Global) -> Result<Option<Config>, Exit> {
+    if global.config_file == Path::new("anchorwatch.yaml") && !global.config_file.exists() {
+        return Ok(None);
+    }
+    source::load(global).map(Some)
+}
+
+fn rules(
+    config: Option<&Config>,
+    arguments: &Arguments,
+    trust_domain: &TrustDomain,
+) -> Option<Rules> {
+    let known = config.and_then(|config| {
+        config.relationships.iter().find(|one| one.trust_domain() == trust_domain)
+    });
+    let (policy, endpoint) = match known {
+        Some(known) => {
+            // The first observation is the baseline unless the file says otherwise, and explicit is
+            // what it says where it says nothing.
+            let policy =
+                Policy { baseline: BaselinePolicy::TrustOnFirstUse, ..known.policy.clone() };
+            (policy, known.endpoint.clone())
+        }
+        None => (Policy::default(), recorded(trust_domain)?),
+    };
+    let policy = Arc::new(arguments.over(policy, known.is_some()));
+    let decisions = known.map(|known| known.decisions()).unwrap_or_default();
+    Some(Rules { policy, endpoint, decisions })
+}
+
+/// An endpoint for polls that were made elsewhere: self-served over `https_spiffe`.
+fn recorded(trust_domain: &TrustDomain) -> Option<BundleEndpoint> {
+    let id = format!("spiffe://{trust_domain}/spire/server").parse().ok()?;
+    let url = format!("https://{trust_domain}").parse().ok()?;
+    let profile = EndpointProfile::HttpsSpiffe { endpoint_spiffe_id: id };
+    Some(BundleEndpoint { trust_domain: trust_domain.clone(), url, profile })
+}
+
+fn replay(config: Option<&Config>, arguments: &Arguments) -> Result<Exit, String> {
+    let path = &arguments.observations;
+    let input: Box<dyn std::io::Read> = if path == Path::new("-") {
+        Box::new(std::io::stdin())
+    } else {
+        let opened = File::open(path);
+        Box::new(opened.map_err(|why| format!("cannot open {}: {why}", path.display()))?)
+    };
+    let mut input = BufReader::new(input);
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut replay =
+        Replay::new(|trust_domain: &TrustDomain| rules(config, arguments, trust_domain));
+    let mut number: u64 = 0;
+    let mut line = String::new();
+    loop {
+        line.clear();
+        number = number.saturating_add(1);
+        let most = u64::try_from(crate::replay::LONGEST).unwrap_or(u64::MAX).saturating_add(1);
+        let read = input.by_ref().take(most).read_line(&mut line);
+        match read {
+            Ok(0) => break,
+            Ok(_) if line.trim().is_empty() => continue,
+            Ok(_) => (),
+            Err(why) => return Err(format!("line {number}: cannot be read: {why}")),
+        }
+        let reports = replay
+            .take(line.trim_end())
+            .map_err(|why| format!("line {number}: {}", chain(&why)))?;
+        for report in reports {
+            emit(&mut out, &report)?;
+        }
+    }
+    emit(&mut out, &replay.finish())?;
+    out.flush().map_err(|why| format!("cannot write: {why}"))?;
+    Ok(Exit::Ok)
+}
+
+fn emit(out: &mut impl std::io::Write, value: &impl serde::Serialize) -> Result<(), String> {
+    let text = serde_json::to_string(value).map_err(|why| why.to_string())?;
+    writeln!(out, "{text}").map_err(|why| format!("cannot write: {why}"))
+}

@@ -1,0 +1,161 @@
+//! What is to be said of a trust domain, and how it is published.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use tracing::error;
+
+use super::Domain;
+use crate::daemon::log;
+use crate::daemon::shared::Shared;
+use crate::finding::{Finding, Nature};
+use crate::judge::{self, Assessment, Case};
+use crate::time::Timestamp;
+use crate::view::{DomainView, Ended};
+use crate::watch::{self, FailureReason};
+
+impl Domain {
+    /// Judges anew, since time alone changes what is to be said, and publishes what differs.
+    pub(in crate::daemon) async fn tick(&mut self, shared: &Shared) {
+        let at = shared.clock.now();
+        self.review(shared, at).await;
+        let known = self.slot.load_full();
+        let forgotten = known.ended.iter().any(|ended| !ended.is_shown(at));
+        let differs = self
+            .assess(shared, at)
+            .is_some_and(|now| now.findings != *known.findings || now.dropped != known.dropped);
+        if forgotten || differs {
+            self.publish(shared, at);
+        }
+    }
+
+    /// Other trust domains hold other keys than before: which of those are this one's too?
+    pub(in crate::daemon) async fn share(&mut self, shared: &Shared) {
+        self.held = shared.held(self.trust_domain(), &self.state.facts);
+        self.review(shared, shared.clock.now()).await;
+    }
+
+    /// Journals the event findings that time or other trust domains bring, and publishes them.
+    async fn review(&mut self, shared: &Shared, at: Timestamp) {
+        if self.quarantined.is_some() || self.state.facts.endpoint.is_none() {
+            return;
+        }
+        let reviewed = catch_unwind(AssertUnwindSafe(|| {
+            let events = judge::review(&self.case(), at);
+            let mut state = self.state.clone();
+            for event in &events {
+                watch::record(&mut state, at, event);
+            }
+            (state, events)
+        }));
+        match reviewed {
+            Err(_) => self.quarantine(shared, "review"),
+            Ok((_, events)) if events.is_empty() => return,
+            Ok((state, events)) => {
+                log::events(self.trust_domain(), &events);
+                self.record(shared, at, state, events, Vec::new()).await;
+            }
+        }
+        self.publish(shared, at);
+    }
+
+    /// The trust domain as it is judged.
+    pub(super) fn case(&self) -> Case<'_> {
+        Case {
+            endpoint: &self.relationship.endpoint,
+            state: &self.state,
+            policy: &self.relationship.policy,
+            bootstrap_fault: self.bootstrap_fault(),
+            shared: &self.held,
+        }
+    }
+
+    /// What is to be said; `None` after a panic, which ends the watch over this domain.
+    fn assess(&mut self, shared: &Shared, at: Timestamp) -> Option<Assessment> {
+        let assessed = catch_unwind(AssertUnwindSafe(|| judge::assess(&self.case(), at)));
+        if assessed.is_err() {
+            self.quarantine(shared, "assessment");
+        }
+        assessed.ok()
+    }
+
+    /// Ends the watch over this domain: a panic is a bug of ours.
+    pub(super) fn quarantine(&mut self, shared: &Shared, place: &str) {
+        let trust_domain = self.trust_domain().as_str();
+        error!(trust_domain, place, "domain quarantined after a panic");
+        let why = format!(
+            "a panic in its {place}: the domain is not watched until a restart or a reload"
+        );
+        self.quarantined = Some(why.into());
+        self.count_failure(FailureReason::Internal);
+        shared.registered.panicked();
+    }
+
+    /// Shows what is known and what is to be said of it.
+    pub(super) fn publish(&mut self, shared: &Shared, at: Timestamp) {
+        let before = self.slot.load_full();
+        let assessed = self.assess(shared, at);
+        let (findings, dropped) = match assessed {
+            Some(Assessment { findings, .. }) if *findings == *before.findings => {
+                (Arc::clone(&before.findings), before.dropped)
+            }
+            Some(Assessment { findings, dropped }) => (findings.into(), dropped),
+            None => (Arc::clone(&before.findings), before.dropped),
+        };
+        self.count_findings(&before, &findings, dropped);
+        log::findings(self.trust_domain(), &before.findings, &findings, self.shown);
+        self.shown = true;
+        let ended = ended(&before, &findings, at);
+        self.slot.store(Arc::new(DomainView {
+            endpoint: Arc::clone(&self.endpoint),
+            policy: Arc::clone(&self.policy),
+            state: self.state.clone(),
+            findings,
+            dropped,
+            ended,
+            counts: Arc::new(self.counts.clone()),
+            stopped: self.stopped(),
+            unrecorded: self.unrecorded,
+        }));
+    }
+
+    /// Event findings are counted as they are journaled, so that a restart does not count them
+    /// again.
+    fn count_findings(&mut self, before: &DomainView, now: &[Finding], dropped: usize) {
+        let known = |finding: &Finding| before.findings.iter().any(|one| one.id == finding.id);
+        let conditions = now.iter().filter(|one| one.kind.nature() == Nature::Condition);
+        for finding in conditions.filter(|finding| !known(finding)) {
+            self.counts.findings.add(finding.kind);
+        }
+        let more = dropped.saturating_sub(before.dropped);
+        let more = u64::try_from(more).unwrap_or(u64::MAX);
+        self.counts.dropped = self.counts.dropped.saturating_add(more);
+    }
+}
+
+/// The findings that ended within the last 25 hours.
+pub(in crate::daemon) fn ended(
+    before: &DomainView,
+    now: &[Finding],
+    at: Timestamp,
+) -> Arc<[Ended]> {
+    if now.len() == before.findings.len() && before.ended.is_empty() && *now == *before.findings {
+        return Arc::clone(&before.ended);
+    }
+    let just = before.findings.iter().map(|finding| Ended::new(finding, at));
+    let earlier = before.ended.iter().filter(|ended| ended.is_shown(at)).cloned();
+    let mut ended: Vec<Ended> = Vec::new();
+    for one in just.chain(earlier) {
+        let open = now.iter().any(|finding| {
+            (finding.kind, finding.svid_type, &*finding.subject, finding.severity) == one.key()
+        });
+        if !open && !ended.iter().any(|known| known.key() == one.key()) {
+            ended.push(one);
+        }
+    }
+    ended.truncate(MOST_ENDED);
+    ended.into()
+}
+
+/// How many ended findings are shown, newest first: subjects are foreign, and may be many.
+const MOST_ENDED: usize = 256;

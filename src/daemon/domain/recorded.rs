@@ -1,0 +1,135 @@
+//! What is recorded of a trust domain: durable before it is visible.
+
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a new variant is none of those that are named here"
+)]
+
+use std::sync::Arc;
+
+use hyper::body::Bytes;
+
+use super::Domain;
+use crate::bundle::Digest;
+use crate::daemon::log;
+use crate::daemon::shared::Shared;
+use crate::decision::Deed;
+use crate::judge;
+use crate::judge::VerdictKind;
+use crate::store::{Batch, Durability};
+use crate::time::Timestamp;
+use crate::view::PollCounts;
+use crate::watch::{DomainState, Event, Sighting};
+
+impl Domain {
+    /// Records events that no poll brought, the configuration's or an operator's, with the
+    /// findings that begin and end with them.
+    pub(in crate::daemon) async fn note(&mut self, shared: &Shared, events: Vec<Event>) {
+        let at = shared.clock.now();
+        let mut state = self.state.clone();
+        let policy = &self.relationship.policy;
+        let events: Vec<Event> = events
+            .into_iter()
+            .flat_map(|event| judge::record(&mut state, at, event, policy))
+            .collect();
+        log::events(self.trust_domain(), &events);
+        self.record(shared, at, state, events, Vec::new()).await;
+        self.publish(shared, at);
+    }
+
+    /// Takes in what was sighted of tokens. Only news is recorded: returns how much of it, or `None`
+    /// where the trust domain has spent its daily budget.
+    pub(in crate::daemon) async fn sighted(
+        &mut self,
+        shared: &Shared,
+        sightings: Vec<Sighting>,
+    ) -> Option<u64> {
+        let facts = &self.state.facts;
+        let spent = facts.spent.on(shared.clock.now()).spent;
+        if spent.exceeds(self.policy.daily_budget) {
+            return None;
+        }
+        let news = sightings.into_iter().filter_map(|seen| match facts.sighted(Some(&seen.kid)) {
+            Some(known) => known.gains_from(&seen).then(|| known.merged(&seen)),
+            None => Some(seen),
+        });
+        let events: Vec<_> = news.map(|sighting| Event::KidSighted { sighting }).collect();
+        let count = u64::try_from(events.len()).unwrap_or(u64::MAX);
+        if !events.is_empty() {
+            self.note(shared, events).await;
+        }
+        Some(count)
+    }
+
+    /// Durable before visible: the events are in the store before anyone sees the state.
+    pub(super) async fn record(
+        &mut self,
+        shared: &Shared,
+        at: Timestamp,
+        state: DomainState,
+        events: Vec<Event>,
+        bodies: Vec<(Digest, Bytes)>,
+    ) {
+        self.count_events(&events);
+        if !events.is_empty() {
+            let trust_domain = self.trust_domain().clone();
+            let (facts, sight) = (Arc::clone(&state.facts), state.sight.clone());
+            let bodies = named(&events, bodies);
+            let batch = Batch { trust_domain, at, events, bodies, facts, sight };
+            let happened = (batch.trust_domain.clone(), batch.events.clone());
+            self.unrecorded = match shared.store.append(batch).await {
+                Durability::Durable => false,
+                Durability::Unrecorded => true,
+            };
+            let (trust_domain, events) = happened;
+            shared.tell(at, &trust_domain, events);
+        }
+        let finished = self.state.facts.course.finished;
+        self.state = state;
+        self.count_rotations(finished);
+    }
+
+    fn count_events(&mut self, events: &[Event]) {
+        for event in events {
+            count(&mut self.counts.events, &Event::NAMES, event.name());
+            match event {
+                Event::Decided { decision } => {
+                    count(&mut self.counts.decisions, &Deed::NAMES, decision.deed.name());
+                }
+                Event::FindingRaised { finding } => self.counts.findings.add(finding.kind),
+                _ => (),
+            }
+        }
+    }
+
+    /// Counts the verdicts on the hand-overs that finished since so many had.
+    fn count_rotations(&mut self, finished: u64) {
+        let course = &self.state.facts.course;
+        let new = course.finished.saturating_sub(finished);
+        let Some(new) = usize::try_from(new).ok().filter(|new| 0 < *new) else { return };
+        let case = self.case();
+        let handovers = course.handovers.iter().rev().take(new);
+        let verdicts = handovers.filter_map(|one| Some((one.svid_type, case.verdict(one)?.kind)));
+        for (svid_type, verdict) in verdicts.collect::<Vec<_>>() {
+            let place = PollCounts::USES.iter().position(|one| *one == svid_type);
+            if let Some(counts) = place.and_then(|place| self.counts.rotations.get_mut(place)) {
+                count(counts, &VerdictKind::LABELS, verdict.label());
+            }
+        }
+    }
+}
+
+/// One more under this name.
+fn count(counts: &mut [u64], names: &[&str], name: &str) {
+    let place = names.iter().position(|one| *one == name);
+    if let Some(count) = place.and_then(|place| counts.get_mut(place)) {
+        *count = count.saturating_add(1);
+    }
+}
+
+/// The documents that these events name: an unchanged one is not stored again.
+fn named(events: &[Event], bodies: Vec<(Digest, Bytes)>) -> Vec<(Digest, Arc<[u8]>)> {
+    let names = |digest: &Digest| events.iter().any(|event| event.body() == Some(*digest));
+    let kept = bodies.into_iter().filter(|(digest, _)| names(digest));
+    kept.map(|(digest, body)| (digest, Arc::from(&body[..]))).collect()
+}

@@ -1,0 +1,399 @@
+//! What a decision comes to: in words, and as entries of which journals. Nothing is done here.
+#![expect(clippy::wildcard_enum_match_arm, reason = "what is not named is left as it is")]
+
+use std::{collections::BTreeMap, time::Duration};
+
+use crate::bundle::{AuthorityId, Fingerprint, PublicKeyId};
+use crate::decision::{Announcement, Decision, Deed};
+use crate::finding::{Finding, FindingId, FindingKind};
+use crate::journal::text::shown;
+use crate::judge;
+use crate::spiffe::TrustDomain;
+use crate::view::{DomainView, View};
+use crate::watch::{Event, Line, Standing};
+use crate::web::BackendError;
+
+/// How much of a finding's evidence is shown, in characters.
+const WORDS: usize = 200;
+/// How many open findings a refusal lists.
+const LISTED: usize = 20;
+/// The most authorities of one announcement, as in a configuration.
+const MOST_ANNOUNCED: u8 = 64;
+/// The longest window of an announcement, as in a configuration.
+const LONGEST_WINDOW: Duration = crate::config::schema::MAX_WINDOW;
+
+/// What a decision comes to.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// In words, a line each.
+    pub(super) effect: Vec<String>,
+    /// What is journaled of which trust domain.
+    pub(super) decisions: BTreeMap<TrustDomain, Decision>,
+}
+
+/// What this decision would do to what is known.
+pub(super) fn plan(
+    view: &View,
+    trust_domain: Option<&TrustDomain>,
+    decision: &Decision,
+) -> Result<Plan, BackendError> {
+    let mut plan = match &decision.deed {
+        Deed::Approve { fingerprint } => approve(view, trust_domain, *fingerprint, decision),
+        Deed::Deny { fingerprint, public_key, everywhere } => {
+            let key = Denied { fingerprint: *fingerprint, public_key: *public_key };
+            deny(view, trust_domain, key, *everywhere, decision)
+        }
+        Deed::Ack { finding } => ack(view, *finding, decision),
+        Deed::Announce { announcement } => {
+            announce(the(view, trust_domain)?, announcement, decision)
+        }
+        Deed::Baseline => baseline(the(view, trust_domain)?, decision),
+        Deed::RetireLineage { lineage } => retire(the(view, trust_domain)?, *lineage, decision),
+        Deed::WithdrawApproval { .. } | Deed::WithdrawAnnouncement { .. } => {
+            Err(refused("what stands in the configuration is withdrawn there"))
+        }
+    }?;
+    for (name, decision) in &plan.decisions {
+        if let Some(domain) = view.domain(name) {
+            plan.effect.extend(consequences(domain, decision, view));
+        }
+    }
+    Ok(plan)
+}
+
+fn refused(why: impl Into<String>) -> BackendError {
+    BackendError::Refused(why.into())
+}
+
+fn one(domain: &DomainView, decision: &Decision, effect: String) -> Plan {
+    let name = domain.endpoint.trust_domain.clone();
+    Plan { effect: vec![effect], decisions: BTreeMap::from([(name, decision.clone())]) }
+}
+
+/// The trust domain that is meant.
+fn the<'a>(
+    view: &'a View,
+    trust_domain: Option<&TrustDomain>,
+) -> Result<&'a DomainView, BackendError> {
+    let name = trust_domain.ok_or_else(|| refused("a trust domain is wanted (--trust-domain)"))?;
+    let domain = view.domain(name).map(AsRef::as_ref);
+    domain.ok_or_else(|| BackendError::NotFound(format!("{name} is not watched")))
+}
+
+/// What the judgement makes of a decision: it is tried on a copy.
+fn consequences(domain: &DomainView, decision: &Decision, view: &View) -> Vec<String> {
+    let mut state = domain.state.clone();
+    let name = &domain.endpoint.trust_domain;
+    let event = Event::Decided { decision: decision.clone() };
+    let events = judge::record(&mut state, view.at, event, &domain.policy);
+    let told = events.iter().filter_map(|event| match event {
+        Event::FindingEnded { finding, kind, .. } => {
+            Some(format!("  ends {kind} {finding} of {name}"))
+        }
+        Event::FindingRaised { finding } => {
+            Some(format!("  raises {} {} of {name}", finding.kind, finding.id))
+        }
+        _ => None,
+    });
+    told.collect()
+}
+
+/// An authority that a trust domain has shown.
+struct Shown<'a> {
+    domain: &'a DomainView,
+    id: AuthorityId,
+    public_key: Option<PublicKeyId>,
+    standing: Option<&'a Standing>,
+    published: bool,
+}
+
+impl Shown<'_> {
+    fn is_explained(&self) -> bool {
+        self.standing.is_some_and(Standing::is_explained)
+    }
+
+    fn words(&self) -> String {
+        let standing = self.standing.map_or("not judged", Standing::label);
+        let published = if self.published { "published" } else { "not in the bundle" };
+        format!("{} of {}: {standing}, {published}", self.id, self.domain.endpoint.trust_domain)
+    }
+}
+
+/// Who has shown this authority, and as what.
+fn shown_by(view: &View, is: impl Fn(Fingerprint, Option<PublicKeyId>) -> bool) -> Vec<Shown<'_>> {
+    let mut found = Vec::new();
+    for domain in &view.domains {
+        let facts = &domain.state.facts;
+        for record in &facts.authorities {
+            if is(record.id().fingerprint, record.authority.public_key) {
+                found.push(Shown {
+                    domain,
+                    id: record.id(),
+                    public_key: record.authority.public_key,
+                    standing: record.standing.as_ref(),
+                    published: record.removed.is_none(),
+                });
+            }
+        }
+        for glimpse in &facts.glimpsed {
+            if is(glimpse.authority.id.fingerprint, glimpse.authority.public_key) {
+                found.push(Shown {
+                    domain,
+                    id: glimpse.authority.id,
+                    public_key: glimpse.authority.public_key,
+                    standing: glimpse.standing.as_ref(),
+                    published: false,
+                });
+            }
+        }
+    }
+    found
+}
+
+fn approve(
+    view: &View,
+    trust_domain: Option<&TrustDomain>,
+    fingerprint: Fingerprint,
+    decision: &Decision,
+) -> Result<Plan, BackendError> {
+    let mut effect = Vec::new();
+    let mut decisions = BTreeMap::new();
+    let wanted = |name: &TrustDomain| trust_domain.is_none_or(|wanted| wanted == name);
+    for shown in shown_by(view, |other, _| other == fingerprint) {
+        let name = &shown.domain.endpoint.trust_domain;
+        if wanted(name) {
+            effect.push(format!("explained from now on: {}", shown.words()));
+            decisions.insert(name.clone(), decision.clone());
+        }
+    }
+    if decisions.is_empty() {
+        let domain = the(view, trust_domain).map_err(|why| match why {
+            BackendError::Refused(_) => BackendError::NotFound(format!(
+                "no watched trust domain has shown {fingerprint}: name one (--trust-domain) to approve it beforehand"
+            )),
+            other => other,
+        })?;
+        let name = domain.endpoint.trust_domain.clone();
+        effect.push(format!("{name} has not shown {fingerprint}: it is explained once it does"));
+        decisions.insert(name, decision.clone());
+    }
+    // A later approval with a reason overrides a denial, wherever that was journaled (design, 7).
+    for domain in &view.domains {
+        let name = &domain.endpoint.trust_domain;
+        let mut denials = domain.state.facts.decisions.denials.iter();
+        if wanted(name)
+            && let Some(denial) = denials.find(|denial| denial.fingerprint == fingerprint)
+        {
+            effect.push(format!("overrides a denial in {name}, {}", shown(&denial.words, WORDS)));
+            decisions.insert(name.clone(), decision.clone());
+        }
+    }
+    Ok(Plan { effect, decisions })
+}
+
+/// The key that a denial binds.
+#[derive(Clone, Copy)]
+struct Denied {
+    fingerprint: Fingerprint,
+    /// As it is on record, where no trust domain shows it now.
+    public_key: Option<PublicKeyId>,
+}
+
+fn deny(
+    view: &View,
+    trust_domain: Option<&TrustDomain>,
+    denied: Denied,
+    everywhere: bool,
+    decision: &Decision,
+) -> Result<Plan, BackendError> {
+    let Denied { fingerprint, public_key } = denied;
+    if let Some(name) = trust_domain {
+        the(view, Some(name))?;
+    }
+    let named = shown_by(view, |other, _| other == fingerprint);
+    let public_key = named.iter().find_map(|one| one.public_key).or(public_key);
+    let bound = shown_by(view, |other, key| {
+        other == fingerprint || (public_key.is_some() && key == public_key)
+    });
+    // A partner could publish someone else's key: denying it must not page the other one.
+    let about = trust_domain.or_else(|| guilty(&bound));
+    let innocent: Vec<&Shown<'_>> = bound
+        .iter()
+        .filter(|one| one.published && one.is_explained())
+        .filter(|one| Some(&one.domain.endpoint.trust_domain) != about)
+        .collect();
+    if !innocent.is_empty() && !everywhere {
+        let list: Vec<String> = innocent.iter().map(|one| format!("\n  {}", one.words())).collect();
+        return Err(refused(format!(
+            "the key stands explained elsewhere, and a denial binds it everywhere: say --everywhere where that is meant{}",
+            list.concat()
+        )));
+    }
+    let deed = Deed::Deny { fingerprint, public_key, everywhere };
+    let decision = Decision { deed, ..decision.clone() };
+    let watched = view.domains.iter().map(|domain| domain.endpoint.trust_domain.clone());
+    let decisions: BTreeMap<_, _> = watched.map(|name| (name, decision.clone())).collect();
+    let count = decisions.len();
+    let mut effect = vec![match public_key {
+        Some(key) => format!(
+            "the public key {key} of {fingerprint} is denied for ever, in all {count} watched trust domains"
+        ),
+        None => format!(
+            "{fingerprint} is denied for ever, in all {count} watched trust domains; its public key was never seen, so another certificate for it is not bound"
+        ),
+    }];
+    effect.extend(bound.iter().map(|one| format!("  {}", one.words())));
+    Ok(Plan { effect, decisions })
+}
+
+/// The trust domain that a denial is about, where nobody says: the only one that shows the key
+/// unexplained, else the only one that shows it.
+fn guilty<'a>(bound: &[Shown<'a>]) -> Option<&'a TrustDomain> {
+    let names = |of: &dyn Fn(&Shown<'a>) -> bool| {
+        let mut names: Vec<&TrustDomain> = bound
+            .iter()
+            .filter(|one| of(one))
+            .map(|one| &one.domain.endpoint.trust_domain)
+            .collect();
+        names.dedup();
+        names
+    };
+    for names in [names(&|one| !one.is_explained()), names(&|_| true)] {
+        if let [only] = names.as_slice() {
+            return Some(only);
+        }
+    }
+    None
+}
+
+fn ack(view: &View, id: FindingId, decision: &Decision) -> Result<Plan, BackendError> {
+    let mut open = Vec::new();
+    for domain in &view.domains {
+        let ledger = domain.state.facts.ledger.open.iter();
+        for finding in domain.findings.iter().chain(ledger) {
+            if finding.id == id {
+                return acked(domain, finding, decision);
+            }
+            let name = &domain.endpoint.trust_domain;
+            let line = format!("\n  {}", named(name, finding));
+            if open.len() < LISTED && !open.contains(&line) {
+                open.push(line);
+            }
+        }
+    }
+    let open = if open.is_empty() { "none is".to_owned() } else { open.concat() };
+    Err(BackendError::NotFound(format!("no finding {id} is open; open: {open}")))
+}
+
+fn acked(
+    domain: &DomainView,
+    finding: &Finding,
+    decision: &Decision,
+) -> Result<Plan, BackendError> {
+    if finding.kind == FindingKind::UnexpectedAuthority && !is_done_with(domain, finding) {
+        return Err(refused(format!(
+            "{} {} is decided on by the key: `approve` or `deny` it by its whole fingerprint; once a denied key is gone its finding can be acknowledged",
+            finding.kind, finding.id
+        )));
+    }
+    let name = &domain.endpoint.trust_domain;
+    let evidence = finding.evidence.first().map_or("", String::as_str);
+    let effect = format!("looked at: {}: {}", named(name, finding), shown(evidence, WORDS));
+    let mut plan = one(domain, decision, effect);
+    if finding.kind == FindingKind::Rollback {
+        plan.effect.push("  moves the high-water mark to the sequence as it is now".to_owned());
+    }
+    Ok(plan)
+}
+
+/// Whether the key that a finding is about was denied and is gone: then it can be laid aside.
+fn is_done_with(domain: &DomainView, finding: &Finding) -> bool {
+    let facts = &domain.state.facts;
+    let about = |id: AuthorityId| is_about(finding, id);
+    let gone = !facts.published().any(|record| about(record.id()));
+    let mut denials = facts.decisions.denials.iter();
+    gone && denials.any(|denial| is_fingerprint_of(finding, denial.fingerprint))
+}
+
+/// Whether a finding is about this authority.
+pub(crate) fn is_about(finding: &Finding, id: AuthorityId) -> bool {
+    finding.svid_type == Some(id.svid_type) && is_fingerprint_of(finding, id.fingerprint)
+}
+
+fn is_fingerprint_of(finding: &Finding, fingerprint: Fingerprint) -> bool {
+    *finding.subject == *fingerprint.short()
+}
+
+fn named(name: &TrustDomain, finding: &Finding) -> String {
+    let Finding { id, kind, severity, subject, .. } = finding;
+    let about = if subject.is_empty() { "" } else { " " };
+    format!("{id} {severity} {kind}{about}{} of {name}", shown(subject, Finding::SUBJECT))
+}
+
+fn announce(
+    domain: &DomainView,
+    announcement: &Announcement,
+    decision: &Decision,
+) -> Result<Plan, BackendError> {
+    let Announcement { svid_type, count, not_before, not_after, .. } = announcement;
+    if !(1..=MOST_ANNOUNCED).contains(count) {
+        return Err(refused(format!("the count is {count}: 1 to {MOST_ANNOUNCED} are allowed")));
+    }
+    match not_after.since(*not_before) {
+        None | Some(Duration::ZERO) => {
+            return Err(refused("the window ends before it begins: not_after is not later"));
+        }
+        Some(window) if LONGEST_WINDOW < window => {
+            return Err(refused(
+                "the window is longer than 366 days: announce a date that is known",
+            ));
+        }
+        Some(_) => (),
+    }
+    let name = &domain.endpoint.trust_domain;
+    let effect = format!(
+        "explained: {count} {} published by {name} between {not_before} and {not_after} that fit no date of a lineage",
+        svid_type.label(),
+    );
+    let mut plan = one(domain, decision, effect);
+    let key_type = announcement.key_type.as_ref();
+    plan.effect.extend(key_type.map(|kind| format!("  with {kind} keys")));
+    let life = announcement.max_lifetime.map(humantime::format_duration);
+    plan.effect.extend(life.map(|life| format!("  that live up to {life}")));
+    Ok(plan)
+}
+
+fn baseline(domain: &DomainView, decision: &Decision) -> Result<Plan, BackendError> {
+    let (name, facts) = (&domain.endpoint.trust_domain, &domain.state.facts);
+    if facts.first_contact.is_none() {
+        return Err(refused(format!("{name} was never read: there is no bundle to begin with")));
+    }
+    let mut plan = one(domain, decision, format!("the bundle of {name} is its baseline, with:"));
+    plan.effect.extend(facts.published().map(|record| format!("  {}", record.id())));
+    Ok(plan)
+}
+
+fn retire(domain: &DomainView, number: u32, decision: &Decision) -> Result<Plan, BackendError> {
+    let (name, course) = (&domain.endpoint.trust_domain, &domain.state.facts.course);
+    let words = |line: &Line| {
+        let newest = line.newest.map_or_else(|| "none seen yet".to_owned(), |id| id.to_string());
+        let late = if line.is_overdue() { ", overdue" } else { "" };
+        format!("{} ({}), newest {newest}{late}", line.number, line.svid_type.label())
+    };
+    let line = course.line(number).filter(|line| line.is_lineage());
+    let Some(line) = line else {
+        let lines: Vec<String> = course
+            .lines
+            .iter()
+            .filter(|line| line.is_lineage())
+            .take(LISTED)
+            .map(|line| format!("\n  {}", words(line)))
+            .collect();
+        let lines = if lines.is_empty() { "none".to_owned() } else { lines.concat() };
+        return Err(BackendError::NotFound(format!(
+            "{name} has no lineage {number}; it has: {lines}"
+        )));
+    };
+    let effect = format!("lineage {} of {name} has ended: its date is not waited for", words(line));
+    Ok(one(domain, decision, effect))
+}

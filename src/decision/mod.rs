@@ -1,0 +1,162 @@
+//! What operators decide: announce before, approve, deny or acknowledge after.
+//!
+//! Invariant: a decision names who and why, and is in the journal before it has an effect. What a
+//! decision explains is said here; what it ends is for [`judge`](crate::judge).
+
+mod announcement;
+mod standing;
+
+pub use announcement::{Announced, Announcement};
+pub use standing::{Approval, Decisions, Denial};
+
+use serde::{Deserialize, Serialize};
+
+use crate::bundle::{Fingerprint, PublicKeyId};
+use crate::finding::FindingId;
+
+/// What an operator decided.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Decision {
+    /// What.
+    #[serde(flatten)]
+    pub deed: Deed,
+    /// Who, by their own word.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub by: Box<str>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub reason: Box<str>,
+    /// The user ID of the process that asked, by the kernel's word; `None` where it stands in the
+    /// configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
+    /// Where it came from.
+    #[serde(default)]
+    pub door: Door,
+}
+
+/// Where a decision came from.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Door {
+    /// A command, or the interface that commands use.
+    #[default]
+    Operator,
+    /// The configuration: when the line goes, the decision is withdrawn.
+    Configuration,
+}
+
+/// What was decided. The form in the journal is a contract: fields are added, never renamed.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(tag = "decision", rename_all = "kebab-case")]
+pub enum Deed {
+    /// Authorities are to come.
+    Announce {
+        /// Which, and when.
+        #[serde(flatten)]
+        announcement: Announcement,
+    },
+    /// An authority is explained.
+    Approve {
+        /// Which.
+        fingerprint: Fingerprint,
+    },
+    /// An authority is rogue: its public key, everywhere and for ever.
+    Deny {
+        /// Which.
+        fingerprint: Fingerprint,
+        /// Its public key, where it was seen.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        public_key: Option<PublicKeyId>,
+        /// Whether it holds although the key stands explained in another trust domain.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        everywhere: bool,
+    },
+    /// A finding was looked at.
+    Ack {
+        /// Which.
+        finding: FindingId,
+    },
+    /// The bundle as it stands is what the next ones are compared with.
+    Baseline,
+    /// A lineage ended on purpose: its missed date is not waited for.
+    RetireLineage {
+        /// Which.
+        lineage: u32,
+    },
+    /// A line went out of the configuration: its approval holds for nothing new.
+    WithdrawApproval {
+        /// Of which authority.
+        fingerprint: Fingerprint,
+    },
+    /// A line went out of the configuration: its announcement explains nothing any more.
+    WithdrawAnnouncement {
+        /// Which.
+        #[serde(flatten)]
+        announcement: Announcement,
+    },
+}
+
+impl Deed {
+    /// The words for all of them.
+    pub const NAMES: [&str; 8] = [
+        "announce",
+        "approve",
+        "deny",
+        "ack",
+        "baseline",
+        "retire-lineage",
+        "withdraw-approval",
+        "withdraw-announcement",
+    ];
+
+    /// The word for it: a command's name, where it is one.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Announce { .. } => "announce",
+            Self::Approve { .. } => "approve",
+            Self::Deny { .. } => "deny",
+            Self::Ack { .. } => "ack",
+            Self::Baseline => "baseline",
+            Self::RetireLineage { .. } => "retire-lineage",
+            Self::WithdrawApproval { .. } => "withdraw-approval",
+            Self::WithdrawAnnouncement { .. } => "withdraw-announcement",
+        }
+    }
+
+    /// What takes this back, where anything does.
+    pub fn withdrawal(&self) -> Option<Self> {
+        match self {
+            Self::Approve { fingerprint } => {
+                Some(Self::WithdrawApproval { fingerprint: *fingerprint })
+            }
+            Self::Announce { announcement } => {
+                Some(Self::WithdrawAnnouncement { announcement: announcement.clone() })
+            }
+            Self::Deny { .. }
+            | Self::Ack { .. }
+            | Self::Baseline
+            | Self::RetireLineage { .. }
+            | Self::WithdrawApproval { .. }
+            | Self::WithdrawAnnouncement { .. } => None,
+        }
+    }
+
+    /// What this takes back, where it takes anything back.
+    pub fn withdrawn(&self) -> Option<Self> {
+        match self {
+            Self::WithdrawApproval { fingerprint } => {
+                Some(Self::Approve { fingerprint: *fingerprint })
+            }
+            Self::WithdrawAnnouncement { announcement } => {
+                Some(Self::Announce { announcement: announcement.clone() })
+            }
+            Self::Announce { .. }
+            | Self::Approve { .. }
+            | Self::Deny { .. }
+            | Self::Ack { .. }
+            | Self::Baseline
+            | Self::RetireLineage { .. } => None,
+        }
+    }
+}

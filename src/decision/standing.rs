@@ -1,0 +1,165 @@
+//! The decisions that hold.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Announced, Decision, Deed, Door};
+use crate::bundle::{Authority, Fingerprint, PublicKeyId};
+use crate::finding::FindingId;
+use crate::time::Timestamp;
+
+/// An authority that someone approved.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Approval {
+    /// Which.
+    pub fingerprint: Fingerprint,
+    /// Since when.
+    pub at: Timestamp,
+    /// Who and why, in words.
+    pub words: Box<str>,
+}
+
+/// An authority that someone denied.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Denial {
+    /// Which.
+    pub fingerprint: Fingerprint,
+    /// Its public key, where it is known.
+    pub public_key: Option<PublicKeyId>,
+    /// Since when.
+    pub at: Timestamp,
+    /// Who and why, in words.
+    pub words: Box<str>,
+}
+
+impl Denial {
+    /// Whether it is about this authority, under whatever certificate or use.
+    pub fn binds(&self, authority: &Authority) -> bool {
+        self.fingerprint == authority.id.fingerprint
+            || (self.public_key.is_some() && self.public_key == authority.public_key)
+    }
+}
+
+/// The decisions that hold for one trust domain: the fold of those in its journal.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(default)]
+pub struct Decisions {
+    /// Authorities that are explained.
+    pub approvals: Vec<Approval>,
+    /// Authorities that are rogue.
+    pub denials: Vec<Denial>,
+    /// Authorities that are to come, or came.
+    pub announcements: Vec<Announced>,
+    /// Findings that were looked at, newest last.
+    pub acks: Vec<FindingId>,
+    /// Whether someone said that the bundle is the baseline.
+    pub baseline: bool,
+    /// What was decided by lines that stand in the configuration: each was taken down once, so
+    /// that a restart does not repeat what an operator decided otherwise since.
+    pub configured: Vec<Deed>,
+}
+
+impl Decisions {
+    /// How many of each are kept, oldest dropped first; denials are kept for ever. More than a
+    /// configuration may hold.
+    const MOST: usize = 8192;
+
+    /// Takes in what was decided at `at`.
+    pub fn apply(&mut self, at: Timestamp, decision: &Decision) {
+        let words = words(decision);
+        self.configure(decision);
+        match &decision.deed {
+            Deed::Announce { announcement } => {
+                let (announcement, explains) = (announcement.clone(), Vec::new());
+                let announced = Announced { announcement, words, explains, withdrawn: false };
+                push(&mut self.announcements, announced);
+            }
+            Deed::Approve { fingerprint } => {
+                let fingerprint = *fingerprint;
+                // A later approval with a reason overrides a denial (design, 7).
+                self.denials.retain(|denial| denial.fingerprint != fingerprint);
+                self.approvals.retain(|approval| approval.fingerprint != fingerprint);
+                push(&mut self.approvals, Approval { fingerprint, at, words });
+            }
+            Deed::Deny { fingerprint, public_key, .. } => {
+                let (fingerprint, public_key) = (*fingerprint, *public_key);
+                self.approvals.retain(|approval| approval.fingerprint != fingerprint);
+                self.denials.retain(|denial| denial.fingerprint != fingerprint);
+                self.denials.push(Denial { fingerprint, public_key, at, words });
+            }
+            Deed::Ack { finding } => push(&mut self.acks, *finding),
+            Deed::Baseline => self.baseline = true,
+            Deed::RetireLineage { .. } => (),
+            Deed::WithdrawApproval { fingerprint } => {
+                self.approvals.retain(|approval| approval.fingerprint != *fingerprint);
+            }
+            Deed::WithdrawAnnouncement { announcement } => {
+                for announced in &mut self.announcements {
+                    if announced.announcement == *announcement {
+                        announced.withdrawn = true;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Which lines of the configuration are taken down.
+    fn configure(&mut self, decision: &Decision) {
+        if decision.door != Door::Configuration {
+            return;
+        }
+        match decision.deed.withdrawn() {
+            Some(line) => self.configured.retain(|known| *known != line),
+            None if self.configured.contains(&decision.deed) => (),
+            None => push(&mut self.configured, decision.deed.clone()),
+        }
+    }
+
+    /// What the decisions of a configuration change in those on record: its new lines, and the
+    /// withdrawal of those that are gone.
+    pub fn catch_up(&self, configured: &[Decision]) -> Vec<Decision> {
+        let gone = self
+            .configured
+            .iter()
+            .filter(|known| !configured.iter().any(|decision| decision.deed == **known));
+        let withdrawal = |deed: Deed| Decision {
+            deed,
+            by: Box::default(),
+            reason: "its line is no longer in the configuration".into(),
+            uid: None,
+            door: Door::Configuration,
+        };
+        let gone = gone.filter_map(Deed::withdrawal).map(withdrawal);
+        let new = configured.iter().filter(|decision| !self.configured.contains(&decision.deed));
+        gone.chain(new.cloned()).collect()
+    }
+
+    /// The approval of this authority, where there is one.
+    pub fn approval(&self, authority: &Authority) -> Option<&Approval> {
+        self.approvals.iter().find(|approval| approval.fingerprint == authority.id.fingerprint)
+    }
+
+    /// The denial that binds this authority, where there is one. An approval of that very
+    /// fingerprint overrides it.
+    pub fn denial(&self, authority: &Authority) -> Option<&Denial> {
+        let denial = self.denials.iter().find(|denial| denial.binds(authority))?;
+        let overridden = self.approval(authority).is_some_and(|approval| denial.at < approval.at);
+        (!overridden).then_some(denial)
+    }
+}
+
+/// Who and why, as evidence shows it.
+fn words(decision: &Decision) -> Box<str> {
+    let by = if decision.by.is_empty() { "the configuration" } else { &decision.by };
+    match &*decision.reason {
+        "" => format!("by {by}"),
+        reason => format!("by {by}: {reason}"),
+    }
+    .into()
+}
+
+fn push<T>(list: &mut Vec<T>, item: T) {
+    if Decisions::MOST <= list.len() {
+        list.remove(0);
+    }
+    list.push(item);
+}

@@ -1,0 +1,89 @@
+//! What judgements and decisions say, in words for people.
+
+use super::text::{shown, span};
+use crate::decision::{Decision, Deed};
+use crate::finding::Ending;
+use crate::watch::{ConsumerRefusal, IssuerMode, IssuerModel, Policy, Standing};
+
+/// How much of an operator's words is shown.
+const WORDS: usize = 300;
+
+/// By what rules a domain is judged from now on.
+pub(super) fn policy(policy: &Policy) -> String {
+    let issuer = match policy.issuer {
+        IssuerModel::Spire { ca_ttl, mode, .. } => {
+            let ca_ttl = ca_ttl.map(|life| format!(", ca_ttl {}", span(life))).unwrap_or_default();
+            let mode = mode.map(IssuerMode::label).map(|mode| format!(", mode {mode}"));
+            format!("spire{ca_ttl}{}", mode.unwrap_or_default())
+        }
+        IssuerModel::Declared { interval, .. } => format!("declared, every {}", span(interval)),
+        IssuerModel::Learned => "learned".to_owned(),
+    };
+    format!("judged from now on by policy {}, issuer {issuer}", policy.judgement.label())
+}
+
+/// Whether an authority is explained.
+pub(super) fn standing(standing: &Standing) -> String {
+    match standing {
+        Standing::Baseline => "part of the baseline".to_owned(),
+        Standing::Denied => "denied".to_owned(),
+        Standing::Approved => "approved".to_owned(),
+        Standing::OnTime { lineage: 0 } => {
+            "explained: it fits the rhythm that was learned".to_owned()
+        }
+        Standing::OnTime { lineage } => format!("explained: on the date of lineage {lineage}"),
+        Standing::Late { lineage } => format!("explained: late, the next of lineage {lineage}"),
+        Standing::Announced => "explained: announced".to_owned(),
+        Standing::Learned => "taken while the issuer's rhythm is learned".to_owned(),
+        Standing::Returned => "one that was removed before".to_owned(),
+        Standing::Unscheduled { .. } => "unscheduled: it fits no date".to_owned(),
+        Standing::Contradicted { by } => {
+            let by: Vec<String> = by.iter().map(ToString::to_string).collect();
+            format!("contradicted: {}", shown(&by.join("; "), WORDS))
+        }
+    }
+}
+
+/// Who would refuse the document.
+pub(super) fn refusals(refusals: &[ConsumerRefusal]) -> String {
+    if refusals.is_empty() {
+        return "no known consumer would refuse the document any more".to_owned();
+    }
+    let words = refusals.iter().map(|one| format!("{} ({})", one.consumer, one.why));
+    let words: Vec<String> = words.collect();
+    format!("the document would be refused by {}", shown(&words.join(", "), WORDS))
+}
+
+/// What an operator decided.
+pub(super) fn decision(decision: &Decision) -> String {
+    let what = match &decision.deed {
+        Deed::Announce { announcement } | Deed::WithdrawAnnouncement { announcement } => format!(
+            "{} {} from {} to {}",
+            announcement.count,
+            announcement.svid_type.label(),
+            announcement.not_before,
+            announcement.not_after
+        ),
+        Deed::Approve { fingerprint }
+        | Deed::Deny { fingerprint, .. }
+        | Deed::WithdrawApproval { fingerprint } => fingerprint.to_string(),
+        Deed::Ack { finding } => finding.to_string(),
+        Deed::Baseline => "the bundle as it stands".to_owned(),
+        Deed::RetireLineage { lineage } => format!("lineage {lineage}"),
+    };
+    let by = if decision.by.is_empty() { "the configuration" } else { &*decision.by };
+    format!(
+        "{} {what}, by {}: {}",
+        decision.deed.name(),
+        shown(by, WORDS),
+        shown(&decision.reason, WORDS)
+    )
+}
+
+/// How a finding ended.
+pub(super) fn ending(ending: &Ending) -> String {
+    match ending {
+        Ending::Decision { reason } | Ending::Explanation { reason } => shown(reason, WORDS),
+        Ending::Unreviewed => "nobody looked at it for 30 days".to_owned(),
+    }
+}

@@ -1,0 +1,147 @@
+//! Whether there is something to trust, something to compare with, and one answer.
+
+use super::Case;
+use super::draft::Draft;
+use super::words::span;
+use crate::bundle::SvidType;
+use crate::finding::{FindingKind, Severity};
+use crate::time::Timestamp;
+use crate::watch::{AuthorityRecord, BaselinePolicy, TrustOrigin};
+
+/// One handshake may meet a replica that was started a moment ago; two polls running do not.
+const UNAUTHENTICATED_POLLS: u32 = 2;
+/// An alternation that was not seen for this many intervals has ended.
+const CALM: u32 = 10;
+
+/// `bootstrap_unusable`, `baseline_missing`, `bundle_empty`, `svid_type_vanished`,
+/// `endpoint_unauthenticated`, `replicas_disagree`
+pub(super) fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
+    drafts.extend(bootstrap_unusable(case, at));
+    drafts.extend(baseline_missing(case));
+    drafts.extend(bundle_empty(case));
+    drafts.extend(vanished(case));
+    drafts.extend(endpoint_unauthenticated(case, at));
+    drafts.extend(replicas_disagree(case, at));
+}
+
+fn bootstrap_unusable(case: &Case<'_>, at: Timestamp) -> Option<Draft> {
+    let fault = case.bootstrap_fault?;
+    let since = case.facts().failure.as_ref().map_or(at, |run| run.since);
+    let draft = Draft::new(FindingKind::BootstrapUnusable, Severity::Critical, since)
+        .because(format!("nothing is stored that could authenticate {}", case.endpoint.url))
+        .because(fault);
+    Some(draft)
+}
+
+/// The first bundle was neither authenticated by a bootstrap file nor taken by anyone.
+fn baseline_missing(case: &Case<'_>) -> Option<Draft> {
+    let facts = case.facts();
+    let since = facts.first_contact?;
+    let measured = facts.first_authenticated_by == Some(TrustOrigin::Bootstrap)
+        || facts.first_authenticated_by == Some(TrustOrigin::Rebootstrap)
+        || case.policy.baseline == BaselinePolicy::TrustOnFirstUse
+        || facts.decisions.baseline;
+    if measured {
+        return None;
+    }
+    let baseline = facts.authorities.iter().filter(|record| record.published.after.is_none());
+    let draft = Draft::new(FindingKind::BaselineMissing, Severity::Warning, since)
+        .because("nobody said that the first bundle may be compared with: an authority that was planted before it is not noticed")
+        .because_all(baseline.map(|record| record.id().to_string()));
+    Some(draft)
+}
+
+/// Bundle, 4.1.3: an empty bundle, and one with nothing usable, revokes everything.
+fn bundle_empty(case: &Case<'_>) -> Option<Draft> {
+    let facts = case.facts();
+    let confirmed = facts.confirmed.as_ref()?;
+    let usable = |record: &AuthorityRecord| record.authority.key_type.is_known();
+    if facts.published().any(usable) {
+        return None;
+    }
+    let draft = Draft::new(FindingKind::BundleEmpty, Severity::Critical, confirmed.since.until);
+    Some(draft.because(match facts.published().count() {
+        0 => "the bundle lists no authority: every SVID of the trust domain is invalid".into(),
+        listed => format!(
+            "none of the {listed} listed authorities is of a known key type: to a consumer that does not know them the bundle is empty"
+        ),
+    }))
+}
+
+/// X509-SVID, 6.2, and JWT-SVID, 6.2: a bundle without authorities of a use says that the trust
+/// domain does not support it.
+fn vanished(case: &Case<'_>) -> Vec<Draft> {
+    let facts = case.facts();
+    if facts.published().next().is_none() {
+        return Vec::new();
+    }
+    let gone = SvidType::ALL.into_iter().filter_map(|svid_type| {
+        let of = |record: &&AuthorityRecord| record.id().svid_type == svid_type;
+        if facts.published().any(|record| of(&record)) {
+            return None;
+        }
+        let removed = facts.authorities.iter().filter(of).filter_map(|record| record.removed);
+        let since = removed.map(|removed| removed.until).max()?;
+        let draft = Draft::new(FindingKind::SvidTypeVanished, Severity::Critical, since)
+            .of(svid_type)
+            .because(format!(
+                "the last {} authority went at {since}: to a consumer the trust domain supports that use no more",
+                svid_type.label()
+            ));
+        Some(draft)
+    });
+    gone.collect()
+}
+
+fn endpoint_unauthenticated(case: &Case<'_>, at: Timestamp) -> Option<Draft> {
+    let run = case.facts().failure.as_ref()?;
+    let polls = case.sight().failures;
+    if !run.reason.is_authentication() || polls < UNAUTHENTICATED_POLLS {
+        return None;
+    }
+    // While what is held could have authenticated it, the endpoint could have proved who it is.
+    // After that nobody could, with what is held.
+    let lockout = case.lockout();
+    let limit = lockout.soft.or(lockout.hard);
+    let passed = limit.is_some_and(|limit| limit < at);
+    let severity = if passed { Severity::Warning } else { Severity::Critical };
+    let draft = Draft::new(FindingKind::EndpointUnauthenticated, severity, run.since)
+        .because(format!("{polls} polls running failed: {}: {}", run.reason, run.detail))
+        .because_all(limit.map(|limit| {
+            if passed {
+                format!("what is held could authenticate it until {limit}: only a new bootstrap file helps now (anchorwatch rebootstrap)")
+            } else {
+                format!("what is held should authenticate it until {limit}: a server that lost its keys looks so, and someone in between does")
+            }
+        }));
+    Some(draft)
+}
+
+fn replicas_disagree(case: &Case<'_>, at: Timestamp) -> Option<Draft> {
+    let (sight, lag) = (case.sight(), case.policy.replica_lag);
+    if let Some(since) = sight.differs_since
+        && at.since(since).is_some_and(|lasting| lag < lasting)
+    {
+        let views = case.facts().address_views.iter();
+        let draft = Draft::new(FindingKind::ReplicasDisagree, Severity::Warning, since)
+            .because(format!("addresses of the endpoint's name answer differently since {since}"))
+            .because_all(views.map(|view| {
+                let sequence = view.sequence.given();
+                let sequence = sequence.map_or("none".to_owned(), |number| number.to_string());
+                format!("{} answers under sequence {sequence}", view.address)
+            }));
+        return Some(draft);
+    }
+    let flips = sight.flips.as_ref()?;
+    let lasting = flips.last.since(flips.first)?;
+    let recent = at.since(flips.last).is_some_and(|ago| ago < sight.interval * CALM);
+    (lag < lasting && recent).then(|| {
+        Draft::new(FindingKind::ReplicasDisagree, Severity::Warning, flips.first)
+            .because(format!(
+                "the endpoint's answers alternate: {} times within {} it stepped back and forth again",
+                flips.count,
+                span(lasting)
+            ))
+            .because("replicas on two datastores look so, and a cache that lags")
+    })
+}

@@ -1,0 +1,233 @@
+//! What is not right with a document, whoever made it.
+
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a new variant is none of those that are named here"
+)]
+
+use std::time::Duration;
+
+use super::Case;
+use super::draft::{Draft, short};
+use super::words::span;
+use crate::bundle::consumer::{Consumer, Version};
+use crate::bundle::{Irregularity, IrregularityKind, Stated, SvidType};
+use crate::finding::{FindingKind, Severity};
+use crate::time::Timestamp;
+use crate::watch::{AuthorityRecord, IssuerMode, IssuerModel, spire};
+
+/// A hint this long keeps a revocation from consumers for a day (Federation, 4.1).
+const LONGEST_HINT: u64 = 24 * 60 * 60;
+/// A hint that was raised by this factor was raised a lot.
+const RAISED: u64 = 4;
+
+/// `private_key_published`, `churn`
+pub(super) fn events(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
+    drafts.extend(private_key_published(case));
+    let day = case.facts().spent.on(at);
+    if day.exceeded {
+        let since = Timestamp::from_unix(day.day.saturating_mul(86_400));
+        drafts.push(Draft::new(FindingKind::Churn, Severity::Critical, since).because(format!(
+            "{} events and {} bytes were recorded on this day (UTC), and what came after was counted and not recorded",
+            day.spent.events, day.spent.bytes
+        )));
+    }
+}
+
+/// Whoever reads the bundle can sign with a private key in it.
+fn private_key_published(case: &Case<'_>) -> Option<Draft> {
+    let facts = case.facts();
+    let secret = |one: &&Irregularity| {
+        matches!(one.kind, IrregularityKind::PrivateMembers { .. } | IrregularityKind::SymmetricKey)
+    };
+    let evidence: Vec<_> =
+        facts.irregularities.iter().filter(secret).map(ToString::to_string).collect();
+    let since = facts.confirmed.as_ref().map(|confirmed| confirmed.since.until)?;
+    (!evidence.is_empty()).then(|| {
+        Draft::new(FindingKind::PrivateKeyPublished, Severity::Critical, since)
+            .because_all(evidence)
+            .because("whoever read the bundle can sign with it: revoke the authority, and treat what it signed as forged")
+    })
+}
+
+/// `irregular_document`, `refresh_hint`, `pruning_stalled`, `weak_authority`, `clock_skew`
+pub(super) fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
+    drafts.extend(irregular(case));
+    drafts.extend(refused(case));
+    drafts.extend(hint(case));
+    drafts.extend(pruning_stalled(case, at));
+    drafts.extend(weak(case));
+    drafts.extend(clock_skew(case));
+    drafts.extend(lifetime(case, at));
+}
+
+fn irregular(case: &Case<'_>) -> Option<Draft> {
+    let facts = case.facts();
+    if facts.irregularities.is_empty() {
+        return None;
+    }
+    let since = facts.confirmed.as_ref().map(|confirmed| confirmed.since.until)?;
+    let told = facts.irregularities.iter().map(ToString::to_string);
+    Some(Draft::new(FindingKind::IrregularDocument, Severity::Info, since).because_all(told))
+}
+
+/// A consumer would refuse this document, and keep the one that it has.
+fn refused(case: &Case<'_>) -> Vec<Draft> {
+    let facts = case.facts();
+    let Some(confirmed) = &facts.confirmed else { return Vec::new() };
+    let drafts = facts.refusals.iter().map(|refusal| {
+        // "spire" without a version stands for every one of them.
+        let declared = case.policy.consumers.iter().any(|consumer| match consumer {
+            Consumer::Spire => matches!(refusal.consumer, Consumer::SpireAt(_)),
+            Consumer::SpireAt(version) => match refusal.consumer {
+                Consumer::SpireAt(other) => {
+                    (*version < Version::WITH_WIT) == (other < Version::WITH_WIT)
+                }
+                _ => false,
+            },
+            Consumer::Cache(_) => refusal.consumer == Consumer::GoSpiffe,
+            other => *other == refusal.consumer,
+        });
+        let severity = if declared { Severity::Critical } else { Severity::Info };
+        Draft::new(FindingKind::ConsumerRejects, severity, confirmed.since.until)
+            .subject(&refusal.consumer.to_string())
+            .because(format!("{} would refuse this document: {}", refusal.consumer, refusal.why))
+            .because("it keeps the bundle that it has, and sees neither new keys nor revocations")
+    });
+    drafts.collect()
+}
+
+fn hint(case: &Case<'_>) -> Option<Draft> {
+    let facts = case.facts();
+    let confirmed = facts.confirmed.as_ref()?;
+    let raised = facts.hint_before;
+    let why = match (&confirmed.refresh_hint, raised) {
+        (Stated::Absent, _) => {
+            "the document states no refresh hint: SPIRE then polls at a fortieth of the shortest X.509 authority's life, which may be weeks".to_owned()
+        }
+        (Stated::Unusable(text), _) => {
+            format!("the refresh hint is no whole number: {}", text.escape_debug())
+        }
+        (Stated::Given(0), _) => "the refresh hint is 0".to_owned(),
+        (Stated::Given(hint), _) if LONGEST_HINT < *hint => {
+            format!("the refresh hint is {}, over a day", span(Duration::from_secs(*hint)))
+        }
+        (Stated::Given(hint), Some(before)) if before.saturating_mul(RAISED) <= *hint => format!(
+            "the refresh hint was raised from {} to {}: obedient consumers see a revocation that much later",
+            span(Duration::from_secs(before)),
+            span(Duration::from_secs(*hint))
+        ),
+        (Stated::Given(_), _) => return None,
+    };
+    let since = confirmed.since.until;
+    Some(Draft::new(FindingKind::RefreshHint, Severity::Warning, since).because(why))
+}
+
+/// SPIRE prunes an authority a day after its end, at the next of its six-hourly looks.
+fn pruning_stalled(case: &Case<'_>, at: Timestamp) -> Option<Draft> {
+    let IssuerModel::Spire { mode, .. } = case.policy.issuer else { return None };
+    let facts = case.facts();
+    // Upstream roots go when the upstream says so, and SPIRE keeps a bundle's last one.
+    if mode.unwrap_or(facts.course.mode) == IssuerMode::Upstream {
+        return None;
+    }
+    let late = spire::PRUNE_SAFETY
+        .saturating_add(spire::PRUNE_TICK * 2)
+        .saturating_add(Duration::from_hours(1));
+    let limit = |record: &AuthorityRecord| {
+        let certificate = record.authority.certificate.as_ref()?;
+        Some(certificate.validity.not_after.saturating_add(late))
+    };
+    let overdue: Vec<_> = facts
+        .published()
+        .filter_map(|record| Some((record.id(), limit(record)?)))
+        .filter(|(_, limit)| *limit < at)
+        .collect();
+    let since = overdue.iter().map(|(_, limit)| *limit).min()?;
+    let names: Vec<String> = overdue.iter().take(8).map(|(id, _)| short(*id)).collect();
+    let draft = Draft::new(FindingKind::PruningStalled, Severity::Info, since)
+        .because(format!(
+            "{} authorities expired over {} ago and are still published: {}",
+            overdue.len(),
+            span(late),
+            names.join(", ")
+        ))
+        .because("a server that restarts more often than every six hours never prunes, and neither does one that would remove its last key of a use");
+    Some(draft)
+}
+
+fn weak(case: &Case<'_>) -> Vec<Draft> {
+    let weak = case.facts().published().filter(|record| {
+        let certificate = record.authority.certificate.as_ref();
+        record.authority.key_type.is_weak() || certificate.is_some_and(|c| c.has_weak_key)
+    });
+    weak.map(|record| {
+        Draft::new(FindingKind::WeakAuthority, Severity::Warning, record.published.until)
+            .about(record.id())
+            .because(format!(
+                "its key is {}, which consumers refuse or should",
+                record.authority.key_type
+            ))
+    })
+    .collect()
+}
+
+/// SPIRE makes an authority and publishes it in one go, so its certificate tells its clock.
+fn clock_skew(case: &Case<'_>) -> Option<Draft> {
+    let IssuerModel::Spire { .. } = case.policy.issuer else { return None };
+    let facts = case.facts();
+    let newest = facts
+        .published()
+        .filter(|record| {
+            record.id().svid_type == SvidType::X509 && record.published.after.is_some()
+        })
+        .filter(|record| record.is_explained() && crate::watch::spire_life(record).is_some())
+        .max_by_key(|record| record.published.until)?;
+    let made = newest.authority.certificate.as_ref()?.validity.not_before;
+    let made = made.saturating_add(spire::NOT_BEFORE_CUSHION);
+    let skew = case.policy.clock_skew;
+    let ahead = made.since(newest.published.until).filter(|ahead| skew < *ahead);
+    let ahead = ahead?;
+    let draft = Draft::new(FindingKind::ClockSkew, Severity::Warning, newest.published.until)
+        .because(format!(
+            "{} says that it was made {} after the poll that showed it: the issuer's clock is ahead, or the monitor's behind",
+            short(newest.id()),
+            span(ahead)
+        ))
+        .because("verdicts and dates are off by as much");
+    Some(draft)
+}
+
+/// The newest explained X.509 authority of the bundle runs out.
+fn lifetime(case: &Case<'_>, at: Timestamp) -> Option<Draft> {
+    const DAY: Duration = Duration::from_hours(24);
+    let explained = case.facts().published().filter(|record| record.is_explained());
+    let certified = explained
+        .filter_map(|record| Some((record.authority.certificate.as_ref()?.validity, record)));
+    let (validity, record) = certified.max_by_key(|(validity, _)| validity.not_after)?;
+    let whole = validity.not_after.since(validity.not_before)?;
+    let left = validity.not_after.since(at).unwrap_or_default();
+    let severe = (whole / 10).min(DAY * 7);
+    let notable = (whole / 4).min(DAY * 30);
+    let severity = match left {
+        left if left < severe => Severity::Critical,
+        left if left < notable => Severity::Warning,
+        _ => return None,
+    };
+    let since = validity.not_after.saturating_sub(notable);
+    let draft = Draft::new(FindingKind::AuthorityLifetime, severity, since)
+        .about(record.id())
+        .because(match validity.not_after.since(at) {
+            Some(left) => format!(
+                "the newest explained X.509 authority runs out at {}, in {}, of {}",
+                validity.not_after,
+                span(left),
+                span(whole)
+            ),
+            None => {
+                format!("the newest explained X.509 authority ran out at {}", validity.not_after)
+            }
+        })
+        .because("without a newer one no X509-SVID of the trust domain is valid after that");
+    Some(draft)
+}

@@ -1,0 +1,102 @@
+//! Before the outage: will a published key sign before every consumer holds it?
+
+use std::time::Duration;
+
+use super::draft::Draft;
+use super::verdict::{Measure, Ttl};
+use super::words::span;
+use super::{Case, Verdict, verdict};
+use crate::bundle::SvidType;
+use crate::bundle::consumer::Consumer;
+use crate::finding::{FindingKind, Severity};
+use crate::time::Timestamp;
+use crate::watch::{AuthorityRecord, HandOver, Lead, Standing};
+
+impl Case<'_> {
+    /// How long a declared consumer may take to hold what is published.
+    pub fn delay_of(&self, consumer: Consumer) -> Duration {
+        let facts = self.facts();
+        let hint = facts.confirmed.as_ref().map(|confirmed| &confirmed.refresh_hint);
+        let absent = crate::bundle::Stated::Absent;
+        consumer.delay(hint.unwrap_or(&absent), self.shortest_life())
+    }
+
+    /// D: the delay of the slowest declared consumer, and which that is.
+    pub fn slowest_consumer(&self) -> (Consumer, Duration) {
+        let delays = self.policy.consumers.iter().map(|one| (*one, self.delay_of(*one)));
+        let slowest = delays.max_by_key(|(_, delay)| *delay);
+        slowest.unwrap_or_else(|| (Consumer::Spire, self.delay_of(Consumer::Spire)))
+    }
+
+    fn shortest_life(&self) -> Option<Duration> {
+        let published = self.facts().published().filter(|record| record.is_explained());
+        let lives = published.filter_map(|record| {
+            let validity = record.authority.certificate.as_ref()?.validity;
+            validity.not_after.since(validity.not_before)
+        });
+        lives.min()
+    }
+
+    /// T of a use.
+    pub(super) fn ttl(&self, svid_type: SvidType) -> Ttl {
+        Ttl::of(svid_type, self.policy, &self.facts().sightings)
+    }
+
+    /// The verdict on a finished hand-over; `None` where nothing followed.
+    pub fn verdict(&self, handover: &HandOver) -> Option<Verdict> {
+        self.verdict_for(handover, self.slowest_consumer().1)
+    }
+
+    /// The same, where D is known already.
+    pub(super) fn verdict_for(&self, handover: &HandOver, delay: Duration) -> Option<Verdict> {
+        let facts = self.facts();
+        let measure = Measure {
+            ttl: self.ttl(handover.svid_type),
+            delay,
+            sigma: self.policy.sigma(),
+            skew: self.policy.clock_skew,
+            sighted_old: facts.sighted(handover.old_kid.as_deref()),
+            sighted_new: facts.sighted(handover.new_kid.as_deref()),
+        };
+        verdict(handover, &measure)
+    }
+}
+
+/// `lead_too_short`
+pub(super) fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
+    for record in case.facts().published() {
+        if let Some(draft) = too_short(case, record, at) {
+            drafts.push(draft);
+        }
+    }
+}
+
+fn too_short(case: &Case<'_>, record: &AuthorityRecord, at: Timestamp) -> Option<Draft> {
+    let facts = case.facts();
+    let lead = facts.lead(record, case.policy)?;
+    let activation = facts.activation(record, case.policy)?;
+    if activation.until <= at || matches!(record.standing, Some(Standing::Baseline)) {
+        return None;
+    }
+    let (slowest, delay) = case.slowest_consumer();
+    if delay <= lead.duration() {
+        return None;
+    }
+    // The standard's delay of a consumer has a retry in it: without it, even a consumer that
+    // misses no poll comes too late.
+    let sure = lead.duration() < delay / 2;
+    let severity = if sure { Severity::Critical } else { Severity::Warning };
+    let known = match lead {
+        Lead::Declared(_) => "declared",
+        Lead::Modelled(_) => "by SPIRE's rule for its lifetime",
+    };
+    let draft = Draft::new(FindingKind::LeadTooShort, severity, record.published.until)
+        .about(record.id())
+        .because(format!(
+            "it is published {} before it signs ({known}), and {slowest} may take {} to hold it",
+            span(lead.duration()),
+            span(delay)
+        ))
+        .because(format!("it is expected to sign from {} on", activation.from));
+    Some(draft)
+}

@@ -1,0 +1,152 @@
+//! When a consumer that stopped now could not authenticate the endpoint any more.
+
+use std::time::Duration;
+
+use super::Case;
+use super::draft::Draft;
+use super::words::span;
+use crate::bundle::SvidType;
+use crate::finding::{FindingKind, Severity};
+use crate::time::Timestamp;
+use crate::watch::spire;
+
+/// No good poll for this many intervals is an outage: one or two missed are not (Federation, 6.2).
+pub(super) const MISSED: u32 = 3;
+/// How long before a lockout one must act, at most.
+const NOTICE: Duration = Duration::from_hours(6);
+/// How long no good poll may be made before changes may have been missed, at least.
+const BLIND: Duration = Duration::from_hours(2);
+
+/// The last moments at which the endpoint can be authenticated with what is held.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Lockout {
+    /// The earliest expected activation of an authority that is not held, over lineages that are
+    /// on time.
+    pub soft: Option<Timestamp>,
+    /// The last `notAfter` held.
+    pub hard: Option<Timestamp>,
+}
+
+impl Case<'_> {
+    /// When a consumer that stopped now could not authenticate this self-served endpoint any more;
+    /// neither where another trust domain or the web serves it.
+    pub fn lockout(&self) -> Lockout {
+        if !self.endpoint.is_self_serving() {
+            return Lockout::default();
+        }
+        let facts = self.facts();
+        let held = || facts.published().filter(|r| r.id().svid_type == SvidType::X509);
+        let trusted = held().filter(|record| record.is_explained());
+        let hard = trusted
+            .filter_map(|record| Some(record.authority.certificate.as_ref()?.validity.not_after))
+            .max();
+        let interval = facts.interval(self.policy);
+        let on_time = facts.course.lineages(SvidType::X509).filter(|line| line.missed.is_none());
+        let soft = on_time.filter_map(|line| {
+            let (next, _) = facts.course.due(line, self.policy, interval)?;
+            let life = line.life.or(facts.course.lives.last().copied())?;
+            Some(next.from.saturating_add(spire::lead(life)))
+        });
+        Lockout { soft: soft.min(), hard }
+    }
+}
+
+/// `lockout_imminent`, `source_stale`, `trust_domain_blind`, `endpoint_unauthenticated`
+pub(super) fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
+    let Some(silence) = Silence::of(case, at) else { return };
+    if silence.lasting <= case.sight().interval * MISSED {
+        return;
+    }
+    drafts.extend(lockout_imminent(case, at, &silence));
+    drafts.extend(stale(case, at, &silence));
+}
+
+/// How long no poll has succeeded.
+struct Silence {
+    since: Timestamp,
+    lasting: Duration,
+    why: String,
+}
+
+impl Silence {
+    fn of(case: &Case<'_>, at: Timestamp) -> Option<Self> {
+        let run = case.facts().failure.as_ref()?;
+        let last = case.sight().last_success.unwrap_or(run.since);
+        // While the monitor itself was away, nothing was silent: staleness is judged from its
+        // return on (design, 5).
+        let since = case.facts().last_gap.map_or(last, |gap| last.max(gap.until));
+        let lasting = at.since(since)?;
+        let polls = case.sight().failures;
+        let why = format!("{polls} polls running failed: {}: {}", run.reason, run.detail);
+        Some(Self { since, lasting, why })
+    }
+}
+
+fn lockout_imminent(case: &Case<'_>, at: Timestamp, silence: &Silence) -> Option<Draft> {
+    let lockout = case.lockout();
+    let limit = lockout.soft.or(lockout.hard)?;
+    let facts = case.facts();
+    let life = facts.course.lives.last().copied();
+    let notice = match life {
+        Some(life) => {
+            let held = life.saturating_sub(spire::activation(life));
+            NOTICE.min(held / 4)
+        }
+        None => NOTICE.min(newest_life(case)? / 10),
+    };
+    // Once it has passed, the endpoint is unauthenticated, which is another finding.
+    let left = limit.since(at)?;
+    if notice <= left {
+        return None;
+    }
+    let kind = if lockout.soft.is_some() { "soft" } else { "hard" };
+    let draft = Draft::new(FindingKind::LockoutImminent, Severity::Critical, silence.since)
+        .because(format!(
+            "after {limit} ({kind} lockout, in {}) the endpoint may prove itself with an authority that is not held here, and only a new bootstrap file helps",
+            span(left)
+        ))
+        .because(silence.why.clone());
+    Some(match lockout.hard {
+        Some(hard) => draft.because(format!("the last authority held runs out at {hard}")),
+        None => draft,
+    })
+}
+
+fn newest_life(case: &Case<'_>) -> Option<Duration> {
+    let newest = case.facts().published().filter(|r| r.is_explained());
+    let newest = newest.filter_map(|record| Some(record.authority.certificate.as_ref()?.validity));
+    let newest = newest.max_by_key(|validity| validity.not_before)?;
+    newest.not_after.since(newest.not_before)
+}
+
+fn stale(case: &Case<'_>, at: Timestamp, silence: &Silence) -> Vec<Draft> {
+    let interval = case.sight().interval;
+    let mut drafts = vec![
+        Draft::new(FindingKind::SourceStale, Severity::Warning, silence.since)
+            .because(format!(
+                "no good poll for {}, at an interval of {}",
+                span(silence.lasting),
+                span(interval)
+            ))
+            .because(silence.why.clone()),
+    ];
+    let lockout = case.lockout();
+    let limit = lockout.soft.or(lockout.hard);
+    let whole = limit.and_then(|limit| limit.since(silence.since));
+    let longest = whole.map_or(BLIND, |whole| BLIND.max(whole / 4));
+    if longest <= silence.lasting {
+        drafts.push(
+            Draft::new(FindingKind::TrustDomainBlind, Severity::Critical, silence.since)
+                .because(format!(
+                    "no good poll for {}: what came and went since is not known, and revocations are not either",
+                    span(silence.lasting)
+                ))
+                .because(silence.why.clone())
+                .because_all(limit.map(|limit| match limit.since(at) {
+                    Some(left) => format!("the lockout comes in {}", span(left)),
+                    None => format!("the lockout came at {limit}"),
+                })),
+        );
+    }
+    drafts
+}

@@ -1,0 +1,177 @@
+//! What follows from the facts: findings, each with its evidence.
+//!
+//! Each theme has a file, and each of its functions looks at one [`Case`] at one moment. What an
+//! event finding says is journaled when it is raised ([`review`]) and stays until a decision or an
+//! explanation; what a condition says is derived anew every time ([`assess`]).
+//!
+//! Invariant: pure. Nothing here is stored but through an event, and nothing asks what time it is.
+
+mod across;
+mod case;
+mod continuity;
+mod draft;
+mod endpoint;
+mod expected;
+mod explain;
+mod hygiene;
+mod lead;
+mod ledger;
+mod lockout;
+mod removal;
+mod rhythm;
+mod sequence;
+mod sighting;
+mod unexpected;
+mod verdict;
+mod words;
+
+pub use across::{Commons, Shared};
+pub use case::Case;
+pub use expected::Expected;
+pub use lockout::Lockout;
+pub use removal::{InFlight, in_flight};
+pub use unexpected::Reading;
+pub use verdict::{Law, Measure, Ttl, TtlSource, Verdict, VerdictKind, verdict};
+
+use crate::finding::{Finding, FindingKind, Nature};
+use crate::time::Timestamp;
+use crate::watch::{self, DomainState, Event, Policy, Poll, Step};
+use draft::Draft;
+
+/// How many findings of a domain are shown and exported: what a person can look through.
+pub const MOST: usize = 64;
+
+/// What is to be said of a trust domain.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Assessment {
+    /// The findings, most urgent first and oldest first among those.
+    pub findings: Vec<Finding>,
+    /// How many more there are than are shown.
+    pub dropped: usize,
+}
+
+/// What is to be said of a trust domain at `at`: its open event findings, and the conditions that
+/// are true now.
+pub fn assess(case: &Case<'_>, at: Timestamp) -> Assessment {
+    let mut findings: Vec<Finding> = case.state.facts.ledger.open.clone();
+    let mut drafts = Vec::new();
+    conditions(case, at, &mut drafts);
+    let acked = |finding: &Finding| case.state.facts.decisions.acks.contains(&finding.id);
+    let finished = drafts.into_iter().map(|draft| draft.finish(case));
+    findings.extend(finished.filter(|finding| !acked(finding)));
+    for finding in &mut findings {
+        if let Some(severity) = case.policy.severity.of(finding.kind) {
+            finding.severity = severity;
+        }
+    }
+    let mut assessment = cap(case, findings);
+    unexpected::refresh(case, at, &mut assessment.findings);
+    assessment
+}
+
+/// Keeps the most urgent: the lowest severity is dropped first, then the newest, and never what
+/// says that someone else's key is trusted.
+fn cap(case: &Case<'_>, mut findings: Vec<Finding>) -> Assessment {
+    findings.sort_by(|a, b| {
+        let key = |one: &Finding| {
+            (
+                std::cmp::Reverse(ledger::is_never_dropped(case, one)),
+                std::cmp::Reverse(one.severity),
+            )
+        };
+        key(a)
+            .cmp(&key(b))
+            .then_with(|| (a.since, a.kind, &a.subject).cmp(&(b.since, b.kind, &b.subject)))
+    });
+    let dropped = findings.len().saturating_sub(MOST);
+    findings.truncate(MOST);
+    findings.sort_by(|a, b| {
+        let key = |one: &Finding| std::cmp::Reverse(one.severity);
+        key(a)
+            .cmp(&key(b))
+            .then_with(|| (a.since, a.kind, &a.subject).cmp(&(b.since, b.kind, &b.subject)))
+    });
+    Assessment { findings, dropped }
+}
+
+fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
+    removal::conditions(case, at, drafts);
+    rhythm::conditions(case, at, drafts);
+    lead::conditions(case, at, drafts);
+    lockout::conditions(case, at, drafts);
+    continuity::conditions(case, at, drafts);
+    endpoint::conditions(case, at, drafts);
+    hygiene::conditions(case, at, drafts);
+}
+
+fn happenings(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
+    unexpected::events(case, drafts);
+    across::events(case, drafts);
+    sequence::events(case, drafts);
+    removal::events(case, drafts);
+    rhythm::events(case, at, drafts);
+    endpoint::events(case, at, drafts);
+    hygiene::events(case, at, drafts);
+    sighting::events(case, at, drafts);
+}
+
+/// The event findings that begin and end at `at`, to be journaled before anyone sees them.
+pub fn review(case: &Case<'_>, at: Timestamp) -> Vec<Event> {
+    let ledger = &case.state.facts.ledger;
+    let mut drafts = Vec::new();
+    happenings(case, at, &mut drafts);
+    let mut events: Vec<Event> = Vec::new();
+    for draft in drafts {
+        let finding = draft.finish(case);
+        let raised = |event: &Event| matches!(event, Event::FindingRaised { finding: other } if other.id == finding.id);
+        debug_assert_eq!(finding.kind.nature(), Nature::Event, "{}", finding.kind);
+        if !ledger.knows(finding.id) && !events.iter().any(raised) {
+            events.push(Event::FindingRaised { finding });
+        }
+    }
+    events.extend(ledger::endings(case, at));
+    events
+}
+
+/// One poll, watched and judged: [`watch::step`], and the findings that follow from it.
+pub fn step(state: DomainState, poll: Poll, at: Timestamp, policy: &Policy, jitter: f64) -> Step {
+    let known = std::sync::Arc::clone(&state.facts);
+    let mut step = watch::step(state, poll, at, policy, jitter);
+    if std::sync::Arc::ptr_eq(&known, &step.state.facts) {
+        return step;
+    }
+    drop(known);
+    let events = review_state(&mut step.state, policy, &[], at);
+    step.events.extend(events);
+    step
+}
+
+/// Brings facts forward by an event that no poll brought, and by the findings that begin and end
+/// with it. Returns all of them, in order.
+pub fn record(state: &mut DomainState, at: Timestamp, event: Event, policy: &Policy) -> Vec<Event> {
+    watch::record(state, at, &event);
+    let mut events = vec![event];
+    events.extend(review_state(state, policy, &[], at));
+    events
+}
+
+/// Reviews a state, and brings its facts forward by what comes of it.
+pub fn review_state(
+    state: &mut DomainState,
+    policy: &Policy,
+    shared: &[Shared],
+    at: Timestamp,
+) -> Vec<Event> {
+    let Some(endpoint) = state.facts.endpoint.clone() else { return Vec::new() };
+    let case = Case { endpoint: &endpoint, state, policy, bootstrap_fault: None, shared };
+    let events = review(&case, at);
+    for event in &events {
+        watch::record(state, at, event);
+    }
+    events
+}
+
+/// Whether this kind of finding waits for someone.
+pub fn waits(kind: FindingKind) -> bool {
+    kind.nature() == Nature::Event
+}

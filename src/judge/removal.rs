@@ -1,0 +1,234 @@
+//! Removals: tokens in flight, authorities that went too early, hand-overs that broke a law.
+
+use std::time::Duration;
+
+use super::Case;
+use super::draft::{Draft, digits};
+use super::verdict::{Law, Ttl, TtlSource, VerdictKind};
+use super::words::{percent, span};
+use crate::bundle::{AuthorityId, SvidType};
+use crate::finding::{FindingKind, Severity};
+use crate::time::Timestamp;
+use crate::watch::{HandOver, Lead, spire};
+
+/// What a removal did to the credentials that the removed authority had signed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct InFlight {
+    /// The least share of live credentials that died with it, in [0, 1].
+    pub least: f64,
+    /// The greatest share, in [0, 1].
+    pub most: f64,
+    /// When the last of them has expired.
+    pub until: Timestamp,
+    /// What T was taken to be.
+    pub ttl: Ttl,
+}
+
+/// The bounds of the share of live credentials that a removal killed (design, 5).
+pub fn in_flight(case: &Case<'_>, handover: &HandOver) -> InFlight {
+    let ttl = case.ttl(handover.svid_type);
+    let sigma = case.policy.sigma();
+    let (least_overlap, most_overlap) = handover.overlap().unwrap_or_default();
+    let share = |overlap: Duration| {
+        let t = ttl.longest.as_secs_f64();
+        if t <= 0.0 { 0.0 } else { (1.0 - overlap.as_secs_f64() / t).clamp(0.0, 1.0) }
+    };
+    let sighted = case.facts().sighted(handover.old_kid.as_deref());
+    let signed = handover.had_signed || handover.was_only || sighted.is_some();
+    // A key whose end had come, with all that it signed, kills nothing.
+    let published = handover.published_old.until;
+    let end = handover.life().map(|life| published.saturating_add(life).saturating_add(sigma));
+    let dead = handover.had_ended
+        || end.zip(handover.removed.after).is_some_and(|(end, removed)| end <= removed);
+    let least = if dead || !signed || handover.new.is_none() && !handover.was_only {
+        0.0
+    } else {
+        share(most_overlap)
+    };
+    let lead = handover.lead.map(Lead::duration);
+    let most = if dead {
+        0.0
+    } else if handover.new.is_some() {
+        // It may have signed up to the activation of its successor, where that is known, and up to
+        // its removal where it is not.
+        lead.map_or(1.0, |lead| share(least_overlap.saturating_sub(lead)))
+    } else if retired_long_ago(handover, ttl, sigma) {
+        0.0
+    } else {
+        1.0
+    };
+    let until = handover.removed.until.saturating_add(ttl.longest).saturating_add(sigma);
+    let until = end.map_or(until, |end| until.min(end));
+    InFlight { least, most: most.max(least), until, ttl }
+}
+
+/// Without a known successor: whether SPIRE's own rhythm had it retired, with all that it signed.
+fn retired_long_ago(handover: &HandOver, ttl: Ttl, sigma: Duration) -> bool {
+    let Some(life) = handover.life() else { return false };
+    // An authority of a baseline is at least as old as the watch over it; a key that was seen for
+    // its whole life has had its time.
+    let Some(removed) = handover.removed.after else { return false };
+    let retired =
+        handover.published_old.until.saturating_add(life.saturating_sub(spire::activation(life)));
+    retired.saturating_add(ttl.longest).saturating_add(sigma) <= removed
+}
+
+/// `in_flight_risk`
+pub(super) fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
+    for handover in &case.facts().course.handovers {
+        // What is published again verifies again.
+        let id = AuthorityId { svid_type: handover.svid_type, fingerprint: handover.old };
+        let back = case.facts().record(id).is_some_and(|record| record.removed.is_none());
+        if handover.told_elsewhere || back {
+            continue;
+        }
+        let risk = in_flight(case, handover);
+        if risk.most <= 0.0 || risk.until <= at {
+            continue;
+        }
+        let known = risk.ttl.source != TtlSource::Assumed && !in_gap(case, handover);
+        let severity =
+            if 0.0 < risk.least && known { Severity::Critical } else { Severity::Warning };
+        let verdict = if severity == Severity::Critical { "tokens died" } else { "undecidable" };
+        let draft = Draft::new(FindingKind::InFlightRisk, severity, handover.removed.until)
+            .of(handover.svid_type)
+            .subject(&digits(&handover.old.to_string()))
+            .because(format!(
+                "{verdict}: between {} and {} of what it had signed and was still alive is refused, until {} at the latest",
+                percent(risk.least),
+                percent(risk.most),
+                risk.until
+            ))
+            .because_all(circumstances(case, handover));
+        drafts.push(draft);
+    }
+}
+
+/// Whether the monitor was away when it happened.
+fn in_gap(case: &Case<'_>, handover: &HandOver) -> bool {
+    case.facts().last_gap.is_some_and(|gap| gap.until == handover.removed.until)
+}
+
+fn circumstances(case: &Case<'_>, handover: &HandOver) -> Vec<String> {
+    let ttl = case.ttl(handover.svid_type);
+    let mut sentences = Vec::new();
+    let removed = handover.removed;
+    sentences.push(match removed.after {
+        Some(after) => format!("it was removed after {after}, and by {}", removed.until),
+        None => format!("it was removed by {}", removed.until),
+    });
+    sentences.push(match (handover.new, handover.overlap()) {
+        (Some(new), Some((least, most))) => format!(
+            "its successor {} had been published for {} to {}",
+            digits(&new.to_string()),
+            span(least),
+            span(most)
+        ),
+        _ if handover.was_only => "it was the only one of its use, and nothing followed it".into(),
+        _ => "which authority followed it is not known".into(),
+    });
+    sentences.push(format!(
+        "T is {} ({}), and validators may allow {} more",
+        span(ttl.longest),
+        ttl.source.label(),
+        span(case.policy.sigma())
+    ));
+    if case.facts().leaps.iter().any(|leap| {
+        matches!(leap.kind, crate::watch::LeapKind::Hidden { .. })
+            && leap.when.until <= removed.until
+            && removed.until.since(leap.when.until).is_some_and(|ago| ago < Duration::from_hours(1))
+    }) {
+        sentences.push(
+            "the sequence had moved without a visible change shortly before: SPIRE's taint looks so, and comes before a revocation".into(),
+        );
+    }
+    sentences
+}
+
+/// `early_removal`, `rotation_violated`
+pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
+    let (consumer, delay) = case.slowest_consumer();
+    for handover in &case.facts().course.handovers {
+        if handover.told_elsewhere {
+            continue;
+        }
+        let id = AuthorityId { svid_type: handover.svid_type, fingerprint: handover.old };
+        if let Some(why) = early(case, handover) {
+            drafts.push(
+                Draft::new(FindingKind::EarlyRemoval, Severity::Warning, handover.removed.until)
+                    .about(id)
+                    .because(why)
+                    .because_all(circumstances(case, handover)),
+            );
+        }
+        let verdict = case.verdict_for(handover, delay);
+        if let Some(verdict) = verdict
+            && let VerdictKind::Violated(law) = verdict.kind
+        {
+            drafts.push(
+                Draft::new(FindingKind::RotationViolated, Severity::Warning, handover.removed.until)
+                    .about(id)
+                    .because(broke(law))
+                    .because(format!(
+                        "the overlap is {} s short of what the laws need: D {} ({consumer}), T {} ({}), σ {}",
+                        verdict.slack_seconds.unsigned_abs(),
+                        span(delay),
+                        span(verdict.ttl.longest),
+                        verdict.ttl.source.label(),
+                        span(case.policy.sigma())
+                    ))
+                    .because_all(circumstances(case, handover)),
+            );
+        }
+    }
+}
+
+fn broke(law: Law) -> &'static str {
+    match law {
+        Law::PublishFirst => {
+            "the new key signed before every declared consumer can have held it (publish first)"
+        }
+        Law::Retain => "the old key went while what it had signed was still alive (retain)",
+        Law::Either => {
+            "one of the two laws was broken: the new key signed too early, or the old one went too early; which one cannot be seen from outside"
+        }
+        Law::Tokens => {
+            "live tokens lost their key, or the new key signed before it was published at all"
+        }
+    }
+}
+
+/// Why a removal came before everything that the authority had signed can have expired.
+fn early(case: &Case<'_>, handover: &HandOver) -> Option<String> {
+    let ttl = case.ttl(handover.svid_type);
+    let needed = ttl.longest.saturating_add(case.policy.sigma());
+    if handover.was_only && handover.new.is_none() {
+        return (handover.svid_type != SvidType::X509 || handover.had_signed).then(|| {
+            "the last authority of its use was removed: all that it had signed is refused".into()
+        });
+    }
+    if let Some((_, most)) = handover.overlap()
+        && most < needed
+    {
+        return Some(format!(
+            "it went {} after its successor came, and what it may have signed until then lives up to {}",
+            span(most),
+            span(needed)
+        ));
+    }
+    // By SPIRE's rhythm it still signed.
+    // What is not sure of the life is said in its favour.
+    let (published, (life, _)) = (handover.published_old, handover.lives?);
+    if !handover.had_signed {
+        return None;
+    }
+    let retired = published.from.saturating_add(life.saturating_sub(spire::activation(life)));
+    let safe = retired.saturating_add(needed);
+    let end = published.from.saturating_add(life);
+    (handover.removed.until < safe.min(end)).then(|| {
+        format!(
+            "by its issuer's rhythm it signed until {retired}, and what it signed lives up to {} longer",
+            span(needed)
+        )
+    })
+}

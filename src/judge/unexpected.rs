@@ -1,0 +1,327 @@
+//! New authorities that nothing explains: is this a rotation, a fault or a rogue key?
+
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a new variant is none of those that are named here"
+)]
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::Case;
+use super::draft::{Draft, digits, is_subject, short};
+use super::explain;
+use super::words::{foreign, span};
+use crate::bundle::{Authority, SvidType};
+use crate::finding::{Finding, FindingId, FindingKind, Severity};
+use crate::time::{Bracket, Timestamp};
+use crate::watch::{AuthorityRecord, Facts, JudgementPolicy, Standing, TrustOrigin, spire};
+
+/// What an unscheduled birth looks like. None of them is proof: from outside, a profile-matched
+/// pair that an attacker adds looks like a restart.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Reading {
+    /// A server came up without its keys, or another one joined.
+    RestartOrScaleOut,
+    /// `localauthority prepare`, or a planted key.
+    ForcedRotation,
+    /// A root that an upstream authority brought in, or a planted one.
+    RootChange,
+    /// Nothing known looks like this.
+    Unknown,
+}
+
+impl Reading {
+    /// As evidence words it.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::RestartOrScaleOut => {
+                "reads like a restart with lost keys or a new replica; an attacker who adds a matching pair looks the same"
+            }
+            Self::ForcedRotation => "reads like a forced rotation or a planted key",
+            Self::RootChange => "reads like a change of the upstream root or a planted one",
+            Self::Unknown => "nothing known looks like this",
+        }
+    }
+}
+
+/// What is known of a new authority, whether it is part of the state or only glimpsed.
+#[derive(Clone, Copy)]
+struct Arrival<'a> {
+    authority: &'a Authority,
+    seen: Bracket,
+    standing: &'a Standing,
+    record: Option<&'a AuthorityRecord>,
+}
+
+/// `unexpected_authority`, `key_rebound`, `authority_resurrected`
+pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
+    let facts = case.facts();
+    drafts.extend(arrivals(facts).filter_map(|arrival| {
+        severity(case, arrival)?;
+        // Its evidence is written once it is asked for, not at every poll.
+        let known = facts.ledger.knows(id(case, arrival));
+        if known { None } else { unexpected(case, arrival) }
+    }));
+    drafts.extend(rebound(case));
+    for record in &facts.authorities {
+        drafts.extend(resurrected(case, record));
+    }
+}
+
+/// New authorities, of the state and beside it, whose standing is known.
+fn arrivals(facts: &Facts) -> impl Iterator<Item = Arrival<'_>> {
+    let records = facts.authorities.iter().filter_map(|record| {
+        let standing = record.standing.as_ref()?;
+        let (authority, seen) = (&*record.authority, record.published);
+        Some(Arrival { authority, seen, standing, record: Some(record) })
+    });
+    let glimpses = facts.glimpsed.iter().filter_map(|glimpse| {
+        let standing = glimpse.standing.as_ref()?;
+        let (authority, seen) = (&*glimpse.authority, glimpse.seen);
+        Some(Arrival { authority, seen, standing, record: None })
+    });
+    records.chain(glimpses)
+}
+
+/// The id of its finding.
+fn id(case: &Case<'_>, arrival: Arrival<'_>) -> FindingId {
+    let authority = arrival.authority.id;
+    let (kind, subject) = (FindingKind::UnexpectedAuthority, short(authority));
+    let trust_domain = Some(&case.endpoint.trust_domain);
+    FindingId::new(trust_domain, kind, Some(authority.svid_type), &subject, arrival.seen.until)
+}
+
+/// The evidence of what is still on record is renewed: what comes of a key tells more.
+pub(super) fn refresh(case: &Case<'_>, at: Timestamp, findings: &mut [Finding]) {
+    if !findings.iter().any(|finding| finding.kind == FindingKind::UnexpectedAuthority) {
+        return;
+    }
+    let arrived: HashMap<FindingId, Arrival<'_>> =
+        arrivals(case.facts()).map(|arrival| (id(case, arrival), arrival)).collect();
+    for finding in findings {
+        if finding.kind != FindingKind::UnexpectedAuthority {
+            continue;
+        }
+        let fresh = arrived.get(&finding.id).copied();
+        if let Some(fresh) = fresh.and_then(|one| unexpected(case, one)) {
+            let fresh = fresh.finish(case);
+            let severity = case.policy.severity.of(fresh.kind);
+            finding.severity = severity.unwrap_or(fresh.severity);
+            finding.evidence = fresh.evidence;
+        }
+        if let Some(record) = record_of(case, finding) {
+            finding.evidence.extend(afterwards(case, record, at));
+        }
+    }
+}
+
+fn record_of<'a>(case: &Case<'a>, finding: &Finding) -> Option<&'a AuthorityRecord> {
+    let same = |record: &&AuthorityRecord| {
+        Some(record.id().svid_type) == finding.svid_type
+            && is_subject(record.id(), &finding.subject)
+    };
+    let about = finding.kind == FindingKind::UnexpectedAuthority;
+    case.facts().authorities.iter().find(same).filter(|_| about)
+}
+
+/// What came of an unexplained authority since.
+fn afterwards(case: &Case<'_>, record: &AuthorityRecord, at: Timestamp) -> Vec<String> {
+    let mut sentences = Vec::new();
+    if let Some(removed) = record.removed {
+        let ttl = case.ttl(record.id().svid_type);
+        let until = removed.until.saturating_add(ttl.longest).saturating_add(case.policy.sigma());
+        let lived = removed.until.since(record.published.until).unwrap_or_default();
+        sentences.push(format!("it is gone since {}, after {}", removed.until, span(lived)));
+        if at < until {
+            sentences.push(format!("what it signed could live until {until}"));
+        }
+    } else if record.successor.is_some() {
+        sentences.push("a lineage went on from it: it rotates as an issuer's key does".into());
+    }
+    sentences
+}
+
+fn unexpected(case: &Case<'_>, arrival: Arrival<'_>) -> Option<Draft> {
+    let severity = severity(case, arrival)?;
+    let id = arrival.authority.id;
+    let policy = case.policy.judgement;
+    let mut draft = Draft::new(FindingKind::UnexpectedAuthority, severity, arrival.seen.until)
+        .about(id)
+        .because_all(explain::reasons(case, arrival.authority, arrival.seen, arrival.standing));
+    if let Standing::Unscheduled { among, .. } = arrival.standing {
+        let reading = reading(case, arrival);
+        if 1 < *among {
+            draft = draft.because(format!(
+                "it came with {} others of its use in one poll, some of which were due: which is which cannot be told",
+                among.saturating_sub(1)
+            ));
+        }
+        draft = draft.because(reading.sentence());
+    }
+    if policy == JudgementPolicy::Pinned && arrival.standing.is_explained() {
+        draft = draft.because("policy pinned: only an approval or an announcement explains a key");
+    }
+    if arrival.record.is_none() {
+        draft = draft.because("it stands in an answer beside the state, not in the state itself");
+    }
+    Some(draft.because(identity(arrival.authority)))
+}
+
+/// The whole fingerprint, since it is decided on here.
+fn identity(authority: &Authority) -> String {
+    let kid = authority.kid.as_deref().map(|kid| format!(", key ID {}", foreign(kid)));
+    format!(
+        "{} {}{}, {}",
+        authority.id.svid_type.label(),
+        authority.id.fingerprint,
+        kid.unwrap_or_default(),
+        foreign(&authority.key_type.to_string())
+    )
+}
+
+/// How urgent it is under the domain's policy; `None` where it is none.
+fn severity(case: &Case<'_>, arrival: Arrival<'_>) -> Option<Severity> {
+    let policy = case.policy.judgement;
+    if *arrival.standing == Standing::Denied {
+        return Some(Severity::Critical);
+    }
+    if policy == JudgementPolicy::Observe {
+        return None;
+    }
+    match arrival.standing {
+        Standing::Denied | Standing::Contradicted { .. } => Some(Severity::Critical),
+        Standing::Unscheduled { loose: true, .. } => Some(Severity::Warning),
+        Standing::Unscheduled { among, .. } => {
+            let certain = *among == 1 || !paired(case, arrival);
+            let page = policy != JudgementPolicy::Lenient && certain;
+            Some(if page { Severity::Critical } else { Severity::Warning })
+        }
+        Standing::OnTime { .. } | Standing::Late { .. } | Standing::Learned => {
+            (policy == JudgementPolicy::Pinned).then_some(Severity::Critical)
+        }
+        Standing::Baseline => first_contact(case, arrival),
+        Standing::Approved | Standing::Announced | Standing::Returned => None,
+    }
+}
+
+/// Under `pinned`, what the first bundle adds to the bootstrap file is unexpected.
+fn first_contact(case: &Case<'_>, arrival: Arrival<'_>) -> Option<Severity> {
+    let facts = case.facts();
+    let bootstrapped = facts.first_authenticated_by == Some(TrustOrigin::Bootstrap);
+    let pinned = case.policy.judgement == JudgementPolicy::Pinned;
+    let added = !facts.bootstrapped_with.contains(&arrival.authority.id);
+    let x509 = arrival.authority.id.svid_type == SvidType::X509;
+    (pinned && bootstrapped && x509 && added && !facts.decisions.baseline)
+        .then_some(Severity::Critical)
+}
+
+/// Whether an X.509 authority that fits no date came in the same poll.
+fn paired(case: &Case<'_>, arrival: Arrival<'_>) -> bool {
+    case.facts().authorities.iter().any(|record| {
+        record.id().svid_type != arrival.authority.id.svid_type
+            && record.published.until == arrival.seen.until
+            && matches!(record.standing, Some(Standing::Unscheduled { .. }))
+    })
+}
+
+fn reading(case: &Case<'_>, arrival: Arrival<'_>) -> Reading {
+    let svid_type = arrival.authority.id.svid_type;
+    let branch = match arrival.standing {
+        Standing::Unscheduled { branch, .. } => *branch,
+        _ => 0,
+    };
+    if branch == 0 && svid_type == SvidType::X509 {
+        return Reading::RootChange;
+    }
+    if paired(case, arrival) || signs_at_once(arrival) {
+        return Reading::RestartOrScaleOut;
+    }
+    match svid_type {
+        SvidType::X509 | SvidType::Jwt => Reading::ForcedRotation,
+        SvidType::Wit => Reading::Unknown,
+    }
+}
+
+/// Whether the endpoint proved itself with this authority as soon as it was published.
+fn signs_at_once(arrival: Arrival<'_>) -> bool {
+    const SOON: Duration = Duration::from_mins(1);
+    let Some(leaf) = arrival.record.and_then(|record| record.signed) else { return false };
+    let signed = leaf.validity.not_before.saturating_add(spire::NOT_BEFORE_CUSHION);
+    signed <= arrival.seen.until.saturating_add(SOON)
+}
+
+/// A known key ID carries another key, or one key ID stands twice in a document.
+fn rebound(case: &Case<'_>) -> Vec<Draft> {
+    let mut by_kid: HashMap<(SvidType, &str), Vec<&AuthorityRecord>> = HashMap::new();
+    for record in &case.facts().authorities {
+        let kid = record.authority.kid.as_deref().filter(|kid| !kid.is_empty());
+        if let Some(kid) = kid.filter(|_| record.id().svid_type != SvidType::X509) {
+            by_kid.entry((record.id().svid_type, kid)).or_default().push(record);
+        }
+    }
+    let mut drafts = Vec::new();
+    for mut carriers in by_kid.into_values().filter(|carriers| 1 < carriers.len()) {
+        // Of two, the newer one is the one that took the name; of two that came together, one.
+        carriers.sort_by_key(|record| (record.published.until, record.id()));
+        let pairs = carriers.iter().zip(carriers.iter().skip(1));
+        drafts.extend(pairs.filter_map(|(elder, record)| taken_over(elder, record)));
+    }
+    drafts
+}
+
+/// A key ID that `elder` carried, and `record` carries now.
+fn taken_over(elder: &AuthorityRecord, record: &AuthorityRecord) -> Option<Draft> {
+    if record.standing == Some(Standing::Approved) {
+        return None;
+    }
+    let kid = record.authority.kid.as_deref().unwrap_or_default();
+    let since = record.published.until;
+    let together = elder.published.until == since;
+    let draft = Draft::new(FindingKind::KeyRebound, Severity::Critical, since)
+        .about(record.id())
+        .because(if together {
+            format!("the key ID {} stands twice in one document", foreign(kid))
+        } else {
+            format!(
+                "the key ID {} carries another key since {since}: it carried {} before",
+                foreign(kid),
+                digits(&elder.id().fingerprint.to_string())
+            )
+        })
+        .because("consumers that compare key IDs alone do not notice; most take the last one")
+        .because(identity(&record.authority));
+    Some(draft)
+}
+
+/// A removed authority is published again.
+fn resurrected(case: &Case<'_>, record: &AuthorityRecord) -> Option<Draft> {
+    let removed = record.returned_after?;
+    let since = record.published.until;
+    if record.standing == Some(Standing::Approved) {
+        return None;
+    }
+    let early = case.facts().course.handovers.iter().any(|handover| {
+        handover.old == record.id().fingerprint
+            && handover.removed == removed
+            && super::in_flight(case, handover).most > 0.0
+    });
+    // A restored state brings its old keys back: that is told once, as a rollback.
+    let restored =
+        case.facts().regressions.iter().any(|back| back.since <= since && since <= back.at);
+    if restored && !early {
+        return None;
+    }
+    let absent = since.since(removed.until).unwrap_or_default();
+    let mut draft = Draft::new(FindingKind::AuthorityResurrected, Severity::Critical, since)
+        .about(record.id())
+        .because(format!(
+            "it was removed by {} and is published again since {since}, {} later",
+            removed.until,
+            span(absent)
+        ));
+    if early {
+        draft = draft.because("it had been removed early, as a compromised key would be");
+    }
+    Some(draft.because(identity(&record.authority)))
+}

@@ -1,0 +1,145 @@
+//! Recorded polls judged again: lines in, findings and verdicts out.
+//!
+//! No TLS is verified here: a line with a document is an authenticated poll, and only a line with
+//! a failure says that an endpoint could not prove who it is. Time is what the lines say.
+
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a new variant is none of those that are named here"
+)]
+
+mod observation;
+mod report;
+mod watched;
+
+pub use observation::{LONGEST, Line, LineError, Seen};
+pub use report::{Change, Report, Summary};
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::decision::{Decision, Deed};
+use crate::judge::Commons;
+use crate::spiffe::{BundleEndpoint, TrustDomain};
+use crate::time::Timestamp;
+use crate::watch::Policy;
+use watched::Watched;
+
+/// How often findings are assessed between two lines.
+const TICK: Duration = Duration::from_mins(1);
+
+/// By what rules a trust domain is judged, and where its bundle is served as far as that matters.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// The rules.
+    pub policy: Arc<Policy>,
+    /// The endpoint.
+    pub endpoint: BundleEndpoint,
+    /// Decisions that stand in the configuration.
+    pub decisions: Vec<Decision>,
+}
+
+#[expect(missing_debug_implementations, reason = "it holds a function")]
+/// Recorded polls of any number of trust domains, judged in the order of time.
+pub struct Replay<F> {
+    rules: F,
+    domains: BTreeMap<TrustDomain, Watched>,
+    commons: Commons,
+    at: Option<Timestamp>,
+    lines: u64,
+}
+
+impl<F: Fn(&TrustDomain) -> Option<Rules>> Replay<F> {
+    /// A replay under these rules.
+    pub fn new(rules: F) -> Self {
+        Self { rules, domains: BTreeMap::new(), commons: Commons::default(), at: None, lines: 0 }
+    }
+
+    /// Takes in a line of text, which must not be earlier than the one before.
+    pub fn take(&mut self, text: &str) -> Result<Vec<Report>, LineError> {
+        self.lines = self.lines.saturating_add(1);
+        let line = Line::read(text)?;
+        if self.at.is_some_and(|at| line.at < at) {
+            return Err(LineError::OutOfOrder);
+        }
+        let mut reports = self.pass(line.at);
+        self.at = Some(line.at);
+        let Line { at, trust_domain, seen } = line;
+        let watched = match self.domains.entry(trust_domain.clone()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let rules = (self.rules)(&trust_domain).ok_or(LineError::NoRules)?;
+                new.insert(Watched::new(rules, at))
+            }
+        };
+        match seen {
+            Seen::Decision(decision) => {
+                let decision = bound(*decision, watched);
+                let everywhere = matches!(decision.deed, Deed::Deny { .. });
+                watched.decide(at, &decision);
+                if everywhere {
+                    for (_, other) in self.domains.iter_mut().filter(|(n, _)| **n != trust_domain) {
+                        other.decide(at, &decision);
+                    }
+                }
+            }
+            seen => watched.poll(at, seen)?,
+        }
+        self.compare(&trust_domain, at);
+        for (name, watched) in &mut self.domains {
+            watched.report(name, at, &mut reports);
+        }
+        Ok(reports)
+    }
+
+    /// Looks at keys that stand in two trust domains.
+    fn compare(&mut self, trust_domain: &TrustDomain, at: Timestamp) {
+        let Some(watched) = self.domains.get(trust_domain) else { return };
+        let mut concerned = self.commons.update(trust_domain, watched.facts());
+        concerned.insert(trust_domain.clone());
+        for name in concerned {
+            if let Some(watched) = self.domains.get_mut(&name) {
+                let shared = self.commons.shared(&name, watched.facts());
+                watched.compare(shared, at);
+            }
+        }
+    }
+
+    /// Time passes until the next line.
+    fn pass(&mut self, until: Timestamp) -> Vec<Report> {
+        let mut reports = Vec::new();
+        let Some(mut at) = self.at else { return reports };
+        loop {
+            at = at.saturating_add(TICK);
+            if until <= at {
+                return reports;
+            }
+            for (name, watched) in &mut self.domains {
+                watched.review(at);
+                watched.report(name, at, &mut reports);
+            }
+        }
+    }
+
+    /// What is to be said at the end.
+    pub fn finish(self) -> Summary {
+        let domains = self.domains.into_iter().map(|(name, watched)| (name, watched.totals()));
+        Summary { at: self.at, lines: self.lines, domains: domains.collect() }
+    }
+}
+
+/// A denial binds the public key, where it was seen.
+fn bound(mut decision: Decision, watched: &Watched) -> Decision {
+    if let Deed::Deny { fingerprint, public_key, .. } = &mut decision.deed
+        && public_key.is_none()
+    {
+        let known = watched.facts().authorities.iter();
+        let known = known.map(|record| &record.authority);
+        *public_key = known
+            .filter(|authority| authority.id.fingerprint == *fingerprint)
+            .find_map(|authority| authority.public_key);
+    }
+    decision
+}

@@ -1,0 +1,187 @@
+//! One recorded poll, or decision, as a line of JSON.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::bundle::{Digest, KeyId, ParseError, ParseLimits, ParsedBundle, Validity, parse};
+use crate::decision::Decision;
+use crate::spiffe::{EndpointUrl, TrustDomain};
+use crate::time::Timestamp;
+use crate::watch::{
+    ConsumerRefusal, Failure, FailureReason, Observation, Presented, PresentedCertificate, Source,
+};
+
+/// The longest line that is read, in bytes: the largest document that is fetched, as JSON text in
+/// JSON, and its certificate facts.
+pub const LONGEST: usize = 16 << 20;
+
+/// One line.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// When the poll was made.
+    pub at: Timestamp,
+    /// Of which trust domain.
+    pub trust_domain: TrustDomain,
+    /// What it brought.
+    pub seen: Seen,
+}
+
+/// What a poll brought, or an operator decided.
+#[derive(Clone, Debug)]
+pub enum Seen {
+    /// A document.
+    Document(Box<Observation>),
+    /// The same document as in the last good poll, perhaps under another certificate.
+    Unchanged(Box<Source>),
+    /// Nothing.
+    Failure(Box<Failure>),
+    /// A decision.
+    Decision(Box<Decision>),
+}
+
+/// Why a line cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LineError {
+    /// It is not what a line should be.
+    #[error("not an observation: {0}")]
+    Json(#[from] serde_json::Error),
+    /// It says nothing, or several things at once.
+    #[error("a line wants exactly one of bundle, body, unchanged, failure and decision")]
+    NotOne,
+    /// It is earlier than the line before it.
+    #[error("earlier than the line before it: lines stand in the order of time")]
+    OutOfOrder,
+    /// It says that nothing changed, and nothing was there before.
+    #[error("unchanged, and no document came before it")]
+    NothingBefore,
+    /// Its document is none.
+    #[error("not a bundle: {0}")]
+    Document(#[from] ParseError),
+    /// Nobody says by what rules the trust domain is judged.
+    #[error("no endpoint can be named for this trust domain")]
+    NoRules,
+    /// It is too long.
+    #[error("longer than {LONGEST} bytes")]
+    TooLong,
+}
+
+#[derive(Deserialize)]
+struct Raw<'a> {
+    at: Timestamp,
+    trust_domain: TrustDomain,
+    #[serde(borrow, default)]
+    bundle: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    body: Option<Cow<'a, str>>,
+    #[serde(default)]
+    unchanged: Option<bool>,
+    #[serde(borrow, default)]
+    failure: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    decision: Option<Cow<'a, str>>,
+    #[serde(default)]
+    endpoint_svid: Option<RawSvid>,
+    #[serde(default)]
+    address: Option<IpAddr>,
+    #[serde(default)]
+    final_url: Option<EndpointUrl>,
+}
+
+#[derive(Deserialize)]
+struct RawSvid {
+    #[serde(flatten)]
+    leaf: RawCertificate,
+    #[serde(default)]
+    chain: Vec<RawCertificate>,
+}
+
+#[derive(Deserialize)]
+struct RawCertificate {
+    #[serde(default)]
+    authority_key_id: Option<KeyId>,
+    not_before: Timestamp,
+    not_after: Timestamp,
+}
+
+impl RawCertificate {
+    fn presented(self) -> PresentedCertificate {
+        let Self { authority_key_id, not_before, not_after } = self;
+        PresentedCertificate {
+            fingerprint: None,
+            authority_key_id,
+            validity: Validity { not_before, not_after },
+            key_type: None,
+            issuer: None,
+            uri_sans: Vec::new(),
+        }
+    }
+}
+
+impl Line {
+    /// Reads a line.
+    pub fn read(text: &str) -> Result<Self, LineError> {
+        /// As many certificates of a chain as the live client keeps.
+        const CHAIN: usize = 8;
+        if LONGEST < text.len() {
+            return Err(LineError::TooLong);
+        }
+        let raw: Raw<'_> = serde_json::from_str(text)?;
+        let said = [
+            raw.bundle.is_some(),
+            raw.body.is_some(),
+            raw.unchanged.is_some(),
+            raw.failure.is_some(),
+            raw.decision.is_some(),
+        ];
+        if said.into_iter().filter(|said| *said).count() != 1 {
+            return Err(LineError::NotOne);
+        }
+        let presented = raw.endpoint_svid.map(|svid| Presented {
+            leaf: svid.leaf.presented(),
+            chain: svid.chain.into_iter().take(CHAIN).map(RawCertificate::presented).collect(),
+            anchor: None,
+        });
+        let source = Source {
+            address: raw.address,
+            redirected_to: raw.final_url,
+            presented,
+            ..Source::default()
+        };
+        let document = raw.bundle.map(|raw| Cow::Borrowed(raw.get())).or(raw.body);
+        let seen = match (document, raw.failure) {
+            (Some(body), _) => Seen::Document(Box::new(observed(&body, source)?)),
+            (None, Some(reason)) => Seen::Failure(Box::new(failure(&reason))),
+            (None, None) if raw.decision.is_some() => {
+                Seen::Decision(Box::new(serde_json::from_str(text)?))
+            }
+            (None, None) => Seen::Unchanged(Box::new(source)),
+        };
+        Ok(Self { at: raw.at, trust_domain: raw.trust_domain, seen })
+    }
+}
+
+fn observed(body: &str, source: Source) -> Result<Observation, ParseError> {
+    let ParsedBundle { bundle, irregularities, redacted } =
+        parse(body.as_bytes(), &ParseLimits::default())?;
+    let kept = redacted.as_deref().unwrap_or(body.as_bytes());
+    Ok(Observation {
+        bundle,
+        irregularities,
+        body: Digest::of(kept),
+        length: u64::try_from(body.len()).unwrap_or(u64::MAX),
+        refusals: Some(ConsumerRefusal::of(body.as_bytes())),
+        source,
+    })
+}
+
+/// A failure under its reason: one of the labels, and words after a colon. What is none of them
+/// counts as no connection.
+fn failure(reason: &str) -> Failure {
+    let label = reason.split(':').next().unwrap_or_default().trim();
+    let known = FailureReason::ALL.iter().copied().find(|known| known.label() == label);
+    let detail: String = reason.chars().filter(|c| !c.is_control()).take(256).collect();
+    Failure::new(known.unwrap_or(FailureReason::Connect), detail)
+}

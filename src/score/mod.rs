@@ -1,0 +1,18 @@
+//! The judgement, scored against simulated worlds whose truth is known.
+//!
+//! Each row plays worlds on seeds of its own and counts what was said of them. The judge sees
+//! polls and nothing else; the truth stands beside it, and is read here alone.
+
+mod clean;
+mod course;
+mod expected;
+mod restarts;
+mod stalls;
+mod verdicts;
+
+pub use clean::{Clean, CleanRow, clean_rows};
+pub use course::{Course, Raised, play};
+pub use expected::{Expected, IncidentRow, Latest, Promise, ROWS};
+pub use restarts::{RestartRow, restart_row};
+pub use stalls::{StallRow, stall_row};
+pub use verdicts::{VerdictScore, verdicts};

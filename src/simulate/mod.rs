@@ -1,0 +1,43 @@
+//! Trust domains in virtual time, with keys that look real, and someone who polls them.
+//!
+//! A [`Scenario`] says what is simulated: an issuer of the [`issuer`](crate::issuer) model, what
+//! befalls it ([`Incident`]), and who looks on. A [`World`] plays it: an iterator of [`Turn`]s, and
+//! beside it the [`Truth`], which no turn gives away. The same scenario and seed give the same
+//! world.
+//!
+//! Three clocks run in a world: the true time, in which scenarios and truths are told, the
+//! issuer's, by which certificates are dated, and the monitor's, by which turns are.
+
+mod catalogue;
+mod certificate;
+mod delays;
+mod der;
+mod dress;
+mod endpoint;
+mod key;
+mod line;
+mod mint;
+mod monitor;
+mod origin;
+mod pool;
+mod random;
+mod scenario;
+mod server;
+mod tamper;
+mod truth;
+mod turn;
+mod version;
+mod world;
+
+use dress::Dress;
+
+pub use catalogue::{Incident, Theme};
+pub use key::KeyAlgorithm;
+pub use line::{Lines, truth_line};
+pub use mint::{Mint, Minted};
+pub use pool::KeyPool;
+pub use random::Random;
+pub use scenario::{Authentication, Observer, Scenario, Skip};
+pub use truth::{BirthKind, Happening, RemovalKind, Truth};
+pub use turn::{Skipped, Turn};
+pub use world::World;

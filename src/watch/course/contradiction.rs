@@ -1,0 +1,218 @@
+//! How a new authority contradicts its siblings.
+
+use std::time::Duration;
+
+use super::clockwork::OUTLIVES;
+use crate::bundle::{Authority, SvidType};
+use crate::decision::Announced;
+use crate::spiffe::TrustDomain;
+use crate::time::{Bracket, Timestamp};
+use crate::watch::{AuthorityRecord, Contradiction, IssuerModel, Policy, spire};
+
+/// The longest foreign name that is kept as evidence.
+const NAME: usize = 128;
+
+/// What a new authority is compared with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Surroundings<'a> {
+    pub(super) siblings: &'a [&'a AuthorityRecord],
+    pub(super) trust_domain: Option<&'a TrustDomain>,
+    pub(super) policy: &'a Policy,
+    /// Where the sequence number stood still while the key set changed.
+    pub(super) sequence_stood: Option<u64>,
+}
+
+/// How this authority contradicts what is known; empty where it does not.
+pub(super) fn contradictions(
+    authority: &Authority,
+    published: Bracket,
+    around: &Surroundings<'_>,
+) -> Vec<Contradiction> {
+    let siblings: Vec<&Authority> = around
+        .siblings
+        .iter()
+        .map(|record| &*record.authority)
+        .filter(|sibling| sibling.id.svid_type == authority.id.svid_type)
+        .collect();
+    let found = [
+        backdated(authority, published, around.policy),
+        foreign_name(authority, around.trust_domain),
+        lifetime(authority, around.siblings),
+        key_type(authority, &siblings),
+        profile(authority, &siblings),
+        around.sequence_stood.map(|sequence| Contradiction::SequenceStood { sequence }),
+    ];
+    found.into_iter().flatten().collect()
+}
+
+/// Whether an announcement names that very departure.
+pub(in crate::watch) fn is_announced(
+    contradiction: &Contradiction,
+    authority: &Authority,
+    announced: &Announced,
+) -> bool {
+    let announcement = &announced.announcement;
+    match contradiction {
+        Contradiction::KeyType { .. } => {
+            announcement.key_type.as_ref() == Some(&authority.key_type)
+        }
+        Contradiction::Lifetime { own, .. } => {
+            announcement.max_lifetime.is_some_and(|longest| *own <= longest)
+        }
+        Contradiction::Backdated { .. } => {
+            let certificate = authority.certificate.as_ref();
+            certificate.is_some_and(|c| announcement.not_before <= c.validity.not_before)
+        }
+        Contradiction::Profile { .. }
+        | Contradiction::ForeignName { .. }
+        | Contradiction::SequenceStood { .. } => false,
+    }
+}
+
+/// A self-signed certificate of a SPIRE server is published as soon as it is made.
+fn backdated(authority: &Authority, published: Bracket, policy: &Policy) -> Option<Contradiction> {
+    let IssuerModel::Spire { .. } = policy.issuer else { return None };
+    let certificate = authority.certificate.as_ref()?;
+    if !certificate.self_issued || certificate.uri_sans.is_empty() {
+        return None;
+    }
+    let made = certificate.validity.not_before.saturating_add(spire::NOT_BEFORE_CUSHION);
+    let by = published.after?.since(made)?;
+    let allowed = policy.sigma().saturating_add(policy.replica_lag);
+    (allowed < by).then_some(Contradiction::Backdated { by })
+}
+
+fn key_type(authority: &Authority, siblings: &[&Authority]) -> Option<Contradiction> {
+    let first = siblings.first()?;
+    let known = siblings.iter().any(|sibling| sibling.key_type == authority.key_type);
+    (!known).then(|| Contradiction::KeyType {
+        own: authority.key_type.to_string().into(),
+        siblings: first.key_type.to_string().into(),
+    })
+}
+
+fn profile(authority: &Authority, siblings: &[&Authority]) -> Option<Contradiction> {
+    let first = siblings.first()?;
+    let what = match authority.id.svid_type {
+        SvidType::X509 => {
+            let own = shape(authority);
+            let alike = siblings.iter().any(|sibling| shape(sibling) == own);
+            (!alike).then(|| departs(&own, &shape(first)))?
+        }
+        SvidType::Jwt | SvidType::Wit => {
+            let own = kid_form(authority);
+            let alike = siblings.iter().any(|sibling| kid_form(sibling) == own);
+            // Key IDs of several lengths are no form that one could depart from.
+            let lengths = siblings.iter().any(|sibling| kid_form(sibling).0 != kid_form(first).0);
+            if alike || (lengths && siblings.iter().any(|s| kid_form(s).1 == own.1)) {
+                return None;
+            }
+            let (length, letters) = own;
+            let (usual, usual_letters) = kid_form(first);
+            format!(
+                "its key ID has {length} characters ({letters}), and theirs have {usual} ({usual_letters})"
+            )
+        }
+    };
+    Some(Contradiction::Profile { what: what.into() })
+}
+
+/// The form of a certificate, each part with its name.
+fn shape(authority: &Authority) -> [(&'static str, String); 6] {
+    let Some(certificate) = authority.certificate.as_ref() else {
+        return Default::default();
+    };
+    let word = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
+    // SPIRE writes each authority's serial number into its subject.
+    let subject = certificate.subject.replace(&*certificate.serial, "SERIAL");
+    let subject: String = subject.chars().take(NAME).collect();
+    let path = certificate.path_length.map_or_else(|| "none".to_owned(), |p| p.to_string());
+    [
+        ("self-signed", word(certificate.self_issued)),
+        ("subject", subject.escape_debug().to_string()),
+        ("URI names", certificate.uri_sans.len().to_string()),
+        ("CA", word(certificate.is_ca)),
+        ("path length", path),
+        ("key usage", word(certificate.has_key_usage)),
+    ]
+}
+
+fn departs(own: &[(&'static str, String)], usual: &[(&'static str, String)]) -> String {
+    let differing = own.iter().zip(usual).filter(|(own, usual)| own != usual);
+    let words: Vec<String> = differing
+        .map(|((name, own), (_, usual))| format!("{name} {own}, and theirs {usual}"))
+        .collect();
+    words.join("; ")
+}
+
+/// How long a key ID is, and of what characters.
+fn kid_form(authority: &Authority) -> (usize, &'static str) {
+    let kid = authority.kid.as_deref().unwrap_or_default();
+    let letters = if kid.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        "letters and digits"
+    } else if kid.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
+        "letters, digits, - and _"
+    } else {
+        "other characters too"
+    };
+    (kid.chars().count(), letters)
+}
+
+fn foreign_name(authority: &Authority, own: Option<&TrustDomain>) -> Option<Contradiction> {
+    let name = foreign_uri(authority, own?)?;
+    Some(Contradiction::ForeignName { name: name.chars().take(NAME).collect::<String>().into() })
+}
+
+/// The URI name of this authority that is of another trust domain.
+pub fn foreign_uri<'a>(authority: &'a Authority, own: &TrustDomain) -> Option<&'a str> {
+    let certificate = authority.certificate.as_ref()?;
+    let foreign = |name: &&str| {
+        let rest = name.strip_prefix("spiffe://");
+        rest.is_some_and(|rest| rest.split('/').next() != Some(own.as_str()))
+    };
+    certificate.uri_sans.iter().map(|name| &**name).find(foreign)
+}
+
+fn lifetime(authority: &Authority, siblings: &[&AuthorityRecord]) -> Option<Contradiction> {
+    let own = life(authority)?;
+    let lives = siblings.iter().filter_map(|record| life(&record.authority));
+    let longest = lives.max()?;
+    (longest.saturating_mul(OUTLIVES) < own)
+        .then_some(Contradiction::Lifetime { own, siblings: longest })
+}
+
+/// How long a certificate is valid, without SPIRE's cushion.
+pub(in crate::watch) fn life(authority: &Authority) -> Option<Duration> {
+    let validity = authority.certificate.as_ref()?.validity;
+    let whole = validity.not_after.since(validity.not_before)?;
+    Some(whole.saturating_sub(spire::NOT_BEFORE_CUSHION))
+}
+
+/// When an authority was made by its issuer's clock, where that lies within what clocks and
+/// replicas may differ from its poll bracket.
+pub(super) fn made(authority: &Authority, bracket: Bracket, policy: &Policy) -> Option<Timestamp> {
+    let certificate = authority.certificate.as_ref()?;
+    let made = certificate.validity.not_before.saturating_add(spire::NOT_BEFORE_CUSHION);
+    let early = policy.sigma().saturating_add(policy.replica_lag);
+    let from = bracket.after.map(|after| after.saturating_sub(early));
+    let until = bracket.until.saturating_add(policy.clock_skew);
+    (from.is_none_or(|from| from <= made) && made <= until).then_some(made)
+}
+
+/// When an authority was published by its own word, where its poll bracket bears that out.
+pub(in crate::watch) fn published(record: &Authority, bracket: Bracket) -> crate::time::Window {
+    use crate::time::Window;
+    /// A whole second is cut off `notBefore`, and the append takes a moment.
+    const CUT: Duration = Duration::from_secs(2);
+    let seen = Window::new(bracket.after.unwrap_or(bracket.until), bracket.until);
+    let Some(certificate) = record.certificate.as_ref() else { return seen };
+    let made: Timestamp = certificate.validity.not_before.saturating_add(spire::NOT_BEFORE_CUSHION);
+    match bracket.after {
+        // A baseline has no bracket, and its certificates' word is all there is.
+        None => Window::point(made.min(bracket.until)),
+        Some(_) => match Window::point(made).widened(CUT, CUT).common(seen) {
+            Some(_) => Window::point(made.min(bracket.until)),
+            None => seen,
+        },
+    }
+}

@@ -1,0 +1,97 @@
+//! A hand-over that finished: an authority that was removed, and the one that followed it.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Course;
+use crate::bundle::{Fingerprint, SvidType};
+use crate::time::{Bracket, Timestamp, Window};
+
+/// Where the time between an authority's publication and its first signature is known from.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lead {
+    /// An operator said so.
+    Declared(Duration),
+    /// It is SPIRE's own, for an authority that came as its lineage's rhythm said.
+    Modelled(Duration),
+}
+
+impl Lead {
+    /// How long it is.
+    pub fn duration(self) -> Duration {
+        match self {
+            Self::Declared(lead) | Self::Modelled(lead) => lead,
+        }
+    }
+}
+
+/// An authority that was removed, and the one that followed it. Facts only: what they mean is for
+/// [`judge`](crate::judge).
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "what is known of a removal, yes or no")]
+pub struct HandOver {
+    /// The use.
+    #[serde(rename = "use")]
+    pub svid_type: SvidType,
+    /// The authority that was removed.
+    pub old: Fingerprint,
+    /// Its key ID.
+    pub old_kid: Option<Box<str>>,
+    /// When it was published; from the epoch on where it was there before the watch began.
+    pub published_old: Window,
+    /// How long it lives, at least and at most, where that is known.
+    pub lives: Option<(Duration, Duration)>,
+    /// When it was removed.
+    pub removed: Bracket,
+    /// The authority that followed it in its lineage.
+    pub new: Option<Fingerprint>,
+    /// The key ID of that.
+    pub new_kid: Option<Box<str>>,
+    /// When that was published.
+    pub published_new: Option<Window>,
+    /// From the publication of the new one to its first signature, where that is known.
+    pub lead: Option<Lead>,
+    /// The latest moment at which the new one signed for the first time: an endpoint SVID proves
+    /// it.
+    pub activated_by: Option<Timestamp>,
+    /// A moment at which the old one still signed: an endpoint SVID proves it.
+    pub signed_at: Option<Timestamp>,
+    /// Whether the old one is sure to have come to its activation.
+    pub had_signed: bool,
+    /// Whether it was the only one of its use.
+    pub was_only: bool,
+    /// Whether its end, with that of all that it had signed, is known to have come: of JWT keys of a
+    /// baseline by count, since each was born beside an X.509 authority that shows its end.
+    pub had_ended: bool,
+    /// Whether its removal is told by another finding: it was denied, or nothing explained it.
+    pub told_elsewhere: bool,
+}
+
+impl HandOver {
+    /// How long it lives at most, where that is known.
+    pub fn life(&self) -> Option<Duration> {
+        self.lives.map(|(_, most)| most)
+    }
+
+    /// From the publication of the new authority to the removal of the old one, at least and at
+    /// most; `None` where none followed.
+    pub fn overlap(&self) -> Option<(Duration, Duration)> {
+        let new = self.published_new?;
+        let least = self.removed.after.and_then(|after| after.since(new.until));
+        let most = self.removed.until.since(new.from);
+        Some((least.unwrap_or_default(), most.unwrap_or_default()))
+    }
+}
+
+impl Course {
+    /// Takes down what the removal of an authority ends.
+    pub(in crate::watch) fn hand_over(&mut self, handover: HandOver) {
+        if Self::HANDOVERS <= self.handovers.len() {
+            self.handovers.remove(0);
+        }
+        self.handovers.push(handover);
+        self.finished = self.finished.saturating_add(1);
+    }
+}

@@ -1,0 +1,241 @@
+//! One chain of authorities, and when its next one is due.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Clockwork;
+use super::claim::Birth;
+use crate::bundle::{AuthorityId, SvidType};
+use crate::time::{Timestamp, Window};
+use crate::watch::spire;
+
+/// What a line is.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LineKind {
+    /// The chain of one issuer replica.
+    Lineage,
+    /// What an unscheduled birth opened: a restart, a new replica, or a planted key.
+    Branch {
+        /// The lineage whose missed date counts as replaced by it.
+        covers: Option<u32>,
+    },
+    /// It has ended: replaced, retired, or its own date passed empty.
+    Ended,
+}
+
+/// A date that passed without a birth.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Missed {
+    /// When the birth was due.
+    pub date: Window,
+    /// Until when it would have been on time.
+    pub deadline: Timestamp,
+    /// The branch that replaced it.
+    pub replaced_by: Option<u32>,
+}
+
+/// An authority of a line before its newest.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Earlier {
+    /// When it was published.
+    pub published: Window,
+    /// When it was made by its issuer's clock, where it says so.
+    pub made: Option<Timestamp>,
+    /// How long it lives, where that is known.
+    pub life: Option<Duration>,
+    /// How long it may live, where it does not say so itself.
+    pub lives: Vec<Duration>,
+}
+
+/// One chain of authorities: a lineage, or a branch that may become one.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Line {
+    /// Its number in the trust domain, from 1, never used twice.
+    pub number: u32,
+    /// What its authorities sign.
+    #[serde(rename = "use")]
+    pub svid_type: SvidType,
+    /// What it is.
+    pub kind: LineKind,
+    /// Its newest authority; `None` while only its existence is known, from a baseline.
+    pub newest: Option<AuthorityId>,
+    /// When that was published; the baseline itself where there is none.
+    pub published: Window,
+    /// When that was made by its issuer's clock, where it says so.
+    pub made: Option<Timestamp>,
+    /// How long that lives, where that is known.
+    pub life: Option<Duration>,
+    /// How long that may live, where it does not say so itself: by every authority that stood
+    /// beside it, shortest first.
+    pub lives: Vec<Duration>,
+    /// The authority before it.
+    pub earlier: Option<Earlier>,
+    /// The date that passed without a birth.
+    pub missed: Option<Missed>,
+    /// Until when its dates are held by an authority that only its lifetime contradicts.
+    pub held: Option<(AuthorityId, Timestamp)>,
+}
+
+impl Line {
+    /// Whether it goes on, or may.
+    pub fn lives(&self) -> bool {
+        self.kind != LineKind::Ended
+    }
+
+    /// Whether it is a lineage.
+    pub fn is_lineage(&self) -> bool {
+        self.kind == LineKind::Lineage
+    }
+
+    /// Whether it is a branch that covers nothing.
+    pub fn is_free_branch(&self) -> bool {
+        self.kind == LineKind::Branch { covers: None }
+    }
+
+    /// Whether it missed a date that nothing replaced.
+    pub fn is_overdue(&self) -> bool {
+        self.is_lineage() && self.missed.is_some_and(|missed| missed.replaced_by.is_none())
+    }
+
+    /// Whether only its existence is known.
+    pub fn is_loose(&self) -> bool {
+        self.newest.is_none()
+    }
+
+    /// When its next authority may be published, by each lifetime that it may have. Empty where no
+    /// lifetime is known, or where only its existence is.
+    pub(super) fn dates(&self, clockwork: &Clockwork) -> Vec<Window> {
+        if self.is_loose() {
+            return Vec::new();
+        }
+        if let Some(interval) = clockwork.interval {
+            return vec![self.published.later(interval)];
+        }
+        let own = plausible(self.life, &self.lives, clockwork);
+        let mut dates: Vec<Window> = Vec::new();
+        for life in own {
+            let period = self.published.later(spire::period(life));
+            // SPIRE prepares the next key only once this one signs: never before the end of its
+            // predecessor's turn (`ca/rotator/rotator.go`).
+            let mut push = |date: Window| {
+                if !dates.contains(&date) {
+                    dates.push(date);
+                }
+            };
+            match &self.earlier {
+                None => push(period),
+                Some(earlier) => {
+                    for life in plausible(earlier.life, &earlier.lives, clockwork) {
+                        push(period.latest(earlier.published.later(turn(life))));
+                    }
+                }
+            }
+        }
+        dates.sort_by_key(|date| date.from);
+        dates
+    }
+
+    /// When its next authority is due at the latest, and until when that is on time.
+    pub(super) fn due(&self, clockwork: &Clockwork) -> Option<(Window, Timestamp)> {
+        let period = clockwork.period(self.life)?;
+        if self.is_loose() {
+            // A baseline's JWT lineage has a birth within a period of it, whenever.
+            let date =
+                Window::new(self.published.until, self.published.until.saturating_add(period));
+            return Some((date, date.until.saturating_add(clockwork.tolerance(period))));
+        }
+        let date = self.dates(clockwork).into_iter().max_by_key(|date| date.until)?;
+        let deadline = date.until.saturating_add(clockwork.tolerance(period));
+        let held = self.held.map(|(_, until)| until.saturating_add(clockwork.tolerance(period)));
+        Some((date, held.map_or(deadline, |held| held.max(deadline))))
+    }
+
+    /// The date that a birth meets, of those that it may have: by the monitor's clock, or by the
+    /// issuer's own, which may be off by as much as clocks may differ.
+    pub(super) fn meets(&self, birth: &Birth, clockwork: &Clockwork) -> Option<Window> {
+        let own = || {
+            let own = self.by_own_clock()?;
+            own.met_by(Window::point(birth.made?), clockwork)
+        };
+        self.met_by(birth.published, clockwork).or_else(own)
+    }
+
+    /// The same line, dated by its issuer's clock.
+    fn by_own_clock(&self) -> Option<Self> {
+        let published = Window::point(self.made?);
+        let earlier = match &self.earlier {
+            None => None,
+            Some(earlier) => {
+                Some(Earlier { published: Window::point(earlier.made?), ..earlier.clone() })
+            }
+        };
+        Some(Self { published, earlier, ..self.clone() })
+    }
+
+    /// The date that a birth within `born` meets.
+    fn met_by(&self, born: Window, clockwork: &Clockwork) -> Option<Window> {
+        let period = clockwork.period(self.life)?;
+        let tolerance = clockwork.tolerance(period);
+        let early = clockwork.early;
+        let meets = |date: &Window| date.widened(early, tolerance).meets(born);
+        if self.is_loose() {
+            let within = Window::new(
+                self.published.until,
+                self.published.until.saturating_add(period).saturating_add(tolerance),
+            );
+            let windows = &clockwork.windows;
+            return windows
+                .iter()
+                .filter(|date| date.meets(within))
+                .find(|date| meets(date))
+                .copied();
+        }
+        let dates = self.dates(clockwork);
+        if let Some(found) = dates.iter().find(|date| meets(date)) {
+            return Some(*found);
+        }
+        // While the watch was away for longer than a key lives, whole generations may have come and
+        // gone, each with its own slack.
+        if !clockwork.away {
+            return None;
+        }
+        let generations = dates.first()?.until;
+        let passed =
+            born.until.since(generations)?.as_secs().checked_div(period.as_secs().max(1))?;
+        let passed = u32::try_from(passed).ok()?;
+        let slack = tolerance.saturating_mul(passed.saturating_add(1)).min(period / 4);
+        let skipped = |count: u32| dates.iter().map(move |date| date.later(period * count));
+        let near = [passed, passed.saturating_add(1)].into_iter().flat_map(skipped);
+        near.into_iter().find(|date| date.widened(early, slack.max(tolerance)).meets(born))
+    }
+
+    /// A birth on one of its dates: its newest authority is this one from now on.
+    pub(super) fn goes_on(&mut self, birth: &Birth, published: Window) -> Option<AuthorityId> {
+        let before = self.newest.replace(birth.authority);
+        let Self { published: since, made, life, .. } = *self;
+        let lives = std::mem::take(&mut self.lives);
+        self.earlier = before.map(|_| Earlier { published: since, made, life, lives });
+        self.published = published;
+        self.made = birth.made;
+        self.life = birth.life;
+        self.missed = None;
+        self.held = None;
+        before
+    }
+}
+
+/// The lives that an authority may have.
+fn plausible(life: Option<Duration>, lives: &[Duration], clockwork: &Clockwork) -> Vec<Duration> {
+    match life {
+        Some(life) => vec![life],
+        None if lives.is_empty() => clockwork.lives.clone(),
+        None => lives.to_vec(),
+    }
+}
+
+/// L − A: from a key's publication to its successor's first signature.
+fn turn(life: Duration) -> Duration {
+    life.saturating_sub(spire::activation(life))
+}

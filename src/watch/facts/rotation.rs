@@ -1,0 +1,354 @@
+//! The part of the fold that moves the course: births, removals, dates.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Facts;
+use crate::bundle::{Authority, AuthorityId, Stated, SvidType};
+use crate::spiffe::TrustDomain;
+use crate::time::{Bracket, Timestamp, Window};
+use crate::watch::course::{Births, Outcome, life, published};
+use crate::watch::{
+    AuthorityRecord, Glimpse, HandOver, IssuerModel, Lead, Policy, Standing, interval, spire,
+};
+
+/// When an authority was published. Of a JWT key that was there before the watch began, only the
+/// latest moment is known.
+fn at_latest(record: &AuthorityRecord) -> Window {
+    let seen = published(&record.authority, record.published);
+    let unknown = record.published.after.is_none() && record.authority.certificate.is_none();
+    if unknown { Window::new(Timestamp::default(), seen.until) } else { seen }
+}
+
+impl Facts {
+    /// By what rules the domain is judged.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.policy.clone().unwrap_or_default()
+    }
+
+    /// The poll interval under this policy and the hint of the confirmed state, without jitter.
+    pub fn interval(&self, policy: &Policy) -> Duration {
+        let hint = self.confirmed.as_ref().map(|confirmed| &confirmed.refresh_hint);
+        interval(hint.unwrap_or(&Stated::Absent), policy)
+    }
+
+    /// The watched trust domain, where the configuration's word of it is on record.
+    pub fn trust_domain(&self) -> Option<&TrustDomain> {
+        self.endpoint.as_ref().map(|endpoint| &endpoint.trust_domain)
+    }
+
+    pub(super) fn obey(&mut self, policy: &Policy) {
+        self.policy = Some(Arc::new(policy.clone()));
+        self.read_lives();
+        self.wind();
+    }
+
+    fn wind(&mut self) {
+        let policy = self.policy();
+        let interval = self.interval(&policy);
+        self.course.wind(&policy, interval);
+    }
+
+    fn read_lives(&mut self) {
+        let policy = self.policy();
+        let intermediate = self.intermediate_life();
+        let published = self.authorities.iter().filter(|record| record.removed.is_none());
+        self.course.read_lives(&mut published.into_iter(), intermediate, &policy);
+    }
+
+    fn intermediate_life(&self) -> Option<Duration> {
+        let validity = self.intermediate?;
+        let whole = validity.not_after.since(validity.not_before)?;
+        Some(whole.saturating_sub(spire::NOT_BEFORE_CUSHION))
+    }
+
+    /// A good poll at `good` showed no birth since the last one.
+    pub(super) fn pass(&mut self, good: Timestamp) {
+        let policy = self.policy();
+        let interval = self.interval(&policy);
+        for (authority, branch) in self.course.pass(good, &policy, interval) {
+            if let Some(record) = self.record_mut(authority) {
+                record.standing = Some(Standing::Unscheduled { branch, among: 1, loose: false });
+                record.lineage = Some(branch);
+            }
+        }
+    }
+
+    /// A change begins, of this many births.
+    pub(super) fn expect(&mut self, after: Option<Timestamp>, introduced: u32) {
+        if let Some(after) = after {
+            self.pass(after);
+        }
+        self.born.clear();
+        self.births_to_come = introduced;
+    }
+
+    /// One of them.
+    pub(super) fn one_born(
+        &mut self,
+        at: Timestamp,
+        authority: &Arc<Authority>,
+        published: Bracket,
+    ) {
+        let glimpsed = self.glimpsed.iter().position(|one| one.authority.id == authority.id);
+        let glimpsed = glimpsed.map(|place| self.glimpsed.remove(place));
+        let known = match self.record_mut(authority.id) {
+            Some(record) => {
+                if let Some(Glimpse { standing, lineage, .. }) = glimpsed {
+                    record.standing = record.standing.take().or(standing);
+                    record.lineage = record.lineage.or(lineage);
+                }
+                if record.returned_after.is_some() && record.standing.is_none() {
+                    record.standing = Some(Standing::Returned);
+                }
+                record.standing.is_some()
+            }
+            None => false,
+        };
+        if !known {
+            self.born.push((Arc::clone(authority), published));
+        }
+        self.births_to_come = self.births_to_come.saturating_sub(1);
+        if self.births_to_come == 0 {
+            self.settle(at);
+        }
+    }
+
+    /// A decision may change whose life counts.
+    pub(super) fn settle_decision(&mut self) {
+        self.read_lives();
+        self.wind();
+    }
+
+    /// All births of the change are there: what are they?
+    fn settle(&mut self, at: Timestamp) {
+        let born = std::mem::take(&mut self.born);
+        if self.course.baseline.is_none() {
+            self.begin(at, &born);
+        } else if !born.is_empty() {
+            let outcomes = self.judge(at, &born, self.stood);
+            for outcome in outcomes {
+                self.take(outcome);
+            }
+        }
+        self.stood = None;
+        self.settle_decision();
+        self.take_lives(&born);
+    }
+
+    /// A key lives as long as the rhythm was when it was born, whatever it is later.
+    fn take_lives(&mut self, born: &[(Arc<Authority>, Bracket)]) {
+        let rhythm = self.course.lives.first().copied().zip(self.course.lives.last().copied());
+        for (authority, _) in born {
+            let own = match authority.id.svid_type {
+                SvidType::X509 => life(authority).map(|life| (life, life)),
+                SvidType::Jwt | SvidType::Wit => rhythm,
+            };
+            if let Some(record) = self.record_mut(authority.id) {
+                record.life = own;
+            }
+        }
+    }
+
+    fn begin(&mut self, at: Timestamp, born: &[(Arc<Authority>, Bracket)]) {
+        for (authority, _) in born {
+            if let Some(record) = self.record_mut(authority.id) {
+                record.standing = Some(Standing::Baseline);
+            }
+        }
+        let policy = self.policy();
+        let intermediate = self.intermediate_life();
+        let mut course = std::mem::take(&mut self.course);
+        let records: Vec<_> = self.published().collect();
+        let births = Births {
+            new: born,
+            at,
+            known: &records,
+            trust_domain: self.trust_domain(),
+            policy: &policy,
+            interval: self.interval(&policy),
+            sequence_stood: None,
+        };
+        course.begin(&births, &records, intermediate);
+        self.course = course;
+        let lines: Vec<_> =
+            self.course.lines.iter().filter_map(|line| Some((line.newest?, line.number))).collect();
+        for (authority, number) in lines {
+            if let Some(record) = self.record_mut(authority) {
+                record.lineage = Some(number);
+            }
+        }
+    }
+
+    fn judge(
+        &mut self,
+        at: Timestamp,
+        born: &[(Arc<Authority>, Bracket)],
+        sequence_stood: Option<u64>,
+    ) -> Vec<Outcome> {
+        let policy = self.policy();
+        let mut course = std::mem::take(&mut self.course);
+        let mut decisions = std::mem::take(&mut self.decisions);
+        let records: Vec<_> = self.published().filter(|record| record.is_explained()).collect();
+        let births = Births {
+            new: born,
+            at,
+            known: &records,
+            trust_domain: self.trust_domain(),
+            policy: &policy,
+            interval: self.interval(&policy),
+            sequence_stood,
+        };
+        let outcomes = course.judge(&births, &mut decisions);
+        (self.course, self.decisions) = (course, decisions);
+        outcomes
+    }
+
+    fn take(&mut self, outcome: Outcome) {
+        let Outcome { authority, standing, lineage, predecessor } = outcome;
+        if let Some(record) = self.record_mut(authority) {
+            record.standing = Some(standing);
+            record.lineage = lineage;
+        }
+        if let Some(before) = predecessor.and_then(|before| self.record_mut(before)) {
+            before.successor = Some(authority);
+        }
+    }
+
+    /// A key never seen before stands in an answer that is not the state: it is judged at once.
+    pub(super) fn glimpse(&mut self, at: Timestamp, authority: &Arc<Authority>, seen: Bracket) {
+        let born = [(Arc::clone(authority), seen)];
+        let outcome = self.judge(at, &born, None).pop();
+        let (standing, lineage) = outcome.map_or((None, None), |o| (Some(o.standing), o.lineage));
+        let glimpse = Glimpse { authority: Arc::clone(authority), seen, standing, lineage };
+        super::push_bounded(&mut self.glimpsed, glimpse, Self::VIEWS);
+        self.wind();
+    }
+
+    /// Takes down what the removal of an authority ends.
+    pub(super) fn hand_over(&mut self, id: AuthorityId, removed: Bracket) {
+        let had_ended = self.count_ended(id, removed);
+        let Some(record) = self.record(id) else { return };
+        let new = record.successor.or_else(|| self.replacement(record));
+        let new = new.and_then(|new| self.record(new));
+        let policy = self.policy();
+        let left = self.published().filter(|other| other.id().svid_type == id.svid_type).count();
+        let handover = HandOver {
+            svid_type: id.svid_type,
+            old: id.fingerprint,
+            old_kid: record.authority.kid.clone(),
+            published_old: at_latest(record),
+            lives: record.life,
+            removed,
+            new: new.map(|new| new.id().fingerprint),
+            new_kid: new.and_then(|new| new.authority.kid.clone()),
+            published_new: new.map(|new| published(&new.authority, new.published)),
+            lead: new.and_then(|new| self.lead(new, &policy)),
+            activated_by: new
+                .and_then(|new| new.signed)
+                .map(|leaf| leaf.validity.not_before.saturating_add(spire::NOT_BEFORE_CUSHION)),
+            signed_at: record
+                .signed
+                .map(|leaf| leaf.validity.not_before.saturating_add(spire::NOT_BEFORE_CUSHION)),
+            had_signed: self.had_signed(record, removed, &policy),
+            was_only: left == 1,
+            had_ended,
+            told_elsewhere: is_told_elsewhere(record),
+        };
+        self.course.hand_over(handover);
+    }
+
+    /// Whether an authority of the baseline had come to its end: an X.509 one by its own word, a JWT
+    /// one by count.
+    fn count_ended(&mut self, id: AuthorityId, removed: Bracket) -> bool {
+        let Some(record) = self.record(id) else { return false };
+        let Some(last) = removed.after else { return false };
+        if record.standing != Some(Standing::Baseline) {
+            return false;
+        }
+        let expired = |record: &AuthorityRecord| {
+            let certificate = record.authority.certificate.as_ref();
+            certificate.is_some_and(|c| c.validity.not_after <= last)
+        };
+        if id.svid_type == SvidType::X509 {
+            let ended = expired(record);
+            self.course.pruned.x509 += usize::from(ended);
+            return ended;
+        }
+        let standing = self
+            .published()
+            .filter(|other| other.standing == Some(Standing::Baseline) && expired(other));
+        let ended = self.course.pruned.x509.saturating_add(standing.count());
+        self.course.pruned.jwt += 1;
+        id.svid_type == SvidType::Jwt && self.course.pruned.jwt <= ended
+    }
+
+    /// The authority that founded what its lineage was replaced by.
+    fn replacement(&self, record: &AuthorityRecord) -> Option<AuthorityId> {
+        let line = self.course.line(record.lineage?)?;
+        if line.newest != Some(record.id()) {
+            return None;
+        }
+        let by = line.missed?.replaced_by?;
+        let branch = self.authorities.iter().filter(|other| other.lineage == Some(by));
+        branch.min_by_key(|other| other.published.until).map(AuthorityRecord::id)
+    }
+
+    /// The life of an authority: its own, or the one of its trust domain's rhythm.
+    pub fn life_of(&self, record: &AuthorityRecord) -> Option<Duration> {
+        match record.id().svid_type {
+            SvidType::X509 => life(&record.authority),
+            SvidType::Jwt | SvidType::Wit => {
+                record.life.map(|(_, most)| most).or(self.course.lives.last().copied())
+            }
+        }
+    }
+
+    /// From an authority's publication to its first signature, where that is known.
+    pub fn lead(&self, record: &AuthorityRecord, policy: &Policy) -> Option<Lead> {
+        let scheduled = record.standing.as_ref().is_some_and(Standing::is_scheduled);
+        match policy.issuer {
+            IssuerModel::Spire { lead: Some(lead), .. }
+            | IssuerModel::Declared { lead: Some(lead), .. } => Some(Lead::Declared(lead)),
+            IssuerModel::Spire { .. } if scheduled && record.lineage.is_some_and(|l| 0 < l) => {
+                self.life_of(record).map(spire::lead).map(Lead::Modelled)
+            }
+            IssuerModel::Spire { .. } | IssuerModel::Declared { .. } | IssuerModel::Learned => None,
+        }
+    }
+
+    /// When an authority is expected to sign for the first time.
+    pub fn activation(&self, record: &AuthorityRecord, policy: &Policy) -> Option<Window> {
+        let lead = self.lead(record, policy)?;
+        Some(published(&record.authority, record.published).later(lead.duration()))
+    }
+
+    /// Whether an authority is sure to have come to its activation before it was removed.
+    fn had_signed(&self, record: &AuthorityRecord, removed: Bracket, policy: &Policy) -> bool {
+        if record.signed.is_some() {
+            return true;
+        }
+        let Some(last) = removed.after else { return false };
+        let lead = match policy.issuer {
+            IssuerModel::Spire { lead: Some(lead), .. }
+            | IssuerModel::Declared { lead: Some(lead), .. } => Some(lead),
+            IssuerModel::Spire { .. } => self.life_of(record).map(spire::lead),
+            IssuerModel::Declared { lead: None, .. } | IssuerModel::Learned => None,
+        };
+        let published = published(&record.authority, record.published);
+        record.is_explained()
+            && lead.is_some_and(|lead| published.until.saturating_add(lead) <= last)
+    }
+}
+
+/// Whether another finding tells of the removal of this authority: nobody explained it, and
+/// nothing went on from it.
+fn is_told_elsewhere(record: &AuthorityRecord) -> bool {
+    match record.standing {
+        Some(Standing::Denied) => true,
+        Some(Standing::Unscheduled { .. } | Standing::Contradicted { .. }) => {
+            record.successor.is_none()
+        }
+        _ => false,
+    }
+}

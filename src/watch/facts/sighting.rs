@@ -1,0 +1,97 @@
+//! What relying parties saw of tokens: key IDs and times, never a token.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Confirmed, Facts};
+use crate::time::Timestamp;
+
+/// The bounds of what was sighted under one key ID.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Sighting {
+    /// The key ID, cut to 64 characters. Foreign text.
+    pub kid: Box<str>,
+    /// When it was first reported.
+    pub heard: Timestamp,
+    /// The least `iat`.
+    pub first_iat: Timestamp,
+    /// The greatest `iat`.
+    pub last_iat: Timestamp,
+    /// The greatest `exp`.
+    pub last_exp: Timestamp,
+    /// The longest `exp − iat`.
+    pub longest: Duration,
+}
+
+impl Sighting {
+    /// The longest key ID that is kept, in characters.
+    pub const KID: usize = 64;
+
+    /// Both taken together.
+    #[must_use]
+    pub fn merged(&self, other: &Self) -> Self {
+        Self {
+            kid: self.kid.clone(),
+            heard: self.heard.min(other.heard),
+            first_iat: self.first_iat.min(other.first_iat),
+            last_iat: self.last_iat.max(other.last_iat),
+            last_exp: self.last_exp.max(other.last_exp),
+            longest: self.longest.max(other.longest),
+        }
+    }
+
+    /// Whether `other` says something new enough to be recorded: bounds move by a minute at least,
+    /// so that a busy relying party does not fill the journal.
+    pub fn gains_from(&self, other: &Self) -> bool {
+        const NEWS: Duration = Duration::from_mins(1);
+        let merged = self.merged(other);
+        let moved = |later: Timestamp, earlier: Timestamp| {
+            later.since(earlier).is_some_and(|by| NEWS <= by)
+        };
+        moved(self.first_iat, merged.first_iat)
+            || moved(merged.last_iat, self.last_iat)
+            || moved(merged.last_exp, self.last_exp)
+            || self.longest < merged.longest
+    }
+}
+
+/// What differs at the endpoint.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct EndpointShift {
+    /// The poll that showed it.
+    pub at: Timestamp,
+    /// What, in words. Foreign text in them is escaped.
+    pub what: Vec<Box<str>>,
+    /// Whether keys changed in the same poll.
+    pub with_keys: bool,
+}
+
+impl Facts {
+    /// How many key IDs are kept.
+    const KIDS: usize = 256;
+
+    /// What was sighted under a key ID.
+    pub fn sighted(&self, kid: Option<&str>) -> Option<&Sighting> {
+        let kid: String = kid?.chars().take(Sighting::KID).collect();
+        self.sightings.iter().find(|sighting| *sighting.kid == *kid)
+    }
+
+    pub(super) fn sight(&mut self, sighting: &Sighting) {
+        if let Some(known) = self.sightings.iter_mut().find(|known| known.kid == sighting.kid) {
+            *known = known.merged(sighting);
+        } else {
+            super::push_bounded(&mut self.sightings, sighting.clone(), Self::KIDS);
+        }
+    }
+
+    /// A hint that was raised a lot may hide a revocation from those who follow it.
+    pub(super) fn raise_hint(&mut self, next: &Confirmed) {
+        let before = self.confirmed.as_ref().and_then(|known| known.refresh_hint.given());
+        match (before, next.refresh_hint.given(), self.hint_before) {
+            (Some(before), Some(now), None) if before < now => self.hint_before = Some(before),
+            (_, Some(now), Some(usual)) if now <= usual => self.hint_before = None,
+            _ => (),
+        }
+    }
+}

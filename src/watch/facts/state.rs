@@ -1,0 +1,33 @@
+//! What polls agree on, and what they fail with.
+
+use serde::{Deserialize, Serialize};
+
+use crate::bundle::{Digest, Stated};
+use crate::time::{Bracket, Timestamp};
+use crate::watch::FailureReason;
+
+/// The state of a bundle that polls agree on.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Confirmed {
+    /// The digest of the key set.
+    pub content: Digest,
+    /// The digest of the document as stored.
+    pub body: Digest,
+    /// The sequence number that it states.
+    pub sequence: Stated,
+    /// The refresh hint that it states, in seconds.
+    pub refresh_hint: Stated,
+    /// When it became so.
+    pub since: Bracket,
+}
+
+/// A run of failed polls.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct FailureRun {
+    /// The poll that failed first.
+    pub since: Timestamp,
+    /// Why the polls fail now.
+    pub reason: FailureReason,
+    /// What goes wrong, in words.
+    pub detail: Box<str>,
+}

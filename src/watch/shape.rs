@@ -1,0 +1,153 @@
+//! What the endpoint looks like, and what about it changed.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::step::Stepper;
+use super::{Event, Observation, OlderLeaf, Shape, Unlisted};
+use crate::bundle::{Fingerprint, SvidType, Validity};
+use crate::spiffe::{BundleEndpoint, EndpointProfile};
+use crate::time::Timestamp;
+
+/// How long a network counts as the endpoint's own.
+const REMEMBERED: Duration = Duration::from_hours(30 * 24);
+/// How many networks are kept.
+const NETWORKS: usize = 64;
+/// How much of a name is kept.
+const NAME: usize = 128;
+/// Intermediates whose lives differ by less have one life.
+const SAME_LIFE: Duration = Duration::from_secs(15);
+
+impl Stepper<'_> {
+    /// Under an upstream authority the intermediate tells `ca_ttl`.
+    pub(super) fn intermediate(&mut self, observation: &Observation) {
+        let presented = observation.source.presented.as_ref();
+        let Some(first) = presented.and_then(|presented| presented.chain.first()) else { return };
+        let life = |validity: &Validity| validity.not_after.since(validity.not_before);
+        let known = self.facts.intermediate.as_ref().and_then(life);
+        let Some(own) = life(&first.validity) else { return };
+        if known.is_none_or(|known| SAME_LIFE < known.abs_diff(own)) {
+            self.emit(Event::IntermediateSeen { validity: first.validity });
+        }
+    }
+
+    /// Compares what the endpoint looks like with what it looked like.
+    pub(super) fn shape(&mut self, observation: &Observation, with_keys: bool) {
+        let source = &observation.source;
+        let web = self
+            .facts
+            .endpoint
+            .as_ref()
+            .is_some_and(|endpoint| matches!(endpoint.profile, EndpointProfile::HttpsWeb));
+        let leaf = source.presented.as_ref().map(|presented| &presented.leaf);
+        let key_type = leaf.and_then(|leaf| leaf.key_type.as_ref()).map(|t| cut(&t.to_string()));
+        let issuer = leaf.and_then(|leaf| leaf.issuer.as_deref()).filter(|_| web).map(cut);
+        let redirected_to = source.redirected_to.as_ref().map(|url| cut(url.as_str()));
+        let first = self.sight.shape == Shape::default();
+        let mut what: Vec<Box<str>> = Vec::new();
+        let Shape { key_type: known_type, web_issuer, redirected_to: known_target, .. } =
+            &self.sight.shape;
+        if !first && with_keys {
+            let mut differs = |name: &str, old: &Option<Box<str>>, new: &Option<Box<str>>| {
+                if old != new {
+                    let word = |text: &Option<Box<str>>| {
+                        text.as_deref().unwrap_or("none").escape_debug().to_string()
+                    };
+                    what.push(format!("{name}: {} before, {} now", word(old), word(new)).into());
+                }
+            };
+            differs("the key of its certificate", known_type, &key_type);
+            differs("the issuer of its certificate", web_issuer, &issuer);
+            differs("the target of its redirect", known_target, &redirected_to);
+        }
+        if let Some(address) = source.address
+            && self.sight.shape.saw(address, self.at)
+        {
+            let network = network(address);
+            let text =
+                format!("it answers from {network}, outside of every network seen in 30 days");
+            what.push(text.into());
+        }
+        let shape = &mut self.sight.shape;
+        (shape.key_type, shape.web_issuer, shape.redirected_to) = (key_type, issuer, redirected_to);
+        if !what.is_empty() {
+            self.emit(Event::EndpointShifted { what, with_keys });
+        }
+        self.belongs(observation);
+    }
+
+    /// Whether the bundle lists the authority that its endpoint's chain ends in.
+    fn belongs(&mut self, observation: &Observation) {
+        let Some(presented) = &observation.source.presented else { return };
+        let own = self.facts.endpoint.as_ref().is_none_or(BundleEndpoint::is_self_serving);
+        if !own || self.sight.pending.is_some() {
+            return;
+        }
+        let x509 =
+            observation.bundle.authorities().iter().filter(|a| a.id.svid_type == SvidType::X509);
+        let (name, listed) = match (presented.anchor, presented.top_authority_key_id()) {
+            (Some(anchor), _) => {
+                let mut x509 = x509;
+                (anchor.to_string(), x509.any(|authority| authority.id.fingerprint == anchor))
+            }
+            (None, Some(key_id)) => {
+                let mut ids = x509.filter_map(|a| a.certificate.as_ref()?.subject_key_id.as_ref());
+                (key_id.to_string(), ids.any(|id| id == key_id))
+            }
+            (None, None) => return,
+        };
+        if listed {
+            self.sight.unlisted = None;
+        } else if self.sight.unlisted.as_ref().is_none_or(|known| *known.authority != *name) {
+            self.sight.unlisted = Some(Unlisted { authority: name.into(), since: self.at });
+        }
+    }
+
+    /// Compares a certificate of the endpoint with the last one of the same authority.
+    pub(super) fn older(&mut self, authority: Fingerprint, known: Validity, seen: Validity) {
+        let life = known.not_after.since(known.not_before).unwrap_or_default();
+        let back = known.not_before.since(seen.not_before).unwrap_or_default();
+        if life / 2 < back {
+            let (older, newer): (Timestamp, Timestamp) = (seen.not_before, known.not_before);
+            let seen_at = self.at;
+            self.sight.older_leaf = Some(OlderLeaf { authority, older, newer, seen_at });
+        }
+    }
+}
+
+impl Shape {
+    /// The endpoint answered from this address. Whether that lies outside of every network that it
+    /// answered from within 30 days.
+    pub fn saw(&mut self, address: IpAddr, at: Timestamp) -> bool {
+        self.networks.retain(|(_, last)| at.since(*last).is_none_or(|ago| ago < REMEMBERED));
+        let network = network(address);
+        if let Some((_, last)) = self.networks.iter_mut().find(|(known, _)| **known == *network) {
+            *last = at;
+            return false;
+        }
+        let strange = !self.networks.is_empty();
+        if NETWORKS <= self.networks.len() {
+            self.networks.remove(0);
+        }
+        self.networks.push((network.into(), at));
+        strange
+    }
+}
+
+fn cut(text: &str) -> Box<str> {
+    text.chars().take(NAME).collect::<String>().into()
+}
+
+/// The /24 or /48 that an address is in.
+fn network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            let [a, b, c, _] = address.octets();
+            format!("{a}.{b}.{c}.0/24")
+        }
+        IpAddr::V6(address) => {
+            let [a, b, c, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}::/48")
+        }
+    }
+}

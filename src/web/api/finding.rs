@@ -1,0 +1,68 @@
+//! What the API says of a finding.
+
+use serde::{Deserialize, Serialize};
+
+use crate::bundle::{AuthorityId, Fingerprint, SvidType};
+use crate::finding::{Finding, FindingId, IncidentId, Severity};
+use crate::spiffe::TrustDomain;
+use crate::time::Timestamp;
+use crate::watch::{AuthorityRecord, Facts};
+
+/// A finding that is open, with what a decision about it needs.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct OpenFinding {
+    /// Of which trust domain.
+    pub trust_domain: TrustDomain,
+    /// What it is known by.
+    pub id: FindingId,
+    /// The findings of one poll share it.
+    pub incident: IncidentId,
+    /// Its kind.
+    pub kind: String,
+    /// How urgent it is.
+    pub severity: Severity,
+    /// The use that it is about.
+    #[serde(rename = "use", default, skip_serializing_if = "Option::is_none")]
+    pub svid_type: Option<SvidType>,
+    /// What exactly it is about.
+    pub subject: String,
+    /// The whole fingerprint of the authority that it is about, where it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprint>,
+    /// Since when.
+    pub since: Timestamp,
+    /// What it rests on.
+    pub evidence: Vec<String>,
+    /// What ends it.
+    pub ends: String,
+}
+
+impl OpenFinding {
+    /// The findings of a state.
+    pub fn of(trust_domain: &TrustDomain, findings: &[Finding], facts: &Facts) -> Vec<Self> {
+        let known = |finding: &Finding| {
+            let records = facts.authorities.iter().map(AuthorityRecord::id);
+            let mut ids = records.chain(facts.glimpsed.iter().map(|glimpse| glimpse.authority.id));
+            let named = |id: &AuthorityId| {
+                Some(id.svid_type) == finding.svid_type
+                    && !finding.subject.is_empty()
+                    && id.fingerprint.to_string().contains(&*finding.subject)
+            };
+            ids.find(named).map(|id| id.fingerprint)
+        };
+        let open = findings.iter().map(|finding| Self {
+            trust_domain: trust_domain.clone(),
+            id: finding.id,
+            incident: finding.incident,
+            kind: finding.kind.label().to_owned(),
+            severity: finding.severity,
+            svid_type: finding.svid_type,
+            subject: finding.subject.to_string(),
+            fingerprint: known(finding),
+            since: finding.since,
+            evidence: finding.evidence.clone(),
+            ends: finding.kind.clears().to_owned(),
+        });
+        open.collect()
+    }
+}
