@@ -3,167 +3,27 @@
 #![cfg(test)]
 #![cfg(feature = "demo")]
 
-use std::fmt::Write as _;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+#[path = "support/process.rs"]
+#[allow(dead_code, reason = "another test uses the rest")]
+mod process;
+
+use std::net::TcpListener;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use anchorwatch::bundle::Validity;
 use anchorwatch::config::Config;
 use anchorwatch::daemon::{Daemon, Options, SystemClock};
-use anchorwatch::demo::endpoint::Endpoint;
-use anchorwatch::demo::mint::{Document, JwtAuthority, KeyAlgorithm, X509Ca};
+use anchorwatch::demo::mint::{KeyAlgorithm, X509Ca};
 use anchorwatch::fetch::Fetcher;
 use anchorwatch::finding::FindingKind;
-use anchorwatch::spiffe::{SpiffeId, TrustDomain};
+use anchorwatch::spiffe::TrustDomain;
 use anchorwatch::time::{Clock, Timestamp};
 use anchorwatch::watch::{self, DomainState, Event, Policy, Poll, Step};
-use serde_json::Value;
-
-/// Nothing here takes this long, unless it hangs.
-const PATIENCE: Duration = Duration::from_mins(1);
-
-/// A trust domain with an endpoint of its own.
-struct Partner {
-    name: String,
-    authority: X509Ca,
-    key: JwtAuthority,
-    endpoint: Endpoint,
-}
-
-impl Partner {
-    async fn start(name: &str) -> Self {
-        let domain: TrustDomain = name.parse().unwrap();
-        let authority = X509Ca::mint(&domain, hour(), KeyAlgorithm::EcP256).unwrap();
-        let key = JwtAuthority::mint(KeyAlgorithm::EcP256).unwrap();
-        let svid = authority.svid(&id(name), hour()).unwrap();
-        let endpoint = Endpoint::start(&svid, document(&[&authority], &[&key], 1)).await.unwrap();
-        Self { name: name.to_owned(), authority, key, endpoint }
-    }
-
-    /// The relationship as it stands in a configuration, with its bootstrap file in `folder`.
-    fn relationship(&self, folder: &Path) -> String {
-        let file = folder.join(format!("{}.pem", self.name));
-        std::fs::write(&file, self.authority.pem()).unwrap();
-        relationship(&self.name, &self.endpoint.url(), &id(&self.name), Some(&file))
-    }
-}
-
-fn hour() -> Validity {
-    let now = SystemClock.now();
-    Validity {
-        not_before: now.saturating_sub(Duration::from_hours(3)),
-        not_after: now.saturating_add(Duration::from_hours(3)),
-    }
-}
-
-fn id(name: &str) -> SpiffeId {
-    format!("spiffe://{name}/spire/server").parse().unwrap()
-}
-
-fn document(authorities: &[&X509Ca], keys: &[&JwtAuthority], sequence: u64) -> Vec<u8> {
-    let x509 = authorities.iter().map(|authority| authority.jwk().clone());
-    let keys = x509.chain(keys.iter().map(|key| key.jwk().clone())).collect();
-    Document { keys, sequence: Some(sequence), refresh_hint: Some(60) }.to_bytes()
-}
-
-fn relationship(name: &str, url: &str, id: &SpiffeId, bootstrap: Option<&Path>) -> String {
-    let mut text = format!(
-        "  {name}:\n    bundle_endpoint_url: {url}\n    \
-         bundle_endpoint_profile: {{https_spiffe: {{endpoint_spiffe_id: {id}}}}}\n"
-    );
-    if let Some(bootstrap) = bootstrap {
-        let _ = writeln!(text, "    bootstrap_bundle_path: {}", bootstrap.display());
-    }
-    text
-}
-
-fn configure(folder: &Path, relationships: &[String]) -> PathBuf {
-    let path = folder.join("anchorwatch.yaml");
-    let store = folder.join("store");
-    let head = format!(
-        "store: {{path: {}}}\ndefaults: {{poll_interval: 1s, timeout: 1s}}\nfederates_with:\n",
-        store.display()
-    );
-    std::fs::write(&path, head + &relationships.concat()).unwrap();
-    path
-}
-
-fn anchorwatch(config: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_anchorwatch"));
-    command.args(arguments).arg(format!("--config.file={}", config.display()));
-    command
-}
-
-fn json(output: &Output) -> Value {
-    let said = String::from_utf8_lossy(&output.stderr);
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|why| panic!("{why}: {said}"))
-}
-
-/// A daemon in a process of its own.
-struct Process {
-    child: Child,
-    address: String,
-}
-
-impl Process {
-    fn start(config: &Path) -> Self {
-        let mut child = anchorwatch(config, &["run", "--web.listen-address=127.0.0.1:0"])
-            .arg("--log.format=json")
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let address = loop {
-            let line = lines.next().expect("the daemon says where it listens").unwrap();
-            let line: Value = serde_json::from_str(&line).expect(&line);
-            if let Some(address) = line["http"].as_str() {
-                break address.to_owned();
-            }
-        };
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, address }
-    }
-
-    fn get(&self, path: &str) -> String {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        write!(stream, "GET {path} HTTP/1.0\r\nHost: test\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    }
-
-    fn domain(&self, name: &str) -> Value {
-        let answer = self.get(&format!("/api/v1/trust-domains/{name}"));
-        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap_or(Value::Null)
-    }
-
-    fn signal(&self, signal: &str) {
-        let process = self.child.id().to_string();
-        assert!(Command::new("kill").args([signal, &process]).status().unwrap().success());
-    }
-
-    /// Waits until this holds of the daemon.
-    #[track_caller]
-    fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
-        let began = Instant::now();
-        while !holds(self) {
-            assert!(began.elapsed() < PATIENCE, "never {what}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
+use process::{
+    PATIENCE, Partner, Process, anchorwatch, configure, document, hour, id, json, relationship,
+};
 
 /// An endpoint that takes connections and never answers.
 fn silent() -> (TcpListener, String) {

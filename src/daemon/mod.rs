@@ -6,6 +6,7 @@
 
 mod backend;
 mod board;
+mod carry;
 mod chance;
 mod clock;
 mod decide;

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::domain::Domain;
 use super::error::StartError;
 use super::shared::Shared;
-use super::{SystemClock, targets};
+use super::{SystemClock, carry, targets};
 use crate::config::Config;
 use crate::fetch::Fetcher;
 use crate::judge;
@@ -28,6 +28,7 @@ pub async fn check_once(config: Config, only: Option<&TrustDomain>) -> Result<Vi
     let (store, mut loaded) = opened.await.map_err(|_| StartError::Interrupted)??;
     let fetcher = Fetcher::new(Arc::clone(&clock));
     let shared = Arc::new(Shared::new(clock, fetcher, store, judge::step)?);
+    let denials = carry::denials(loaded.domains.values());
     let mut slots = BTreeMap::new();
     let mut rounds = Vec::new();
     for round in config.polling_order() {
@@ -52,9 +53,10 @@ pub async fn check_once(config: Config, only: Option<&TrustDomain>) -> Result<Vi
         let mut polls = JoinSet::new();
         for mut domain in round {
             let (shared, permits) = (Arc::clone(&shared), Arc::clone(&permits));
+            let carried = carry::missed(&denials, domain.state());
             polls.spawn(async move {
                 let _permit = permits.acquire_owned().await.ok();
-                domain.configure(&shared, Vec::new()).await;
+                domain.configure(&shared, carried).await;
                 domain.poll(&shared).await;
                 domain
             });

@@ -10,13 +10,13 @@ use tracing::{error, info, warn};
 
 use super::domain::{Domain, ended};
 use super::scheduler::{Command, SharedDomain};
-use super::{Inner, targets};
+use super::{Inner, carry, targets};
 use crate::config::{Config, Relationship};
-use crate::decision::{Decision, Deed, Denial, Door};
+use crate::decision::Denial;
 use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
 use crate::view::Departed;
-use crate::watch::{DomainState, Event, Facts};
+use crate::watch::{DomainState, Facts};
 
 /// How the last reload went.
 #[derive(Debug)]
@@ -99,13 +99,17 @@ impl Inner {
         self.lay_aside(before, &mut archive).await;
         // At once: what they record then shares the store's transactions.
         let mut configuring = JoinSet::new();
-        let denials = self.denials(&domains, &archive).await;
+        let mut states: Vec<DomainState> = archive.values().cloned().collect();
+        for domain in domains.values() {
+            states.push(domain.lock().await.state().clone());
+        }
+        let denials: Arc<[Denial]> = carry::denials(&states).into();
         for (name, domain) in &domains {
             let (domain, shared) = (Arc::clone(domain), Arc::clone(&self.shared));
             let carried = if joined.contains(name) { Arc::clone(&denials) } else { Arc::default() };
             configuring.spawn(async move {
                 let mut domain = domain.lock().await;
-                let carried = carry(&carried, domain.state());
+                let carried = carry::missed(&carried, domain.state());
                 domain.configure(&shared, carried).await;
             });
         }
@@ -116,27 +120,6 @@ impl Inner {
             // Gone only when the daemon stops.
             drop(commands.send(Command::Replace(domains)).await);
         }
-    }
-
-    /// The denials of all trust domains, each key once: a denial binds everywhere and for ever.
-    async fn denials(
-        &self,
-        domains: &BTreeMap<TrustDomain, SharedDomain>,
-        archive: &BTreeMap<TrustDomain, DomainState>,
-    ) -> Arc<[Denial]> {
-        let mut denials: Vec<Denial> = Vec::new();
-        let mut take = |state: &DomainState| {
-            for denial in &state.facts.decisions.denials {
-                if !denials.iter().any(|known| known.fingerprint == denial.fingerprint) {
-                    denials.push(denial.clone());
-                }
-            }
-        };
-        archive.values().for_each(&mut take);
-        for domain in domains.values() {
-            take(domain.lock().await.state());
-        }
-        denials.into()
     }
 
     fn domain(&self, relationship: &Arc<Relationship>, state: DomainState) -> Domain {
@@ -171,30 +154,4 @@ impl Inner {
         let watched = watched.map(|relationship| relationship.trust_domain().clone()).collect();
         self.shared.board.depart(departed, &watched, at);
     }
-}
-
-/// The denials that a trust domain missed while it was not watched. One that an operator has
-/// overridden there since stays so.
-fn carry(denials: &[Denial], state: &DomainState) -> Vec<Event> {
-    let decisions = &state.facts.decisions;
-    let missed = denials.iter().filter(|denial| {
-        let known = decisions.denials.iter().any(|one| one.fingerprint == denial.fingerprint);
-        let later = state.sight.last_poll.is_none_or(|last| last < denial.at);
-        let mut approved = decisions.approvals.iter();
-        let overridden =
-            approved.any(|one| one.fingerprint == denial.fingerprint && denial.at < one.at);
-        !known && later && !overridden
-    });
-    let deny = |denial: &Denial| Decision {
-        deed: Deed::Deny {
-            fingerprint: denial.fingerprint,
-            public_key: denial.public_key,
-            everywhere: true,
-        },
-        by: "anchorwatch".into(),
-        reason: format!("denied in another trust domain {}", denial.words).into(),
-        uid: None,
-        door: Door::Operator,
-    };
-    missed.map(|denial| Event::Decided { decision: deny(denial) }).collect()
 }

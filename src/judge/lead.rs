@@ -38,7 +38,7 @@ impl Case<'_> {
     }
 
     /// T of a use.
-    pub(super) fn ttl(&self, svid_type: SvidType) -> Ttl {
+    pub fn ttl(&self, svid_type: SvidType) -> Ttl {
         Ttl::of(svid_type, self.policy, &self.facts().sightings)
     }
 

@@ -86,10 +86,29 @@ fn arrivals(facts: &Facts) -> impl Iterator<Item = Arrival<'_>> {
 
 /// The id of its finding.
 fn id(case: &Case<'_>, arrival: Arrival<'_>) -> FindingId {
+    id_since(case, arrival, since(case, arrival))
+}
+
+fn id_since(case: &Case<'_>, arrival: Arrival<'_>, since: Timestamp) -> FindingId {
     let authority = arrival.authority.id;
     let (kind, subject) = (FindingKind::UnexpectedAuthority, short(authority));
     let trust_domain = Some(&case.endpoint.trust_domain);
-    FindingId::new(trust_domain, kind, Some(authority.svid_type), &subject, arrival.seen.until)
+    FindingId::new(trust_domain, kind, Some(authority.svid_type), &subject, since)
+}
+
+/// Since when it is unexpected: since it came. A key that was approved once and is denied later is
+/// so anew, since then: its first finding has ended for good.
+fn since(case: &Case<'_>, arrival: Arrival<'_>) -> Timestamp {
+    let first = arrival.seen.until;
+    let facts = case.facts();
+    let stands = arrival.record.is_some_and(|record| record.removed.is_none());
+    if !stands
+        || *arrival.standing != Standing::Denied
+        || !facts.ledger.closed.contains(&id_since(case, arrival, first))
+    {
+        return first;
+    }
+    facts.decisions.denial(arrival.authority).map_or(first, |denial| denial.at.max(first))
 }
 
 /// The evidence of what is still on record is renewed: what comes of a key tells more.
@@ -146,7 +165,7 @@ fn unexpected(case: &Case<'_>, arrival: Arrival<'_>) -> Option<Draft> {
     let severity = severity(case, arrival)?;
     let id = arrival.authority.id;
     let policy = case.policy.judgement;
-    let mut draft = Draft::new(FindingKind::UnexpectedAuthority, severity, arrival.seen.until)
+    let mut draft = Draft::new(FindingKind::UnexpectedAuthority, severity, since(case, arrival))
         .about(id)
         .because_all(explain::reasons(case, arrival.authority, arrival.seen, arrival.standing));
     if let Standing::Unscheduled { among, .. } = arrival.standing {

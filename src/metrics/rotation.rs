@@ -238,7 +238,18 @@ fn risks(
     for domain in &scrape.view.domains {
         let case = domain.case();
         let handovers = &domain.state.facts.course.handovers;
-        for handover in handovers.iter().filter(|handover| !handover.told_elsewhere) {
+        if handovers.is_empty() {
+            continue;
+        }
+        // What went so long ago that nothing it signed lives is most of it, at every scrape.
+        let longest = PollCounts::USES.map(|svid_type| case.ttl(svid_type).longest);
+        let longest = longest.into_iter().max().unwrap_or_default();
+        let longest = longest.saturating_add(domain.policy.sigma());
+        let recent = |handover: &&HandOver| {
+            scrape.view.at < handover.removed.until.saturating_add(longest)
+                && !handover.told_elsewhere
+        };
+        for handover in handovers.iter().filter(recent) {
             let risk = in_flight(&case, handover);
             if 0.0 < risk.most && scrape.view.at < risk.until {
                 let short = handover.old.short();

@@ -1,0 +1,358 @@
+//! Operators' decisions through all their doors, and what relying parties tell: against the daemon
+//! as a process.
+
+#![cfg(test)]
+#![cfg(feature = "demo")]
+
+#[path = "support/process.rs"]
+#[allow(dead_code, reason = "another test uses the rest")]
+mod process;
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::time::Duration;
+
+use anchorwatch::daemon::SystemClock;
+use anchorwatch::demo::mint::{JwtAuthority, KeyAlgorithm};
+use anchorwatch::time::Clock as _;
+use process::{Partner, Process, anchorwatch, configure, document, json};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const WHO: [&str; 3] = ["--by=j.doe", "--reason=CHG-1", "--yes"];
+
+/// Partners under watch.
+struct Scene {
+    folder: TempDir,
+    config: PathBuf,
+    partners: Vec<Partner>,
+    daemon: Process,
+}
+
+impl Scene {
+    async fn of(names: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut partners = Vec::new();
+        for name in names {
+            partners.push(Partner::start(name).await);
+        }
+        let relationships: Vec<_> =
+            partners.iter().map(|one| one.relationship(folder.path())).collect();
+        let config = configure(folder.path(), &relationships);
+        let daemon = Process::start(&config);
+        for name in names {
+            daemon.until("up", |daemon| daemon.domain(name)["up"] == true);
+        }
+        Self { folder, config, partners, daemon }
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        anchorwatch(&self.config, arguments).output().unwrap()
+    }
+
+    fn decide(&self, arguments: &[&str]) -> Output {
+        self.run(&[arguments, &WHO].concat())
+    }
+
+    /// What this partner's bundle lists from now on.
+    fn publish(&self, partner: usize, keys: &[&JwtAuthority], sequence: u64) {
+        let partner = &self.partners[partner];
+        partner.endpoint.serve(document(&[&partner.authority], keys, sequence));
+    }
+
+    /// A new JWT key beside the one that is there, out of turn.
+    fn surprise(&self, partner: usize) -> (JwtAuthority, Value) {
+        let key = JwtAuthority::mint(KeyAlgorithm::EcP256).unwrap();
+        self.publish(partner, &[&self.partners[partner].key, &key], 2);
+        let found = self.found(&self.partners[partner].name, "unexpected_authority");
+        (key, found)
+    }
+
+    /// Waits for a finding.
+    #[track_caller]
+    fn found(&self, name: &str, kind: &str) -> Value {
+        self.daemon.until(kind, |daemon| find(daemon, name, kind).is_some());
+        find(&self.daemon, name, kind).unwrap()
+    }
+
+    /// The metric of a finding.
+    fn series(&self, name: &str, kind: &str) -> Vec<String> {
+        let metrics = self.daemon.get("/metrics");
+        let of = |line: &&str| {
+            line.starts_with("anchorwatch_finding_open")
+                && line.contains(&format!("trust_domain=\"{name}\""))
+                && line.contains(&format!("kind=\"{kind}\""))
+        };
+        metrics.lines().filter(of).map(|line| line.rsplit(' ').next().unwrap().to_owned()).collect()
+    }
+
+    /// The decisions in the journal, oldest first.
+    fn decisions(&self) -> Vec<Value> {
+        let events = json(&self.run(&["events", "--kind", "decided", "--output", "json"]));
+        events.as_array().unwrap().clone()
+    }
+
+    fn restart(&mut self) {
+        self.daemon.signal("-TERM");
+        self.daemon.child.wait().unwrap();
+        self.daemon = Process::start(&self.config);
+        for partner in &self.partners {
+            self.daemon.until("up", |daemon| daemon.domain(&partner.name)["up"] == true);
+        }
+    }
+}
+
+fn find(daemon: &Process, name: &str, kind: &str) -> Option<Value> {
+    let mut findings = daemon.findings().into_iter();
+    findings.find(|one| one["trust_domain"] == name && one["kind"] == kind)
+}
+
+fn fingerprint(finding: &Value) -> String {
+    finding["fingerprint"].as_str().unwrap().to_owned()
+}
+
+#[track_caller]
+fn said(output: &Output, code: i32) -> String {
+    let (out, err) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "{out}{err}");
+    format!("{out}{err}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_ends_the_finding_at_once_and_over_a_restart() {
+    let mut scene = Scene::of(&["b.example"]).await;
+    let (_, finding) = scene.surprise(0);
+    assert_eq!((&finding["use"], &finding["severity"]), (&"jwt-svid".into(), &"critical".into()));
+    assert_eq!(scene.series("b.example", "unexpected_authority"), ["1"]);
+    let key = fingerprint(&finding);
+    let shown = said(&scene.run(&["show", &key]), 0);
+    assert!(shown.contains("standing          unscheduled"), "{shown}");
+
+    // The beginning of a fingerprint decides nothing, a reason is wanted, and an ack is no approval.
+    let short = said(&scene.decide(&["approve", finding["subject"].as_str().unwrap()]), 64);
+    assert!(short.contains(&key), "{short}");
+    said(&scene.run(&["approve", &key, "--by=j.doe", "--yes"]), 64);
+    let id = finding["id"].as_str().unwrap();
+    let refused = said(&scene.decide(&["ack", id]), 1);
+    assert!(refused.contains("whole fingerprint"), "{refused}");
+    assert!(scene.decisions().is_empty());
+
+    let incident = finding["incident"].as_str().unwrap();
+    let effect = said(&scene.decide(&["approve", "--incident", incident]), 0);
+    assert!(effect.contains(&key), "{effect}");
+    assert!(effect.contains(&format!("ends unexpected_authority {id}")), "{effect}");
+    assert_eq!(scene.series("b.example", "unexpected_authority"), ["0"]);
+    let [decided] = &scene.decisions()[..] else { panic!("{:?}", scene.decisions()) };
+    assert_eq!((&decided["decision"], &decided["by"]), (&"approve".into(), &"j.doe".into()));
+    assert!(decided["uid"].is_u64(), "the kernel's word: {decided}");
+    let counted =
+        "anchorwatch_finding_decisions_total{trust_domain=\"b.example\",decision=\"approve\"} 1";
+    assert!(scene.daemon.get("/metrics").contains(counted));
+
+    scene.restart();
+    assert!(find(&scene.daemon, "b.example", "unexpected_authority").is_none());
+    let shown = said(&scene.run(&["show", &key]), 0);
+    assert!(shown.contains("standing          approved"), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_denial_binds_the_key_everywhere_and_spares_who_shows_it_rightly() {
+    let scene = Scene::of(&["a.example", "b.example"]).await;
+    // b publishes a's key.
+    let stolen = &scene.partners[0].key;
+    scene.publish(1, &[&scene.partners[1].key, stolen], 2);
+    let finding = scene.found("b.example", "unexpected_authority");
+    // A key in two trust domains shows in both, also in the one whose bundle did not change.
+    scene.found("a.example", "authority_shared");
+    let shared = scene.found("b.example", "authority_shared");
+    let key = fingerprint(&finding);
+    let refused = said(&scene.decide(&["deny", &key, "--trust-domain=b.example"]), 1);
+    assert!(refused.contains("--everywhere") && refused.contains("a.example"), "{refused}");
+    assert!(scene.decisions().is_empty());
+
+    let deny = ["deny", &key, "--trust-domain=b.example", "--everywhere"];
+    let effect = said(&scene.decide(&deny), 0);
+    assert!(effect.contains("all 2 watched trust domains"), "{effect}");
+    let domains: Vec<_> = scene
+        .decisions()
+        .iter()
+        .map(|one| one["trust_domain"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(domains.len(), 2, "{domains:?}");
+    scene.found("a.example", "unexpected_authority");
+    let denied = scene.found("b.example", "unexpected_authority");
+    // A denied key that stands is not done with.
+    said(&scene.decide(&["ack", denied["id"].as_str().unwrap()]), 1);
+    scene.publish(1, &[&scene.partners[1].key], 3);
+    scene.daemon.until("gone", |daemon| daemon.domain("b.example")["sequence"] == 3);
+    said(&scene.decide(&["ack", denied["id"].as_str().unwrap()]), 0);
+    assert!(find(&scene.daemon, "b.example", "unexpected_authority").is_none());
+
+    // Any other finding is acknowledged by its id, and an unknown one lists what is open.
+    let unknown = said(&scene.decide(&["ack", "000000000000"]), 1);
+    assert!(unknown.contains(shared["id"].as_str().unwrap()), "{unknown}");
+    said(&scene.decide(&["ack", shared["id"].as_str().unwrap()]), 0);
+    assert_eq!(scene.series("b.example", "authority_shared"), ["0"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_of_the_configuration_decides_once_and_is_withdrawn_when_it_goes() {
+    let mut scene = Scene::of(&["b.example"]).await;
+    let (_, finding) = scene.surprise(0);
+    let key = fingerprint(&finding);
+    let bare = scene.partners[0].relationship(scene.folder.path());
+    let line = format!("    approved: [{{fingerprint: \"{key}\", reason: reviewed}}]\n");
+    let with = bare.clone() + &line;
+    configure(scene.folder.path(), std::slice::from_ref(&with));
+    scene.daemon.signal("-HUP");
+    scene
+        .daemon
+        .until("approved", |daemon| find(daemon, "b.example", "unexpected_authority").is_none());
+    scene.restart();
+    assert_eq!(scene.decisions().len(), 1, "once, over a restart");
+
+    // What an operator decides after it holds, whatever still stands in the file.
+    said(&scene.decide(&["deny", &key]), 0);
+    scene.found("b.example", "unexpected_authority");
+    scene.restart();
+    scene.found("b.example", "unexpected_authority");
+    assert_eq!(scene.decisions().len(), 2);
+    said(&scene.decide(&["approve", &key]), 0);
+
+    configure(scene.folder.path(), &[bare]);
+    scene.daemon.signal("-HUP");
+    let withdrawn = |scene: &Scene| {
+        scene.decisions().last().is_some_and(|one| one["decision"] == "withdraw-approval")
+    };
+    scene.daemon.until("withdrawn", |_| withdrawn(&scene));
+    scene.restart();
+    assert!(find(&scene.daemon, "b.example", "unexpected_authority").is_none(), "stays closed");
+    assert_eq!(scene.decisions().len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_announced_is_no_surprise() {
+    let scene = Scene::of(&["b.example"]).await;
+    let window = ["--not-before=2020-01-01T00:00:00Z", "--not-after=2020-01-02T00:00:00Z"];
+    let announce = ["announce", "--trust-domain=b.example", "--use=jwt-svid"];
+    said(
+        &scene.decide(&[&announce[..], &[window[1], "--not-before=2020-01-03T00:00:00Z"]].concat()),
+        64,
+    );
+    let long = ["--not-before=2026-01-01T00:00:00Z", "--not-after=2096-01-01T00:00:00Z"];
+    said(&scene.decide(&[&announce[..], &long].concat()), 1);
+    let now = SystemClock.now();
+    let from = format!("--not-before={now}");
+    let until = format!("--not-after={}", now.saturating_add(Duration::from_hours(24)));
+    let effect = said(&scene.decide(&[&announce[..], &[&from, &until]].concat()), 0);
+    assert!(effect.contains("1 jwt-svid"), "{effect}");
+    let key = JwtAuthority::mint(KeyAlgorithm::EcP256).unwrap();
+    scene.publish(0, &[&scene.partners[0].key, &key], 2);
+    scene.daemon.until("taken", |daemon| daemon.domain("b.example")["jwt_authorities"] == 2);
+    assert!(find(&scene.daemon, "b.example", "unexpected_authority").is_none());
+    let listed = json(&scene.run(&["authorities", "--use=jwt-svid", "--output=json"]));
+    let standings: Vec<_> =
+        listed.as_array().unwrap().iter().map(|one| one["judged"]["standing"].clone()).collect();
+    assert!(standings.contains(&"announced".into()), "{standings:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_baseline_and_the_end_of_a_lineage_are_decided_by_name() {
+    let scene = Scene::of(&["b.example"]).await;
+    let effect = said(&scene.decide(&["baseline", "b.example"]), 0);
+    assert!(effect.matches("sha256:").count() == 2, "{effect}");
+    let unknown = said(&scene.decide(&["retire-lineage", "b.example", "99"]), 1);
+    assert!(unknown.contains("1 (x509-svid)"), "{unknown}");
+    said(&scene.decide(&["retire-lineage", "b.example", "1"]), 0);
+    let lineages = scene.daemon.domain("b.example")["rotation"]["lineages"].clone();
+    let numbers: Vec<_> =
+        lineages.as_array().unwrap().iter().map(|one| one["lineage"].clone()).collect();
+    assert!(!numbers.contains(&1.into()), "{lineages}");
+    said(&scene.decide(&["baseline", "other.example"]), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_needs_a_daemon_and_says_so() {
+    let scene = Scene::of(&["b.example"]).await;
+    let Scene { folder: _folder, config, daemon, .. } = scene;
+    drop(daemon);
+    let key = format!("sha256:{}", "0".repeat(64));
+    for decision in [vec!["approve", &key], vec!["deny", &key], vec!["baseline", "b.example"]] {
+        let output = anchorwatch(&config, &[&decision[..], &WHO].concat()).output().unwrap();
+        let text = said(&output, 3);
+        assert!(text.contains("no daemon answers"), "{text}");
+    }
+}
+
+/// What the admin socket answers to these lines.
+fn tell(folder: &Path, lines: &str) -> (u16, Value) {
+    let mut stream = UnixStream::connect(folder.join("store/admin.sock")).unwrap();
+    let length = lines.len();
+    let head = "POST /admin/v1/sightings HTTP/1.0\r\nHost: a\r\nContent-Type: application/x-ndjson";
+    write!(stream, "{head}\r\nContent-Length: {length}\r\n\r\n{lines}").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, serde_json::from_str(body).unwrap())
+}
+
+fn sighted(kid: &str, ago: i64, life: i64) -> String {
+    let iat = SystemClock.now().as_unix() - ago;
+    let exp = iat + life;
+    format!("{{\"trust_domain\":\"b.example\",\"kid\":\"{kid}\",\"iat\":{iat},\"exp\":{exp}}}\n")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relying_party_tells_of_key_ids_and_never_of_a_token() {
+    const TOKEN: &str = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJzcGlmZmU6Ly9hL2IifQ.c2lnbmF0dXJl";
+    let mut scene = Scene::of(&["b.example"]).await;
+    let folder = scene.folder.path().to_owned();
+    let (status, taken) = tell(&folder, &sighted("k1", 60, 300));
+    assert_eq!((status, &taken["recorded"]), (200, &1.into()), "{taken}");
+    // The same again is no news.
+    let (_, taken) = tell(&folder, &(sighted("k1", 60, 300) + &sighted("k1", 59, 300)));
+    assert_eq!((&taken["taken"], &taken["recorded"]), (&2.into(), &0.into()), "{taken}");
+    for line in [TOKEN.to_owned(), sighted(TOKEN, 60, 300), sighted(&"k".repeat(300), 1, 2)] {
+        let (status, refused) = tell(&folder, &line);
+        assert_eq!((status, &refused["refused"]), (400, &1.into()), "{refused}");
+        assert!(refused["error"].as_str().unwrap().contains("looks like a token"), "{refused}");
+    }
+    let elsewhere = sighted("k1", 60, 300).replace("b.example", "other.example");
+    assert_eq!(tell(&folder, &elsewhere).0, 400);
+
+    // The same from a file, over its rotation and a reload.
+    let log = folder.join("seen.jsonl");
+    let with = format!("sightings: {}\n", log.display());
+    let config = std::fs::read_to_string(&scene.config).unwrap();
+    std::fs::write(&scene.config, with + &config).unwrap();
+    scene.daemon.signal("-HUP");
+    std::fs::write(&log, sighted("k2", 60, 300) + TOKEN + "\n").unwrap();
+    let seen = |scene: &Scene, kid: &str| {
+        let events = json(&scene.run(&["events", "--kind=kid_sighted", "--output=json"]));
+        events.as_array().unwrap().iter().filter(|one| one["kid"] == kid).count()
+    };
+    scene.daemon.until("read", |_| seen(&scene, "k2") == 1);
+    std::fs::rename(&log, folder.join("seen.1")).unwrap();
+    std::fs::write(&log, sighted("k3", 60, 300)).unwrap();
+    scene.daemon.until("rotated", |_| seen(&scene, "k3") == 1);
+    let metrics = scene.daemon.get("/metrics");
+    assert!(
+        metrics.contains("anchorwatch_sightings_total{outcome=\"refused_token\"} 4"),
+        "{metrics}"
+    );
+    scene.restart();
+    scene.daemon.until("followed again", |_| seen(&scene, "k3") == 1);
+    assert_eq!(seen(&scene, "k2"), 1);
+    scene.daemon.signal("-TERM");
+    scene.daemon.child.wait().unwrap();
+    let signature = TOKEN.rsplit('.').next().unwrap().as_bytes();
+    for file in std::fs::read_dir(folder.join("store")).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap_or_default();
+        let holds = bytes.windows(signature.len()).any(|window| window == signature);
+        assert!(!holds, "a token is in the store");
+    }
+}

@@ -1,0 +1,177 @@
+//! The daemon as a process of its own, trust domains for it to watch, and the commands beside it.
+
+use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use anchorwatch::bundle::Validity;
+use anchorwatch::daemon::SystemClock;
+use anchorwatch::demo::endpoint::Endpoint;
+use anchorwatch::demo::mint::{Document, JwtAuthority, KeyAlgorithm, X509Ca};
+use anchorwatch::spiffe::{SpiffeId, TrustDomain};
+use anchorwatch::time::Clock as _;
+use serde_json::Value;
+
+/// Nothing here takes this long, unless it hangs.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A trust domain with an endpoint of its own.
+pub(crate) struct Partner {
+    pub(crate) name: String,
+    pub(crate) authority: X509Ca,
+    pub(crate) key: JwtAuthority,
+    pub(crate) endpoint: Endpoint,
+}
+
+impl Partner {
+    pub(crate) async fn start(name: &str) -> Self {
+        let domain: TrustDomain = name.parse().unwrap();
+        let authority = X509Ca::mint(&domain, day(), KeyAlgorithm::EcP256).unwrap();
+        let key = JwtAuthority::mint(KeyAlgorithm::EcP256).unwrap();
+        let svid = authority.svid(&id(name), hour()).unwrap();
+        let endpoint = Endpoint::start(&svid, document(&[&authority], &[&key], 1)).await.unwrap();
+        Self { name: name.to_owned(), authority, key, endpoint }
+    }
+
+    /// The relationship as it stands in a configuration, with its bootstrap file in `folder`.
+    pub(crate) fn relationship(&self, folder: &Path) -> String {
+        let file = folder.join(format!("{}.pem", self.name));
+        std::fs::write(&file, self.authority.pem()).unwrap();
+        relationship(&self.name, &self.endpoint.url(), &id(&self.name), Some(&file))
+    }
+}
+
+/// A day, so far from the dates of its rotation that nothing is due now.
+pub(crate) fn day() -> Validity {
+    let now = SystemClock.now();
+    Validity {
+        not_before: now.saturating_sub(Duration::from_hours(5)),
+        not_after: now.saturating_add(Duration::from_hours(19)),
+    }
+}
+
+pub(crate) fn hour() -> Validity {
+    let now = SystemClock.now();
+    Validity {
+        not_before: now.saturating_sub(Duration::from_hours(3)),
+        not_after: now.saturating_add(Duration::from_hours(3)),
+    }
+}
+
+pub(crate) fn id(name: &str) -> SpiffeId {
+    format!("spiffe://{name}/spire/server").parse().unwrap()
+}
+
+pub(crate) fn document(authorities: &[&X509Ca], keys: &[&JwtAuthority], sequence: u64) -> Vec<u8> {
+    let x509 = authorities.iter().map(|authority| authority.jwk().clone());
+    let keys = x509.chain(keys.iter().map(|key| key.jwk().clone())).collect();
+    Document { keys, sequence: Some(sequence), refresh_hint: Some(60) }.to_bytes()
+}
+
+pub(crate) fn relationship(
+    name: &str,
+    url: &str,
+    id: &SpiffeId,
+    bootstrap: Option<&Path>,
+) -> String {
+    let mut text = format!(
+        "  {name}:\n    bundle_endpoint_url: {url}\n    \
+         bundle_endpoint_profile: {{https_spiffe: {{endpoint_spiffe_id: {id}}}}}\n"
+    );
+    if let Some(bootstrap) = bootstrap {
+        let _ = writeln!(text, "    bootstrap_bundle_path: {}", bootstrap.display());
+    }
+    text
+}
+
+pub(crate) fn configure(folder: &Path, relationships: &[String]) -> PathBuf {
+    let path = folder.join("anchorwatch.yaml");
+    let store = folder.join("store");
+    let head = format!(
+        "store: {{path: {}}}\ndefaults: {{poll_interval: 1s, timeout: 1s}}\nfederates_with:\n",
+        store.display()
+    );
+    std::fs::write(&path, head + &relationships.concat()).unwrap();
+    path
+}
+
+pub(crate) fn anchorwatch(config: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_anchorwatch"));
+    command.args(arguments).arg(format!("--config.file={}", config.display()));
+    command
+}
+
+pub(crate) fn json(output: &Output) -> Value {
+    let said = String::from_utf8_lossy(&output.stderr);
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|why| panic!("{why}: {said}"))
+}
+
+/// A daemon in a process of its own.
+pub(crate) struct Process {
+    pub(crate) child: Child,
+    address: String,
+}
+
+impl Process {
+    pub(crate) fn start(config: &Path) -> Self {
+        let mut child = anchorwatch(config, &["run", "--web.listen-address=127.0.0.1:0"])
+            .arg("--log.format=json")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let address = loop {
+            let line = lines.next().expect("the daemon says where it listens").unwrap();
+            let line: Value = serde_json::from_str(&line).expect(&line);
+            if let Some(address) = line["http"].as_str() {
+                break address.to_owned();
+            }
+        };
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, address }
+    }
+
+    pub(crate) fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(stream, "GET {path} HTTP/1.0\r\nHost: test\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    pub(crate) fn domain(&self, name: &str) -> Value {
+        let answer = self.get(&format!("/api/v1/trust-domains/{name}"));
+        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap_or(Value::Null)
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        let process = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &process]).status().unwrap().success());
+    }
+
+    /// What is open.
+    pub(crate) fn findings(&self) -> Vec<Value> {
+        let answer = self.get("/api/v1/findings");
+        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap_or_default()
+    }
+
+    /// Waits until this holds of the daemon.
+    #[track_caller]
+    pub(crate) fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+        let began = Instant::now();
+        while !holds(self) {
+            assert!(began.elapsed() < PATIENCE, "never {what}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
