@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use anchorwatch::bundle::{
-    Irregularity, ParseError, ParseLimits, ParsedBundle, Stated, diff, parse,
+    Irregularity, Memory, ParseError, ParseLimits, ParsedBundle, Stated, diff, parse, parse_with,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -302,4 +302,27 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn what_is_remembered_changes_nothing() {
+    let memory = Memory::default();
+    let limits = ParseLimits::default();
+    let mut read = 0;
+    for _ in 0..2 {
+        for entry in fs::read_dir("tests/data/bundles").unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|ending| ending == "expect") {
+                continue;
+            }
+            let body = fs::read(&path).unwrap();
+            let plain = format!("{:?}", parse(&body, &limits));
+            for _ in 0..2 {
+                let remembered = format!("{:?}", parse_with(&body, &limits, &memory));
+                assert_eq!(plain, remembered, "{}", path.display());
+            }
+            read += 1;
+        }
+    }
+    assert!(100 < read, "{read}");
 }

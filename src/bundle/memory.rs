@@ -74,33 +74,8 @@ impl Reading<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
-    use crate::bundle::{ParseLimits, parse, parse_with};
-
-    #[test]
-    fn what_is_remembered_changes_nothing() {
-        let memory = Memory::default();
-        let limits = ParseLimits::default();
-        let mut read = 0;
-        for _ in 0..2 {
-            for entry in fs::read_dir("tests/data/bundles").unwrap() {
-                let path = entry.unwrap().path();
-                if path.extension().is_some_and(|ending| ending == "expect") {
-                    continue;
-                }
-                let body = fs::read(&path).unwrap();
-                let plain = format!("{:?}", parse(&body, &limits));
-                for _ in 0..2 {
-                    let remembered = format!("{:?}", parse_with(&body, &limits, &memory));
-                    assert_eq!(plain, remembered, "{}", path.display());
-                }
-                read += 1;
-            }
-        }
-        assert!(100 < read, "{read}");
-    }
+    use crate::bundle::{ParseLimits, parse_with};
 
     #[test]
     fn nothing_of_a_secret_is_remembered() {

@@ -16,7 +16,6 @@ pub(super) struct Draft {
     svid_type: Option<SvidType>,
     subject: String,
     since: Timestamp,
-    /// What tells it from others of its kind, use and subject that began at the same time.
     evidence: Vec<String>,
 }
 

@@ -7,9 +7,6 @@ use crate::finding::{FindingKind, Severity};
 use crate::time::Timestamp;
 use crate::watch::IssuerMode;
 
-/// Conditions of the endpoint; none yet that the others do not tell.
-pub(super) fn conditions(_case: &Case<'_>, _at: Timestamp, _drafts: &mut Vec<Draft>) {}
-
 /// `endpoint_changed`, `endpoint_bundle_mismatch`
 pub(super) fn events(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
     for shift in &case.facts().shifts {
@@ -24,7 +21,7 @@ pub(super) fn events(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
         );
     }
     drafts.extend(mismatch(case, at));
-    drafts.extend(stale_leaf(case, at));
+    drafts.extend(stale_leaf(case));
 }
 
 /// The served bundle lacks the authority that its own endpoint's chain ends in.
@@ -46,7 +43,7 @@ fn mismatch(case: &Case<'_>, at: Timestamp) -> Option<Draft> {
 }
 
 /// The endpoint presents a leaf older than its authority's last by more than half its life.
-fn stale_leaf(case: &Case<'_>, _at: Timestamp) -> Option<Draft> {
+fn stale_leaf(case: &Case<'_>) -> Option<Draft> {
     if case.facts().course.mode == IssuerMode::Upstream && case.facts().intermediate.is_none() {
         return None;
     }

@@ -131,6 +131,14 @@ fn signer(case: &Case<'_>, authority: &Authority, seen: Bracket) -> Vec<String> 
         let moved = i128::from(now) - i128::from(before);
         sentences.push(format!("the sequence number moved by {moved}"));
     }
-    sentences.push("key type and form as before".to_owned());
+    // What departed from its siblings is contradicted: where there are none, nothing can be said.
+    let compared = facts.published().any(|other| {
+        other.is_explained()
+            && other.id() != authority.id
+            && other.id().svid_type == authority.id.svid_type
+    });
+    if compared {
+        sentences.push("key type and form as before".to_owned());
+    }
     sentences
 }

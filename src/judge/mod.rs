@@ -33,7 +33,7 @@ pub use removal::{InFlight, in_flight};
 pub use unexpected::Reading;
 pub use verdict::{Law, Measure, Ttl, TtlSource, Verdict, VerdictKind, verdict};
 
-use crate::finding::{Finding, FindingKind, Nature};
+use crate::finding::{Finding, Nature};
 use crate::time::Timestamp;
 use crate::watch::{self, DomainState, Event, Policy, Poll, Step};
 use draft::Draft;
@@ -100,7 +100,6 @@ fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
     lead::conditions(case, at, drafts);
     lockout::conditions(case, at, drafts);
     continuity::conditions(case, at, drafts);
-    endpoint::conditions(case, at, drafts);
     hygiene::conditions(case, at, drafts);
 }
 
@@ -109,7 +108,7 @@ fn happenings(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
     across::events(case, drafts);
     sequence::events(case, drafts);
     removal::events(case, drafts);
-    rhythm::events(case, at, drafts);
+    rhythm::events(case, drafts);
     endpoint::events(case, at, drafts);
     hygiene::events(case, at, drafts);
     sighting::events(case, at, drafts);
@@ -169,9 +168,4 @@ pub fn review_state(
         watch::record(state, at, event);
     }
     events
-}
-
-/// Whether this kind of finding waits for someone.
-pub fn waits(kind: FindingKind) -> bool {
-    kind.nature() == Nature::Event
 }

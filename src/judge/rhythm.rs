@@ -99,7 +99,7 @@ fn newest_activation(case: &Case<'_>, svid_type: SvidType) -> Option<Window> {
 }
 
 /// `issuer_changed`, `issuer_unlearned`, `observation_gap`
-pub(super) fn events(case: &Case<'_>, _at: Timestamp, drafts: &mut Vec<Draft>) {
+pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
     let facts = case.facts();
     for change in &facts.course.life_changes {
         drafts.push(
