@@ -82,6 +82,7 @@ configure() {
             echo "    bundle_endpoint_url: $(field https_web_url "$told")"
             echo "    bundle_endpoint_profile: {https_web: {}}"
             echo "    ca_file: $(field web_ca "$told")"
+            echo "    baseline: trust_on_first_use"
         fi
     } > "$folder/anchorwatch.yaml"
     echo "$folder/anchorwatch.yaml"
