@@ -75,12 +75,26 @@ pub(super) fn short(id: AuthorityId) -> String {
     digits(&id.fingerprint.to_string())
 }
 
-/// Whether a finding's subject is this authority, without writing its digits out.
-pub(super) fn is_subject(id: AuthorityId, subject: &str) -> bool {
-    let digit = |value: u8| char::from_digit(u32::from(value), 16);
-    let bytes = id.fingerprint.as_bytes().iter().take(SHORT / 2);
-    let digits = bytes.flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
-    digits.eq(subject.chars().map(Some))
+/// What a finding's subject tells of an authority: the first bytes of its fingerprint.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(super) struct Prefix([u8; SHORT / 2]);
+
+impl Prefix {
+    /// Reads a subject that [`short`] wrote; `None` for any other.
+    pub(super) fn of(subject: &str) -> Option<Self> {
+        let mut digits = subject.chars().map(|digit| digit.to_digit(16));
+        let mut bytes = [0; SHORT / 2];
+        for byte in &mut bytes {
+            let (high, low) = (digits.next()??, digits.next()??);
+            *byte = u8::try_from(high << 4 | low).ok()?;
+        }
+        digits.next().is_none().then_some(Self(bytes))
+    }
+
+    /// What [`short`] would tell of this authority.
+    pub(super) fn from_id(id: AuthorityId) -> Option<Self> {
+        id.fingerprint.as_bytes().first_chunk().copied().map(Self)
+    }
 }
 
 /// The first 16 digits of a fingerprint's text.

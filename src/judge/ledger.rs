@@ -5,10 +5,12 @@
     reason = "a new variant is none of those that are named here"
 )]
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::Case;
-use super::draft::is_subject;
+use super::draft::Prefix;
+use crate::bundle::SvidType;
 use crate::finding::{Ending, Finding, FindingKind, Severity};
 use crate::time::Timestamp;
 use crate::watch::{AuthorityRecord, Event, LineKind, Standing};
@@ -18,19 +20,21 @@ const UNREVIEWED: Duration = Duration::from_hours(30 * 24);
 
 /// The event findings that end at `at`.
 pub(super) fn endings(case: &Case<'_>, at: Timestamp) -> Vec<Event> {
-    let open = case.facts().ledger.open.iter();
-    let ended = open.filter_map(|finding| Some((finding, ending(case, finding, at)?)));
-    ended
-        .map(|(finding, ending)| Event::FindingEnded {
-            finding: finding.id,
-            kind: finding.kind,
-            ending,
-        })
-        .collect()
+    let open = &case.facts().ledger.open;
+    let subjects = Subjects::of(case, open.iter());
+    let ended = open.iter().filter_map(|finding| {
+        let ending = ending(case, finding, subjects.record(finding), at)?;
+        Some(Event::FindingEnded { finding: finding.id, kind: finding.kind, ending })
+    });
+    ended.collect()
 }
 
-fn ending(case: &Case<'_>, finding: &Finding, at: Timestamp) -> Option<Ending> {
-    let record = record(case, finding);
+fn ending(
+    case: &Case<'_>,
+    finding: &Finding,
+    record: Option<&AuthorityRecord>,
+    at: Timestamp,
+) -> Option<Ending> {
     if case.facts().decisions.acks.contains(&finding.id) {
         let standing = record.is_some_and(|record| {
             record.removed.is_none() && record.standing == Some(Standing::Denied)
@@ -46,12 +50,34 @@ fn ending(case: &Case<'_>, finding: &Finding, at: Timestamp) -> Option<Ending> {
     (old && finding.severity <= Severity::Warning).then_some(Ending::Unreviewed)
 }
 
-/// The authority that a finding is about.
-pub(super) fn record<'a>(case: &Case<'a>, finding: &Finding) -> Option<&'a AuthorityRecord> {
-    let svid_type = finding.svid_type?;
-    case.facts().authorities.iter().find(|record| {
-        record.id().svid_type == svid_type && is_subject(record.id(), &finding.subject)
-    })
+/// The authorities that some findings are about. There can be hundreds of either.
+pub(super) struct Subjects<'a>(HashMap<(SvidType, Prefix), Option<&'a AuthorityRecord>>);
+
+impl<'a> Subjects<'a> {
+    pub(super) fn of<'f>(case: &Case<'a>, findings: impl Iterator<Item = &'f Finding>) -> Self {
+        let mut subjects: HashMap<_, _> =
+            findings.filter_map(|finding| Some((key(finding)?, None))).collect();
+        if !subjects.is_empty() {
+            for record in &case.facts().authorities {
+                let prefix = Prefix::from_id(record.id());
+                let place =
+                    prefix.and_then(|prefix| subjects.get_mut(&(record.id().svid_type, prefix)));
+                if let Some(place) = place {
+                    place.get_or_insert(record);
+                }
+            }
+        }
+        Self(subjects)
+    }
+
+    /// The authority that a finding is about, where it is about one that is on record.
+    pub(super) fn record(&self, finding: &Finding) -> Option<&'a AuthorityRecord> {
+        self.0.get(&key(finding)?).copied().flatten()
+    }
+}
+
+fn key(finding: &Finding) -> Option<(SvidType, Prefix)> {
+    finding.svid_type.zip(Prefix::of(&finding.subject))
 }
 
 fn explained(
@@ -87,8 +113,9 @@ fn explained(
 }
 
 /// Whether a full cap may not drop this one: a denied, rebound or foreign key (design, 6).
-pub(super) fn is_never_dropped(case: &Case<'_>, finding: &Finding) -> bool {
+pub(super) fn is_never_dropped(finding: &Finding, subjects: &Subjects<'_>) -> bool {
+    let denied = |record: &AuthorityRecord| record.standing == Some(Standing::Denied);
     finding.kind.is_never_dropped()
         || (finding.kind == FindingKind::UnexpectedAuthority
-            && record(case, finding).is_some_and(|r| r.standing == Some(Standing::Denied)))
+            && subjects.record(finding).is_some_and(denied))
 }

@@ -33,6 +33,9 @@ pub use removal::{InFlight, in_flight};
 pub use unexpected::Reading;
 pub use verdict::{Law, Measure, Ttl, TtlSource, Verdict, VerdictKind, verdict};
 
+use std::borrow::Cow;
+use std::cmp::Reverse;
+
 use crate::finding::{Finding, Nature};
 use crate::time::Timestamp;
 use crate::watch::{self, DomainState, Event, Policy, Poll, Step};
@@ -53,43 +56,38 @@ pub struct Assessment {
 /// What is to be said of a trust domain at `at`: its open event findings, and the conditions that
 /// are true now.
 pub fn assess(case: &Case<'_>, at: Timestamp) -> Assessment {
-    let mut findings: Vec<Finding> = case.state.facts.ledger.open.clone();
+    let ledger = &case.state.facts.ledger;
     let mut drafts = Vec::new();
     conditions(case, at, &mut drafts);
-    let acked = |finding: &Finding| case.state.facts.decisions.acks.contains(&finding.id);
     let finished = drafts.into_iter().map(|draft| draft.finish(case));
-    findings.extend(finished.filter(|finding| !acked(finding)));
-    for finding in &mut findings {
-        if let Some(severity) = case.policy.severity.of(finding.kind) {
-            finding.severity = severity;
-        }
-    }
-    let mut assessment = cap(case, findings);
+    let unacked = |one: &Finding| !case.state.facts.decisions.acks.contains(&one.id);
+    let conditions = finished.filter(unacked).map(Cow::Owned);
+    let all = ledger.open.iter().map(Cow::Borrowed).chain(conditions).collect();
+    let mut assessment = cap(case, all);
     unexpected::refresh(case, at, &mut assessment.findings);
     assessment
 }
 
 /// Keeps the most urgent: the lowest severity is dropped first, then the newest, and never what
 /// says that someone else's key is trusted.
-fn cap(case: &Case<'_>, mut findings: Vec<Finding>) -> Assessment {
-    findings.sort_by(|a, b| {
-        let key = |one: &Finding| {
-            (
-                std::cmp::Reverse(ledger::is_never_dropped(case, one)),
-                std::cmp::Reverse(one.severity),
-            )
-        };
-        key(a)
-            .cmp(&key(b))
-            .then_with(|| (a.since, a.kind, &a.subject).cmp(&(b.since, b.kind, &b.subject)))
-    });
+fn cap(case: &Case<'_>, mut findings: Vec<Cow<'_, Finding>>) -> Assessment {
+    let severity = |one: &Finding| case.policy.severity.of(one.kind).unwrap_or(one.severity);
     let dropped = findings.len().saturating_sub(MOST);
-    findings.truncate(MOST);
+    if 0 < dropped {
+        let subjects = ledger::Subjects::of(case, findings.iter().map(Cow::as_ref));
+        findings.sort_by_cached_key(|one| {
+            let never = ledger::is_never_dropped(one, &subjects);
+            (Reverse(never), Reverse(severity(one)), one.since, one.kind, one.id)
+        });
+        findings.truncate(MOST);
+    }
+    let mut findings: Vec<Finding> = findings.into_iter().map(Cow::into_owned).collect();
+    for finding in &mut findings {
+        finding.severity = severity(finding);
+    }
     findings.sort_by(|a, b| {
-        let key = |one: &Finding| std::cmp::Reverse(one.severity);
-        key(a)
-            .cmp(&key(b))
-            .then_with(|| (a.since, a.kind, &a.subject).cmp(&(b.since, b.kind, &b.subject)))
+        let key = |one: &Finding| (Reverse(one.severity), one.since, one.kind);
+        key(a).cmp(&key(b)).then_with(|| a.subject.cmp(&b.subject))
     });
     Assessment { findings, dropped }
 }

@@ -8,10 +8,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::Case;
-use super::draft::{Draft, digits, is_subject, short};
-use super::explain;
+use super::draft::{Draft, Prefix, digits, short};
+use super::ledger::Subjects;
 use super::words::{foreign, span};
+use super::{Case, explain};
 use crate::bundle::{Authority, SvidType};
 use crate::finding::{Finding, FindingId, FindingKind, Severity};
 use crate::time::{Bracket, Timestamp};
@@ -113,35 +113,26 @@ fn since(case: &Case<'_>, arrival: Arrival<'_>) -> Timestamp {
 
 /// The evidence of what is still on record is renewed: what comes of a key tells more.
 pub(super) fn refresh(case: &Case<'_>, at: Timestamp, findings: &mut [Finding]) {
-    if !findings.iter().any(|finding| finding.kind == FindingKind::UnexpectedAuthority) {
+    let about = |finding: &Finding| finding.kind == FindingKind::UnexpectedAuthority;
+    if !findings.iter().any(about) {
         return;
     }
-    let arrived: HashMap<FindingId, Arrival<'_>> =
-        arrivals(case.facts()).map(|arrival| (id(case, arrival), arrival)).collect();
-    for finding in findings {
-        if finding.kind != FindingKind::UnexpectedAuthority {
-            continue;
-        }
-        let fresh = arrived.get(&finding.id).copied();
+    let subjects = Subjects::of(case, findings.iter().filter(|one| about(one)));
+    for finding in findings.iter_mut().filter(|one| about(one)) {
+        let prefix = Prefix::of(&finding.subject);
+        let fresh = arrivals(case.facts())
+            .filter(|arrival| Prefix::from_id(arrival.authority.id) == prefix)
+            .find(|arrival| id(case, *arrival) == finding.id);
         if let Some(fresh) = fresh.and_then(|one| unexpected(case, one)) {
             let fresh = fresh.finish(case);
             let severity = case.policy.severity.of(fresh.kind);
             finding.severity = severity.unwrap_or(fresh.severity);
             finding.evidence = fresh.evidence;
         }
-        if let Some(record) = record_of(case, finding) {
+        if let Some(record) = subjects.record(finding) {
             finding.evidence.extend(afterwards(case, record, at));
         }
     }
-}
-
-fn record_of<'a>(case: &Case<'a>, finding: &Finding) -> Option<&'a AuthorityRecord> {
-    let same = |record: &&AuthorityRecord| {
-        Some(record.id().svid_type) == finding.svid_type
-            && is_subject(record.id(), &finding.subject)
-    };
-    let about = finding.kind == FindingKind::UnexpectedAuthority;
-    case.facts().authorities.iter().find(same).filter(|_| about)
 }
 
 /// What came of an unexplained authority since.

@@ -102,14 +102,18 @@ impl Seen {
             _ => None,
         }));
         let mut shared = Vec::new();
-        if !std::sync::Arc::ptr_eq(&known, &state.facts) {
+        let changed = !std::sync::Arc::ptr_eq(&known, &state.facts);
+        if changed {
             self.recall.note(&state.facts);
             if let Some(name) = state.facts.trust_domain().cloned() {
                 self.commons.update(&name, &state.facts);
                 shared = self.commons.shared(&name, &state.facts);
             }
         }
-        judge::review_state(state, policy, &shared, turn.at);
+        // A step that changed something has reviewed it, as far as one domain alone can show it.
+        if !changed || !shared.is_empty() {
+            judge::review_state(state, policy, &shared, turn.at);
+        }
         shared
     }
 }

@@ -73,8 +73,10 @@ impl Facts {
 
     /// What was sighted under a key ID.
     pub fn sighted(&self, kid: Option<&str>) -> Option<&Sighting> {
-        let kid: String = kid?.chars().take(Sighting::KID).collect();
-        self.sightings.iter().find(|sighting| *sighting.kid == *kid)
+        let kid = kid?;
+        let end = kid.char_indices().nth(Sighting::KID).map_or(kid.len(), |(end, _)| end);
+        let kept = kid.get(..end)?;
+        self.sightings.iter().find(|sighting| &*sighting.kid == kept)
     }
 
     pub(super) fn sight(&mut self, sighting: &Sighting) {
