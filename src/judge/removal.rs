@@ -76,6 +76,11 @@ fn retired_long_ago(handover: &HandOver, ttl: Ttl, sigma: Duration) -> bool {
 /// `in_flight_risk`
 pub(super) fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
     for handover in &case.facts().course.handovers {
+        // Most of them are long over.
+        let longest = case.ttl(handover.svid_type).longest.saturating_add(case.policy.sigma());
+        if handover.removed.until.saturating_add(longest) <= at {
+            continue;
+        }
         // What is published again verifies again.
         let id = AuthorityId { svid_type: handover.svid_type, fingerprint: handover.old };
         let back = case.facts().record(id).is_some_and(|record| record.removed.is_none());
