@@ -40,13 +40,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 const CORE: &[&str] = &[
-    "alerts", "bundle", "decision", "finding", "issuer", "journal", "judge", "replay", "score", "simulate",
-    "spiffe", "time", "view", "watch",
+    "alerts", "bundle", "decision", "finding", "issuer", "journal", "judge", "replay", "score",
+    "simulate", "spiffe", "time", "view", "watch",
 ];
 const ANY: &[&str] = &[
-    "alerts", "bundle", "cli", "config", "daemon", "decision", "demo", "fetch", "finding", "issuer",
-    "journal", "judge", "metrics", "notify", "replay", "score", "simulate", "spiffe", "store",
-    "time", "view", "watch", "web",
+    "alerts", "bundle", "cli", "config", "daemon", "decision", "demo", "fetch", "finding",
+    "issuer", "journal", "judge", "metrics", "notify", "replay", "score", "simulate", "spiffe",
+    "store", "time", "view", "watch", "web",
 ];
 
 /// What the core may not name: I/O, a clock, chance, a runtime.

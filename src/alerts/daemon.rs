@@ -20,7 +20,7 @@ const RULES: &[Rule] = &[
         hold: Some("5m"),
         severity: "critical",
         summary: "No anchorwatch is up: nobody is watching.",
-        description: "No target of the job {{ $labels.job }} answers. Alerts that were open are held for 24 hours, and none comes. Restart the daemon: what it knows survives.",
+        description: "No target of the job answers. Alerts that were open are held for 24 hours, and none comes. Restart the daemon: what it knows survives.",
     },
     Rule {
         name: "AnchorwatchSchedulerStalled",
@@ -32,7 +32,8 @@ const RULES: &[Rule] = &[
     },
     Rule {
         name: "AnchorwatchStoreCreated",
-        expr: "time() - anchorwatch_store_created_timestamp_seconds{} < 3600",
+        // A restart within that hour does not end it.
+        expr: "time() - last_over_time(anchorwatch_store_created_timestamp_seconds{}[1h]) < 3600",
         hold: None,
         severity: "critical",
         summary: "The store is new: what was known before is gone, and what is served now is the baseline.",

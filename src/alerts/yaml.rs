@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use super::{Alert, alerts, runbook_url};
 
-const HEADER: &str = "# Generated from src/alerts. UPDATE_EXPECT=1 cargo test --test alerts rewrites it.\n";
+const HEADER: &str =
+    "# Generated from src/alerts. UPDATE_EXPECT=1 cargo test --test alerts rewrites it.\n";
 /// The widest line of a folded text.
 const WIDTH: usize = 100;
 
