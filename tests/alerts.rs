@@ -10,9 +10,10 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use anchorwatch::alerts::{alerts, name, prometheus_rule, rules};
+use anchorwatch::alerts::{Alert, alerts, name, prometheus_rule, rules, runbook_url};
 use anchorwatch::finding::FindingKind;
 use anchorwatch::metrics::{Registered, catalogue};
+use serde_json::{Value, json};
 
 const RULES: &str = "alerts/anchorwatch.rules.yaml";
 const OBJECT: &str = "alerts/prometheusrule.yaml";
@@ -20,6 +21,9 @@ const OBJECT: &str = "alerts/prometheusrule.yaml";
 const COMMON: &str = "alerts/findings.test.yaml";
 /// Written by hand: the rules over the daemon, and what findings have beside.
 const OWN: &str = "alerts/anchorwatch.test.yaml";
+/// What takes hours.
+const HOURS: &str = "alerts/hours.test.yaml";
+const MIXIN: &str = "alerts/mixin/rules.json";
 const ROUTES: &str = "alerts/alertmanager.example.yaml";
 const RUNBOOK: &str = "docs/runbook.md";
 
@@ -49,11 +53,43 @@ fn run(program: &str, arguments: &[&str]) -> String {
     said
 }
 
+/// The rules as JSON: what the mixin imports.
+fn json() -> String {
+    let (findings, daemon): (Vec<_>, Vec<_>) =
+        alerts().into_iter().partition(|alert| alert.labels.is_empty());
+    let group = |name: &str, alerts: Vec<Alert>| json!({"name": name, "rules": alerts.iter().map(rule).collect::<Vec<_>>()});
+    let groups = json!({
+        "groups": [group("anchorwatch-findings", findings), group("anchorwatch", daemon)]
+    });
+    format!("{groups:#}\n")
+}
+
+fn rule(alert: &Alert) -> Value {
+    let mut rule = json!({
+        "alert": alert.name,
+        "expr": alert.expr,
+        "annotations": {
+            "summary": alert.summary,
+            "description": alert.description,
+            "runbook_url": runbook_url(&alert.name),
+            "dashboard_url": alert.dashboard,
+        },
+    });
+    if let Some(hold) = alert.hold {
+        rule["for"] = hold.into();
+    }
+    for (label, value) in &alert.labels {
+        rule["labels"][label] = (*value).into();
+    }
+    rule
+}
+
 #[test]
 fn the_files_are_up_to_date() {
     expect_file(RULES, &rules());
     expect_file(OBJECT, &prometheus_rule());
     expect_file(COMMON, &units::findings());
+    expect_file(MIXIN, &json());
 }
 
 #[test]
@@ -96,12 +132,12 @@ fn every_kind_of_finding_pages_holds_and_ends() {
 
 #[test]
 fn the_daemon_is_watched_and_no_finding_pages_twice() {
-    run("promtool", &["test", "rules", OWN]);
+    run("promtool", &["test", "rules", OWN, HOURS]);
 }
 
 #[test]
 fn each_alert_is_tested_to_fire_and_not_to_fire() {
-    let tests = [COMMON, OWN].map(|file| fs::read_to_string(file).unwrap()).concat();
+    let tests = [COMMON, OWN, HOURS].map(|file| fs::read_to_string(file).unwrap()).concat();
     for alert in alerts() {
         let of = format!("alertname: {}", alert.name);
         let cases: Vec<&str> = tests.split(&of).skip(1).collect();

@@ -4,7 +4,8 @@
 //     _config+:: { job: 'spiffe/anchorwatch', grafanaUrl: 'https://grafana.example.com' },
 //   };
 //
-// The rules themselves are generated from the findings' catalogue; nothing of them is repeated here.
+// The rules themselves are generated from the findings' catalogue; rules.json is anchorwatch.rules.yaml
+// once more, since not every jsonnet reads all of YAML.
 {
   _config+:: {
     // The scrape job, in every selector and in the label of AnchorwatchDown.
@@ -16,15 +17,15 @@
 
   local config = self._config,
   local replacements = [
-    ['job="anchorwatch"', 'job="%s"' % config.job],
-    ['job: anchorwatch\n', 'job: %s\n' % config.job],
+    [@'job=\"anchorwatch\"', @'job=\"%s\"' % config.job],
+    ['"job": "anchorwatch"', '"job": "%s"' % config.job],
     ['https://grafana.example/', config.grafanaUrl + '/'],
     ['https://github.com/anchorwatch/anchorwatch/blob/main/docs/runbook.md', config.runbookUrl],
   ],
 
-  prometheusAlerts+:: std.parseYaml(std.foldl(
+  prometheusAlerts+:: std.parseJson(std.foldl(
     function(text, pair) std.strReplace(text, pair[0], pair[1]),
     replacements,
-    importstr '../anchorwatch.rules.yaml'
+    importstr 'rules.json'
   )),
 }

@@ -10,7 +10,7 @@ type Subject = (&'static str, &'static str, &'static str);
 const KEY: Subject = ("domain-b.example", "jwt-svid", "3f9c1a2b4d5e6f70");
 const DOMAIN: Subject = ("domain-c.example", "", "");
 
-/// A file for `promtool test rules`.
+/// A file for `promtool test rules`: all kinds in one test, since the rules are evaluated once then.
 ///
 /// Each finding is open from minute 4; the daemon, or Prometheus, is away from minute 15 to 35; it
 /// is open again until minute 41, and ended from minute 42. One that was never open stands beside.
@@ -20,51 +20,59 @@ pub(crate) fn findings() -> String {
          # Each kind of finding: it fires, it holds while the daemon or Prometheus is away, it ends.\n\
          rule_files:\n  - anchorwatch.rules.yaml\n\nevaluation_interval: 1m\n\ntests:\n",
     );
+    out.push_str("  - name: every kind of finding\n    interval: 1m\n    input_series:\n");
+    series(&mut out, "up{job=\"anchorwatch\", instance=\"a:10464\"}", "1x60");
     for kind in FindingKind::ALL {
-        of_kind(&mut out, *kind);
+        // The daemon restarts, and every scrape fails; or Prometheus does, and there is none.
+        for ((about, severity), away) in open(*kind).into_iter().zip(["stale _x20", "_x21"]) {
+            let values = format!("_x4 1x10 {away} 1x5 0x20");
+            series(&mut out, &finding_open(*kind, about, severity), &values);
+        }
+        let quiet = ("domain-d.example", "x509-svid", "0");
+        series(&mut out, &finding_open(*kind, quiet, Severity::Critical), "0x60");
+    }
+    out.push_str("    alert_rule_test:\n");
+    for kind in FindingKind::ALL {
+        let name = name(*kind);
+        let _ = writeln!(out, "      - {{eval_time: 3m, alertname: {name}, exp_alerts: []}}");
+        let _ =
+            writeln!(out, "      - eval_time: 4m\n        alertname: {name}\n        exp_alerts:");
+        for (about, severity) in open(*kind) {
+            alert(&mut out, *kind, about, severity);
+        }
+        let _ = writeln!(out, "      - {{eval_time: 42m, alertname: {name}, exp_alerts: []}}");
+    }
+    out.push_str("    promql_expr_test:\n");
+    for (minute, fire) in
+        [(3, false), (14, true), (16, true), (34, true), (41, true), (42, false), (60, false)]
+    {
+        firing(&mut out, minute, fire);
     }
     out
 }
 
-fn of_kind(out: &mut String, kind: FindingKind) {
-    // Any kind may be critical: by itself, or since the configuration says so.
-    let open = [(KEY, kind.severity()), (DOMAIN, Severity::Critical)];
-    let away = ["stale _x20", "_x21"];
-    let _ = writeln!(out, "  - name: {kind}\n    interval: 1m\n    input_series:");
-    series(out, "up{job=\"anchorwatch\", instance=\"a:10464\"}", "1x110");
-    for ((about, severity), away) in open.into_iter().zip(away) {
-        series(out, &finding_open(kind, about, severity), &format!("_x4 1x10 {away} 1x5 0x60"));
-    }
-    let quiet = ("domain-d.example", "x509-svid", "0");
-    series(out, &finding_open(kind, quiet, Severity::Critical), "0x110");
+/// Any kind may be critical: by itself, or since the configuration says so.
+fn open(kind: FindingKind) -> [(Subject, Severity); 2] {
+    [(KEY, kind.severity()), (DOMAIN, Severity::Critical)]
+}
 
-    let name = name(kind);
-    out.push_str("    alert_rule_test:\n");
-    let _ = writeln!(out, "      - {{eval_time: 3m, alertname: {name}, exp_alerts: []}}");
-    let _ = writeln!(out, "      - eval_time: 4m\n        alertname: {name}\n        exp_alerts:");
-    for (about, severity) in open {
-        alert(out, kind, about, severity);
+/// These alerts fire in this minute, and no other does.
+fn firing(out: &mut String, minute: u32, fire: bool) {
+    let _ = writeln!(out, "      - expr: ALERTS\n        eval_time: {minute}m");
+    if !fire {
+        out.push_str("        exp_samples: []\n");
+        return;
     }
-    let _ = writeln!(out, "      - {{eval_time: 42m, alertname: {name}, exp_alerts: []}}");
-    out.push_str("    promql_expr_test:\n");
-    for (minute, fire) in
-        [(3, false), (14, true), (16, true), (34, true), (41, true), (42, false), (100, false)]
-    {
-        // These and no other alert.
-        let _ = writeln!(out, "      - expr: ALERTS");
-        let _ = writeln!(out, "        eval_time: {minute}m");
-        if !fire {
-            out.push_str("        exp_samples: []\n");
-            continue;
-        }
-        out.push_str("        exp_samples:\n");
-        for (about, severity) in open {
-            let labels = labels(kind, about, severity);
+    out.push_str("        exp_samples:\n");
+    for kind in FindingKind::ALL {
+        for (about, severity) in open(*kind) {
+            let labels = labels(*kind, about, severity);
             let labels: Vec<String> =
                 labels.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
             let _ = writeln!(
                 out,
-                "          - {{value: 1, labels: 'ALERTS{{alertname=\"{name}\", alertstate=\"firing\", {}}}'}}",
+                "          - {{value: 1, labels: 'ALERTS{{alertname=\"{}\", alertstate=\"firing\", {}}}'}}",
+                name(*kind),
                 labels.join(", ")
             );
         }
