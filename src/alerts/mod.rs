@@ -11,7 +11,7 @@ mod finding;
 mod yaml;
 
 pub use finding::{About, description, name, summary};
-pub use yaml::{prometheus_rule, rules};
+pub use yaml::{operator_object, rules};
 
 use crate::finding::FindingKind;
 
@@ -26,7 +26,7 @@ pub const GRAFANA: &str = "https://grafana.example";
 pub struct Alert {
     /// `Anchorwatch` and a noun in camel case.
     pub name: String,
-    /// The expression in PromQL, in lines.
+    /// The expression that is asked, in lines.
     pub expr: String,
     /// How long it must be true before it fires; `None` fires at once.
     pub hold: Option<&'static str>,

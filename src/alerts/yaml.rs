@@ -15,7 +15,7 @@ pub fn rules() -> String {
 }
 
 /// The same rules as an object of the Prometheus operator.
-pub fn prometheus_rule() -> String {
+pub fn operator_object() -> String {
     format!(
         "{HEADER}apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata:\n  name: anchorwatch\n  labels:\n    app.kubernetes.io/name: anchorwatch\nspec:\n{}",
         groups("  ")
