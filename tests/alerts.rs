@@ -142,7 +142,7 @@ fn each_alert_is_tested_to_fire_and_not_to_fire() {
         let of = format!("alertname: {}", alert.name);
         let cases: Vec<&str> = tests.split(&of).skip(1).collect();
         let silent =
-            |case: &&&str| case.trim_start_matches(&[',', ' ', '\n']).starts_with("exp_alerts: []");
+            |case: &&&str| case.trim_start_matches([',', ' ', '\n']).starts_with("exp_alerts: []");
         let silences = cases.iter().filter(silent).count();
         // Before and after, and between them.
         assert!(
