@@ -30,6 +30,8 @@ pub mod bundle;
 
 pub mod finding;
 
+pub mod alerts;
+
 pub mod decision;
 
 pub mod watch;

@@ -11,6 +11,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("spiffe", &[]),
     ("bundle", &["time"]),
     ("finding", &["bundle", "spiffe", "time"]),
+    ("alerts", &["finding"]),
     ("decision", &["bundle", "finding", "spiffe", "time"]),
     ("watch", &["bundle", "decision", "finding", "spiffe", "time"]),
     ("journal", &["bundle", "decision", "finding", "spiffe", "time", "watch"]),
@@ -39,13 +40,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 const CORE: &[&str] = &[
-    "bundle", "decision", "finding", "issuer", "journal", "judge", "replay", "score", "simulate",
-    "spiffe", "time", "view", "watch",
+    "alerts", "bundle", "decision", "finding", "issuer", "journal", "judge", "replay", "score",
+    "simulate", "spiffe", "time", "view", "watch",
 ];
 const ANY: &[&str] = &[
-    "bundle", "cli", "config", "daemon", "decision", "demo", "fetch", "finding", "issuer",
-    "journal", "judge", "metrics", "notify", "replay", "score", "simulate", "spiffe", "store",
-    "time", "view", "watch", "web",
+    "alerts", "bundle", "cli", "config", "daemon", "decision", "demo", "fetch", "finding",
+    "issuer", "journal", "judge", "metrics", "notify", "replay", "score", "simulate", "spiffe",
+    "store", "time", "view", "watch", "web",
 ];
 
 /// What the core may not name: I/O, a clock, chance, a runtime.

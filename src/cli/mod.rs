@@ -176,3 +176,61 @@ fn runtime(future: impl Future<Output = Exit>) -> Exit {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alerts::{About, description};
+    use crate::finding::FindingKind;
+
+    /// The command lines of a page: lines of its code blocks, and code within a sentence.
+    fn commands(page: &str) -> Vec<String> {
+        let mut commands = Vec::new();
+        for (place, block) in page.split("```").enumerate() {
+            let code: Vec<&str> = if place % 2 == 1 {
+                block.lines().collect()
+            } else {
+                block.split('`').skip(1).step_by(2).collect()
+            };
+            for line in code {
+                let line = line.trim().split(" # ").next().unwrap().split("  #").next().unwrap();
+                let each = line.split(" | ").filter(|one| one.starts_with("anchorwatch "));
+                commands.extend(each.map(|one| one.replace('\n', " ")));
+            }
+        }
+        commands
+    }
+
+    /// The words of a command line, with what a reader fills in.
+    fn words(command: &str) -> Vec<String> {
+        let fingerprint = format!("sha256:{}", "0f".repeat(32));
+        let filled = command
+            .replace("$DOMAIN", "domain-b.example")
+            .replace("$FINGERPRINT", &fingerprint)
+            .replace("$FINDING", "3f9c1a2b4d5e")
+            .replace("$INCIDENT", "i3f9c1a2b")
+            .replace("$TICKET", "INC-1");
+        assert!(!filled.contains('$'), "{command}");
+        let by = if filled.contains("--reason") { " --by j.doe" } else { "" };
+        let words = format!("{}{by}", filled.replace('"', ""));
+        words.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn every_command_of_the_runbook_can_be_given() {
+        let page = include_str!("../../docs/runbook.md");
+        let described = FindingKind::ALL.iter().map(|kind| {
+            let (trust_domain, svid_type, subject) = ("b.example", "", "");
+            let text = description(*kind, About::Values { trust_domain, svid_type, subject });
+            let place = text.rfind("`anchorwatch findings").unwrap();
+            text[place..].to_owned()
+        });
+        let pages: Vec<String> = described.chain([page.to_owned()]).collect();
+        let commands: Vec<String> = pages.iter().flat_map(|page| commands(page)).collect();
+        assert!(120 < commands.len(), "{}", commands.len());
+        for command in commands {
+            let parsed = Cli::try_parse_from(words(&command));
+            assert!(parsed.is_ok(), "{command}\n{}", parsed.unwrap_err());
+        }
+    }
+}

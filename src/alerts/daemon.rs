@@ -1,0 +1,104 @@
+//! The alerts over the daemon itself: who watches the watch.
+
+use super::{Alert, GRAFANA, JOB};
+
+/// One of them as it is written down here: `{}` in its expression is the selector of the job.
+struct Rule {
+    name: &'static str,
+    expr: &'static str,
+    hold: Option<&'static str>,
+    severity: &'static str,
+    summary: &'static str,
+    description: &'static str,
+}
+
+const RULES: &[Rule] = &[
+    Rule {
+        name: "AnchorwatchDown",
+        // Both "the target is gone" and "all are down".
+        expr: "absent(up{} == 1)",
+        hold: Some("5m"),
+        severity: "critical",
+        summary: "No anchorwatch is up: nobody is watching.",
+        description: "No target of the job answers. Alerts that were open are held for 24 hours, and none comes. Restart the daemon: what it knows survives.",
+    },
+    Rule {
+        name: "AnchorwatchSchedulerStalled",
+        expr: "time() - anchorwatch_scheduler_last_tick_timestamp_seconds{} > 60",
+        hold: Some("2m"),
+        severity: "critical",
+        summary: "The daemon answers and polls nothing.",
+        description: "The scheduler of {{ $labels.instance }} turns every second and has not for {{ $value | humanizeDuration }}. Restart the daemon.",
+    },
+    Rule {
+        name: "AnchorwatchStoreCreated",
+        // A restart within that hour does not end it.
+        expr: "time() - last_over_time(anchorwatch_store_created_timestamp_seconds{}[1h]) < 3600",
+        hold: None,
+        severity: "critical",
+        summary: "The store is new: what was known before is gone, and what is served now is the baseline.",
+        description: "The store of {{ $labels.instance }} was created {{ $value | humanizeDuration }} ago. Unless this is its first start, find out where the old one went: a key that was planted meanwhile is taken for an old one.",
+    },
+    Rule {
+        name: "AnchorwatchStateNotPersisted",
+        expr: "time() - anchorwatch_state_last_persist_success_timestamp_seconds{} > 900\nor\n  increase(anchorwatch_state_events_lost_total{}[1h]) > 0",
+        hold: Some("5m"),
+        severity: "warning",
+        summary: "The store cannot be written: a restart would forget.",
+        description: "{{ $labels.instance }} has made nothing durable for 15 minutes, or has lost events. Look at the disk: space, permissions, errors.",
+    },
+    Rule {
+        name: "AnchorwatchConfigReloadFailed",
+        expr: "max_over_time(anchorwatch_config_last_reload_successful{}[5m]) == 0",
+        hold: Some("10m"),
+        severity: "warning",
+        summary: "The configuration was refused: the old one stays.",
+        description: "{{ $labels.instance }} refused its configuration at the last reload and runs by the one before. `anchorwatch config check` lists every fault.",
+    },
+    Rule {
+        name: "AnchorwatchNotificationsFailing",
+        expr: "(\n    rate(anchorwatch_notifications_errors_total{}[15m])\n  /\n    rate(anchorwatch_notifications_total{}[15m])\n) > 0.01\nor\n  increase(anchorwatch_notifications_dropped_total{}[15m]) > 0",
+        hold: Some("15m"),
+        severity: "warning",
+        summary: "Pushed alerts do not reach an Alertmanager.",
+        description: "{{ $labels.instance }} fails to push to {{ $labels.alertmanager }}. The rules page all the same, a scrape and an evaluation later. Look at the address, the certificate and the password.",
+    },
+    Rule {
+        name: "AnchorwatchFindingsDropped",
+        // A counter that starts with the process shows no increase of what it counted before the
+        // first scrape.
+        expr: "increase(anchorwatch_findings_dropped_total{}[6h]) > 0\nor\n(\n    anchorwatch_findings_dropped_total{} > 0\n  and on (job, instance)\n    time() - process_start_time_seconds{} < 21600\n)",
+        hold: None,
+        severity: "critical",
+        summary: "A trust domain has more findings than are shown.",
+        description: "{{ $labels.trust_domain }} has more findings than the cap: the least urgent ones raise no alert. Whoever floods it may be hiding something.",
+    },
+    Rule {
+        name: "AnchorwatchCrashLooping",
+        expr: "changes(process_start_time_seconds{}[1h]) > 4",
+        hold: None,
+        severity: "warning",
+        summary: "The daemon restarts again and again.",
+        description: "{{ $labels.instance }} started {{ $value }} times within an hour. Its log says why.",
+    },
+];
+
+pub(super) fn alerts() -> impl Iterator<Item = Alert> {
+    RULES.iter().map(|rule| {
+        let mut labels = vec![("severity", rule.severity)];
+        // absent() of anything but a plain selector carries no labels, and an inhibition that
+        // demands an equal job would never match.
+        if rule.expr.starts_with("absent") {
+            labels.insert(0, ("job", JOB));
+        }
+        Alert {
+            name: rule.name.to_owned(),
+            expr: rule.expr.replace("{}", &format!("{{job=\"{JOB}\"}}")),
+            hold: rule.hold,
+            labels,
+            summary: rule.summary,
+            description: rule.description.to_owned(),
+            dashboard: format!("{GRAFANA}/d/anchorwatch-overview"),
+        }
+    })
+}
