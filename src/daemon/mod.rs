@@ -141,6 +141,7 @@ impl Daemon {
             shared: Arc::clone(&shared),
         });
         inner.arrange().await;
+        inner.depart_archived().await;
         let backend = Arc::new(DaemonBackend::new(Arc::clone(&inner)));
         let (listeners, addresses) = listen(&inner, &backend).await?;
         let admin = AdminListener::bind(&inner.config.load().admin_socket, backend)
