@@ -12,7 +12,10 @@ const CHART: &str = "packaging/helm/anchorwatch";
 fn copies() -> BTreeMap<PathBuf, PathBuf> {
     let files = Path::new(CHART).join("files");
     let rules = PathBuf::from("alerts/anchorwatch.rules.yaml");
-    let mut copies = BTreeMap::from([(files.join("anchorwatch.rules.yaml"), rules)]);
+    let mut copies = BTreeMap::new();
+    if rules.exists() {
+        copies.insert(files.join("anchorwatch.rules.yaml"), rules);
+    }
     for dashboard in listed(Path::new("dashboards")) {
         if dashboard.extension().is_some_and(|extension| extension == "json") {
             let name = dashboard.file_name().unwrap();

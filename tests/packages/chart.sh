@@ -12,6 +12,9 @@ command -v go >/dev/null || { echo "chart.sh needs Go: for helm, and for Kuberne
 anchorwatch=${ANCHORWATCH:-$("$here/binary.sh")}
 tools=${CARGO_TARGET_DIR:-$root/target}/packages/bin
 mkdir -p "$tools"
+unformatted=$(gofmt -l "$here")
+[ -z "$unformatted" ] || { echo "gofmt: $unformatted" >&2; exit 1; }
+(cd "$here" && go vet ./...)
 (cd "$here" && go build -o "$tools/" helm.sh/helm/v3/cmd/helm ./objects)
 
 lab=$(mktemp -d "${TMPDIR:-/tmp}/anchorwatch-chart.XXXXXX")
