@@ -49,11 +49,17 @@ async fn it_watches_becomes_ready_and_stops_within_two_seconds_whatever_an_endpo
     let mut daemon = Process::start(&config);
     daemon.until("ready", |daemon| daemon.get("/-/ready").contains(" 200 "));
     daemon.until("up", |daemon| daemon.domain("good.example")["up"] == true);
+    // In a container there is nothing else that could ask.
+    let healthy = |more: &[&str]| anchorwatch(&config, &[&["healthy"], more].concat()).output();
+    for more in [&[][..], &["--ready"]] {
+        assert_eq!(healthy(more).unwrap().status.code(), Some(0));
+    }
     daemon.signal("-TERM");
     let asked = Instant::now();
     let status = daemon.child.wait().unwrap();
     assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
     assert_eq!(status.code(), Some(0));
+    assert_eq!(healthy(&[]).unwrap().status.code(), Some(3), "nobody answers");
 }
 
 #[tokio::test(flavor = "multi_thread")]

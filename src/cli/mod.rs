@@ -9,6 +9,7 @@ mod demo;
 mod events;
 mod exit;
 mod findings;
+mod healthy;
 mod lint;
 mod logging;
 mod output;
@@ -74,6 +75,8 @@ enum Command {
     Events(events::Arguments),
     /// Tell all that is on record of one authority.
     Show(show::Arguments),
+    /// Ask the running daemon whether it is well.
+    Healthy(healthy::Arguments),
     /// List what is to be said, with its evidence.
     Findings(findings::Arguments),
     /// Say beforehand that authorities are to come.
@@ -144,6 +147,7 @@ pub fn main() -> ExitCode {
         Command::Authorities(arguments) => authorities::run(global, arguments),
         Command::Events(arguments) => events::run(global, arguments),
         Command::Show(arguments) => show::run(global, arguments),
+        Command::Healthy(arguments) => healthy::run(global, arguments),
         Command::Findings(arguments) => findings::run(global, arguments),
         Command::Announce(arguments) => decide::announce(global, arguments),
         Command::Approve(arguments) => decide::approve(global, arguments),

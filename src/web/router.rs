@@ -83,14 +83,14 @@ async fn index(State(context): State<Context>) -> Response {
     (headers, page).into_response()
 }
 
-async fn healthy(State(context): State<Context>) -> Response {
+pub(super) async fn healthy(State(context): State<Context>) -> Response {
     match context.backend.stalled() {
         None => "anchorwatch is healthy.\n".into_response(),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
     }
 }
 
-async fn ready(State(context): State<Context>) -> Response {
+pub(super) async fn ready(State(context): State<Context>) -> Response {
     let unready = context.backend.unready();
     if unready.is_empty() {
         return "anchorwatch is ready.\n".into_response();
