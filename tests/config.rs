@@ -180,7 +180,10 @@ fn with(scope: &Scope, key: &str, value: &str) -> String {
             _ => top(line),
         },
         "store" | "limits" | "metrics" | "retention" | "defaults" => below(scope.name),
-        "alertmanagers[]" => top(format!("alertmanagers: [{{{line}}}]")),
+        "alertmanagers[]" => {
+            let given = if key == "url" { line } else { format!("url: https://am, {line}") };
+            top(format!("alertmanagers: [{{{given}}}]"))
+        }
         "federates_with.*" => {
             let given = match key {
                 "bundle_endpoint_url" => format!("{line}\n    {PROFILE}"),
@@ -250,7 +253,10 @@ fn leaving_a_key_out_is_writing_its_default() {
             continue;
         }
         let written = parse(&with(scope, key.name, value));
-        let left_out = parse(&least_web(""));
+        let left_out = match scope.name {
+            "alertmanagers[]" => parse(&with(scope, "url", "https://am")),
+            _ => parse(&least_web("")),
+        };
         let written = Config { digest: left_out.digest, ..written };
         assert_eq!(written, left_out, "{} {}", scope.name, key.name);
         compared += 1;

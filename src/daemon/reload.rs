@@ -69,6 +69,7 @@ impl Inner {
         }
         self.config.store(Arc::new(next));
         self.arrange().await;
+        self.tell_alertmanagers();
         self.reloads.successful.store(true, Ordering::Relaxed);
         let at = self.shared.clock.now().as_unix_micros();
         self.reloads.last_success.store(at, Ordering::Relaxed);

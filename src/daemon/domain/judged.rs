@@ -112,6 +112,7 @@ impl Domain {
             _ => mem::take(&mut self.untold),
         };
         let ended = ended(&before, &untold, &findings, at);
+        let changed = !Arc::ptr_eq(&findings, &before.findings);
         self.state.sight.told = told(&findings, &ended, &self.untold, at);
         self.slot.store(Arc::new(DomainView {
             endpoint: Arc::clone(&self.endpoint),
@@ -124,6 +125,9 @@ impl Domain {
             stopped: self.stopped(),
             unrecorded: self.unrecorded,
         }));
+        if changed {
+            shared.changed.send_replace(());
+        }
     }
 
     /// Event findings are counted as they are journaled, so that a restart does not count them
