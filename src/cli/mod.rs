@@ -8,6 +8,7 @@ mod decide;
 mod demo;
 mod events;
 mod exit;
+mod export;
 mod findings;
 mod lint;
 mod logging;
@@ -92,8 +93,10 @@ enum Command {
     Rebootstrap(rebootstrap::Arguments),
     /// Play trust domains in virtual time, and score the judgement of them.
     Simulate(simulate::Arguments),
-    /// Judge recorded polls again.
+    /// Judge a store or recorded polls again.
     Replay(replay::Arguments),
+    /// Write an evidence pack: events, documents, findings, decisions, digests.
+    Export(export::Arguments),
     /// Look at the store.
     #[command(subcommand)]
     Store(store::Command),
@@ -154,6 +157,7 @@ pub fn main() -> ExitCode {
         Command::Rebootstrap(arguments) => rebootstrap::run(global, arguments),
         Command::Simulate(arguments) => simulate::run(global, arguments),
         Command::Replay(arguments) => replay::run(global, arguments),
+        Command::Export(arguments) => export::run(global, arguments),
         Command::Store(command) => store::run(global, command),
         #[cfg(feature = "demo")]
         Command::Demo(arguments) => demo::run(global, arguments),

@@ -170,14 +170,15 @@ impl Chronicle {
                     self.obey(at);
                 }
             }
-            Event::AuthorityJudged { .. } | Event::FindingEnded { .. } => (),
             // It rests on what polls saw and no event tells.
             Event::FindingRaised { finding }
                 if finding.kind == FindingKind::EndpointBundleMismatch =>
             {
                 self.record(at, &Event::FindingRaised { finding });
             }
-            Event::FindingRaised { .. } => (),
+            Event::AuthorityJudged { .. }
+            | Event::FindingRaised { .. }
+            | Event::FindingEnded { .. } => (),
             Event::Decided { .. } if !self.keeps_decisions => (),
             Event::DatesPassed { good } => self.pass_dates(good),
             event => {
