@@ -77,7 +77,7 @@ enum Command {
     Show(show::Arguments),
     /// List what is to be said, with its evidence.
     Findings(findings::Arguments),
-    /// Say beforehand that authorities are to come.
+    /// Say beforehand that authorities are to come, or that the endpoint is to be away.
     Announce(decide::Announce),
     /// Say that an authority is explained.
     Approve(decide::Approve),

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::bundle::{AuthorityId, Fingerprint, PublicKeyId};
-use crate::decision::{Announcement, Decision, Deed};
+use crate::decision::{Announcement, Decision, Deed, Outage};
 use crate::finding::{Finding, FindingId, FindingKind};
 use crate::journal::text::shown;
 use crate::judge;
@@ -47,9 +47,12 @@ pub(super) fn plan(
         Deed::Announce { announcement } => {
             announce(the(view, trust_domain)?, announcement, decision)
         }
+        Deed::AnnounceOutage { outage } => away(the(view, trust_domain)?, outage, decision),
         Deed::Baseline => baseline(the(view, trust_domain)?, decision),
         Deed::RetireLineage { lineage } => retire(the(view, trust_domain)?, *lineage, decision),
-        Deed::WithdrawApproval { .. } | Deed::WithdrawAnnouncement { .. } => {
+        Deed::WithdrawApproval { .. }
+        | Deed::WithdrawAnnouncement { .. }
+        | Deed::WithdrawOutage { .. } => {
             Err(refused("what stands in the configuration is withdrawn there"))
         }
     }?;
@@ -361,6 +364,24 @@ fn announce(
     let life = announcement.max_lifetime.map(humantime::format_duration);
     plan.effect.extend(life.map(|life| format!("  that live up to {life}")));
     Ok(plan)
+}
+
+fn away(domain: &DomainView, outage: &Outage, decision: &Decision) -> Result<Plan, BackendError> {
+    let Outage { not_before, not_after } = outage;
+    match not_after.since(*not_before) {
+        None | Some(Duration::ZERO) => {
+            return Err(refused("the outage ends before it begins: not_after is not later"));
+        }
+        Some(lasting) if Outage::LONGEST < lasting => {
+            return Err(refused("the outage is longer than 30 days: announce a part of it"));
+        }
+        Some(_) => (),
+    }
+    let name = &domain.endpoint.trust_domain;
+    let effect = format!(
+        "held back: source_stale and trust_domain_blind of {name} between {not_before} and {not_after}, and three intervals longer; not lockout_imminent"
+    );
+    Ok(one(domain, decision, effect))
 }
 
 fn baseline(domain: &DomainView, decision: &Decision) -> Result<Plan, BackendError> {

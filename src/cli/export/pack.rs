@@ -1,5 +1,6 @@
 //! A folder of files, each with its digest.
 
+use std::fmt::Write as _;
 use std::fs::{DirBuilder, File};
 use std::io::{BufWriter, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
@@ -48,8 +49,11 @@ impl Pack {
         let Hashed { name, mut out, digest } = file;
         let synced = out.flush().and_then(|()| out.get_ref().sync_all());
         synced.map_err(|why| format!("cannot write {name}: {why}"))?;
-        let digits: String =
-            digest.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut digits = String::new();
+        for byte in digest.finish().as_ref() {
+            // Writing to a string does not fail.
+            let _ = write!(digits, "{byte:02x}");
+        }
         self.manifest.push(format!("{digits}  {name}"));
         Ok(())
     }
