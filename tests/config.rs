@@ -205,6 +205,7 @@ fn with(scope: &Scope, key: &str, value: &str) -> String {
         }
         "federates_with.*.approved[]" => least_web(&format!("    approved: [{{{line}}}]\n")),
         "federates_with.*.announced[]" => least_web(&format!("    announced: [{{{line}}}]\n")),
+        "federates_with.*.outages[]" => least_web(&format!("    outages: [{{{line}}}]\n")),
         other => panic!("no place is known for {other}"),
     }
 }

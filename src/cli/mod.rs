@@ -8,6 +8,7 @@ mod decide;
 mod demo;
 mod events;
 mod exit;
+mod export;
 mod findings;
 mod healthy;
 mod lint;
@@ -79,7 +80,7 @@ enum Command {
     Healthy(healthy::Arguments),
     /// List what is to be said, with its evidence.
     Findings(findings::Arguments),
-    /// Say beforehand that authorities are to come.
+    /// Say beforehand that authorities are to come, or that the endpoint is to be away.
     Announce(decide::Announce),
     /// Say that an authority is explained.
     Approve(decide::Approve),
@@ -95,8 +96,10 @@ enum Command {
     Rebootstrap(rebootstrap::Arguments),
     /// Play trust domains in virtual time, and score the judgement of them.
     Simulate(simulate::Arguments),
-    /// Judge recorded polls again.
+    /// Judge a store or recorded polls again.
     Replay(replay::Arguments),
+    /// Write an evidence pack: events, documents, findings, decisions, digests.
+    Export(export::Arguments),
     /// Look at the store.
     #[command(subcommand)]
     Store(store::Command),
@@ -158,6 +161,7 @@ pub fn main() -> ExitCode {
         Command::Rebootstrap(arguments) => rebootstrap::run(global, arguments),
         Command::Simulate(arguments) => simulate::run(global, arguments),
         Command::Replay(arguments) => replay::run(global, arguments),
+        Command::Export(arguments) => export::run(global, arguments),
         Command::Store(command) => store::run(global, command),
         #[cfg(feature = "demo")]
         Command::Demo(arguments) => demo::run(global, arguments),

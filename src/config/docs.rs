@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use super::schema::{
     ALERTMANAGER, ANNOUNCEMENT, APPROVAL, Absent, CACHE_CONSUMER, DEFAULTS, HTTPS_SPIFFE,
-    HTTPS_WEB, ISSUER_DECLARED, ISSUER_MODELS, ISSUER_SPIRE, Key, Kind, LIMITS, METRICS, PROFILE,
-    RELATIONSHIP, RETENTION, Reload, SETTINGS, STORE, Scope, TOP,
+    HTTPS_WEB, ISSUER_DECLARED, ISSUER_MODELS, ISSUER_SPIRE, Key, Kind, LIMITS, METRICS, OUTAGE,
+    PROFILE, RELATIONSHIP, RETENTION, Reload, SETTINGS, STORE, Scope, TOP,
 };
 use crate::finding::FindingKind;
 
@@ -28,6 +28,7 @@ pub const SCOPES: &[&Scope] = &[
     &ISSUER_DECLARED,
     &APPROVAL,
     &ANNOUNCEMENT,
+    &OUTAGE,
 ];
 
 const INTRO: &str = include_str!("docs/intro.md");

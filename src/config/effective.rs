@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use super::choice::Choice as _;
-use super::{Alertmanager, Announcement, Approval, Config, Limits, Relationship, duration, scalar};
+use super::{
+    Alertmanager, Announcement, Approval, Config, Limits, Outage, Relationship, duration, scalar,
+};
 use crate::bundle::consumer::Consumer;
 use crate::finding::Severities;
 use crate::spiffe::EndpointProfile;
@@ -225,6 +227,7 @@ fn relationship(one: &Relationship) -> Tree {
         ("severity", Some(severity(&one.policy.severity))),
         ("approved", Some(Tree::List(one.approved.iter().map(approval).collect()))),
         ("announced", Some(Tree::List(one.announced.iter().map(announcement).collect()))),
+        ("outages", Some(Tree::List(one.outages.iter().map(outage).collect()))),
     ])
 }
 
@@ -268,6 +271,15 @@ fn approval(approval: &Approval) -> Tree {
         ("fingerprint", Some(Tree::Text(approval.fingerprint.to_string()))),
         ("reason", Some(Tree::text(&*approval.reason))),
         ("by", approval.by.as_deref().map(Tree::text)),
+    ])
+}
+
+fn outage(away: &Outage) -> Tree {
+    mapping([
+        ("not_before", Some(Tree::Text(away.outage.not_before.to_string()))),
+        ("not_after", Some(Tree::Text(away.outage.not_after.to_string()))),
+        ("reason", Some(Tree::text(&*away.reason))),
+        ("by", away.by.as_deref().map(Tree::text)),
     ])
 }
 
