@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::api::{AuthorityReport, DomainReport, Fault, OpenFinding, Report};
 use super::backend::{BackendError, EventFilter, Shared};
 use super::request::Parameters;
-use super::{page, scrape};
+use super::{scrape, site};
 use crate::bundle::Fingerprint;
 use crate::journal::AuthorityEntry;
 use crate::spiffe::TrustDomain;
@@ -36,11 +36,11 @@ pub(super) struct Context {
 /// What is served over TCP.
 pub(super) fn web(backend: Shared, lifecycle: bool) -> Router {
     Router::new()
-        .route("/", get(index))
         .route("/metrics", get(scrape::metrics))
         .route("/-/healthy", get(healthy))
         .route("/-/ready", get(ready))
         .route("/-/reload", post(reload).put(reload))
+        .merge(site::pages())
         .merge(reading())
         .fallback(nothing)
         .layer(map_response(nosniff))
@@ -68,19 +68,6 @@ pub(super) async fn nosniff(mut response: Response) -> Response {
     let nosniff = HeaderValue::from_static("nosniff");
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
     response
-}
-
-async fn index(State(context): State<Context>) -> Response {
-    let unready = context.backend.unready();
-    let page = page::overview(&context.backend.view(), &unready);
-    let policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-    let headers = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CONTENT_SECURITY_POLICY, policy),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    (headers, page).into_response()
 }
 
 async fn healthy(State(context): State<Context>) -> Response {
@@ -179,6 +166,7 @@ struct EventParameters {
     authority: Option<Fingerprint>,
     since: Option<Timestamp>,
     until: Option<Timestamp>,
+    before: Option<u64>,
     limit: Option<usize>,
 }
 
@@ -186,9 +174,9 @@ async fn events(
     State(context): State<Context>,
     Parameters(parameters): Parameters<EventParameters>,
 ) -> Response {
-    let EventParameters { trust_domain, kind, authority, since, until, limit } = parameters;
+    let EventParameters { trust_domain, kind, authority, since, until, before, limit } = parameters;
     let limit = limit.unwrap_or(EVENTS).min(MOST_EVENTS);
-    let filter = EventFilter { trust_domain, kind, authority, since, until, limit };
+    let filter = EventFilter { trust_domain, kind, authority, since, until, before, limit };
     match context.backend.events(filter).await {
         Ok(entries) => Json(entries).into_response(),
         Err(why) => refused(&why),
