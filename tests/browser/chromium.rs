@@ -71,26 +71,26 @@ impl Chromium {
             complaints: Vec::new(),
             _folder: folder,
         };
-        let target = browser.ask("Target.createTarget", json!({"url": "about:blank"}));
+        let target = browser.ask("Target.createTarget", &json!({"url": "about:blank"}));
         let attach = json!({"targetId": target["targetId"], "flatten": true});
-        let session = browser.ask("Target.attachToTarget", attach);
+        let session = browser.ask("Target.attachToTarget", &attach);
         browser.session = Some(session["sessionId"].as_str().unwrap().to_owned());
         for domain in ["Page.enable", "Log.enable", "Runtime.enable"] {
-            browser.ask(domain, json!({}));
+            browser.ask(domain, &json!({}));
         }
         browser
     }
 
     /// One command, and its answer.
     #[track_caller]
-    pub(crate) fn ask(&mut self, method: &str, parameters: Value) -> Value {
+    pub(crate) fn ask(&mut self, method: &str, parameters: &Value) -> Value {
         let id = self.send(method, parameters);
         let mut answer = self.until(method, |message| message["id"] == id);
         assert!(answer.get("error").is_none(), "{method}: {answer}");
         answer["result"].take()
     }
 
-    fn send(&mut self, method: &str, parameters: Value) -> u64 {
+    fn send(&mut self, method: &str, parameters: &Value) -> u64 {
         self.next += 1;
         let mut message = json!({"id": self.next, "method": method, "params": parameters});
         if let Some(session) = &self.session {
@@ -122,15 +122,15 @@ impl Chromium {
     pub(crate) fn screen(&mut self, width: u32, height: u32, theme: &str) {
         let metrics =
             json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
-        self.ask("Emulation.setDeviceMetricsOverride", metrics);
+        self.ask("Emulation.setDeviceMetricsOverride", &metrics);
         let feature = json!({"name": "prefers-color-scheme", "value": theme});
-        self.ask("Emulation.setEmulatedMedia", json!({"features": [feature]}));
+        self.ask("Emulation.setEmulatedMedia", &json!({"features": [feature]}));
     }
 
     /// Opens a page, and waits until all of it is there.
     #[track_caller]
     pub(crate) fn open(&mut self, url: &str) {
-        self.send("Page.navigate", json!({"url": url}));
+        self.send("Page.navigate", &json!({"url": url}));
         self.until(url, |message| message["method"] == "Page.loadEventFired");
     }
 
@@ -145,7 +145,7 @@ impl Chromium {
     #[track_caller]
     pub(crate) fn value(&mut self, expression: &str) -> Value {
         let parameters = json!({"expression": expression, "returnByValue": true});
-        let mut answer = self.ask("Runtime.evaluate", parameters);
+        let mut answer = self.ask("Runtime.evaluate", &parameters);
         assert!(answer.get("exceptionDetails").is_none(), "{expression}: {answer}");
         answer["result"]["value"].take()
     }
@@ -158,16 +158,16 @@ impl Chromium {
         if key == "Enter" {
             press["text"] = json!("\r");
         }
-        self.ask("Input.dispatchKeyEvent", press);
+        self.ask("Input.dispatchKeyEvent", &press);
         let release =
             json!({"type": "keyUp", "key": key, "code": key, "windowsVirtualKeyCode": code});
-        self.ask("Input.dispatchKeyEvent", release);
+        self.ask("Input.dispatchKeyEvent", &release);
     }
 
     /// A picture of the whole page.
     pub(crate) fn picture(&mut self, path: &Path) {
         let parameters = json!({"format": "png", "captureBeyondViewport": true});
-        let answer = self.ask("Page.captureScreenshot", parameters);
+        let answer = self.ask("Page.captureScreenshot", &parameters);
         let engine = base64::engine::general_purpose::STANDARD;
         let bytes = engine.decode(answer["data"].as_str().unwrap()).unwrap();
         std::fs::write(path, bytes).unwrap();
@@ -178,7 +178,7 @@ impl Drop for Chromium {
     fn drop(&mut self) {
         // The browser ends the processes that it began; what hangs is killed.
         self.session = None;
-        self.send("Browser.close", json!({}));
+        self.send("Browser.close", &json!({}));
         for _ in 0..100 {
             if matches!(self.child.try_wait(), Ok(Some(_))) {
                 return;

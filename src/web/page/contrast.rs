@@ -48,7 +48,7 @@ const GRAPHICS: [&str; 6] = ["active", "overlap", "focus", "critical", "text", "
 fn every_text_can_be_read_on_every_ground_that_it_stands_on() {
     assert!((contrast([0; 3], [255; 3]) - 21.0).abs() < 1e-9);
     for (name, theme) in themes() {
-        let mut check = |text: &str, ground: &str| {
+        let check = |text: &str, ground: &str| {
             let ratio = contrast(theme[text], theme[ground]);
             assert!(4.5 <= ratio, "{name}: {text} on {ground} has {ratio:.2}:1");
         };

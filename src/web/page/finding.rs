@@ -43,7 +43,11 @@ pub(in crate::web) fn page(
     let mut html = Html::default();
     html.raw("<p class=\"crumbs\"><a href=\"/trust-domain/").text(name).raw("\">").text(name);
     html.raw("</a></p><h1>").add(&badge(tone(finding.severity), finding.severity.label()));
-    html.raw(" ").text(&kind).raw("</h1><p class=\"lead\">").raw(finding.kind.raised()).raw("</p>");
+    html.raw(" ")
+        .text(&kind)
+        .raw("</h1><p class=\"lead\">")
+        .prose(finding.kind.raised())
+        .raw("</p>");
     facts(&mut html, domain, finding, key, frame.at);
     html.raw("<section aria-labelledby=\"evidence\"><h2 id=\"evidence\">Evidence</h2><ul>");
     for line in &finding.evidence {
@@ -86,18 +90,20 @@ fn facts(
     }
     particulars.add("since", &near(Some(finding.since), now));
     particulars.code("finding", finding.id).code("incident", finding.incident);
-    particulars.say("ends", finding.kind.clears());
+    let mut ends = Html::default();
+    ends.prose(finding.kind.clears());
+    particulars.add("ends", &ends);
     html.add(&particulars.into_html());
 }
 
 fn decide(html: &mut Html, domain: &DomainView, finding: &Finding, key: Option<Fingerprint>) {
     html.raw("<section aria-labelledby=\"decide\"><h2 id=\"decide\">What to do</h2><p>First: ");
-    html.raw(finding.kind.first_step()).raw("</p>");
+    html.prose(finding.kind.first_step()).raw("</p>");
     commands(html, "Look", &remedy::looks(finding, domain, key));
     let decisions = remedy::decisions(finding, domain, key);
     commands(html, "Decide", &decisions);
     if decisions.is_empty() && finding.kind.nature() == Nature::Condition {
-        html.raw("<p>No decision is asked for: it ends ").raw(finding.kind.clears()).raw(".</p>");
+        html.raw("<p>No decision is asked for: it ends ").prose(finding.kind.clears()).raw(".</p>");
     }
     let runbook = alerts::runbook_url(&alerts::name(finding.kind));
     html.raw("<p><a rel=\"noreferrer\" href=\"").text(runbook);

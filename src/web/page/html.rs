@@ -30,6 +30,18 @@ impl Html {
         self
     }
 
+    /// A sentence of this source, in which what stands between backticks is typed rather than read.
+    pub(super) fn prose(&mut self, sentence: &'static str) -> &mut Self {
+        for (place, part) in sentence.split('`').enumerate() {
+            if place % 2 == 1 {
+                self.raw("<code>").text(part).raw("</code>");
+            } else {
+                self.text(part);
+            }
+        }
+        self
+    }
+
     /// A piece that was written before.
     pub(super) fn add(&mut self, piece: &Self) -> &mut Self {
         self.0.push_str(&piece.0);

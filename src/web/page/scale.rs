@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::life::Life;
 use crate::time::{Timestamp, Window};
 
-/// How many lifetimes of a key are shown before and after now, at most: two generations back, and
-/// the next one to its end.
-const LIVES: u32 = 2;
+/// How many lifetimes of a key are shown before now, at most: those of the keys that went last, and
+/// of the ones before them. After now it is one, in which all that is known to come lies.
+const PAST: u32 = 2;
 /// The stretch where nothing says how long keys live: SPIRE's `ca_ttl`.
 const DAY: Duration = Duration::from_hours(24);
 /// How many ticks there are at most: eight characters each fit in 360 px.
@@ -34,8 +34,8 @@ impl Scale {
         now: Timestamp,
     ) -> Self {
         let life = life.unwrap_or(DAY).max(Duration::from_secs(10));
-        let earliest = now.saturating_sub(life.saturating_mul(LIVES));
-        let latest = now.saturating_add(life.saturating_mul(LIVES));
+        let earliest = now.saturating_sub(life.saturating_mul(PAST));
+        let latest = now.saturating_add(life);
         let begins = lives.iter().map(Life::begins).min().unwrap_or(now);
         let ends = lives.iter().filter_map(Life::ends).max();
         let due = dates.map(|date| date.until).max();
@@ -112,7 +112,7 @@ mod tests {
         let century = Window::point(at(3_000_000_000));
         let scale = Scale::new(&[], [century].into_iter(), Some(DAY), at(0));
         assert!(scale.shows(at(0)) && scale.shows(at(86_400)) && !scale.shows(century.from));
-        assert!((5.0..50.0).contains(&scale.place(at(0))), "{scale:?}");
+        assert!((5.0..60.0).contains(&scale.place(at(0))), "{scale:?}");
         assert!((scale.place(century.from) - 100.0).abs() < 1e-9);
     }
 

@@ -81,7 +81,7 @@ fn legend(html: &mut Html) {
         ("bar active", "active: it signs", (2, 14)),
         ("bar retired", "retired", (6, 6)),
         ("bar expired", "expired", (6, 6)),
-        ("bar unexplained", "unexplained", (6, 6)),
+        ("bar unexplained", "unexplained", (4, 10)),
     ];
     for (class, name, place) in bars {
         html.raw("<li><svg width=\"28\" height=\"18\" aria-hidden=\"true\">");
@@ -95,10 +95,14 @@ fn legend(html: &mut Html) {
     svg::bar(html, "overlap", 0.0, 100.0, (8, 3));
     html.raw("</svg>overlap with its successor</li>");
     html.raw("<li><svg width=\"28\" height=\"18\" aria-hidden=\"true\">");
-    svg::bar(html, "due", 4.0, 96.0, (3, 12));
+    svg::mark(html, "due", 50.0, 9, DUE);
     html.raw("</svg>next authority due</li></ul>");
 }
 
+/// What is narrower than this, in percent, is a mark: it could not be seen on a narrow screen.
+const NARROW: f64 = 3.0;
+/// A box.
+const DUE: &str = "M-5 -6H5V6H-5Z";
 /// A cross.
 const GONE: &str = "M-5 -5L5 5M-5 5L5 -5";
 
@@ -160,7 +164,11 @@ fn due(html: &mut Html, line: &LineageReport, scale: Scale, now: Timestamp) {
     if let Some(deadline) = line.deadline {
         svg::bar(html, "tolerance", from, scale.place(deadline), (MIDDLE + 2, 2));
     }
-    svg::bar(html, class, (from - 0.4).max(0.0), (until + 0.4).min(100.0), (MIDDLE - 6, 12));
+    if until - from < NARROW {
+        svg::mark(html, class, from.midpoint(until), MIDDLE, DUE);
+    } else {
+        svg::bar(html, class, from, until, (MIDDLE - 6, 12));
+    }
     html.raw("</svg></li>");
 }
 
@@ -236,7 +244,7 @@ impl Stretch {
             ("retired", false) => ("bar retired expected", 3),
             ("expired", true) => ("bar expired", 3),
             ("expired", false) => ("bar expired expected", 3),
-            ("unexplained", _) => ("bar unexplained", 3),
+            ("unexplained", _) => ("bar unexplained", 5),
             (_, true) => ("bar published", 3),
             (_, false) => ("bar published expected", 3),
         };
