@@ -10,6 +10,7 @@ mod backend;
 mod client;
 mod listener;
 mod page;
+mod paging;
 mod patient;
 mod request;
 mod router;
