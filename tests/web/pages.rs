@@ -169,3 +169,64 @@ async fn the_most_urgent_trust_domain_comes_first() {
     ];
     assert_eq!(standings, expected);
 }
+
+#[tokio::test]
+async fn the_time_line_is_a_drawing_a_sentence_and_a_table() {
+    let server = Server::start().await;
+    let page = server.get("/trust-domain/clean1.lab.example").await;
+    let text = page.text();
+    let said: Vec<&str> = text
+        .split("role=\"img\" aria-label=\"")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap())
+        .collect();
+    let authorities = picture::authorities().len() + 1;
+    let lanes = said.iter().filter(|said| said.contains("published")).count();
+    assert_eq!(lanes, authorities, "a lane for each, and for the one that is gone: {said:?}");
+    assert!(said.iter().any(|said| said.contains(", removed 2026-11-22")), "{said:?}");
+    assert!(said.iter().any(|said| said.contains("lineage 1: next due")), "{said:?}");
+    let rows = text.matches("data-label=\"standing\"").count();
+    assert_eq!(rows, authorities, "the table has them all");
+    assert!(text.contains("violated") && text.contains("undecidable"), "verdicts");
+}
+
+#[tokio::test]
+async fn the_graph_shows_whose_bundle_proves_whom() {
+    let server = Server::start().await;
+    let page = server.get("/graph").await;
+    let text = page.text();
+    assert!(text.contains("watcher.example"), "who trusts");
+    assert_eq!(text.matches("class=\"serves\"").count(), 2, "one arrow, and one in the legend");
+    assert_eq!(text.matches("class=\"trusts\"").count(), 5, "one for each, and the legend");
+    assert!(text.contains("proved by clean1.lab.example: a chain of 1 link"));
+    assert!(text.contains("new.example ← clean1.lab.example"));
+    assert!(text.contains("proved by the Web PKI"));
+}
+
+#[tokio::test]
+async fn the_watch_tells_which_journal_and_which_configuration_it_runs() {
+    let page = Server::start().await.get("/about").await;
+    for part in [
+        Digest::of(b"entry").to_string(),
+        Digest::of(b"configuration").to_string(),
+        env!("CARGO_PKG_VERSION").to_owned(),
+        "Apache-2.0".to_owned(),
+    ] {
+        assert!(page.text().contains(&part), "{part}");
+    }
+}
+
+#[tokio::test]
+async fn events_lead_to_the_ones_before_them() {
+    let server = Server::start().await;
+    let page = server.get("/events?trust_domain=a.example&kind=recovered&before=7").await;
+    let asked = server.backend.asked.lock().unwrap().pop().unwrap();
+    assert_eq!(
+        (asked.before, asked.limit, asked.kind.as_deref()),
+        (Some(7), 100, Some("recovered"))
+    );
+    assert!(
+        page.text().contains("href=\"/events?trust_domain=a.example&amp;kind=recovered\">Newest")
+    );
+    assert!(!page.text().contains(">Older<"), "there are no more");
+}

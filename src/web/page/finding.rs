@@ -117,7 +117,12 @@ fn commands(html: &mut Html, heading: &'static str, commands: &[Command]) {
     }
     html.raw("<h3>").raw(heading).raw("</h3><dl class=\"commands\">");
     for Command { when, line } in commands {
-        html.raw("<div><dt>").raw(when).raw("</dt><dd><pre tabindex=\"0\"><code>").text(line);
+        html.raw("<div><dt>").raw(when).raw("</dt><dd><pre tabindex=\"0\"><code>");
+        for (place, word) in line.split(' ').enumerate() {
+            // An option is never broken after its dashes.
+            let open = if word.starts_with("--") { "<span class=\"option\">" } else { "<span>" };
+            html.raw(if place == 0 { "" } else { " " }).raw(open).text(word).raw("</span>");
+        }
         html.raw("</code></pre></dd></div>");
     }
     html.raw("</dl>");

@@ -46,8 +46,8 @@ pub(super) fn mark(html: &mut Html, class: &'static str, x: f64, y: u32, path: &
 /// Text at a place, that stays within the drawing: near an edge it grows inwards.
 pub(super) fn label(html: &mut Html, class: &'static str, x: f64, y: u32, text: &str) {
     let anchor = match x {
-        ..8.0 => "start",
-        92.0.. => "end",
+        ..5.0 => "start",
+        95.0.. => "end",
         _ => "middle",
     };
     html.raw("<text class=\"").raw(class).raw("\" text-anchor=\"").raw(anchor);

@@ -109,9 +109,10 @@ const GONE: &str = "M-5 -5L5 5M-5 5L5 -5";
 fn axis(html: &mut Html, scale: Scale, now: Timestamp) {
     html.raw("<li class=\"axis\" aria-hidden=\"true\"><span></span>");
     html.raw("<svg width=\"100%\" height=\"34\">");
-    for (at, text) in scale.ticks() {
+    for (place, (at, text)) in scale.ticks().into_iter().enumerate() {
         let x = scale.place(at);
-        svg::label(html, "tick", x, 28, &text);
+        // A narrow screen has room for every other one.
+        svg::label(html, if place % 2 == 0 { "tick" } else { "tick second" }, x, 28, &text);
         svg::upright(html, "grid", x, (30, 34));
     }
     svg::label(html, "now", scale.place(now), 12, "now");
@@ -324,4 +325,75 @@ fn listed(lives: &[Life]) -> Html {
         ]);
     }
     table.into_html()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bundle::{AuthorityId, Fingerprint};
+    use crate::time::Bracket;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_unix(1_795_384_800 + seconds)
+    }
+
+    fn life(leaving: Leaving) -> Life {
+        Life {
+            id: AuthorityId { svid_type: SvidType::X509, fingerprint: Fingerprint::of(b"key") },
+            standing: "on_time",
+            explained: true,
+            state: "active",
+            published: Bracket::new(Some(at(-61)), at(-60)),
+            activated: Some(Window::point(at(-30))),
+            retired: Some(Window::point(at(30))),
+            expires: Some(at(60)),
+            leaving,
+            overlap: None,
+        }
+    }
+
+    fn parts(life: &Life) -> Vec<(&'static str, i64, i64, bool)> {
+        let relative = |moment: Timestamp| moment.as_unix() - at(0).as_unix();
+        stretches(life, at(0))
+            .into_iter()
+            .map(|one| (one.class, relative(one.from), relative(one.until), one.seen))
+            .collect()
+    }
+
+    #[test]
+    fn what_was_seen_ends_now_and_what_is_expected_begins_there() {
+        let leaving = Leaving::Expected(Window::new(at(80), at(90)));
+        let expected = [
+            ("bracket", -61, -60, true),
+            ("published", -60, -30, true),
+            ("active", -30, 0, true),
+            ("active", 0, 30, false),
+            ("retired", 30, 60, false),
+            ("expired", 60, 90, false),
+        ];
+        assert_eq!(parts(&life(leaving)), expected);
+    }
+
+    #[test]
+    fn nothing_is_drawn_after_a_removal_or_where_nothing_is_known() {
+        let removed = Leaving::Seen(Bracket::new(Some(at(-11)), at(-10)));
+        let expected = [
+            ("bracket", -61, -60, true),
+            ("bracket", -11, -10, true),
+            ("published", -60, -30, true),
+            ("active", -30, -11, true),
+        ];
+        assert_eq!(parts(&life(removed)), expected);
+        let unknown = parts(&life(Leaving::Unknown));
+        assert!(unknown.iter().all(|(_, _, until, seen)| *until <= 0 && *seen), "{unknown:?}");
+    }
+
+    #[test]
+    fn a_lane_says_in_words_what_it_shows() {
+        let said = said(&life(Leaving::Expected(Window::point(at(90)))));
+        for part in ["x509-svid", "active", "published 2026-11-22 21:58:59Z to", "expires", "goes"]
+        {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    }
 }
