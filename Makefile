@@ -51,6 +51,22 @@ score: ## Score the judgement against simulated worlds whose truth is known. YEA
 	$(CARGO) build $(LOCKED) --release --quiet
 	$${CARGO_TARGET_DIR:-target}/release/anchorwatch simulate $(if $(YEARS),--years $(YEARS))
 
+.PHONY: chart
+chart: ## Copy the alert rules and the dashboards into the Helm chart.
+	UPDATE_EXPECT=1 $(CARGO) test $(LOCKED) --quiet --test packaging
+
+# Debian's packages that the checks of the packages call.
+DIST_PACKAGES := curl:curl iproute2:ip lintian:lintian musl-tools:musl-gcc openssl:openssl systemd:systemd-analyze
+
+.PHONY: dist-check
+dist-check: ## Build each package, run what is in it, and let systemd, lintian and Kubernetes' types judge.
+	@sh tests/packages.sh $(DIST_PACKAGES)
+	command -v cargo-deb >/dev/null || $(CARGO) install --locked --quiet cargo-deb
+	bash tests/packages/unit.sh
+	bash tests/packages/image.sh
+	bash tests/packages/deb.sh
+	bash tests/packages/chart.sh
+
 .PHONY: fuzz
 fuzz: ## Fuzz the parser and the step for a minute each (needs a nightly toolchain and cargo-fuzz).
 	for target in $$($(CARGO) +nightly fuzz list); do mkdir -p fuzz/corpus/$$target && \

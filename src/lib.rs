@@ -55,6 +55,8 @@ pub mod config;
 
 pub mod fetch;
 
+pub mod notify;
+
 pub mod store;
 
 pub mod metrics;

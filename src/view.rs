@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use crate::bundle::SvidType;
 use crate::decision::Deed;
-use crate::finding::{Finding, FindingId, FindingKind, Severity};
+pub use crate::finding::Ended;
+use crate::finding::{Finding, FindingKind};
 use crate::judge::{Case, VerdictKind};
 use crate::spiffe::{BundleEndpoint, TrustDomain};
 use crate::time::Timestamp;
@@ -79,46 +80,6 @@ impl DomainView {
             bootstrap_fault: None,
             shared: &[],
         }
-    }
-}
-
-/// A finding that ended.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Ended {
-    /// What it was known by.
-    pub id: FindingId,
-    /// What it was about.
-    pub kind: FindingKind,
-    /// The use that it was about, where it was about one.
-    pub svid_type: Option<SvidType>,
-    /// What exactly it was about, as in [`Finding::subject`].
-    pub subject: Box<str>,
-    /// How urgent it was.
-    pub severity: Severity,
-    /// When it ended.
-    pub at: Timestamp,
-}
-
-impl Ended {
-    /// What became of a finding at `at`.
-    pub fn new(finding: &Finding, at: Timestamp) -> Self {
-        let Finding { id, kind, severity, svid_type, subject, .. } = finding;
-        let (id, kind, severity, svid_type) = (*id, *kind, *severity, *svid_type);
-        Self { id, kind, svid_type, subject: subject.clone(), severity, at }
-    }
-
-    /// What tells one series of findings from another.
-    pub fn key(&self) -> (FindingKind, Option<SvidType>, &str, Severity) {
-        (self.kind, self.svid_type, &self.subject, self.severity)
-    }
-
-    /// How long an ended finding is still shown: longer than the day for which a rule holds the
-    /// last word of a daemon that went away.
-    pub const SHOWN_FOR: Duration = Duration::from_hours(25);
-
-    /// Whether it is still shown at `at`.
-    pub fn is_shown(&self, at: Timestamp) -> bool {
-        at.since(self.at).is_none_or(|age| age < Self::SHOWN_FOR)
     }
 }
 

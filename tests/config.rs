@@ -180,7 +180,10 @@ fn with(scope: &Scope, key: &str, value: &str) -> String {
             _ => top(line),
         },
         "store" | "limits" | "metrics" | "retention" | "defaults" => below(scope.name),
-        "alertmanagers[]" => top(format!("alertmanagers: [{{{line}}}]")),
+        "alertmanagers[]" => {
+            let given = if key == "url" { line } else { format!("url: https://am, {line}") };
+            top(format!("alertmanagers: [{{{given}}}]"))
+        }
         "federates_with.*" => {
             let given = match key {
                 "bundle_endpoint_url" => format!("{line}\n    {PROFILE}"),
@@ -202,6 +205,7 @@ fn with(scope: &Scope, key: &str, value: &str) -> String {
         }
         "federates_with.*.approved[]" => least_web(&format!("    approved: [{{{line}}}]\n")),
         "federates_with.*.announced[]" => least_web(&format!("    announced: [{{{line}}}]\n")),
+        "federates_with.*.outages[]" => least_web(&format!("    outages: [{{{line}}}]\n")),
         other => panic!("no place is known for {other}"),
     }
 }
@@ -250,7 +254,10 @@ fn leaving_a_key_out_is_writing_its_default() {
             continue;
         }
         let written = parse(&with(scope, key.name, value));
-        let left_out = parse(&least_web(""));
+        let left_out = match scope.name {
+            "alertmanagers[]" => parse(&with(scope, "url", "https://am")),
+            _ => parse(&least_web("")),
+        };
         let written = Config { digest: left_out.digest, ..written };
         assert_eq!(written, left_out, "{} {}", scope.name, key.name);
         compared += 1;

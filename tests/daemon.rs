@@ -49,11 +49,17 @@ async fn it_watches_becomes_ready_and_stops_within_two_seconds_whatever_an_endpo
     let mut daemon = Process::start(&config);
     daemon.until("ready", |daemon| daemon.get("/-/ready").contains(" 200 "));
     daemon.until("up", |daemon| daemon.domain("good.example")["up"] == true);
+    // In a container there is nothing else that could ask.
+    let healthy = |more: &[&str]| anchorwatch(&config, &[&["healthy"], more].concat()).output();
+    for more in [&[][..], &["--ready"]] {
+        assert_eq!(healthy(more).unwrap().status.code(), Some(0));
+    }
     daemon.signal("-TERM");
     let asked = Instant::now();
     let status = daemon.child.wait().unwrap();
     assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
     assert_eq!(status.code(), Some(0));
+    assert_eq!(healthy(&[]).unwrap().status.code(), Some(3), "nobody answers");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -217,6 +223,53 @@ async fn the_findings_of_a_removed_domain_are_exported_as_ended() {
     configure(folder.path(), &[partner.relationship(folder.path())]);
     daemon.signal("-HUP");
     daemon.until("ended", |daemon| daemon.get("/metrics").contains(&format!("{open}0")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ended_while_the_daemon_was_away_is_exported_as_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let partner = Partner::start("good.example").await;
+    let url = partner.endpoint.url();
+    let file = folder.path().join("no.pem");
+    let lost = |name: &str, url: &str| relationship(name, url, &id(name), Some(&file));
+    let (gone, mended) = (lost("gone.example", &url), lost("good.example", &url));
+    let slow = lost("slow.example", &url);
+    let config = configure(folder.path(), &[gone, mended, slow]);
+    let open = |name: &str| {
+        format!(
+            "anchorwatch_finding_open{{trust_domain=\"{name}\",kind=\"bootstrap_unusable\",use=\"\",subject=\"\",severity=\"critical\"}} "
+        )
+    };
+    let daemon = Process::start(&config);
+    for name in ["gone.example", "good.example", "slow.example"] {
+        let open = format!("{}1", open(name));
+        daemon.until("open", |daemon| daemon.get("/metrics").contains(&open));
+    }
+    stop(daemon);
+
+    // One is watched no more, one is mended, and one never answers.
+    let (_listener, never) = silent();
+    let good = partner.relationship(folder.path());
+    Partner::start("slow.example").await.relationship(folder.path());
+    let bootstrap = folder.path().join("slow.example.pem");
+    let waits = relationship("slow.example", &never, &id("slow.example"), Some(&bootstrap));
+    let config = configure(folder.path(), &[good, waits + "    timeout: 5m\n"]);
+    for _ in 0..2 {
+        let daemon = Process::start(&config);
+        for name in ["gone.example", "good.example"] {
+            let ended = format!("{}0", open(name));
+            daemon.until("ended", |daemon| daemon.get("/metrics").contains(&ended));
+        }
+        // Nothing is known of it yet, so what was said last is held.
+        assert!(!daemon.get("/metrics").contains(&open("slow.example")));
+        stop(daemon);
+    }
+}
+
+/// Stops it in order: what was seen within the last minute is taken down then.
+fn stop(mut daemon: Process) {
+    daemon.signal("-TERM");
+    assert!(daemon.child.wait().unwrap().success());
 }
 
 #[tokio::test(flavor = "multi_thread")]

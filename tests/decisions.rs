@@ -260,6 +260,24 @@ async fn what_was_announced_is_no_surprise() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_outage_is_announced_for_a_while_and_journaled() {
+    let scene = Scene::of(&["b.example"]).await;
+    let announce = ["announce", "--trust-domain=b.example", "--outage"];
+    let (from, until) = ("--not-before=2026-12-01T00:00:00Z", "--not-after=2026-12-31T00:00:00Z");
+    let effect = said(&scene.decide(&[&announce[..], &[from, until]].concat()), 0);
+    assert!(effect.contains("source_stale and trust_domain_blind of b.example"), "{effect}");
+    let long = "--not-after=2026-12-31T00:00:01Z";
+    let refused = said(&scene.decide(&[&announce[..], &[from, long]].concat()), 1);
+    assert!(refused.contains("30 days"), "{refused}");
+    // An outage has no keys.
+    said(&scene.decide(&[&announce[..], &[from, until, "--use=jwt-svid"]].concat()), 64);
+    let journal = json(&scene.run(&["events", "--kind=decided", "--output=json"]));
+    let decided: Vec<_> =
+        journal.as_array().unwrap().iter().map(|one| one["decision"].clone()).collect();
+    assert_eq!(decided, ["announce-outage"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_baseline_and_the_end_of_a_lineage_are_decided_by_name() {
     let scene = Scene::of(&["b.example"]).await;
     let effect = said(&scene.decide(&["baseline", "b.example"]), 0);

@@ -741,6 +741,16 @@ async fn the_commands_hear_why_not() {
     // The page and the scrape are for TCP, where they can be reached.
     assert_eq!(refused(client.get("/metrics").await), "nothing is served here");
 
+    let stalled = Some("the scheduler has not turned for 20 s".to_owned());
+    let ill = Admin::of(Scripted { stalled, ..Scripted::default() }).await;
+    match ill.client().await.text("/-/healthy").await {
+        Err(ClientError::Refused { error }) => {
+            assert_eq!(error, "the scheduler has not turned for 20 s");
+        }
+        other => panic!("{other:?}"),
+    }
+    ill.listener.stop().await;
+
     let wrong: Result<Vec<u8>, _> = client.get("/api/v1/trust-domains").await;
     assert!(matches!(wrong, Err(ClientError::Broken { .. })), "{wrong:?}");
 

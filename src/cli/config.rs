@@ -1,4 +1,7 @@
-//! `config check` and `config show`: is this configuration right, and what would run?
+//! `config check`, `config show` and `config import`: is this configuration right, what would run,
+//! and what does SPIRE say?
+
+mod import;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -28,6 +31,18 @@ The output is a configuration itself. Exit codes: 0, or 78 where the configurati
 Example:
   anchorwatch config show --output json anchorwatch.yaml")]
     Show(ShowArguments),
+    /// Make a configuration from what SPIRE has.
+    #[command(after_help = "\
+Reads SPIRE's server.conf, the output of `spire-server federation list -output json`, or
+ClusterFederatedTrustDomain resources in YAML, and prints a configuration. What cannot be told
+stands in it as a comment that says what to fill in. Exit codes: 0, or 1 where nothing can be made
+of the input.
+
+Examples:
+  anchorwatch config import /etc/spire/server.conf > anchorwatch.yaml
+  spire-server federation list -output json | anchorwatch config import -
+  kubectl get clusterfederatedtrustdomains -o yaml | anchorwatch config import - --bundles .")]
+    Import(import::Arguments),
 }
 
 /// The arguments of `config check`.
@@ -70,6 +85,10 @@ pub(super) fn run(global: &Global, command: &Command) -> Exit {
         Command::Show(arguments) => {
             let file = arguments.file.as_ref().unwrap_or(&global.config_file);
             show(file, arguments.output, &mut out, &mut err)
+        }
+        Command::Import(arguments) => {
+            drop((out, err));
+            import::run(arguments)
         }
     }
 }

@@ -8,7 +8,9 @@ mod decide;
 mod demo;
 mod events;
 mod exit;
+mod export;
 mod findings;
+mod healthy;
 mod lint;
 mod logging;
 mod output;
@@ -74,9 +76,11 @@ enum Command {
     Events(events::Arguments),
     /// Tell all that is on record of one authority.
     Show(show::Arguments),
+    /// Ask the running daemon whether it is well.
+    Healthy(healthy::Arguments),
     /// List what is to be said, with its evidence.
     Findings(findings::Arguments),
-    /// Say beforehand that authorities are to come.
+    /// Say beforehand that authorities are to come, or that the endpoint is to be away.
     Announce(decide::Announce),
     /// Say that an authority is explained.
     Approve(decide::Approve),
@@ -92,8 +96,10 @@ enum Command {
     Rebootstrap(rebootstrap::Arguments),
     /// Play trust domains in virtual time, and score the judgement of them.
     Simulate(simulate::Arguments),
-    /// Judge recorded polls again.
+    /// Judge a store or recorded polls again.
     Replay(replay::Arguments),
+    /// Write an evidence pack: events, documents, findings, decisions, digests.
+    Export(export::Arguments),
     /// Look at the store.
     #[command(subcommand)]
     Store(store::Command),
@@ -144,6 +150,7 @@ pub fn main() -> ExitCode {
         Command::Authorities(arguments) => authorities::run(global, arguments),
         Command::Events(arguments) => events::run(global, arguments),
         Command::Show(arguments) => show::run(global, arguments),
+        Command::Healthy(arguments) => healthy::run(global, arguments),
         Command::Findings(arguments) => findings::run(global, arguments),
         Command::Announce(arguments) => decide::announce(global, arguments),
         Command::Approve(arguments) => decide::approve(global, arguments),
@@ -154,6 +161,7 @@ pub fn main() -> ExitCode {
         Command::Rebootstrap(arguments) => rebootstrap::run(global, arguments),
         Command::Simulate(arguments) => simulate::run(global, arguments),
         Command::Replay(arguments) => replay::run(global, arguments),
+        Command::Export(arguments) => export::run(global, arguments),
         Command::Store(command) => store::run(global, command),
         #[cfg(feature = "demo")]
         Command::Demo(arguments) => demo::run(global, arguments),

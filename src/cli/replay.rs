@@ -1,14 +1,18 @@
-//! `anchorwatch replay`: recorded polls judged again.
+//! `anchorwatch replay`: a store's journal or recorded polls judged again.
+
+mod journal;
+mod printer;
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use printer::Printer;
 
-use super::output::{chain, complain};
+use super::output::{Output, chain, complain};
 use super::{Exit, Global, source};
 use crate::bundle::consumer::Consumer;
 use crate::config::Config;
@@ -18,20 +22,42 @@ use crate::watch::{
     BaselinePolicy, IssuerMode, IssuerModel, JudgementPolicy, Policy, PollInterval,
 };
 
-/// Judge recorded polls again, under the rules of a configuration or of these flags.
+/// Judge a store or recorded polls again, under the rules of a configuration or of these flags.
 #[derive(Args, Debug)]
 #[command(after_help = "\
+Without --observations the journal of the store is judged again, whole, beside a running daemon
+or without one; the store is not changed. What happened is kept, and what the old rules made of it
+is made anew; how often was polled is what it was. Conditions that rest on polls alone are not in a
+journal: replicas_disagree is not told again, and endpoint_bundle_mismatch as it was. Each moment at
+which time alone changes something is found to the minute, by looks at most 3 h or a sixteenth of
+the shortest key's life apart.
+
 Prints a JSON object a line: `finding` when one is raised, cleared or changes its severity,
 `verdict` when a hand-over finished, and a `summary` at the end.
 
 Examples:
+  anchorwatch replay --config.file stricter.yaml --store /var/lib/anchorwatch
+  anchorwatch replay --policy pinned --trust-domain domain-b.example --output table
   anchorwatch replay --observations polls.jsonl --max-jwt-svid-ttl 5m --policy pinned
   anchorwatch replay --observations polls.jsonl --config.file anchorwatch.yaml
   anchorwatch replay --observations polls.jsonl | jq -r 'select(.severity == \"critical\")'")]
 pub(super) struct Arguments {
-    /// The recorded polls, one JSON object a line in the order of time; - for standard input.
+    /// Recorded polls in the store's place, one JSON object a line in the order of time; - for
+    /// standard input.
     #[arg(long, value_name = "FILE")]
-    observations: PathBuf,
+    observations: Option<PathBuf>,
+    /// The store's folder, in the place of the configuration's.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "observations")]
+    store: Option<PathBuf>,
+    /// Only this trust domain of the store.
+    #[arg(long, value_name = "NAME", conflicts_with = "observations")]
+    trust_domain: Option<TrustDomain>,
+    /// As if nobody had decided anything: neither in the journal nor in the configuration.
+    #[arg(long, conflicts_with = "observations")]
+    without_decisions: bool,
+    /// How it is printed.
+    #[arg(long, value_enum, default_value = "json")]
+    output: Output,
     /// How often was polled.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     poll_interval: Option<Duration>,
@@ -167,7 +193,22 @@ fn recorded(trust_domain: &TrustDomain) -> Option<BundleEndpoint> {
 }
 
 fn replay(config: Option<&Config>, arguments: &Arguments) -> Result<Exit, String> {
-    let path = &arguments.observations;
+    let mut out = Printer::new(arguments.output);
+    if let Some(path) = &arguments.observations {
+        observations(config, arguments, path, &mut out)?;
+    } else {
+        journal::replay(config, arguments, &mut out)?;
+    }
+    out.finish()?;
+    Ok(Exit::Ok)
+}
+
+fn observations(
+    config: Option<&Config>,
+    arguments: &Arguments,
+    path: &Path,
+    out: &mut Printer,
+) -> Result<(), String> {
     let input: Box<dyn std::io::Read> = if path == Path::new("-") {
         Box::new(std::io::stdin())
     } else {
@@ -175,7 +216,6 @@ fn replay(config: Option<&Config>, arguments: &Arguments) -> Result<Exit, String
         Box::new(opened.map_err(|why| format!("cannot open {}: {why}", path.display()))?)
     };
     let mut input = BufReader::new(input);
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let mut replay =
         Replay::new(|trust_domain: &TrustDomain| rules(config, arguments, trust_domain));
     let mut number: u64 = 0;
@@ -194,16 +234,7 @@ fn replay(config: Option<&Config>, arguments: &Arguments) -> Result<Exit, String
         let reports = replay
             .take(line.trim_end())
             .map_err(|why| format!("line {number}: {}", chain(&why)))?;
-        for report in reports {
-            emit(&mut out, &report)?;
-        }
+        out.reports(&reports)?;
     }
-    emit(&mut out, &replay.finish())?;
-    out.flush().map_err(|why| format!("cannot write: {why}"))?;
-    Ok(Exit::Ok)
-}
-
-fn emit(out: &mut impl std::io::Write, value: &impl serde::Serialize) -> Result<(), String> {
-    let text = serde_json::to_string(value).map_err(|why| why.to_string())?;
-    writeln!(out, "{text}").map_err(|why| format!("cannot write: {why}"))
+    out.summary(&replay.finish())
 }

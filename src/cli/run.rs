@@ -31,6 +31,20 @@ pub(super) struct Arguments {
     /// Take `POST /-/reload`.
     #[arg(long = "web.enable-lifecycle")]
     enable_lifecycle: bool,
+    /// Where people reach the status page, as `https://anchorwatch.example`: what pushed alerts
+    /// link to.
+    #[arg(long = "web.external-url", value_name = "URL", value_parser = external_url)]
+    external_url: Option<String>,
+}
+
+/// An address that a browser takes, without a slash at the end.
+fn external_url(text: &str) -> Result<String, String> {
+    match url::Url::parse(text) {
+        Ok(url) if ["http", "https"].contains(&url.scheme()) && url.has_host() => {
+            Ok(url.as_str().trim_end_matches('/').to_owned())
+        }
+        _ => Err("an http or https URL is wanted, as https://anchorwatch.example".to_owned()),
+    }
 }
 
 /// `:9100` listens everywhere, as Prometheus has it.
@@ -51,6 +65,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
     let options = Options {
         listen: arguments.listen.clone(),
         enable_lifecycle: arguments.enable_lifecycle,
+        external_url: arguments.external_url.clone(),
         ..Options::default()
     };
     runtime(async {

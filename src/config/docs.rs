@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use super::schema::{
     ALERTMANAGER, ANNOUNCEMENT, APPROVAL, Absent, CACHE_CONSUMER, DEFAULTS, HTTPS_SPIFFE,
-    HTTPS_WEB, ISSUER_DECLARED, ISSUER_MODELS, ISSUER_SPIRE, Key, Kind, LIMITS, METRICS, PROFILE,
-    RELATIONSHIP, RETENTION, Reload, SETTINGS, STORE, Scope, TOP, Used,
+    HTTPS_WEB, ISSUER_DECLARED, ISSUER_MODELS, ISSUER_SPIRE, Key, Kind, LIMITS, METRICS, OUTAGE,
+    PROFILE, RELATIONSHIP, RETENTION, Reload, SETTINGS, STORE, Scope, TOP,
 };
 use crate::finding::FindingKind;
 
@@ -28,6 +28,7 @@ pub const SCOPES: &[&Scope] = &[
     &ISSUER_DECLARED,
     &APPROVAL,
     &ANNOUNCEMENT,
+    &OUTAGE,
 ];
 
 const INTRO: &str = include_str!("docs/intro.md");
@@ -84,9 +85,6 @@ fn row(key: &Key) -> String {
     let mut meaning = key.meaning.to_owned();
     if let Some(scope) = below(&key.kind) {
         let _ = write!(meaning, " Keys: see {}.", link(scope));
-    }
-    if key.used == Used::NextRelease {
-        meaning.push_str(" *Next release.*");
     }
     if key.reload == Reload::Restart {
         meaning.push_str(" *Restart.*");

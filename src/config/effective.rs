@@ -1,9 +1,13 @@
 //! The configuration as it runs, written out: every default filled in, every secret masked.
 
+use std::path::PathBuf;
+
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use super::choice::Choice as _;
-use super::{Announcement, Approval, Config, Limits, Relationship, duration, scalar};
+use super::{
+    Alertmanager, Announcement, Approval, Config, Limits, Outage, Relationship, duration, scalar,
+};
 use crate::bundle::consumer::Consumer;
 use crate::finding::Severities;
 use crate::spiffe::EndpointProfile;
@@ -138,15 +142,28 @@ fn path(path: &std::path::Path) -> Tree {
     Tree::text(path.to_string_lossy())
 }
 
+fn alertmanager(one: &Alertmanager) -> Tree {
+    let (name, password) = one.credentials.as_ref().map(|(name, file)| (name, file)).unzip();
+    let (cert, key) = one.identity.as_ref().map(|(cert, key)| (cert, key)).unzip();
+    let file = |file: Option<&PathBuf>| file.map(|file| path(file));
+    mapping([
+        ("url", Some(Tree::text(one.url.as_str()))),
+        ("username", name.map(|name| Tree::text(&**name))),
+        ("password_file", file(password)),
+        ("ca_file", file(one.ca_file.as_ref())),
+        ("cert_file", file(cert)),
+        ("key_file", file(key)),
+        ("resolve_after", Some(time(one.resolve_after))),
+    ])
+}
+
 /// The whole of it.
 pub(super) fn tree(config: &Config) -> Tree {
     let relationships = config
         .relationships
         .iter()
         .map(|one| (one.trust_domain().as_str().to_owned(), relationship(one)));
-    let alertmanager = |url: &str| mapping([("url", Some(Tree::text(url)))]);
-    let alertmanagers =
-        config.alertmanagers.iter().map(|one| alertmanager(one.url.as_str())).collect();
+    let alertmanagers = config.alertmanagers.iter().map(alertmanager).collect();
     let per_authority = Tree::Flag(config.metrics.per_authority);
     mapping([
         ("trust_domain", config.trust_domain.as_ref().map(|name| Tree::text(name.as_str()))),
@@ -210,6 +227,7 @@ fn relationship(one: &Relationship) -> Tree {
         ("severity", Some(severity(&one.policy.severity))),
         ("approved", Some(Tree::List(one.approved.iter().map(approval).collect()))),
         ("announced", Some(Tree::List(one.announced.iter().map(announcement).collect()))),
+        ("outages", Some(Tree::List(one.outages.iter().map(outage).collect()))),
     ])
 }
 
@@ -253,6 +271,15 @@ fn approval(approval: &Approval) -> Tree {
         ("fingerprint", Some(Tree::Text(approval.fingerprint.to_string()))),
         ("reason", Some(Tree::text(&*approval.reason))),
         ("by", approval.by.as_deref().map(Tree::text)),
+    ])
+}
+
+fn outage(away: &Outage) -> Tree {
+    mapping([
+        ("not_before", Some(Tree::Text(away.outage.not_before.to_string()))),
+        ("not_after", Some(Tree::Text(away.outage.not_after.to_string()))),
+        ("reason", Some(Tree::text(&*away.reason))),
+        ("by", away.by.as_deref().map(Tree::text)),
     ])
 }
 

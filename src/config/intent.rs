@@ -7,11 +7,11 @@ use super::fault::{Report, quoted};
 use super::reader::{Fields, Value};
 use super::scalar;
 use super::schema::{
-    BY, COUNT, FINGERPRINT, KEY_TYPE, Key, Kind, MAX_LIFETIME, MAX_WINDOW, NOT_AFTER, NOT_BEFORE,
-    REASON, Scope, USE,
+    AWAY_FROM, AWAY_UNTIL, BY, COUNT, FINGERPRINT, KEY_TYPE, Key, Kind, MAX_LIFETIME, MAX_WINDOW,
+    NOT_AFTER, NOT_BEFORE, REASON, Scope, USE,
 };
 use crate::bundle::{Fingerprint, KeyType, SvidType};
-use crate::decision::{Decision, Deed, Door};
+use crate::decision::{self, Decision, Deed, Door};
 use crate::time::Timestamp;
 
 /// One authority that is explained.
@@ -46,6 +46,25 @@ pub struct Announcement {
     pub by: Option<Box<str>>,
 }
 
+/// An outage that is announced.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Outage {
+    /// When.
+    pub outage: decision::Outage,
+    /// Why, at most 1,024 bytes.
+    pub reason: Box<str>,
+    /// Who decided; `None` where the configuration does not say.
+    pub by: Option<Box<str>>,
+}
+
+impl Outage {
+    /// The decision that this line is.
+    pub fn decision(&self) -> Decision {
+        let deed = Deed::AnnounceOutage { outage: self.outage };
+        decision(deed, self.by.as_deref(), &self.reason)
+    }
+}
+
 impl Approval {
     /// The decision that this line is.
     pub fn decision(&self) -> Decision {
@@ -57,7 +76,7 @@ impl Approval {
 impl Announcement {
     /// The decision that this line is.
     pub fn decision(&self) -> Decision {
-        let announcement = crate::decision::Announcement {
+        let announcement = decision::Announcement {
             svid_type: self.svid_type,
             count: self.count,
             not_before: self.not_before,
@@ -141,7 +160,7 @@ pub(super) fn announcements(
         let reason = fields.read(&REASON, report, scalar::words);
         let by = fields.read(&BY, report, scalar::words);
         let (not_before, not_after) = (not_before?, not_after?);
-        window(fields, not_before, not_after, report);
+        window(fields, &NOT_AFTER, not_before, not_after, MAX_WINDOW, report);
         Some(Announcement {
             svid_type: svid_type?,
             count: count.unwrap_or(1),
@@ -155,16 +174,42 @@ pub(super) fn announcements(
     })
 }
 
-fn window(fields: &Fields<'_>, from: Timestamp, until: Timestamp, report: &mut Report) {
-    let Some(value) = fields.get(&NOT_AFTER) else { return };
+/// `outages`
+pub(super) fn outages(
+    value: &Value<'_>,
+    key: &'static Key,
+    report: &mut Report,
+) -> Option<Vec<Outage>> {
+    list(value, key, report, |fields, report| {
+        let not_before = fields.read(&AWAY_FROM, report, scalar::moment);
+        let not_after = fields.read(&AWAY_UNTIL, report, scalar::moment);
+        let reason = fields.read(&REASON, report, scalar::words);
+        let by = fields.read(&BY, report, scalar::words);
+        let (not_before, not_after) = (not_before?, not_after?);
+        window(fields, &AWAY_UNTIL, not_before, not_after, decision::Outage::LONGEST, report);
+        let outage = decision::Outage { not_before, not_after };
+        Some(Outage { outage, reason: reason?, by })
+    })
+}
+
+fn window(
+    fields: &Fields<'_>,
+    end: &'static Key,
+    from: Timestamp,
+    until: Timestamp,
+    most: Duration,
+    report: &mut Report,
+) {
+    let Some(value) = fields.get(end) else { return };
+    let days = most.as_secs() / 86_400;
     match until.since(from) {
         None | Some(Duration::ZERO) => {
             let hint = "the window ends after it begins: swap not_before and not_after?";
             value.fault(report, "not_after is not later than not_before", hint);
         }
-        Some(window) if MAX_WINDOW < window => {
-            let hint = "an announcement is for a date that is known: at most 366 days";
-            value.fault(report, "the window is longer than 366 days", hint);
+        Some(window) if most < window => {
+            let hint = format!("an announcement is for a date that is known: at most {days} days");
+            value.fault(report, format!("the window is longer than {days} days"), hint);
         }
         Some(_) => (),
     }

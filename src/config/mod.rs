@@ -9,6 +9,7 @@
 //! be used is asked by [`Read::file_faults`], for `config check`; a daemon that is started with a
 //! bootstrap file missing stops that trust domain alone.
 
+mod alertmanager;
 pub mod bootstrap;
 mod change;
 mod choice;
@@ -17,6 +18,7 @@ pub mod docs;
 mod duration;
 mod effective;
 mod fault;
+pub mod import;
 mod intent;
 mod issuer;
 mod proxy;
@@ -36,11 +38,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use alertmanager::Alertmanager;
 pub use bootstrap::{BootstrapError, read_bounded};
 pub use change::Change;
 pub use fault::{Fault, Faults};
-pub use intent::{Announcement, Approval};
-pub use proxy::{Alertmanager, Proxy};
+pub use intent::{Announcement, Approval, Outage};
+pub use proxy::Proxy;
 pub use relationship::{MAX_REDIRECTS, Probe, Relationship};
 pub use resolve::{LoadError, Read};
 

@@ -1,4 +1,4 @@
-//! URLs that are no bundle endpoint's: a proxy's and an Alertmanager's.
+//! URLs that are no bundle endpoint's, a proxy's first of all.
 
 use std::fmt;
 
@@ -45,35 +45,14 @@ impl fmt::Debug for Proxy {
     }
 }
 
-/// An Alertmanager to which findings are pushed.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Alertmanager {
-    /// Where it listens; `http` or `https`, without a user name or a password.
-    pub url: Url,
-}
-
 /// An HTTP proxy's URL, never quoted in a fault.
 pub(super) fn proxy(value: &Value<'_>, key: &'static Key, report: &mut Report) -> Option<Proxy> {
     // A TLS session with the proxy would be verified as if the proxy were the endpoint.
     web_url(value, key, &["http"], report).map(Proxy)
 }
 
-/// An Alertmanager's URL.
-pub(super) fn alertmanager(
-    value: &Value<'_>,
-    key: &'static Key,
-    report: &mut Report,
-) -> Option<Alertmanager> {
-    let url = web_url(value, key, &["http", "https"], report)?;
-    if !url.username().is_empty() || url.password().is_some() {
-        let message = "the URL must not contain a user name or a password";
-        value.fault(report, message, "remove what stands before the @");
-        return None;
-    }
-    Some(Alertmanager { url })
-}
-
-fn web_url(
+/// A URL with a host, under one of these schemes.
+pub(super) fn web_url(
     value: &Value<'_>,
     key: &'static Key,
     schemes: &[&str],

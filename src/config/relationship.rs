@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use super::choice::choice;
 use super::fault::Report;
-use super::intent::{Announcement, Approval, announcements, approvals};
+use super::intent::{Announcement, Approval, Outage, announcements, approvals, outages};
 use super::proxy::Proxy;
 use super::reader::{Fields, Value};
 use super::scalar;
 use super::schema::{
     ANNOUNCED, APPROVED, BOOTSTRAP_BUNDLE_PATH, BUNDLE_ENDPOINT_PROFILE, BUNDLE_ENDPOINT_URL,
     CA_FILE, ENDPOINT_SPIFFE_ID, HTTPS_SPIFFE, HTTPS_SPIFFE_SECTION, HTTPS_WEB, HTTPS_WEB_SECTION,
-    Key, PROFILE, RELATIONSHIP,
+    Key, OUTAGES, PROFILE, RELATIONSHIP,
 };
 use super::settings::Settings;
 use super::yaml::{NodeKind, Place};
@@ -55,6 +55,8 @@ pub struct Relationship {
     pub approved: Vec<Approval>,
     /// Authorities that are to come.
     pub announced: Vec<Announcement>,
+    /// When the endpoint is to be away.
+    pub outages: Vec<Outage>,
 }
 
 impl Relationship {
@@ -66,7 +68,8 @@ impl Relationship {
     /// The decisions that stand in the configuration.
     pub fn decisions(&self) -> Vec<Decision> {
         let approved = self.approved.iter().map(Approval::decision);
-        approved.chain(self.announced.iter().map(Announcement::decision)).collect()
+        let announced = self.announced.iter().map(Announcement::decision);
+        approved.chain(announced).chain(self.outages.iter().map(Outage::decision)).collect()
     }
 }
 
@@ -99,6 +102,7 @@ pub(super) fn relationship<'t>(
     let bootstrap_bundle_path = fields.read(&BOOTSTRAP_BUNDLE_PATH, report, path);
     let approved = fields.read(&APPROVED, report, approvals).unwrap_or_default();
     let announced = fields.read(&ANNOUNCED, report, announcements).unwrap_or_default();
+    let outages = fields.read(&OUTAGES, report, outages).unwrap_or_default();
     let own = Settings::read(&fields, directory, report);
     let (profile, endpoint_spiffe_id) = profile?;
     let mut settings = own.or(defaults);
@@ -122,6 +126,7 @@ pub(super) fn relationship<'t>(
         policy,
         approved,
         announced,
+        outages,
     };
     Some(Written {
         relationship,

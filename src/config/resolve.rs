@@ -6,17 +6,17 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::alertmanager::alertmanager;
 use super::bootstrap;
 use super::fault::{Faults, Report};
 use super::intent;
-use super::proxy::alertmanager;
 use super::reader::{Fields, Value};
 use super::relationship::{Written, name, relationship};
 use super::schema::{
-    ADDRESSES, ADMIN_SOCKET, ALERTMANAGER_URL, ALERTMANAGERS, BODIES, BODY, CA_FILE, CONCURRENCY,
-    DAILY_BYTES, DAILY_EVENTS, DEFAULTS, DEFAULTS_SECTION, FEDERATES_WITH, KEYS, Key, LIMITS,
-    LIMITS_SECTION, METRICS, METRICS_SECTION, NESTING, PER_AUTHORITY, RETENTION, RETENTION_SECTION,
-    SIGHTINGS, STORE, STORE_PATH, STORE_SECTION, Scope, TOP, TRUST_DOMAIN,
+    ADDRESSES, ADMIN_SOCKET, ALERTMANAGERS, BODIES, BODY, CA_FILE, CONCURRENCY, DAILY_BYTES,
+    DAILY_EVENTS, DEFAULTS, DEFAULTS_SECTION, FEDERATES_WITH, KEYS, Key, LIMITS, LIMITS_SECTION,
+    METRICS, METRICS_SECTION, NESTING, PER_AUTHORITY, RETENTION, RETENTION_SECTION, SIGHTINGS,
+    STORE, STORE_PATH, STORE_SECTION, Scope, TOP, TRUST_DOMAIN,
 };
 use super::serving;
 use super::settings::Settings;
@@ -183,9 +183,7 @@ fn config(
     let concurrency = fields.read(&CONCURRENCY, report, scalar::count);
     let sightings = fields.read(&SIGHTINGS, report, file);
     let alertmanagers = fields.read(&ALERTMANAGERS, report, |value, key, report| {
-        intent::list(value, key, report, |one, report| {
-            one.read(&ALERTMANAGER_URL, report, alertmanager)
-        })
+        intent::list(value, key, report, |one, report| alertmanager(one, directory, report))
     });
     let (written, names) = relationships(fields, &defaults, directory, report)?;
     serving::check(&written, &names, report);

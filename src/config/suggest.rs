@@ -2,11 +2,11 @@
 
 use super::schema::{
     ALERTMANAGER, ANNOUNCEMENT, APPROVAL, HTTPS_SPIFFE, ISSUER_DECLARED, ISSUER_SPIRE, LIMITS,
-    METRICS, PROFILE, RELATIONSHIP, RETENTION, SETTINGS, STORE, Scope, TOP, one_of,
+    METRICS, OUTAGE, PROFILE, RELATIONSHIP, RETENTION, SETTINGS, STORE, Scope, TOP, one_of,
 };
 
 /// The scopes that a key may have strayed from.
-static ELSEWHERE: [&Scope; 13] = [
+static ELSEWHERE: [&Scope; 14] = [
     &TOP,
     &RELATIONSHIP,
     &STORE,
@@ -19,6 +19,7 @@ static ELSEWHERE: [&Scope; 13] = [
     &ISSUER_DECLARED,
     &APPROVAL,
     &ANNOUNCEMENT,
+    &OUTAGE,
     &ALERTMANAGER,
 ];
 

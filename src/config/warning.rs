@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::{Config, Relationship, schema};
+use super::{Config, Relationship};
 use crate::spiffe::{EndpointProfile, TrustDomain};
 use crate::watch::BaselinePolicy;
 
@@ -49,13 +49,6 @@ pub(super) fn of(config: &Config) -> Vec<String> {
             warnings.push(format!("{} is pushed to in clear text", alertmanager.url));
         }
     }
-    let later = used_later(config);
-    if !later.is_empty() {
-        warnings.push(format!(
-            "checked now, and judged by from the next release: {}",
-            later.join(", ")
-        ));
-    }
     warnings
 }
 
@@ -74,15 +67,6 @@ fn is_loopback(host: Option<&str>) -> bool {
     let Some(host) = host else { return false };
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// The keys that say something else than their default, and that nothing uses yet.
-fn used_later(config: &Config) -> Vec<&'static str> {
-    let keys = [(&schema::ALERTMANAGERS, !config.alertmanagers.is_empty())];
-    keys.into_iter()
-        .filter(|(key, differs)| *differs && key.used == schema::Used::NextRelease)
-        .map(|(key, _)| key.name)
-        .collect()
 }
 
 /// `a, b and 7 more`.

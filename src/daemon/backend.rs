@@ -74,6 +74,7 @@ impl Inner {
             journal_size: status.journal_size_bytes,
             journal_entries: status.head.number,
             ticked_at: self.shared.last_tick(),
+            deliveries: self.deliveries(),
         }
     }
 

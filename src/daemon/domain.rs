@@ -19,7 +19,7 @@ use crate::fetch::{Fetched, Target};
 use crate::judge;
 use crate::spiffe::{BundleEndpoint, TrustDomain};
 use crate::time::Timestamp;
-use crate::view::{DomainView, PollCounts};
+use crate::view::{DomainView, Ended, PollCounts};
 use crate::watch::{self, DomainState, Event, FailureReason, Observation, Policy, Poll, Trust};
 
 pub(super) use judged::ended;
@@ -43,6 +43,8 @@ pub(super) struct Domain {
     unrecorded: bool,
     /// Whether anything was published of it yet.
     shown: bool,
+    /// What the process before this one showed, until this one has judged it.
+    untold: Vec<Ended>,
     slot: Slot,
 }
 
@@ -74,6 +76,7 @@ impl Domain {
         state: DomainState,
     ) -> Self {
         let counts = PollCounts::default();
+        let untold = state.sight.told.clone();
         let endpoint = Arc::new(relationship.endpoint.clone());
         let policy = Arc::new(relationship.policy.clone());
         let view = DomainView {
@@ -100,6 +103,7 @@ impl Domain {
             quarantined: None,
             unrecorded: false,
             shown: false,
+            untold,
             slot,
         }
     }

@@ -13,6 +13,7 @@ mod decide;
 mod domain;
 mod error;
 mod log;
+mod notices;
 mod once;
 mod plan;
 mod reload;
@@ -34,6 +35,7 @@ use tracing::{info, warn};
 use crate::config::Config;
 use crate::fetch::Fetcher;
 use crate::judge;
+use crate::notify::Notifier;
 use crate::spiffe::TrustDomain;
 use crate::store::{Loaded, Store, StoreOptions};
 use crate::time::Clock;
@@ -66,6 +68,8 @@ pub struct Options {
     pub listen: Vec<SocketAddr>,
     /// Whether `POST /-/reload` is taken.
     pub enable_lifecycle: bool,
+    /// Where people reach the status page: what pushed alerts link to.
+    pub external_url: Option<String>,
     /// The function that decides.
     pub step: StepFn,
 }
@@ -75,6 +79,7 @@ impl Default for Options {
         Self {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], crate::web::DEFAULT_PORT))],
             enable_lifecycle: false,
+            external_url: None,
             step: judge::step,
         }
     }
@@ -100,6 +105,7 @@ pub(crate) struct Inner {
     /// What is on record of trust domains that are not watched now.
     archive: Mutex<BTreeMap<TrustDomain, DomainState>>,
     reloads: Reloads,
+    notifier: std::sync::Mutex<Option<Notifier>>,
     options: Options,
 }
 
@@ -137,10 +143,13 @@ impl Daemon {
             commands: ArcSwap::from_pointee(Some(sender)),
             domains: Mutex::default(),
             archive: Mutex::new(archive),
+            notifier: std::sync::Mutex::default(),
             options,
             shared: Arc::clone(&shared),
         });
         inner.arrange().await;
+        inner.depart_archived().await;
+        inner.begin_to_tell();
         let backend = Arc::new(DaemonBackend::new(Arc::clone(&inner)));
         let (listeners, addresses) = listen(&inner, &backend).await?;
         let admin = AdminListener::bind(&inner.config.load().admin_socket, backend)
@@ -200,6 +209,7 @@ impl Daemon {
         for task in self.tasks.drain(..) {
             task.abort();
         }
+        self.inner.fall_silent();
         let shared = &self.inner.shared;
         shared.store.note_sight(shared.board.sights());
         info!(head = %shared.store.status().head.head, "store closed");

@@ -1,10 +1,14 @@
 //! What a decision comes to: in words, and as entries of which journals. Nothing is done here.
 #![expect(clippy::wildcard_enum_match_arm, reason = "what is not named is left as it is")]
 
-use std::{collections::BTreeMap, time::Duration};
+mod announced;
+
+use std::collections::BTreeMap;
+
+use announced::{announce, away};
 
 use crate::bundle::{AuthorityId, Fingerprint, PublicKeyId};
-use crate::decision::{Announcement, Decision, Deed};
+use crate::decision::{Decision, Deed};
 use crate::finding::{Finding, FindingId, FindingKind};
 use crate::journal::text::shown;
 use crate::judge;
@@ -17,11 +21,6 @@ use crate::web::BackendError;
 const WORDS: usize = 200;
 /// How many open findings a refusal lists.
 const LISTED: usize = 20;
-/// The most authorities of one announcement, as in a configuration.
-const MOST_ANNOUNCED: u8 = 64;
-/// The longest window of an announcement, as in a configuration.
-const LONGEST_WINDOW: Duration = crate::config::schema::MAX_WINDOW;
-
 /// What a decision comes to.
 #[derive(Debug)]
 pub(super) struct Plan {
@@ -47,9 +46,12 @@ pub(super) fn plan(
         Deed::Announce { announcement } => {
             announce(the(view, trust_domain)?, announcement, decision)
         }
+        Deed::AnnounceOutage { outage } => away(the(view, trust_domain)?, outage, decision),
         Deed::Baseline => baseline(the(view, trust_domain)?, decision),
         Deed::RetireLineage { lineage } => retire(the(view, trust_domain)?, *lineage, decision),
-        Deed::WithdrawApproval { .. } | Deed::WithdrawAnnouncement { .. } => {
+        Deed::WithdrawApproval { .. }
+        | Deed::WithdrawAnnouncement { .. }
+        | Deed::WithdrawOutage { .. } => {
             Err(refused("what stands in the configuration is withdrawn there"))
         }
     }?;
@@ -328,39 +330,6 @@ fn named(name: &TrustDomain, finding: &Finding) -> String {
     let Finding { id, kind, severity, subject, .. } = finding;
     let about = if subject.is_empty() { "" } else { " " };
     format!("{id} {severity} {kind}{about}{} of {name}", shown(subject, Finding::SUBJECT))
-}
-
-fn announce(
-    domain: &DomainView,
-    announcement: &Announcement,
-    decision: &Decision,
-) -> Result<Plan, BackendError> {
-    let Announcement { svid_type, count, not_before, not_after, .. } = announcement;
-    if !(1..=MOST_ANNOUNCED).contains(count) {
-        return Err(refused(format!("the count is {count}: 1 to {MOST_ANNOUNCED} are allowed")));
-    }
-    match not_after.since(*not_before) {
-        None | Some(Duration::ZERO) => {
-            return Err(refused("the window ends before it begins: not_after is not later"));
-        }
-        Some(window) if LONGEST_WINDOW < window => {
-            return Err(refused(
-                "the window is longer than 366 days: announce a date that is known",
-            ));
-        }
-        Some(_) => (),
-    }
-    let name = &domain.endpoint.trust_domain;
-    let effect = format!(
-        "explained: {count} {} published by {name} between {not_before} and {not_after} that fit no date of a lineage",
-        svid_type.label(),
-    );
-    let mut plan = one(domain, decision, effect);
-    let key_type = announcement.key_type.as_ref();
-    plan.effect.extend(key_type.map(|kind| format!("  with {kind} keys")));
-    let life = announcement.max_lifetime.map(humantime::format_duration);
-    plan.effect.extend(life.map(|life| format!("  that live up to {life}")));
-    Ok(plan)
 }
 
 fn baseline(domain: &DomainView, decision: &Decision) -> Result<Plan, BackendError> {

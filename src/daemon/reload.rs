@@ -69,6 +69,7 @@ impl Inner {
         }
         self.config.store(Arc::new(next));
         self.arrange().await;
+        self.tell_alertmanagers();
         self.reloads.successful.store(true, Ordering::Relaxed);
         let at = self.shared.clock.now().as_unix_micros();
         self.reloads.last_success.store(at, Ordering::Relaxed);
@@ -122,6 +123,19 @@ impl Inner {
         }
     }
 
+    /// What was to be said of trust domains that went out of the configuration while the daemon was
+    /// away ended too.
+    pub(super) async fn depart_archived(&self) {
+        let gone = self.archive.lock().await;
+        let gone = gone.iter().filter(|(_, state)| !state.sight.told.is_empty());
+        let depart = |(name, state): (&TrustDomain, &DomainState)| Departed {
+            trust_domain: name.clone(),
+            ended: state.sight.told.clone().into(),
+        };
+        let gone = gone.map(depart).collect();
+        self.shared.board.depart(gone, &BTreeSet::new(), self.shared.clock.now());
+    }
+
     fn domain(&self, relationship: &Arc<Relationship>, state: DomainState) -> Domain {
         let target = targets::target(relationship, &self.config.load());
         let bootstrap = targets::bootstrap(relationship);
@@ -146,7 +160,7 @@ impl Inner {
             let domain = domain.lock().await;
             self.shared.hold(&name, &Facts::default());
             archive.insert(name.clone(), domain.state().clone());
-            let ended = ended(&domain.slot().load(), &[], at);
+            let ended = ended(&domain.slot().load(), &domain.state().sight.told, &[], at);
             departed.push(Departed { trust_domain: name, ended });
         }
         let config = self.config.load();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 use super::board::Board;
 use crate::fetch::Fetcher;
@@ -32,6 +32,8 @@ pub(super) struct Shared {
     pub(super) step: StepFn,
     pub(super) happened: broadcast::Sender<Happened>,
     pub(super) registered: Registered,
+    /// Findings began or ended.
+    pub(super) changed: watch::Sender<()>,
     /// Which key stands in which trust domains.
     commons: Mutex<Commons>,
     last_tick: AtomicI64,
@@ -48,6 +50,7 @@ impl Shared {
             registered: Registered::new()?,
             commons: Mutex::default(),
             last_tick: AtomicI64::new(clock.now().as_unix_micros()),
+            changed: watch::Sender::new(()),
             clock,
             fetcher,
             store,

@@ -8,6 +8,7 @@ use tracing::error;
 use crate::bundle::{Authority, SvidType};
 use crate::config::{self, Config, Relationship};
 use crate::fetch::{Limits, Probe, Target, WebRoots};
+use crate::notify::Recipient;
 
 /// The most bytes of a CA file: the platform's own have a quarter of it.
 const MOST_CA_BYTES: u64 = 1 << 20;
@@ -49,6 +50,18 @@ fn roots(path: &Path) -> Arc<WebRoots> {
             Arc::new(WebRoots::none())
         }
     }
+}
+
+/// The Alertmanagers that critical findings are pushed to.
+pub(super) fn recipients(config: &Config) -> Vec<Recipient> {
+    let of = |one: &config::Alertmanager| Recipient {
+        url: one.url.clone(),
+        credentials: one.credentials.clone().map(|(name, file)| (name.into_string(), file)),
+        ca_file: one.ca_file.clone(),
+        identity: one.identity.clone(),
+        resolve_after: one.resolve_after,
+    };
+    config.alertmanagers.iter().map(of).collect()
 }
 
 /// The authorities of the bootstrap file, or why it cannot be used.

@@ -4,9 +4,11 @@
 //! decision explains is said here; what it ends is for [`judge`](crate::judge).
 
 mod announcement;
+mod outage;
 mod standing;
 
 pub use announcement::{Announced, Announcement};
+pub use outage::{AnnouncedOutage, Outage};
 pub use standing::{Approval, Decisions, Denial};
 
 use serde::{Deserialize, Serialize};
@@ -56,6 +58,12 @@ pub enum Deed {
         #[serde(flatten)]
         announcement: Announcement,
     },
+    /// The endpoint is to be away.
+    AnnounceOutage {
+        /// When.
+        #[serde(flatten)]
+        outage: Outage,
+    },
     /// An authority is explained.
     Approve {
         /// Which.
@@ -95,12 +103,19 @@ pub enum Deed {
         #[serde(flatten)]
         announcement: Announcement,
     },
+    /// A line went out of the configuration: its outage holds nothing back any more.
+    WithdrawOutage {
+        /// Which.
+        #[serde(flatten)]
+        outage: Outage,
+    },
 }
 
 impl Deed {
     /// The words for all of them.
-    pub const NAMES: [&str; 8] = [
+    pub const NAMES: [&str; 10] = [
         "announce",
+        "announce-outage",
         "approve",
         "deny",
         "ack",
@@ -108,12 +123,14 @@ impl Deed {
         "retire-lineage",
         "withdraw-approval",
         "withdraw-announcement",
+        "withdraw-outage",
     ];
 
     /// The word for it: a command's name, where it is one.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Announce { .. } => "announce",
+            Self::AnnounceOutage { .. } => "announce-outage",
             Self::Approve { .. } => "approve",
             Self::Deny { .. } => "deny",
             Self::Ack { .. } => "ack",
@@ -121,6 +138,7 @@ impl Deed {
             Self::RetireLineage { .. } => "retire-lineage",
             Self::WithdrawApproval { .. } => "withdraw-approval",
             Self::WithdrawAnnouncement { .. } => "withdraw-announcement",
+            Self::WithdrawOutage { .. } => "withdraw-outage",
         }
     }
 
@@ -133,12 +151,14 @@ impl Deed {
             Self::Announce { announcement } => {
                 Some(Self::WithdrawAnnouncement { announcement: announcement.clone() })
             }
+            Self::AnnounceOutage { outage } => Some(Self::WithdrawOutage { outage: *outage }),
             Self::Deny { .. }
             | Self::Ack { .. }
             | Self::Baseline
             | Self::RetireLineage { .. }
             | Self::WithdrawApproval { .. }
-            | Self::WithdrawAnnouncement { .. } => None,
+            | Self::WithdrawAnnouncement { .. }
+            | Self::WithdrawOutage { .. } => None,
         }
     }
 
@@ -151,7 +171,9 @@ impl Deed {
             Self::WithdrawAnnouncement { announcement } => {
                 Some(Self::Announce { announcement: announcement.clone() })
             }
+            Self::WithdrawOutage { outage } => Some(Self::AnnounceOutage { outage: *outage }),
             Self::Announce { .. }
+            | Self::AnnounceOutage { .. }
             | Self::Approve { .. }
             | Self::Deny { .. }
             | Self::Ack { .. }

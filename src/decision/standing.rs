@@ -1,8 +1,10 @@
 //! The decisions that hold.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use super::{Announced, Decision, Deed, Door};
+use super::{Announced, AnnouncedOutage, Decision, Deed, Door};
 use crate::bundle::{Authority, Fingerprint, PublicKeyId};
 use crate::finding::FindingId;
 use crate::time::Timestamp;
@@ -49,6 +51,8 @@ pub struct Decisions {
     pub denials: Vec<Denial>,
     /// Authorities that are to come, or came.
     pub announcements: Vec<Announced>,
+    /// When the endpoint is to be away.
+    pub outages: Vec<AnnouncedOutage>,
     /// Findings that were looked at, newest last.
     pub acks: Vec<FindingId>,
     /// Whether someone said that the bundle is the baseline.
@@ -73,6 +77,10 @@ impl Decisions {
                 let announced = Announced { announcement, words, explains, withdrawn: false };
                 push(&mut self.announcements, announced);
             }
+            Deed::AnnounceOutage { outage } => {
+                push(&mut self.outages, AnnouncedOutage { outage: *outage, words });
+            }
+            Deed::WithdrawOutage { outage } => self.outages.retain(|one| one.outage != *outage),
             Deed::Approve { fingerprint } => {
                 let fingerprint = *fingerprint;
                 // A later approval with a reason overrides a denial (design, 7).
@@ -131,6 +139,11 @@ impl Decisions {
         let gone = gone.filter_map(Deed::withdrawal).map(withdrawal);
         let new = configured.iter().filter(|decision| !self.configured.contains(&decision.deed));
         gone.chain(new.cloned()).collect()
+    }
+
+    /// Whether the endpoint was to be away at `at`, or until less than `grace` before.
+    pub fn outage(&self, at: Timestamp, grace: Duration) -> bool {
+        self.outages.iter().any(|one| one.outage.lasts(at, grace))
     }
 
     /// The approval of this authority, where there is one.

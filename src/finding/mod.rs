@@ -6,10 +6,12 @@
 //!
 //! Invariant: a finding carries its evidence, and its id is the same in every assessment.
 
+mod ended;
 mod id;
 mod kind;
 mod severity;
 
+pub use ended::Ended;
 pub use id::{FindingId, FindingIdError, IncidentId};
 pub use kind::{FindingKind, Nature};
 pub use severity::{Severities, Severity};

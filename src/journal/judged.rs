@@ -64,6 +64,9 @@ pub(super) fn decision(decision: &Decision) -> String {
             announcement.not_before,
             announcement.not_after
         ),
+        Deed::AnnounceOutage { outage } | Deed::WithdrawOutage { outage } => {
+            format!("from {} to {}", outage.not_before, outage.not_after)
+        }
         Deed::Approve { fingerprint }
         | Deed::Deny { fingerprint, .. }
         | Deed::WithdrawApproval { fingerprint } => fingerprint.to_string(),

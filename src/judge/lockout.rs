@@ -58,7 +58,11 @@ pub(super) fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>
         return;
     }
     drafts.extend(lockout_imminent(case, at, &silence));
-    drafts.extend(stale(case, at, &silence));
+    // An announced outage holds both (design, 6), and so long after it that a poll can show its end.
+    let grace = case.sight().interval.saturating_mul(MISSED);
+    if !case.facts().decisions.outage(at, grace) {
+        drafts.extend(stale(case, at, &silence));
+    }
 }
 
 /// How long no poll has succeeded.

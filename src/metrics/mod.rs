@@ -22,7 +22,7 @@ pub use docs::markdown;
 pub use encoder::{Encoder, Format};
 pub use negotiation::{accepts_gzip, negotiate};
 pub use registered::{Described, Registered};
-pub use selfwatch::SelfFacts;
+pub use selfwatch::{DeliveryFacts, SelfFacts};
 
 use crate::view::View;
 

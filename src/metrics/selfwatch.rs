@@ -30,6 +30,45 @@ pub struct SelfFacts {
     pub journal_entries: u64,
     /// When the scheduler turned last.
     pub ticked_at: Timestamp,
+    /// What became of pushed alerts, an Alertmanager each.
+    pub deliveries: Vec<DeliveryFacts>,
+}
+
+/// What became of the alerts for one Alertmanager, since the process started.
+#[derive(Clone, Debug, Default)]
+pub struct DeliveryFacts {
+    /// Its URL.
+    pub alertmanager: String,
+    /// Alerts that were sent, whatever came of it.
+    pub sent: u64,
+    /// Alerts whose sending failed.
+    pub failed: u64,
+    /// Alerts that were dropped, since too many were open.
+    pub dropped: u64,
+    /// Alerts that wait.
+    pub waiting: u64,
+}
+
+const fn push(
+    name: &'static str,
+    kind: Kind,
+    help: &'static str,
+    render: super::catalogue::Render,
+) -> Family {
+    let labels = &[("alertmanager", "its URL, as configured")];
+    Family { name, kind, help, labels, group: Group::Daemon, per_authority: false, render }
+}
+
+/// A sample for each Alertmanager.
+fn each(
+    scrape: &Scrape<'_>,
+    out: &mut Encoder<'_>,
+    of: fn(&DeliveryFacts) -> u64,
+) -> io::Result<()> {
+    for one in &scrape.facts.deliveries {
+        out.sample(&[("alertmanager", &*one.alertmanager)], super::sources::count(of(one)))?;
+    }
+    Ok(())
 }
 
 const fn own(
@@ -115,6 +154,30 @@ pub(super) const FAMILIES: &[Family] = &[
         Kind::Gauge,
         "When the scheduler turned last: it does so every second.",
         |scrape, out| out.sample(&[], scrape.facts.ticked_at.as_unix_seconds()),
+    ),
+    push(
+        "anchorwatch_notifications_total",
+        Kind::Counter,
+        "Alerts that were pushed, each time that they were, whatever came of it.",
+        |scrape, out| each(scrape, out, |one| one.sent),
+    ),
+    push(
+        "anchorwatch_notifications_errors_total",
+        Kind::Counter,
+        "Alerts that an Alertmanager did not take, each time that it did not.",
+        |scrape, out| each(scrape, out, |one| one.failed),
+    ),
+    push(
+        "anchorwatch_notifications_dropped_total",
+        Kind::Counter,
+        "Alerts that were not pushed since too many were open.",
+        |scrape, out| each(scrape, out, |one| one.dropped),
+    ),
+    push(
+        "anchorwatch_notifications_queue_length",
+        Kind::Gauge,
+        "Alerts that wait to be pushed.",
+        |scrape, out| each(scrape, out, |one| one.waiting),
     ),
 ];
 

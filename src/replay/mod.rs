@@ -1,4 +1,5 @@
-//! Recorded polls judged again: lines in, findings and verdicts out.
+//! Recorded polls judged again: lines in, findings and verdicts out. A [`JournalReplay`] does the
+//! same with the journal of a store, which tells of changes and not of polls.
 //!
 //! No TLS is verified here: a line with a document is an authenticated poll, and only a line with
 //! a failure says that an endpoint could not prove who it is. Time is what the lines say.
@@ -8,12 +9,16 @@
     reason = "a new variant is none of those that are named here"
 )]
 
+mod chronicle;
+mod journaled;
 mod observation;
 mod report;
+mod told;
 mod watched;
 
+pub use journaled::JournalReplay;
 pub use observation::{LONGEST, Line, LineError, Seen};
-pub use report::{Change, Report, Summary};
+pub use report::{Change, Report, Summary, Totals};
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;

@@ -116,8 +116,9 @@ impl Report {
 /// What was said of one trust domain in all.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Totals {
-    /// Polls, good and bad.
-    pub polls: u64,
+    /// Polls, good and bad; `None` of a journal, which tells of changes alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub polls: Option<u64>,
     /// Findings that would have paged: those that became critical.
     pub pages: u64,
     /// Findings by kind.
@@ -145,9 +146,9 @@ impl Totals {
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "type", rename = "summary")]
 pub struct Summary {
-    /// The time of the last line.
+    /// The time of the last line, or of the last poll that a store knows of.
     pub at: Option<Timestamp>,
-    /// How many lines there were.
+    /// How many lines there were, or entries of a journal.
     pub lines: u64,
     /// What was said of each trust domain.
     #[serde(rename = "trust_domains")]

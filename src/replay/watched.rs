@@ -1,16 +1,15 @@
 //! One trust domain of a replay.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::report::{Change, Report, Totals};
+use super::report::{Report, Totals};
+use super::told::Told;
 use super::{LineError, Rules, Seen};
 use crate::decision::Decision;
-use crate::finding::{Finding, FindingId, Severity};
-use crate::judge::{self, Case, Shared, Verdict};
+use crate::judge::{self, Case, Shared};
 use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
-use crate::watch::{DomainState, Event, Facts, HandOver, Observation, Poll, Recall, Step};
+use crate::watch::{DomainState, Event, Facts, Observation, Poll, Recall, Step};
 
 /// One trust domain of a replay.
 pub(super) struct Watched {
@@ -19,9 +18,7 @@ pub(super) struct Watched {
     last: Option<Observation>,
     recall: Recall,
     shared: Vec<Shared>,
-    open: BTreeMap<FindingId, Finding>,
-    told: usize,
-    totals: Totals,
+    told: Told,
     /// What was assessed last: facts that did not change, within a tick, say nothing new.
     stale: bool,
 }
@@ -42,9 +39,7 @@ impl Watched {
             last: None,
             recall: Recall::default(),
             shared: Vec::new(),
-            open: BTreeMap::new(),
-            told: 0,
-            totals: Totals::default(),
+            told: Told::of_polls(),
             stale: true,
         }
     }
@@ -71,7 +66,7 @@ impl Watched {
             Seen::Failure(failure) => Err(*failure),
             Seen::Decision(_) => return Ok(()),
         };
-        self.totals.polls = self.totals.polls.saturating_add(1);
+        self.told.polled();
         let policy = Arc::clone(&self.rules.policy);
         let state = std::mem::take(&mut self.state);
         let mut poll = Poll::of(answer);
@@ -119,57 +114,12 @@ impl Watched {
         if !std::mem::take(&mut self.stale) {
             return;
         }
-        let findings = judge::assess(&self.case(), at).findings;
-        let now: BTreeMap<FindingId, Finding> =
-            findings.into_iter().map(|finding| (finding.id, finding)).collect();
-        let mut tell = |finding: &Finding, change: Change| {
-            reports.push(Report::finding(name, at, finding, change));
-        };
-        for (id, finding) in &self.open {
-            if !now.contains_key(id) {
-                tell(finding, Change::Cleared);
-            }
-        }
-        for (id, finding) in &now {
-            match self.open.get(id).map(|known| known.severity) {
-                None => {
-                    self.totals.raised(finding);
-                    tell(finding, Change::Raised);
-                }
-                Some(severity) if severity != finding.severity => {
-                    if finding.severity == Severity::Critical {
-                        self.totals.pages = self.totals.pages.saturating_add(1);
-                    }
-                    tell(finding, Change::Severity);
-                }
-                Some(_) => (),
-            }
-        }
-        self.open = now;
-        self.report_verdicts(name, at, reports);
-    }
-
-    fn report_verdicts(&mut self, name: &TrustDomain, at: Timestamp, reports: &mut Vec<Report>) {
-        let finished = self.state.facts.course.finished;
-        let new = usize::try_from(finished).unwrap_or(usize::MAX).saturating_sub(self.told);
-        self.told = self.told.saturating_add(new);
-        let handovers = &self.state.facts.course.handovers;
-        let first = handovers.len().saturating_sub(new);
-        let case = self.case();
-        let verdicts: Vec<(HandOver, Verdict)> = handovers
-            .iter()
-            .skip(first)
-            .filter(|handover| !handover.told_elsewhere)
-            .filter_map(|handover| Some((handover.clone(), case.verdict(handover)?)))
-            .collect();
-        for (handover, verdict) in verdicts {
-            self.totals.judged(verdict.kind);
-            reports.push(Report::verdict(name, at, &handover, &verdict));
-        }
+        let mut told = std::mem::take(&mut self.told);
+        told.tell(&self.case(), name, at, reports);
+        self.told = told;
     }
 
     pub(super) fn totals(self) -> Totals {
-        let open = self.open.into_values().map(|finding| finding.kind.label()).collect();
-        Totals { open, ..self.totals }
+        self.told.totals()
     }
 }

@@ -100,3 +100,44 @@ impl RestartRow {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulate::World;
+    use crate::time::Timestamp;
+
+    fn scenario(name: &TrustDomain) -> Scenario {
+        let mut scenario = Scenario::clean(name.clone(), 1, IssuerSettings::spire(DAY));
+        scenario.lasts = DAY * 4;
+        scenario.observer.skip = Some(Skip { sparse: DAY / 48, lone_failures: true });
+        scenario.observer.authentication = crate::simulate::Authentication::Recorded;
+        scenario
+    }
+
+    /// The branch's own date then comes with the poll that finds the old one's tolerance passed.
+    #[test]
+    fn a_restart_minutes_after_a_rotation_leaves_no_lineage_behind() {
+        let name: TrustDomain = "restarted.example".parse().unwrap();
+        let keys = KeyPool::new(256, 1);
+        let clean = scenario(&name);
+        let mut world = World::with_keys(&clean, 1, &keys);
+        world.by_ref().for_each(drop);
+        let day_two = clean.begins.saturating_add(DAY * 2);
+        let rotation: Timestamp = world
+            .truth()
+            .iter()
+            .filter(|truth| day_two < truth.at)
+            .find(|truth| matches!(truth.what, Happening::Birth { replica: Some(0), .. }))
+            .map(|truth| truth.at)
+            .unwrap();
+        let after = rotation.since(clean.begins).unwrap();
+        for seconds in (300..600).step_by(10) {
+            let restarted = scenario(&name)
+                .with(after + Duration::from_secs(seconds), Incident::RestartKeysLost);
+            let course = play(&restarted, 1, &restarted.policy(), &keys);
+            let overdue: Vec<_> = course.of(FindingKind::RotationOverdue).collect();
+            assert!(overdue.is_empty(), "{seconds} s after it: {overdue:#?}");
+        }
+    }
+}

@@ -45,7 +45,7 @@ pub(super) fn head(connection: &Connection) -> Result<Chain, StoreError> {
 }
 
 /// The trust domains that anything is known of, sorted.
-fn names(connection: &Connection) -> Result<Vec<TrustDomain>, StoreError> {
+pub(super) fn names(connection: &Connection) -> Result<Vec<TrustDomain>, StoreError> {
     let failed = || StoreError::database("list the trust domains");
     // Steps from name to name through the index, whatever the number of events.
     let names = "
@@ -130,7 +130,8 @@ pub(super) fn each_event(
     Ok(())
 }
 
-fn sight(connection: &Connection, name: &TrustDomain) -> Result<Sight, StoreError> {
+/// What the last polls of a trust domain saw, as far as it was taken down.
+pub(super) fn sight(connection: &Connection, name: &TrustDomain) -> Result<Sight, StoreError> {
     let failed = || StoreError::database("read what the last polls saw");
     let sight = "SELECT sight FROM sights WHERE trust_domain = ?1";
     let mut statement = connection.prepare_cached(sight).map_err(failed())?;

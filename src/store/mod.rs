@@ -29,7 +29,7 @@ mod writer;
 pub use batch::Batch;
 pub use error::{Holder, StoreError};
 pub use options::StoreOptions;
-pub use query::{AuthorityQuery, EventQuery, Presence};
+pub use query::{AuthorityQuery, EntryRange, EventQuery, Presence, StoredEntry};
 pub use reader::StoreReader;
 pub use status::{Backlogged, Dropped, StoreStatus};
 pub use verify::{Verified, VerifyFault};

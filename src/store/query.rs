@@ -1,5 +1,7 @@
 //! Looking into the store.
 
+use std::ops::ControlFlow;
+
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
@@ -10,6 +12,7 @@ use crate::bundle::{Digest, Fingerprint, PublicKeyId, SvidType};
 use crate::journal::{AuthorityEntry, Entry, Recorded};
 use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
+use crate::watch::Event;
 
 /// Which entries of the journal are wanted. What is left out is not asked for.
 #[derive(Clone, Debug)]
@@ -49,6 +52,41 @@ impl Default for EventQuery {
             before: None,
             limit: 100,
         }
+    }
+}
+
+/// Which part of the journal is wanted, whole. What is left out is not asked for.
+#[derive(Clone, Debug, Default)]
+pub struct EntryRange {
+    /// Of this trust domain.
+    pub trust_domain: Option<TrustDomain>,
+    /// At this moment or later.
+    pub since: Option<Timestamp>,
+    /// Before this moment.
+    pub until: Option<Timestamp>,
+}
+
+/// An entry of the journal as it stands in the store.
+#[derive(Clone, Debug)]
+pub struct StoredEntry<'a> {
+    /// Its number, counted from 1 without a gap.
+    pub number: u64,
+    /// When it happened.
+    pub at: Timestamp,
+    /// The trust domain that it happened to.
+    pub trust_domain: TrustDomain,
+    /// The digest that chains it to all before it.
+    pub hash: Digest,
+    /// What happened, as the text that was hashed.
+    pub payload: &'a str,
+}
+
+impl StoredEntry<'_> {
+    /// What happened.
+    pub fn event(&self) -> Result<Event, StoreError> {
+        let number = self.number;
+        serde_json::from_str(self.payload)
+            .map_err(|error| StoreError::damaged(format!("entry {number} of the journal"), error))
     }
 }
 
@@ -161,6 +199,35 @@ pub(super) fn events(
         entries.push(Recorded { number, hash, entry });
     }
     Ok(entries)
+}
+
+/// Hands over the entries of a part of the journal, oldest first.
+pub(super) fn each_entry(
+    connection: &Connection,
+    wanted: &EntryRange,
+    take: &mut dyn FnMut(StoredEntry<'_>) -> ControlFlow<()>,
+) -> Result<(), StoreError> {
+    let failed = || StoreError::database("read the journal");
+    let Conditions { text, values } = Conditions::default()
+        .when("trust_domain = ?", name(wanted.trust_domain.as_ref()))
+        .when("? <= at", wanted.since.map(moment))
+        .when("at < ?", wanted.until.map(moment));
+    let text =
+        format!("SELECT number, at, trust_domain, hash, payload FROM events{text} ORDER BY number");
+    let mut statement = connection.prepare(&text).map_err(failed())?;
+    let mut rows = statement.query(params_from_iter(values)).map_err(failed())?;
+    while let Some(row) = rows.next().map_err(failed())? {
+        let number = from_number(row.get(0).map_err(failed())?);
+        let damaged = |error| StoreError::damaged(format!("entry {number} of the journal"), error);
+        let payload = row.get_ref(4).map_err(failed())?.as_str().map_err(damaged)?;
+        let at = Timestamp::from_unix_micros(row.get(1).map_err(failed())?);
+        let hash = Digest::from_bytes(row.get(3).map_err(failed())?);
+        let trust_domain = trust_domain(row, 2)?;
+        if take(StoredEntry { number, at, trust_domain, hash, payload }).is_break() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// The authorities that match, by trust domain, use and first publication.

@@ -1,17 +1,18 @@
 //! Reading a store without writing it: beside a daemon, or without one.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::schema::open_reader;
-use super::{AuthorityQuery, EventQuery, StoreError, load, query};
+use super::{AuthorityQuery, EntryRange, EventQuery, StoreError, StoredEntry, load, query};
 use crate::bundle::{Digest, Fingerprint};
 use crate::journal::{AuthorityEntry, Chain, Recorded};
 use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
-use crate::watch::DomainState;
+use crate::watch::{DomainState, Sight};
 
 /// A store, for reading alone. Every call blocks on the disk.
 #[derive(Debug)]
@@ -29,6 +30,25 @@ impl StoreReader {
     /// The entries of the journal that match, the newest last.
     pub fn events(&self, query: &EventQuery) -> Result<Vec<Recorded>, StoreError> {
         query::events(&self.connection, query)
+    }
+
+    /// Hands over the entries of the journal as they stand in it, in the order of their numbers,
+    /// until `take` breaks off. What is written meanwhile is not among them.
+    pub fn each_entry(
+        &self,
+        wanted: &EntryRange,
+        take: &mut dyn FnMut(StoredEntry<'_>) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        query::each_entry(&self.connection, wanted, take)
+    }
+
+    /// What the last polls of each trust domain saw, as far as it was taken down.
+    pub fn sights(&self) -> Result<BTreeMap<TrustDomain, Sight>, StoreError> {
+        let names = load::names(&self.connection)?;
+        names
+            .into_iter()
+            .map(|name| Ok((name.clone(), load::sight(&self.connection, &name)?)))
+            .collect()
     }
 
     /// The authorities that match, by trust domain, use and publication.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Leaf;
 use crate::bundle::{Digest, Fingerprint, Stated};
+use crate::finding::Ended;
 use crate::time::Timestamp;
 
 /// What the last polls saw.
@@ -49,6 +50,9 @@ pub struct Sight {
     pub shape: Shape,
     /// Changes that were seen and not recorded, since the daily budget was spent.
     pub unrecorded: u64,
+    /// The findings that were shown last, as open or as ended: who comes after a restart says of
+    /// each that is not true any more that it ended, since a rule holds the last word that it heard.
+    pub told: Vec<Ended>,
 }
 
 /// Answers that step back and forth again.

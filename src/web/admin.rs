@@ -12,7 +12,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use serde::Deserialize;
 use tokio::net::{UnixListener, UnixStream};
@@ -123,6 +123,9 @@ fn admin(backend: Shared) -> Router {
         .route("/admin/v1/decisions", post(decide))
         .route("/admin/v1/sightings", post(sight))
         .layer(DefaultBodyLimit::max(BODY))
+        // Asked here, health needs no port, no certificate and no password.
+        .route("/-/healthy", get(router::healthy))
+        .route("/-/ready", get(router::ready))
         .merge(router::reading())
         .fallback(router::nothing)
         .layer(map_response(router::nosniff))

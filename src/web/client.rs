@@ -63,6 +63,12 @@ impl AdminClient {
         self.ask(Method::GET, target, Bytes::new()).await
     }
 
+    /// Reads a text.
+    pub async fn text(&self, target: &str) -> Result<String, ClientError> {
+        let body = self.answer(Method::GET, target, Bytes::new()).await?;
+        Ok(String::from_utf8_lossy(&body).into_owned())
+    }
+
     /// Asks for something to be done.
     pub async fn post<T: DeserializeOwned>(
         &self,
@@ -84,17 +90,26 @@ impl AdminClient {
         target: &str,
         body: Bytes,
     ) -> Result<T, ClientError> {
+        serde_json::from_slice(&self.answer(method, target, body).await?).map_err(broken)
+    }
+
+    async fn answer(
+        &self,
+        method: Method,
+        target: &str,
+        body: Bytes,
+    ) -> Result<Bytes, ClientError> {
         let (status, body) =
             tokio::time::timeout(self.patience, self.exchange(method, target, body))
                 .await
                 .map_err(|_| broken(format!("none within {} s", self.patience.as_secs())))??;
         if status != StatusCode::OK {
             let fault = serde_json::from_slice::<Fault>(&body);
-            let text = || String::from_utf8_lossy(&body).into_owned();
+            let text = || String::from_utf8_lossy(&body).trim_end().to_owned();
             let error = fault.map_or_else(|_| text(), |fault| fault.error);
             return Err(ClientError::Refused { error });
         }
-        serde_json::from_slice(&body).map_err(broken)
+        Ok(body)
     }
 
     async fn exchange(

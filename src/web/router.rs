@@ -73,14 +73,14 @@ async fn openapi() -> Response {
     ([(header::CONTENT_TYPE, "application/json")], OPENAPI).into_response()
 }
 
-async fn healthy(State(context): State<Context>) -> Response {
+pub(super) async fn healthy(State(context): State<Context>) -> Response {
     match context.backend.stalled() {
         None => "anchorwatch is healthy.\n".into_response(),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
     }
 }
 
-async fn ready(State(context): State<Context>) -> Response {
+pub(super) async fn ready(State(context): State<Context>) -> Response {
     let unready = context.backend.unready();
     if unready.is_empty() {
         return "anchorwatch is ready.\n".into_response();

@@ -11,7 +11,7 @@ use anchorwatch::bundle::{
     ParseLimits, Stated, SvidType, parse,
 };
 use anchorwatch::finding::{Finding, FindingId, FindingKind, IncidentId, Severity};
-use anchorwatch::metrics::SelfFacts;
+use anchorwatch::metrics::{DeliveryFacts, SelfFacts};
 use anchorwatch::spiffe::{BundleEndpoint, EndpointProfile};
 use anchorwatch::time::{Bracket, Timestamp, Window};
 use anchorwatch::view::{DomainView, Ended, PollCounts, View};
@@ -55,6 +55,13 @@ pub(crate) fn self_facts() -> SelfFacts {
         journal_size: 1_048_576,
         journal_entries: 4_321,
         ticked_at: Timestamp::from_unix_micros((NOW - 1) * 1_000_000 + 250_000),
+        deliveries: vec![DeliveryFacts {
+            alertmanager: "http://alertmanager-0.example:9093/".to_owned(),
+            sent: 12,
+            failed: 2,
+            dropped: 0,
+            waiting: 1,
+        }],
     }
 }
 

@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use anchorwatch::bundle::IrregularityKind;
+use anchorwatch::decision::{Decision, Deed, Door, Outage};
 use anchorwatch::finding::{Finding, FindingKind, Severity};
 use anchorwatch::judge::{Case, assess, review};
 use anchorwatch::spiffe::{BundleEndpoint, EndpointProfile};
 use anchorwatch::time::Timestamp;
-use anchorwatch::watch::{BaselinePolicy, Budget, FailureReason, Policy, record};
+use anchorwatch::watch::{
+    BaselinePolicy, Budget, DomainState, Event, FailureReason, Policy, record,
+};
 
 use crate::timeline::{Timeline, trust_domain};
 
@@ -72,6 +75,35 @@ fn a_source_is_stale_after_three_intervals_without_a_good_poll() {
     expect_at(&story, over, &[(FindingKind::SourceStale, Severity::Warning)]);
     let story = story.publishes(1, &["x:a"]);
     expect(&story, &[]);
+}
+
+#[test]
+fn an_announced_outage_holds_staleness_until_three_intervals_after_its_end() {
+    let story = Timeline::start().publishes(1, &["x:a"]).fails(FailureReason::Connect);
+    let (from, hours) = (story.now(), |hours| Duration::from_hours(hours));
+    let outage = Outage { not_before: from, not_after: from.saturating_add(hours(6)) };
+    let decide = |state: &mut DomainState, deed| {
+        let (by, reason, door) = ("j.doe".into(), "CHG-1".into(), Door::Operator);
+        let decision = Decision { deed, by, reason, uid: None, door };
+        record(state, from, &Event::Decided { decision });
+    };
+    let (endpoint, policy) = (endpoint(), story.policy().clone());
+    let found = |state: &DomainState, at| -> Vec<FindingKind> {
+        let endpoint = &endpoint;
+        let case = Case { endpoint, state, policy: &policy, bootstrap_fault: None, shared: &[] };
+        let findings = assess(&case, at).findings.into_iter().map(|finding| finding.kind);
+        findings.filter(|kind| *kind != FindingKind::BaselineMissing).collect()
+    };
+    let both = [FindingKind::TrustDomainBlind, FindingKind::SourceStale];
+    let mut state = story.state().clone();
+    assert_eq!(found(&state, from.saturating_add(hours(5))), both);
+    decide(&mut state, Deed::AnnounceOutage { outage });
+    assert_eq!(found(&state, from.saturating_add(hours(5))), []);
+    let held = outage.not_after.saturating_add(state.sight.interval * 3);
+    assert_eq!(found(&state, held), []);
+    assert_eq!(found(&state, held.saturating_add(Duration::from_secs(1))), both);
+    decide(&mut state, Deed::WithdrawOutage { outage });
+    assert_eq!(found(&state, from.saturating_add(hours(5))), both);
 }
 
 #[test]

@@ -42,29 +42,37 @@ impl Words {
     }
 }
 
-/// Say beforehand that authorities are to come.
+/// Say beforehand that authorities are to come, or that the endpoint is to be away.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 The first authorities of that use that are published within the window and fit no lineage's date are
 explained; each takes one of the count.
 
-Example:
+With --outage, that the endpoint is to be away, for 30 days at most: source_stale and
+trust_domain_blind are held back meanwhile, lockout_imminent is not.
+
+Examples:
   anchorwatch announce --trust-domain domain-b.example --use jwt-svid --count 1 \\
-    --not-before 2026-12-01T00:00:00Z --not-after 2026-12-02T00:00:00Z --reason CHG-123")]
+    --not-before 2026-12-01T00:00:00Z --not-after 2026-12-02T00:00:00Z --reason CHG-123
+  anchorwatch announce --trust-domain domain-b.example --outage \\
+    --not-before 2026-12-01T02:00:00Z --not-after 2026-12-01T06:00:00Z --reason CHG-124")]
 pub(in crate::cli) struct Announce {
     /// Whose.
     #[arg(long, value_name = "NAME")]
     pub(super) trust_domain: TrustDomain,
     /// What they sign: x509-svid, jwt-svid or wit-svid.
-    #[arg(long = "use", value_name = "USE", value_parser = svid_type)]
-    pub(super) svid_type: SvidType,
+    #[arg(long = "use", value_name = "USE", value_parser = svid_type, required_unless_present = "outage")]
+    pub(super) svid_type: Option<SvidType>,
+    /// No authorities: the endpoint is to be away.
+    #[arg(long, conflicts_with_all = ["svid_type", "count", "key_type", "max_lifetime"])]
+    pub(super) outage: bool,
     /// How many.
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(super) count: u8,
-    /// The earliest moment at which they are published.
+    /// The earliest moment at which they are published, or the outage begins.
     #[arg(long, value_name = "TIME")]
     pub(super) not_before: Timestamp,
-    /// The latest.
+    /// The latest, or when the outage ends.
     #[arg(long, value_name = "TIME")]
     pub(super) not_after: Timestamp,
     /// What their keys are made of, where that differs from those before: ec-p256, rsa-2048, …

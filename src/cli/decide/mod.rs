@@ -9,7 +9,7 @@ use super::output::{complain, print};
 use super::source::{self, Source};
 use super::{Exit, Global, runtime};
 use crate::bundle::Fingerprint;
-use crate::decision::{Announcement, Decision, Deed, Door};
+use crate::decision::{Announcement, Decision, Deed, Door, Outage};
 use crate::finding::{FindingKind, IncidentId};
 use crate::spiffe::TrustDomain;
 use crate::web::AdminClient;
@@ -17,19 +17,19 @@ use crate::web::api::{Decided, OpenFinding};
 
 pub(super) fn announce(global: &Global, arguments: &Announce) -> Exit {
     let Announce { svid_type, count, not_before, not_after, max_lifetime, .. } = *arguments;
-    let announcement = Announcement {
-        svid_type,
-        count,
-        not_before,
-        not_after,
-        key_type: arguments.key_type.clone(),
-        max_lifetime,
-    };
     if not_after <= not_before {
         complain("the window ends before it begins: swap --not-before and --not-after?");
         return Exit::Usage;
     }
-    let deed = Deed::Announce { announcement };
+    let deed = match svid_type {
+        Some(svid_type) => {
+            let key_type = arguments.key_type.clone();
+            let announcement =
+                Announcement { svid_type, count, not_before, not_after, key_type, max_lifetime };
+            Deed::Announce { announcement }
+        }
+        None => Deed::AnnounceOutage { outage: Outage { not_before, not_after } },
+    };
     one(global, Some(&arguments.trust_domain), deed, &arguments.words)
 }
 

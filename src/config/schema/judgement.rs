@@ -56,6 +56,15 @@ pub static ANNOUNCED: Key = Key::new(
 )
 .or("[]");
 
+/// `outages`
+pub static OUTAGES: Key = Key::new(
+    "outages",
+    Kind::List { scope: &OUTAGE, max: 4096 },
+    "When the endpoint is to be away: `source_stale` and `trust_domain_blind` are held back \
+     meanwhile, and for three intervals after.",
+)
+.or("[]");
+
 /// `issuer`
 pub static ISSUER_MODELS: Scope = Scope {
     name: "issuer",
@@ -195,6 +204,22 @@ pub static NOT_AFTER: Key = Key::new(
     "The latest moment at which they are published, at most 366 days after the earliest.",
 )
 .required();
+
+/// `outages[]`
+pub static OUTAGE: Scope = Scope {
+    name: "federates_with.*.outages[]",
+    example: "write {not_before: …, not_after: …, reason: …}",
+    intro: "An outage that is announced.",
+    keys: &[&[&AWAY_FROM, &AWAY_UNTIL, &REASON, &BY]],
+};
+
+/// `outages[].not_before`
+pub static AWAY_FROM: Key =
+    Key::new("not_before", Kind::Moment, "When the outage begins.").required();
+
+/// `outages[].not_after`
+pub static AWAY_UNTIL: Key =
+    Key::new("not_after", Kind::Moment, "When it ends, at most 30 days later.").required();
 
 /// `key_type`
 pub static KEY_TYPE: Key = Key::new(

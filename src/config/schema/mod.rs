@@ -26,8 +26,6 @@ pub struct Key {
     pub meaning: &'static str,
     /// The version that knew it first.
     pub since: &'static str,
-    /// What uses it.
-    pub used: Used,
     /// Whether a reload applies a change of it.
     pub reload: Reload,
 }
@@ -41,15 +39,6 @@ pub enum Absent {
     Value(&'static str),
     /// As these words say.
     Words(&'static str),
-}
-
-/// What uses a key.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Used {
-    /// It is in force.
-    Now,
-    /// It is checked in full, and judged by from the next release.
-    NextRelease,
 }
 
 /// Whether a reload applies a change.
@@ -279,7 +268,6 @@ impl Key {
             absent: Absent::Words("nothing"),
             meaning,
             since: FIRST,
-            used: Used::Now,
             reload: Reload::Applied,
         }
     }
@@ -294,10 +282,6 @@ impl Key {
 
     const fn or_else(self, words: &'static str) -> Self {
         Self { absent: Absent::Words(words), ..self }
-    }
-
-    const fn used_later(self) -> Self {
-        Self { used: Used::NextRelease, ..self }
     }
 
     const fn at_restart(self) -> Self {

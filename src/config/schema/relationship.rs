@@ -1,8 +1,8 @@
 //! The keys of a relationship, and those that `defaults` may hold for it.
 
 use super::{
-    ANNOUNCED, APPROVED, CONSUMERS, ISSUER, Key, Kind, POLICY, SEVERITY, Scope, days, hours,
-    minutes, seconds,
+    ANNOUNCED, APPROVED, CONSUMERS, ISSUER, Key, Kind, OUTAGES, POLICY, SEVERITY, Scope, days,
+    hours, minutes, seconds,
 };
 use crate::config::Probe;
 
@@ -19,6 +19,7 @@ pub static RELATIONSHIP: Scope = Scope {
             &BOOTSTRAP_BUNDLE_PATH,
             &APPROVED,
             &ANNOUNCED,
+            &OUTAGES,
         ],
         SETTINGS,
     ],

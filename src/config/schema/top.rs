@@ -1,6 +1,6 @@
 //! The keys of the whole watch.
 
-use super::{Key, Kind, RELATIONSHIP, SETTINGS, Scope, days};
+use super::{Key, Kind, RELATIONSHIP, SETTINGS, Scope, days, hours, seconds};
 
 /// The whole file.
 pub static TOP: Scope = Scope {
@@ -98,8 +98,7 @@ pub static ALERTMANAGERS: Key = Key::new(
     Kind::List { scope: &ALERTMANAGER, max: 16 },
     "Alertmanagers to which findings are pushed. Name every member of a cluster.",
 )
-.or("[]")
-.used_later();
+.or("[]");
 
 /// `store`
 pub static STORE: Scope = Scope {
@@ -220,8 +219,16 @@ pub static BODIES: Key = Key::new(
 pub static ALERTMANAGER: Scope = Scope {
     name: "alertmanagers[]",
     example: "write {url: http://alertmanager-0:9093}",
-    intro: "One Alertmanager.",
-    keys: &[&[&ALERTMANAGER_URL]],
+    intro: "One Alertmanager. Critical findings are pushed to it at once, and again each minute.",
+    keys: &[&[
+        &ALERTMANAGER_URL,
+        &USERNAME,
+        &PASSWORD_FILE,
+        &ALERTMANAGER_CA_FILE,
+        &CERT_FILE,
+        &KEY_FILE,
+        &RESOLVE_AFTER,
+    ]],
 };
 
 /// `alertmanagers[].url`
@@ -230,5 +237,47 @@ pub static ALERTMANAGER_URL: Key = Key::new(
     Kind::Url,
     "Where it listens, without `/api/v2/alerts`, and without a user name or a password.",
 )
-.required()
-.used_later();
+.required();
+
+/// `alertmanagers[].username`
+pub static USERNAME: Key =
+    Key::new("username", Kind::Text { max: 256 }, "Whom to log in as by basic auth.")
+        .or_else("no log-in");
+
+/// `alertmanagers[].password_file`
+pub static PASSWORD_FILE: Key = Key::new(
+    "password_file",
+    Kind::Path,
+    "The file whose first line is the password. It is read at each push.",
+)
+.or_else("no log-in");
+
+/// `alertmanagers[].ca_file`
+pub static ALERTMANAGER_CA_FILE: Key = Key::new(
+    "ca_file",
+    Kind::Path,
+    "PEM certificates that may have signed its certificate, under an `https` URL.",
+)
+.or_else("the platform's roots");
+
+/// `alertmanagers[].cert_file`
+pub static CERT_FILE: Key = Key::new(
+    "cert_file",
+    Kind::Path,
+    "The PEM certificates that anchorwatch proves itself with, under an `https` URL.",
+)
+.or_else("no client certificate");
+
+/// `alertmanagers[].key_file`
+pub static KEY_FILE: Key = Key::new("key_file", Kind::Path, "The PEM key of `cert_file`.")
+    .or_else("no client certificate");
+
+/// `alertmanagers[].resolve_after`
+pub static RESOLVE_AFTER: Key = Key::new(
+    "resolve_after",
+    Kind::Duration { min: seconds(0), max: hours(1) },
+    "How long a finding must have ended before its alert is resolved. Longer than a scrape and an \
+     evaluation of the rules together: were the push resolved first, the rule's alert of the same \
+     finding would page once more.",
+)
+.or("2m");

@@ -1,5 +1,6 @@
 //! What is to be said of a trust domain, and how it is published.
 
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -105,7 +106,14 @@ impl Domain {
         self.count_findings(&before, &findings, dropped);
         log::findings(self.trust_domain(), &before.findings, &findings, self.shown);
         self.shown = true;
-        let ended = ended(&before, &findings, at);
+        // A condition is judged once a poll was made: before that, its end is not known either.
+        let untold = match self.counts.polls {
+            0 => Vec::new(),
+            _ => mem::take(&mut self.untold),
+        };
+        let ended = ended(&before, &untold, &findings, at);
+        let changed = !Arc::ptr_eq(&findings, &before.findings);
+        self.state.sight.told = told(&findings, &ended, &self.untold, at);
         self.slot.store(Arc::new(DomainView {
             endpoint: Arc::clone(&self.endpoint),
             policy: Arc::clone(&self.policy),
@@ -117,6 +125,9 @@ impl Domain {
             stopped: self.stopped(),
             unrecorded: self.unrecorded,
         }));
+        if changed {
+            shared.changed.send_replace(());
+        }
     }
 
     /// Event findings are counted as they are journaled, so that a restart does not count them
@@ -133,17 +144,18 @@ impl Domain {
     }
 }
 
-/// The findings that ended within the last 25 hours.
+/// The findings that ended within the last 25 hours. `untold` were shown by the process before.
 pub(in crate::daemon) fn ended(
     before: &DomainView,
+    untold: &[Ended],
     now: &[Finding],
     at: Timestamp,
 ) -> Arc<[Ended]> {
-    if now.len() == before.findings.len() && before.ended.is_empty() && *now == *before.findings {
+    if untold.is_empty() && before.ended.is_empty() && *now == *before.findings {
         return Arc::clone(&before.ended);
     }
     let just = before.findings.iter().map(|finding| Ended::new(finding, at));
-    let earlier = before.ended.iter().filter(|ended| ended.is_shown(at)).cloned();
+    let earlier = before.ended.iter().chain(untold).filter(|ended| ended.is_shown(at)).cloned();
     let mut ended: Vec<Ended> = Vec::new();
     for one in just.chain(earlier) {
         let open = now.iter().any(|finding| {
@@ -155,6 +167,19 @@ pub(in crate::daemon) fn ended(
     }
     ended.truncate(MOST_ENDED);
     ended.into()
+}
+
+/// What the process after this one must say of, should it end: all that is shown, and what is still
+/// to be said.
+fn told(now: &[Finding], ended: &[Ended], untold: &[Ended], at: Timestamp) -> Vec<Ended> {
+    let open = now.iter().map(|finding| Ended::new(finding, at));
+    let mut told: Vec<Ended> = open.chain(ended.iter().cloned()).collect();
+    for one in untold {
+        if !told.iter().any(|known| known.key() == one.key()) {
+            told.push(one.clone());
+        }
+    }
+    told
 }
 
 /// How many ended findings are shown, newest first: subjects are foreign, and may be many.

@@ -57,15 +57,34 @@ impl Course {
             .published
             .common(date.widened(clockwork.early, tolerance))
             .unwrap_or(birth.published);
-        self.go_on(number, birth, published)
+        let passed = self.just_passed(number, birth, clockwork);
+        self.go_on(number, birth, published, passed)
     }
 
     /// The birth goes on this line, whose date was missed.
     pub(super) fn claim_late(&mut self, number: u32, birth: &Birth) -> Claimed {
-        self.go_on(number, birth, birth.published)
+        self.go_on(number, birth, birth.published, None)
     }
 
-    fn go_on(&mut self, number: u32, birth: &Birth, published: Window) -> Claimed {
+    /// The lineage whose date passed empty before this birth, and no good poll had been made to
+    /// tell.
+    fn just_passed(&self, but: u32, birth: &Birth, clockwork: &Clockwork) -> Option<u32> {
+        let others = self.lineages(birth.authority.svid_type).filter(|line| line.number != but);
+        let waiting = others.filter(|line| line.missed.is_none());
+        let due = waiting.filter_map(|line| Some((line.due(clockwork)?.1, line.number)));
+        due.filter(|(deadline, _)| *deadline < birth.published.until)
+            .min()
+            .map(|(_, number)| number)
+    }
+
+    /// `passed` is a lineage whose date passed empty, and is not marked as missed yet.
+    fn go_on(
+        &mut self,
+        number: u32,
+        birth: &Birth,
+        published: Window,
+        passed: Option<u32>,
+    ) -> Claimed {
         let Some(line) = self.line_mut(number) else {
             return Claimed { lineage: number, predecessor: None };
         };
@@ -79,7 +98,7 @@ impl Course {
         };
         if let LineKind::Branch { covers } = kind {
             line.kind = LineKind::Lineage;
-            let empty = covers.or_else(|| self.empty_date(svid_type, published.until));
+            let empty = covers.or_else(|| self.empty_date(svid_type, published.until)).or(passed);
             if let Some(replaced) = empty {
                 self.end(replaced);
             }

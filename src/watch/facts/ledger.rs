@@ -63,7 +63,11 @@ impl Facts {
             Deed::Announce { .. } => self.explain_by_announcements(),
             Deed::RetireLineage { lineage } => self.course.retire(*lineage),
             Deed::Ack { finding } => self.acknowledge(*finding),
-            Deed::Baseline | Deed::WithdrawApproval { .. } | Deed::WithdrawAnnouncement { .. } => {}
+            Deed::AnnounceOutage { .. }
+            | Deed::Baseline
+            | Deed::WithdrawApproval { .. }
+            | Deed::WithdrawAnnouncement { .. }
+            | Deed::WithdrawOutage { .. } => {}
         }
         self.settle_decision();
     }

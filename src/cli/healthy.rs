@@ -1,0 +1,44 @@
+//! `anchorwatch healthy`: whether the daemon of this configuration is well, for a container's health
+//! check where there is no shell and no curl.
+
+use clap::Args;
+
+use super::output::print;
+use super::source;
+use super::{Exit, Global, runtime};
+use crate::web::AdminClient;
+
+/// Ask the running daemon whether it is well.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+It asks over the admin socket, as the user that the daemon runs as. Exit codes: 0 it is well, 1 it
+says why not, 3 no daemon answers.
+
+Example:
+  anchorwatch healthy --ready")]
+pub(super) struct Arguments {
+    /// Ask whether it is ready too: the store can be written.
+    #[arg(long)]
+    ready: bool,
+}
+
+pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
+    let config = match source::load(global) {
+        Ok(config) => config,
+        Err(exit) => return exit,
+    };
+    let target = if arguments.ready { "/-/ready" } else { "/-/healthy" };
+    runtime(async {
+        let answer = match AdminClient::connect(&config.admin_socket).await {
+            Ok(client) => client.text(target).await,
+            Err(why) => Err(why),
+        };
+        match answer {
+            Ok(said) => {
+                print(said.trim_end());
+                Exit::Ok
+            }
+            Err(why) => source::unanswered(&why),
+        }
+    })
+}

@@ -1,0 +1,171 @@
+//! What is pushed: an alert for each critical finding, with all that a person needs at 03:00.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::alerts::{self, About};
+use crate::bundle::SvidType;
+use crate::finding::{Finding, Severity};
+use crate::time::Timestamp;
+use crate::view::{DomainView, View};
+use crate::watch::AuthorityRecord;
+
+/// How many authorities of a use are listed, before and after.
+const LISTED: usize = 16;
+/// How many characters of evidence are sent: Alertmanager's receivers cut longer texts, and badly.
+const EVIDENCE: usize = 4_000;
+
+/// One alert as Alertmanager takes it, but for when it ends.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Alert {
+    /// What it is known by: no value and no time, since another label is another alert.
+    pub labels: BTreeMap<&'static str, String>,
+    /// What it says.
+    pub annotations: BTreeMap<&'static str, String>,
+    /// Since when the finding is true.
+    #[serde(rename = "startsAt", serialize_with = "rfc3339")]
+    pub since: Timestamp,
+    /// The finding on the status page; empty without an external URL.
+    #[serde(rename = "generatorURL", skip_serializing_if = "String::is_empty")]
+    pub link: String,
+}
+
+pub(super) fn rfc3339<S: serde::Serializer>(
+    at: &Timestamp,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(at)
+}
+
+/// What is said beside the findings themselves.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    /// Where people reach the status page, without a slash at the end.
+    pub external_url: Option<String>,
+    /// The journal's last entry and its hash, so that a tail that is cut later is noticed.
+    pub journal_head: String,
+}
+
+/// An alert for each critical finding. Findings that are about the same thing are one alert, as
+/// they are one series: since the earliest of them, with the evidence of the latest.
+pub fn alerts(view: &View, context: &Context) -> Vec<Alert> {
+    let mut alerts: BTreeMap<_, Alert> = BTreeMap::new();
+    for domain in &view.domains {
+        let critical = domain.findings.iter().filter(|one| one.severity == Severity::Critical);
+        let mut critical: Vec<&Finding> = critical.collect();
+        critical.sort_by_key(|finding| finding.since);
+        for finding in critical {
+            let mut alert = alert(domain, finding, context);
+            let known = alerts.get(&alert.labels).map(|known| known.since);
+            alert.since = known.map_or(alert.since, |known| known.min(alert.since));
+            alerts.insert(alert.labels.clone(), alert);
+        }
+    }
+    alerts.into_values().collect()
+}
+
+fn alert(domain: &DomainView, finding: &Finding, context: &Context) -> Alert {
+    let trust_domain = domain.endpoint.trust_domain.as_str();
+    let svid_type = finding.svid_type.map_or("", SvidType::label);
+    let name = alerts::name(finding.kind);
+    let about = About::Values { trust_domain, svid_type, subject: &finding.subject };
+    let labels = [
+        ("alertname", name.clone()),
+        ("severity", finding.severity.label().to_owned()),
+        ("trust_domain", trust_domain.to_owned()),
+        ("kind", finding.kind.label().to_owned()),
+        ("use", svid_type.to_owned()),
+        ("subject", finding.subject.to_string()),
+        ("source", "push".to_owned()),
+    ];
+    let record = record(domain, finding);
+    let external = context.external_url.as_deref();
+    let link = external.map(|base| format!("{base}/finding/{}", finding.id)).unwrap_or_default();
+    let (before, after) = keys(domain, finding.since);
+    let unrecorded = if domain.unrecorded {
+        "the store cannot be written: this is not journaled yet"
+    } else {
+        ""
+    };
+    let annotations = [
+        ("summary", alerts::summary(finding.kind).to_owned()),
+        ("description", alerts::description(finding.kind, about)),
+        ("runbook_url", alerts::runbook_url(&name)),
+        ("finding", finding.id.to_string()),
+        ("incident", finding.incident.to_string()),
+        ("since", finding.since.to_string()),
+        ("fingerprint", record.map(|one| one.id().fingerprint.to_string()).unwrap_or_default()),
+        ("evidence", evidence(finding)),
+        ("keys_before", before),
+        ("keys_after", after),
+        ("status_url", link.clone()),
+        ("journal_head", context.journal_head.clone()),
+        ("unrecorded", unrecorded.to_owned()),
+    ];
+    let told = |pairs: Vec<(&'static str, String)>| -> BTreeMap<&'static str, String> {
+        pairs.into_iter().filter(|(_, text)| !text.is_empty()).collect()
+    };
+    Alert {
+        labels: told(labels.into()),
+        annotations: told(annotations.into()),
+        since: finding.since,
+        link,
+    }
+}
+
+/// The authority that a finding is about.
+fn record<'a>(domain: &'a DomainView, finding: &Finding) -> Option<&'a AuthorityRecord> {
+    let svid_type = finding.svid_type?;
+    let facts = &domain.state.facts;
+    if finding.subject.is_empty() {
+        return None;
+    }
+    let mut of = facts.authorities.iter().filter(|record| record.id().svid_type == svid_type);
+    of.find(|record| {
+        let fingerprint = record.id().fingerprint.to_string();
+        fingerprint.split(':').nth(1).is_some_and(|digits| digits.starts_with(&*finding.subject))
+    })
+}
+
+fn evidence(finding: &Finding) -> String {
+    let mut text = finding.evidence.join("\n");
+    if let Some((end, _)) = text.char_indices().nth(EVIDENCE) {
+        text.truncate(end);
+        text.push_str("\n(more on the status page)");
+    }
+    text
+}
+
+/// What was published just before this moment, and what is published now.
+fn keys(domain: &DomainView, since: Timestamp) -> (String, String) {
+    let records = || domain.state.facts.authorities.iter();
+    let before = records().filter(|record| {
+        record.published.until < since
+            && record.removed.is_none_or(|removed| since <= removed.until)
+    });
+    let after = records().filter(|record| record.removed.is_none());
+    (list(before.collect()), list(after.collect()))
+}
+
+/// A line a use, in the order of publication.
+fn list(mut records: Vec<&AuthorityRecord>) -> String {
+    records.sort_by_key(|record| (record.published.until, record.id()));
+    let mut lines = Vec::new();
+    for svid_type in SvidType::ALL {
+        let of: Vec<_> = records.iter().filter(|one| one.id().svid_type == svid_type).collect();
+        if of.is_empty() {
+            continue;
+        }
+        // The last ones are those that a change is about.
+        let skipped = of.len().saturating_sub(LISTED);
+        let digits = of.iter().skip(skipped).map(|record| {
+            let fingerprint = record.id().fingerprint.to_string();
+            fingerprint.chars().skip("sha256:".len()).take(16).collect::<String>()
+        });
+        let digits: Vec<String> = digits.collect();
+        let more = if skipped == 0 { String::new() } else { format!("{skipped} older, ") };
+        lines.push(format!("{}: {more}{}", svid_type.label(), digits.join(", ")));
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,214 @@
+//! A task for each Alertmanager, which tells it what is critical.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tracing::{info, warn};
+
+use super::post::Postman;
+use super::{Context, Outbox, Posting, Recipient, Timing, alerts};
+use crate::time::Clock;
+use crate::view::View;
+
+/// How many alerts one request carries.
+const BATCH: usize = 256;
+/// The first wait after a failure; each further one doubles it.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+/// The longest wait after a failure.
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
+/// The shortest wait between two looks: what changes many trust domains at once is told together.
+const LULL: Duration = Duration::from_millis(50);
+
+/// What is to be said, asked for whenever something changed.
+pub trait Picture: Send + Sync {
+    /// All trust domains at this moment, and what is said beside them; `None` once nobody watches.
+    fn picture(&self) -> Option<(View, Context)>;
+}
+
+/// What became of the alerts for one Alertmanager, since the process started.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Delivery {
+    /// Its URL, which holds no secret.
+    pub alertmanager: String,
+    /// Alerts that were sent, whatever came of it.
+    pub sent: u64,
+    /// Alerts whose sending failed.
+    pub failed: u64,
+    /// Alerts that were dropped, since too many were open.
+    pub dropped: u64,
+    /// Alerts that wait.
+    pub waiting: u64,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    sent: AtomicU64,
+    failed: AtomicU64,
+    dropped: AtomicU64,
+    waiting: AtomicU64,
+}
+
+/// The tasks of all Alertmanagers. They end with it.
+pub struct Notifier {
+    picture: Arc<dyn Picture>,
+    changes: watch::Receiver<()>,
+    clock: Arc<dyn Clock>,
+    running: Vec<Running>,
+}
+
+impl fmt::Debug for Notifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Notifier").field("running", &self.running).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug)]
+struct Running {
+    recipient: Arc<Recipient>,
+    counters: Arc<Counters>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Notifier {
+    /// One that tells nobody yet. `changes` says when the picture is another.
+    pub fn new(
+        picture: Arc<dyn Picture>,
+        changes: watch::Receiver<()>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { picture, changes, clock, running: Vec::new() }
+    }
+
+    /// Tells these Alertmanagers from now on, and no others. Whom it told before goes on being
+    /// told.
+    pub fn arrange(&mut self, recipients: Vec<Recipient>) {
+        let mut before = std::mem::take(&mut self.running);
+        for recipient in recipients {
+            let place = before.iter().position(|one| *one.recipient == recipient);
+            let running = place.map(|place| before.swap_remove(place));
+            self.running.push(running.unwrap_or_else(|| {
+                let recipient = Arc::new(recipient);
+                let counters = Arc::new(Counters::default());
+                let teller = Teller {
+                    postman: Postman::new(Arc::clone(&recipient)),
+                    name: recipient.url.to_string(),
+                    outbox: Outbox::new(Timing {
+                        resolve_after: recipient.resolve_after,
+                        ..Timing::default()
+                    }),
+                    counters: Arc::clone(&counters),
+                    picture: Arc::clone(&self.picture),
+                    clock: Arc::clone(&self.clock),
+                    failures: 0,
+                };
+                let task = tokio::spawn(teller.run(self.changes.clone()));
+                Running { recipient, counters, task }
+            }));
+        }
+    }
+
+    /// What became of the alerts, an Alertmanager each.
+    pub fn deliveries(&self) -> Vec<Delivery> {
+        let of = |running: &Running| {
+            let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+            let Counters { sent, failed, dropped, waiting } = &*running.counters;
+            Delivery {
+                alertmanager: running.recipient.url.to_string(),
+                sent: count(sent),
+                failed: count(failed),
+                dropped: count(dropped),
+                waiting: count(waiting),
+            }
+        };
+        self.running.iter().map(of).collect()
+    }
+}
+
+struct Teller {
+    postman: Postman,
+    name: String,
+    outbox: Outbox,
+    counters: Arc<Counters>,
+    picture: Arc<dyn Picture>,
+    clock: Arc<dyn Clock>,
+    /// Failures in a row.
+    failures: u32,
+}
+
+impl Teller {
+    async fn run(mut self, mut changes: watch::Receiver<()>) {
+        loop {
+            changes.mark_unchanged();
+            let Some((view, context)) = self.picture.picture() else { return };
+            self.outbox.update(alerts(&view, &context), view.at);
+            drop(view);
+            let wait = self.tell().await;
+            tokio::time::sleep(LULL).await;
+            if 0 < self.failures {
+                // It is away: what changes meanwhile waits with the rest.
+                tokio::time::sleep(wait).await;
+                continue;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(wait) => (),
+                changed = changes.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    /// Says all that is due. Returns how long to wait, unless something changes.
+    async fn tell(&mut self) -> Duration {
+        loop {
+            let now = self.clock.now();
+            let due = self.outbox.due(now, BATCH);
+            self.count(&self.counters.waiting, self.outbox.waiting(now));
+            self.counters.dropped.store(self.outbox.dropped(), Ordering::Relaxed);
+            if due.is_empty() {
+                return self.outbox.rest(now);
+            }
+            if let Some(wait) = self.send(&due).await {
+                return wait;
+            }
+            self.outbox.sent(&due, now);
+        }
+    }
+
+    /// Returns how long to wait after a failure.
+    async fn send(&mut self, due: &[Posting]) -> Option<Duration> {
+        let count = u64::try_from(due.len()).unwrap_or(u64::MAX);
+        self.counters.sent.fetch_add(count, Ordering::Relaxed);
+        match self.postman.post(due).await {
+            Ok(()) => {
+                if 0 < self.failures {
+                    info!(alertmanager = self.name, "Alertmanager takes alerts again");
+                }
+                self.failures = 0;
+                None
+            }
+            Err(why) => {
+                self.counters.failed.fetch_add(count, Ordering::Relaxed);
+                // Once an outage, not once an attempt.
+                if self.failures == 0 {
+                    warn!(alertmanager = self.name, alerts = count, %why, "cannot push alerts");
+                }
+                let doubled = FIRST_WAIT.saturating_mul(1 << self.failures.min(6));
+                self.failures = self.failures.saturating_add(1);
+                Some(doubled.min(LONGEST_WAIT))
+            }
+        }
+    }
+
+    fn count(&self, counter: &AtomicU64, count: usize) {
+        counter.store(u64::try_from(count).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+}

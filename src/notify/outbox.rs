@@ -1,0 +1,289 @@
+//! What one Alertmanager has been told, and what it is to be told now.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::Alert;
+use super::alert::rfc3339;
+use crate::time::Timestamp;
+
+/// When alerts are said again, and when they end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Timing {
+    /// An alert is said again after this long: Alertmanager forgets what is not repeated.
+    pub resend: Duration,
+    /// A finding has ended for this long before its alert is resolved. The twin from a rule is
+    /// muted until then, and ends a scrape and an evaluation after the finding: were the push
+    /// resolved first, the twin would page once more.
+    pub resolve_after: Duration,
+    /// A resolved alert is repeated for this long: an Alertmanager may be away just then.
+    pub repeat_resolved: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            resend: Duration::from_mins(1),
+            resolve_after: Duration::from_mins(2),
+            repeat_resolved: Duration::from_mins(15),
+        }
+    }
+}
+
+/// What an alert is known by.
+type Labels = BTreeMap<&'static str, String>;
+
+/// An alert as it is posted.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Posting {
+    /// The alert.
+    #[serde(flatten)]
+    pub alert: Alert,
+    /// When it ends: ahead while it fires, so that it ends by itself where anchorwatch dies.
+    #[serde(rename = "endsAt", serialize_with = "rfc3339")]
+    pub ends: Timestamp,
+}
+
+/// The alerts that one Alertmanager is told of. Pure: time is an argument.
+#[derive(Clone, Debug)]
+pub struct Outbox {
+    timing: Timing,
+    told: BTreeMap<Labels, Told>,
+    dropped: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Told {
+    alert: Alert,
+    phase: Phase,
+    /// When it was last taken; `None` where it is to be said at once.
+    sent: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Phase {
+    Firing,
+    /// The finding ended then, and the alert goes on.
+    Ended(Timestamp),
+    /// The alert ended then.
+    Resolved(Timestamp),
+}
+
+impl Outbox {
+    /// How many alerts are held at most; more are dropped and counted.
+    pub const MOST: usize = 10_000;
+
+    /// One that has told nothing yet.
+    pub fn new(timing: Timing) -> Self {
+        Self { timing, told: BTreeMap::new(), dropped: 0 }
+    }
+
+    /// Takes in what is critical at `now`.
+    pub fn update(&mut self, current: Vec<Alert>, now: Timestamp) {
+        let critical: BTreeSet<&Labels> = current.iter().map(|alert| &alert.labels).collect();
+        for (labels, told) in &mut self.told {
+            if !critical.contains(labels) {
+                told.phase = self.timing.ebb(told.phase, now, &mut told.sent);
+            }
+        }
+        for alert in current {
+            if let Some(told) = self.told.get_mut(&alert.labels) {
+                if let Phase::Resolved(_) = told.phase {
+                    told.sent = None;
+                }
+                told.phase = Phase::Firing;
+                told.alert = alert;
+            } else if self.told.len() < Self::MOST {
+                let told = Told { alert, phase: Phase::Firing, sent: None };
+                self.told.insert(told.alert.labels.clone(), told);
+            } else {
+                self.dropped = self.dropped.saturating_add(1);
+            }
+        }
+        let over = self.timing.resolve_after.saturating_add(self.timing.repeat_resolved);
+        self.told.retain(|_, told| match told.phase {
+            Phase::Firing => true,
+            // It ended before anyone was told of it.
+            Phase::Ended(_) => told.sent.is_some(),
+            Phase::Resolved(at) => now.since(at).is_none_or(|age| age < over),
+        });
+    }
+
+    /// What is to be said at `now`, at most `most` of it: what was never said first.
+    pub fn due(&self, now: Timestamp, most: usize) -> Vec<Posting> {
+        let mut due: Vec<&Told> =
+            self.told.values().filter(|told| self.is_due(told, now)).collect();
+        due.sort_by_key(|told| told.sent);
+        let postings = due.into_iter().take(most).map(|told| Posting {
+            alert: told.alert.clone(),
+            ends: match told.phase {
+                Phase::Firing | Phase::Ended(_) => now.saturating_add(self.timing.resend * 4),
+                Phase::Resolved(at) => at,
+            },
+        });
+        postings.collect()
+    }
+
+    fn is_due(&self, told: &Told, now: Timestamp) -> bool {
+        // A clock that was set back is no reason to be silent.
+        told.sent.is_none_or(|sent| now.since(sent).is_none_or(|age| self.timing.resend <= age))
+    }
+
+    /// These were taken.
+    pub fn sent(&mut self, postings: &[Posting], now: Timestamp) {
+        for posting in postings {
+            if let Some(told) = self.told.get_mut(&posting.alert.labels) {
+                told.sent = Some(now);
+            }
+        }
+    }
+
+    /// How many alerts wait to be said at `now`.
+    pub fn waiting(&self, now: Timestamp) -> usize {
+        self.told.values().filter(|told| self.is_due(told, now)).count()
+    }
+
+    /// How many alerts were dropped since so many were open.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// How long until something is due without anything new.
+    pub fn rest(&self, now: Timestamp) -> Duration {
+        let rests = self.told.values().map(|told| {
+            let spoken = told.sent.and_then(|sent| now.since(sent));
+            let resend =
+                spoken.map_or(Duration::ZERO, |age| self.timing.resend.saturating_sub(age));
+            let ended = match told.phase {
+                Phase::Ended(at) => now.since(at),
+                Phase::Firing | Phase::Resolved(_) => None,
+            };
+            ended.map_or(resend, |age| resend.min(self.timing.resolve_after.saturating_sub(age)))
+        });
+        rests.min().unwrap_or(self.timing.resend)
+    }
+}
+
+impl Timing {
+    /// What becomes of an alert whose finding is not true any more.
+    fn ebb(&self, phase: Phase, now: Timestamp, sent: &mut Option<Timestamp>) -> Phase {
+        let ended = match phase {
+            Phase::Firing => now,
+            Phase::Ended(at) => at,
+            Phase::Resolved(_) => return phase,
+        };
+        if now.since(ended).is_none_or(|age| age < self.resolve_after) {
+            return Phase::Ended(ended);
+        }
+        // One that nobody was told of needs no end.
+        if sent.is_some() {
+            *sent = None;
+        }
+        Phase::Resolved(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn start() -> Timestamp {
+        Timestamp::from_unix(1_800_000_000)
+    }
+
+    fn at(seconds: u64) -> Timestamp {
+        start().saturating_add(Duration::from_secs(seconds))
+    }
+
+    fn alert(subject: &str) -> Alert {
+        Alert {
+            labels: BTreeMap::from([("subject", subject.to_owned())]),
+            annotations: BTreeMap::new(),
+            since: start(),
+            link: String::new(),
+        }
+    }
+
+    /// Says all that is due, and tells when each ends, in seconds from the start.
+    fn say(outbox: &mut Outbox, now: u64) -> Vec<(String, u64)> {
+        let due = outbox.due(at(now), 100);
+        outbox.sent(&due, at(now));
+        let told = due.iter().map(|posting| {
+            let ends = posting.ends.since(start()).unwrap().as_secs();
+            (posting.alert.labels.get("subject").unwrap().clone(), ends)
+        });
+        told.collect()
+    }
+
+    #[test]
+    fn a_finding_is_told_at_once_and_again_each_minute() {
+        let mut outbox = Outbox::new(Timing::default());
+        outbox.update(vec![alert("a")], at(0));
+        assert_eq!(say(&mut outbox, 0), [("a".to_owned(), 240)]);
+        assert_eq!(outbox.rest(at(10)), Duration::from_secs(50));
+        outbox.update(vec![alert("a"), alert("b")], at(10));
+        assert_eq!(say(&mut outbox, 10), [("b".to_owned(), 250)]);
+        outbox.update(vec![alert("a"), alert("b")], at(59));
+        assert!(say(&mut outbox, 59).is_empty());
+        outbox.update(vec![alert("a"), alert("b")], at(60));
+        assert_eq!(say(&mut outbox, 60), [("a".to_owned(), 300)]);
+    }
+
+    #[test]
+    fn what_ended_fires_on_for_two_minutes_and_is_resolved_for_a_quarter_of_an_hour() {
+        let mut outbox = Outbox::new(Timing::default());
+        outbox.update(vec![alert("a")], at(0));
+        say(&mut outbox, 0);
+        outbox.update(Vec::new(), at(5));
+        assert!(say(&mut outbox, 5).is_empty());
+        outbox.update(Vec::new(), at(60));
+        assert_eq!(say(&mut outbox, 60), [("a".to_owned(), 300)], "it fires still");
+        outbox.update(Vec::new(), at(70));
+        assert_eq!(outbox.rest(at(70)), Duration::from_secs(50), "until 120, and 125 is later");
+        outbox.update(Vec::new(), at(126));
+        assert_eq!(say(&mut outbox, 126), [("a".to_owned(), 126)], "resolved");
+        outbox.update(Vec::new(), at(186));
+        assert_eq!(say(&mut outbox, 186), [("a".to_owned(), 126)], "and said again");
+        outbox.update(Vec::new(), at(126 + 17 * 60));
+        assert!(say(&mut outbox, 126 + 17 * 60).is_empty(), "forgotten");
+    }
+
+    #[test]
+    fn what_comes_back_before_it_is_resolved_goes_on_and_after_that_is_told_at_once() {
+        let mut outbox = Outbox::new(Timing::default());
+        outbox.update(vec![alert("a")], at(0));
+        say(&mut outbox, 0);
+        outbox.update(Vec::new(), at(5));
+        outbox.update(vec![alert("a")], at(9));
+        assert!(say(&mut outbox, 9).is_empty());
+        outbox.update(Vec::new(), at(20));
+        outbox.update(Vec::new(), at(140));
+        assert_eq!(say(&mut outbox, 140), [("a".to_owned(), 140)]);
+        outbox.update(vec![alert("a")], at(150));
+        assert_eq!(say(&mut outbox, 150), [("a".to_owned(), 390)]);
+    }
+
+    #[test]
+    fn what_was_not_taken_is_due_until_it_is() {
+        let mut outbox = Outbox::new(Timing::default());
+        outbox.update(vec![alert("a")], at(0));
+        assert_eq!(outbox.due(at(0), 100).len(), 1);
+        outbox.update(vec![alert("a")], at(1));
+        assert_eq!(outbox.due(at(1), 100).len(), 1);
+        assert_eq!(outbox.waiting(at(1)), 1);
+        outbox.update(Vec::new(), at(2));
+        assert_eq!(outbox.waiting(at(2)), 0, "it ended before anyone was told");
+    }
+
+    #[test]
+    fn only_so_many_are_held_and_the_rest_is_counted() {
+        let mut outbox = Outbox::new(Timing::default());
+        let many = (0..=Outbox::MOST).map(|number| alert(&number.to_string()));
+        outbox.update(many.collect(), at(0));
+        assert_eq!(outbox.waiting(at(0)), Outbox::MOST);
+        assert_eq!(outbox.dropped(), 1);
+        assert_eq!(outbox.due(at(0), 64).len(), 64);
+    }
+}

@@ -1,0 +1,72 @@
+//! What the packages hold is what the repository says: copies equal, versions agree.
+
+#![cfg(test)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const CHART: &str = "packaging/helm/anchorwatch";
+
+/// Helm takes no file from outside of a chart, so it holds copies: each with where it is from.
+fn copies() -> BTreeMap<PathBuf, PathBuf> {
+    let files = Path::new(CHART).join("files");
+    let rules = PathBuf::from("alerts/anchorwatch.rules.yaml");
+    let mut copies = BTreeMap::new();
+    if rules.exists() {
+        copies.insert(files.join("anchorwatch.rules.yaml"), rules);
+    }
+    for dashboard in listed(Path::new("dashboards")) {
+        if dashboard.extension().is_some_and(|extension| extension == "json") {
+            let name = dashboard.file_name().unwrap();
+            copies.insert(files.join("dashboards").join(name), dashboard.clone());
+        }
+    }
+    copies
+}
+
+/// The files of a folder; none where there is no folder.
+fn listed(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect()
+}
+
+#[test]
+fn the_chart_holds_the_rules_and_the_dashboards_as_they_are() {
+    let copies = copies();
+    let files = Path::new(CHART).join("files");
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        drop(fs::remove_dir_all(&files));
+        fs::create_dir_all(files.join("dashboards")).unwrap();
+        for (copy, original) in &copies {
+            fs::copy(original, copy).unwrap();
+        }
+    }
+    for (copy, original) in &copies {
+        let same = fs::read(copy).ok() == Some(fs::read(original).unwrap());
+        assert!(same, "{} is not {}: run `make chart`", copy.display(), original.display());
+    }
+    for held in [listed(&files), listed(&files.join("dashboards"))].concat() {
+        assert!(copies.contains_key(&held), "{} is a copy of nothing", held.display());
+    }
+}
+
+/// What stands after `key` on its line.
+fn value(file: &str, key: &str) -> String {
+    let text = fs::read_to_string(file).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(key));
+    line.unwrap_or_else(|| panic!("{file} has no {key}")).trim().to_owned()
+}
+
+#[test]
+fn the_packages_have_the_versions_of_the_crate() {
+    let chart = format!("{CHART}/Chart.yaml");
+    assert_eq!(value(&chart, "appVersion:"), env!("CARGO_PKG_VERSION"));
+    // The image is built by a toolchain that the crate can be built with.
+    let image = value("Dockerfile", "FROM rust:");
+    let (version, _) = image.split_once('-').unwrap();
+    let number = |version: &str| -> Vec<u32> {
+        version.split('.').map(|part| part.parse().unwrap()).collect()
+    };
+    assert!(number(version) >= number(env!("CARGO_PKG_RUST_VERSION")), "{version}");
+}
