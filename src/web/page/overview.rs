@@ -14,8 +14,8 @@ use crate::web::api::RotationReport;
 
 /// How many trust domains one page shows.
 const SHOWN: usize = 200;
-/// How many findings are listed: what a person looks through before they filter.
-const FINDINGS: usize = 25;
+/// How many findings are listed: the trust domains below them stay in sight.
+const FINDINGS: usize = 10;
 
 const HEADINGS: &[&str] = &[
     "trust domain",
