@@ -28,6 +28,8 @@ pub(crate) struct Chromium {
 
 impl Chromium {
     pub(crate) fn start() -> Self {
+        let there = Command::new("chromium").arg("--version").stdout(Stdio::null()).status();
+        assert!(there.is_ok_and(|there| there.success()), "chromium is missing: see TEST_PACKAGES");
         let folder = tempfile::tempdir().unwrap();
         let (commands, answers) = (folder.path().join("commands"), folder.path().join("answers"));
         for pipe in [&commands, &answers] {
@@ -78,6 +80,8 @@ impl Chromium {
         for domain in ["Page.enable", "Log.enable", "Runtime.enable"] {
             browser.ask(domain, &json!({}));
         }
+        // The pages have none, and are whole without.
+        browser.ask("Emulation.setScriptExecutionDisabled", &json!({"value": true}));
         browser
     }
 
