@@ -10,13 +10,17 @@ mod backend;
 mod client;
 mod listener;
 mod page;
+mod paging;
 mod patient;
 mod request;
 mod router;
 mod scrape;
+mod site;
 
 pub use admin::AdminListener;
-pub use backend::{Asked, Backend, BackendError, Decide, EventFilter, Rebootstrap, ScrapeFacts};
+pub use backend::{
+    Asked, Backend, BackendError, Decide, EventFilter, Identity, Rebootstrap, ScrapeFacts,
+};
 pub use client::{AdminClient, ClientError};
 pub use listener::WebListener;
 
