@@ -30,6 +30,7 @@ mod settings;
 mod severity;
 mod suggest;
 mod warning;
+mod web;
 mod yaml;
 
 use std::path::{Path, PathBuf};
@@ -43,6 +44,7 @@ pub use intent::{Announcement, Approval};
 pub use proxy::{Alertmanager, Proxy};
 pub use relationship::{MAX_REDIRECTS, Probe, Relationship};
 pub use resolve::{LoadError, Read};
+pub use web::WebConfig;
 
 use crate::bundle::{Digest, ParseLimits};
 use crate::finding::Severities;

@@ -8,16 +8,20 @@ mod admin;
 pub mod api;
 mod backend;
 mod client;
+mod gate;
 mod listener;
+mod login;
 mod page;
 mod patient;
 mod request;
 mod router;
 mod scrape;
+mod secure;
 
 pub use admin::AdminListener;
 pub use backend::{Asked, Backend, BackendError, Decide, EventFilter, Rebootstrap, ScrapeFacts};
 pub use client::{AdminClient, ClientError};
+pub use gate::{Gate, Protect, Protection};
 pub use listener::WebListener;
 
 /// Where HTTP is served unless told otherwise: above the range that exporters have filled.
