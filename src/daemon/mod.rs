@@ -15,6 +15,7 @@ mod error;
 mod log;
 mod once;
 mod plan;
+mod protection;
 mod reload;
 mod scheduler;
 mod shared;
@@ -23,6 +24,7 @@ mod targets;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,8 +41,9 @@ use crate::store::{Loaded, Store, StoreOptions};
 use crate::time::Clock;
 use crate::view::View;
 use crate::watch::DomainState;
-use crate::web::{AdminListener, WebListener};
+use crate::web::{AdminListener, Gate, WebListener};
 use backend::DaemonBackend;
+use protection::WebFile;
 use reload::Reloads;
 use scheduler::{Command, Scheduler, SharedDomain};
 use shared::Shared;
@@ -66,6 +69,8 @@ pub struct Options {
     pub listen: Vec<SocketAddr>,
     /// Whether `POST /-/reload` is taken.
     pub enable_lifecycle: bool,
+    /// The file of `--web.config.file`: TLS and passwords over TCP.
+    pub web_config: Option<PathBuf>,
     /// The function that decides.
     pub step: StepFn,
 }
@@ -75,6 +80,7 @@ impl Default for Options {
         Self {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], crate::web::DEFAULT_PORT))],
             enable_lifecycle: false,
+            web_config: None,
             step: judge::step,
         }
     }
@@ -101,6 +107,7 @@ pub(crate) struct Inner {
     archive: Mutex<BTreeMap<TrustDomain, DomainState>>,
     reloads: Reloads,
     options: Options,
+    web_file: Option<WebFile>,
 }
 
 impl Daemon {
@@ -118,6 +125,7 @@ impl Daemon {
         clock: Arc<dyn Clock>,
         fetcher: Fetcher,
     ) -> Result<Self, StartError> {
+        let web_file = load_web_file(options.web_config.clone()).await?;
         let path = config.store.path.clone();
         let mut store_options = StoreOptions::new(Arc::clone(&clock));
         store_options.body_retention = config.retention.bodies;
@@ -138,6 +146,7 @@ impl Daemon {
             domains: Mutex::default(),
             archive: Mutex::new(archive),
             options,
+            web_file,
             shared: Arc::clone(&shared),
         });
         inner.arrange().await;
@@ -207,18 +216,30 @@ impl Daemon {
     }
 }
 
+async fn load_web_file(path: Option<PathBuf>) -> Result<Option<WebFile>, StartError> {
+    let Some(path) = path else { return Ok(None) };
+    let loaded = tokio::task::spawn_blocking(move || WebFile::load(&path));
+    Ok(Some(loaded.await.map_err(|_| StartError::Interrupted)??))
+}
+
 async fn listen(
     inner: &Arc<Inner>,
     backend: &Arc<DaemonBackend>,
 ) -> Result<(Vec<WebListener>, Vec<SocketAddr>), StartError> {
     let mut listeners = Vec::new();
     let mut addresses = Vec::new();
+    let gate = inner.web_file.clone().map(|file| Arc::new(Gate::new(Arc::new(file))));
     for address in &inner.options.listen {
         let lifecycle = inner.options.enable_lifecycle;
         let backend = Arc::clone(backend);
-        let listener = WebListener::bind(*address, backend, lifecycle)
-            .await
-            .map_err(|source| StartError::Listen { address: *address, source })?;
+        let bound = match &gate {
+            Some(gate) => {
+                WebListener::bind_behind(Arc::clone(gate), *address, backend, lifecycle).await
+            }
+            None => WebListener::bind(*address, backend, lifecycle).await,
+        };
+        let listener = bound.map_err(|source| StartError::Listen { address: *address, source })?;
+        protection::warn_of_exposure(listener.address(), inner.web_file.as_ref());
         addresses.push(listener.address());
         listeners.push(listener);
     }

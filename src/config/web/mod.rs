@@ -53,6 +53,8 @@ pub struct WebConfig {
     pub headers: Vec<(Box<str>, Box<str>)>,
     /// One request in so long, and so many at once.
     pub rate_limit: Option<(Duration, u32)>,
+    /// Whether every client must have a certificate that is verified.
+    pub verifies_clients: bool,
     /// The file itself and those that it names.
     pub files: Vec<PathBuf>,
     /// What works and is hardly meant, in sentences.
@@ -75,6 +77,7 @@ impl fmt::Debug for WebConfig {
 /// What is noted while a file is read.
 #[derive(Debug, Default)]
 struct Noted {
+    verifies_clients: bool,
     files: Vec<PathBuf>,
     warnings: Vec<String>,
 }
@@ -120,9 +123,9 @@ fn decode(path: &Path, bytes: &[u8], report: &mut Report) -> Option<WebConfig> {
     if tls.is_none() && !users.is_empty() {
         noted.warnings.push("passwords without tls_server_config are sent in the clear".to_owned());
     }
-    let (files, warnings) = (noted.files, noted.warnings);
+    let Noted { verifies_clients, files, warnings } = noted;
     let headers = headers.unwrap_or_default();
-    Some(WebConfig { tls, users, headers, rate_limit, files, warnings })
+    Some(WebConfig { tls, users, headers, rate_limit, verifies_clients, files, warnings })
 }
 
 /// What stands under a key; as in exporter-toolkit, nothing after the colon is no key at all.

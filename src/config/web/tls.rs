@@ -261,6 +261,7 @@ impl<'t> Reader<'_, 't> {
     ) -> Option<Arc<dyn ClientCertVerifier>> {
         let builder =
             WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
+        self.noted.verifies_clients = word == "RequireAndVerifyClientCert";
         let builder = if word == "VerifyClientCertIfGiven" {
             builder.allow_unauthenticated()
         } else {
