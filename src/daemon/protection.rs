@@ -139,15 +139,11 @@ impl Inner {
 
 /// The configuration, and its files as they were before they were read.
 fn read(path: &Path) -> Result<(Vec<(PathBuf, Stamp)>, WebConfig), LoadError> {
-    // Which files there are is known only after a first reading.
-    loop {
-        let first = WebConfig::load(path)?;
-        let stamps: Vec<_> = first.files.iter().map(|path| (path.clone(), stamp(path))).collect();
-        let config = WebConfig::load(path)?;
-        if config.files == first.files {
-            return Ok((stamps, config));
-        }
-    }
+    // Which files there are is known only after a first reading. Where the file itself changes
+    // before the second, its stamp says so the next time.
+    let files = WebConfig::load(path)?.files;
+    let stamps = files.into_iter().map(|path| (path.clone(), stamp(&path))).collect();
+    Ok((stamps, WebConfig::load(path)?))
 }
 
 /// What a file that is being written, or one that was emptied, must not do to a daemon that runs.
