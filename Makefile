@@ -5,7 +5,7 @@
 CARGO ?= cargo
 LOCKED := --locked
 # Debian's packages that the tests call, and the command that shows that each is there.
-TEST_PACKAGES := prometheus:promtool
+TEST_PACKAGES := prometheus:promtool prometheus:prometheus
 
 .DEFAULT_GOAL := help
 

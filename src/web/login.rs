@@ -73,7 +73,8 @@ impl Logins {
         let hash = std::str::from_utf8(&user).ok().and_then(|user| users.get(user)).cloned();
         let exists = hash.is_some();
         let hash = hash.unwrap_or_else(|| nobody(users));
-        let tag = self.tag(&[&user, hash.as_bytes(), &password]);
+        // Whether they exist is in it: a user may have had the hash that stands for nobody's.
+        let tag = self.tag(&[&[u8::from(exists)], &user, hash.as_bytes(), &password]);
         if let Some(verdict) = tag.and_then(|tag| self.remembered(&tag)) {
             return verdict;
         }
@@ -194,6 +195,11 @@ mod tests {
         assert_eq!(logins.verdict(Some(&alice), &users).await, Verdict::Known);
         users.insert("alice".into(), bcrypt::hash("other", 4).unwrap().into());
         assert_eq!(logins.verdict(Some(&alice), &users).await, Verdict::Unknown);
+        let fake = basic("bob:fakepassword");
+        users.insert("bob".into(), nobody(&users));
+        assert_eq!(logins.verdict(Some(&fake), &users).await, Verdict::Known);
+        users.remove("bob");
+        assert_eq!(logins.verdict(Some(&fake), &users).await, Verdict::Unknown);
     }
 
     #[test]
