@@ -76,10 +76,8 @@ pub(super) fn run(global: &Global, command: &Command) -> Exit {
                 return web;
             }
             let file = arguments.file.as_ref().unwrap_or(&global.config_file);
-            match check(file, &mut out, &mut err) {
-                Exit::Ok => web,
-                exit => exit,
-            }
+            let watch = check(file, &mut out, &mut err);
+            if watch == Exit::Ok { web } else { watch }
         }
         Command::Show(arguments) => {
             let file = arguments.file.as_ref().unwrap_or(&global.config_file);

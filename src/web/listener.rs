@@ -339,7 +339,7 @@ mod tests {
         type Error = std::convert::Infallible;
 
         fn poll_frame(
-            self: std::pin::Pin<&mut Self>,
+            self: Pin<&mut Self>,
             _: &mut std::task::Context<'_>,
         ) -> std::task::Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
             let piece = Bytes::from_static(&[b'x'; 1 << 12]);

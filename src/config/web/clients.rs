@@ -82,7 +82,12 @@ impl Named {
             GeneralName::IPAddress(bytes) => {
                 address(bytes).is_some_and(|address| allowed(&address.to_string()))
             }
-            _ => false,
+            GeneralName::OtherName(..)
+            | GeneralName::X400Address(_)
+            | GeneralName::DirectoryName(_)
+            | GeneralName::EDIPartyName(_)
+            | GeneralName::RegisteredID(_)
+            | GeneralName::Invalid(..) => false,
         })
     }
 }

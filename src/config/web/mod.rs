@@ -6,6 +6,7 @@
 
 mod clients;
 mod keys;
+mod suites;
 mod tls;
 
 use std::collections::BTreeMap;

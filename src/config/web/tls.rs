@@ -9,19 +9,19 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{NamedGroup, RootCertStore, ServerConfig, SupportedProtocolVersion};
+use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 
 use super::clients::{AnyCertificate, Named};
 use super::keys::{
-    ALLOWED_SANS, CERT, CERT_FILE, CIPHERS, CLIENT_AUTH, CLIENT_AUTHS, CLIENT_CA, CLIENT_CA_FILE,
-    CURVES, KEY, KEY_FILE, MAX_VERSION, MIN_VERSION, PREFER_SERVER, TLS_SCOPE, VERSIONS,
+    ALLOWED_SANS, CERT, CERT_FILE, CLIENT_AUTH, CLIENT_AUTHS, CLIENT_CA, CLIENT_CA_FILE, KEY,
+    KEY_FILE, MAX_VERSION, MIN_VERSION, PREFER_SERVER, TLS_SCOPE, VERSIONS,
 };
 use super::{Noted, given, given_text, one_word};
 use crate::config::bootstrap::read_bounded;
-use crate::config::fault::{Report, quoted};
+use crate::config::fault::Report;
 use crate::config::reader::{Fields, Value};
 use crate::config::scalar;
-use crate::config::schema::{Key, one_of};
+use crate::config::schema::Key;
 
 /// The most bytes of a PEM file.
 const PEM: u64 = 1 << 20;
@@ -80,12 +80,12 @@ fn is_enabling(fields: &Fields<'_>, key: &Key) -> bool {
     given(fields, key).is_some_and(|value| value.as_text() != Some(""))
 }
 
-struct Reader<'a, 't> {
-    fields: Fields<'t>,
+pub(super) struct Reader<'a, 't> {
+    pub(super) fields: Fields<'t>,
     section: &'a Value<'t>,
     directory: &'a Path,
     noted: &'a mut Noted,
-    report: &'a mut Report,
+    pub(super) report: &'a mut Report,
 }
 
 /// PEM, and the key that it stood under or was named by.
@@ -207,7 +207,7 @@ impl<'t> Reader<'_, 't> {
         };
         let roots = self.pem(&CLIENT_CA_FILE, &CLIENT_CA);
         let allowed = self.allowed_sans();
-        let verifies = matches!(word, "VerifyClientCertIfGiven" | "RequireAndVerifyClientCert");
+        let is_verified = matches!(word, "VerifyClientCertIfGiven" | "RequireAndVerifyClientCert");
         if let Some((value, _)) = &allowed
             && word != "RequireAndVerifyClientCert"
         {
@@ -219,7 +219,7 @@ impl<'t> Reader<'_, 't> {
             roots.fault(self.report, "no client is asked for a certificate", hint);
         }
         let roots = roots.and_then(|roots| self.roots(&roots));
-        if verifies && roots.is_none() && self.report.is_empty() {
+        if is_verified && roots.is_none() && self.report.is_empty() {
             let value = written.as_ref().map_or(self.section, |(value, _)| value);
             let message = "no client_ca_file says which authorities clients have";
             value.fault(self.report, message, "add client_ca_file");
@@ -234,7 +234,7 @@ impl<'t> Reader<'_, 't> {
                 self.unverified(word);
                 Arc::new(AnyCertificate { algorithms, mandatory: false })
             }
-            (_, Some(roots)) if verifies => self.verified(word, roots, provider)?,
+            (_, Some(roots)) if is_verified => self.verified(word, roots, provider)?,
             _ => {
                 self.unverified(word);
                 Arc::new(AnyCertificate { algorithms, mandatory: true })
@@ -289,7 +289,11 @@ impl<'t> Reader<'_, 't> {
         Some((value, words.into_iter().map(|(_, text)| text.into()).collect()))
     }
 
-    fn list(&mut self, value: &Value<'t>, noun: &str) -> Option<Vec<(Value<'t>, &'t str)>> {
+    pub(super) fn list(
+        &mut self,
+        value: &Value<'t>,
+        noun: &str,
+    ) -> Option<Vec<(Value<'t>, &'t str)>> {
         let elements = value.elements(noun, "write each after a `- `", self.report)?;
         if ELEMENTS < elements.len() {
             let message = format!("it has more than {ELEMENTS} elements");
@@ -335,72 +339,5 @@ impl<'t> Reader<'_, 't> {
     fn prefer_server(&mut self) -> bool {
         let Some(value) = given(&self.fields, &PREFER_SERVER) else { return true };
         scalar::switch(value, &PREFER_SERVER, self.report).unwrap_or(true)
-    }
-
-    fn provider(&mut self) -> Arc<CryptoProvider> {
-        let mut provider = aws_lc_rs::default_provider();
-        if let Some(value) = given(&self.fields, &CIPHERS).cloned() {
-            self.suites(&value, &mut provider);
-        }
-        if let Some(value) = given(&self.fields, &CURVES).cloned() {
-            self.groups(&value, &mut provider);
-        }
-        Arc::new(provider)
-    }
-
-    /// As in Go, the list is of TLS 1.2, and TLS 1.3 has all of its suites always.
-    fn suites(&mut self, value: &Value<'t>, provider: &mut CryptoProvider) {
-        let Some(words) = self.list(value, "a list of cipher suites") else { return };
-        if words.is_empty() {
-            return;
-        }
-        let all = std::mem::take(&mut provider.cipher_suites);
-        let (modern, older): (Vec<_>, Vec<_>) =
-            all.into_iter().partition(|suite| suite.tls13().is_some());
-        provider.cipher_suites = modern;
-        for (element, word) in words {
-            // rustls names the suites of TLS 1.3 apart, as `TLS13_…`.
-            let modern = word.strip_prefix("TLS_").map(|rest| format!("TLS13_{rest}"));
-            let named = |suite: &&rustls::SupportedCipherSuite| {
-                let name = suite.suite().as_str();
-                name == Some(word) || modern.is_some() && name == modern.as_deref()
-            };
-            if provider.cipher_suites.iter().any(|suite| named(&suite)) {
-                continue;
-            }
-            if let Some(suite) = older.iter().find(named) {
-                provider.cipher_suites.push(*suite);
-                continue;
-            }
-            let names: Vec<_> = older.iter().filter_map(|suite| suite.suite().as_str()).collect();
-            let message = format!("rustls has no cipher suite {}", quoted(word));
-            let hint = format!("whoever wrote the list must choose of {}", one_of(&names));
-            element.fault(self.report, message, hint);
-        }
-    }
-
-    fn groups(&mut self, value: &Value<'t>, provider: &mut CryptoProvider) {
-        let Some(words) = self.list(value, "a list of curves") else { return };
-        if words.is_empty() {
-            return;
-        }
-        let all = std::mem::take(&mut provider.kx_groups);
-        for (element, word) in words {
-            let group = match word {
-                "CurveP256" => Some(NamedGroup::secp256r1),
-                "CurveP384" => Some(NamedGroup::secp384r1),
-                "X25519" => Some(NamedGroup::X25519),
-                _ => None,
-            };
-            match all.iter().find(|known| Some(known.name()) == group) {
-                Some(known) => provider.kx_groups.push(*known),
-                None => {
-                    let message = format!("rustls has no curve {}", quoted(word));
-                    let hint = "whoever wrote the list must choose of X25519, CurveP256 and \
-                                CurveP384; without the list, X25519MLKEM768 is offered first";
-                    element.fault(self.report, message, hint);
-                }
-            }
-        }
     }
 }
