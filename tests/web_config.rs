@@ -164,7 +164,7 @@ impl Folder {
                 Some(inline) => {
                     let pem = self.path.join(inline.trim_end_matches('@'));
                     let pem = fs::read_to_string(pem).unwrap();
-                    pem.lines().map(|line| format!("    {line}\n")).collect()
+                    format!("    {}\n", pem.trim_end().replace('\n', "\n    "))
                 }
                 None => format!("{line}\n"),
             });

@@ -195,8 +195,10 @@ mod tests {
         assert_eq!(logins.verdict(Some(&alice), &users).await, Verdict::Known);
         users.insert("alice".into(), bcrypt::hash("other", 4).unwrap().into());
         assert_eq!(logins.verdict(Some(&alice), &users).await, Verdict::Unknown);
+        // Nor where it had the hash that stands for nobody's.
         let fake = basic("bob:fakepassword");
-        users.insert("bob".into(), nobody(&users));
+        let hash = nobody(&BTreeMap::new());
+        let mut users = BTreeMap::from([("bob".into(), hash.clone()), ("carol".into(), hash)]);
         assert_eq!(logins.verdict(Some(&fake), &users).await, Verdict::Known);
         users.remove("bob");
         assert_eq!(logins.verdict(Some(&fake), &users).await, Verdict::Unknown);
