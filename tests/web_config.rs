@@ -485,6 +485,21 @@ async fn what_changes_is_taken_at_the_next_connection_and_what_is_weaker_never()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn half_a_file_opens_no_door_that_needed_a_certificate() {
+    let folder = Folder::new();
+    let web = folder.path.join("web.yml");
+    let file = |name: &str| fs::read_to_string(Path::new(DATA).join(name)).unwrap();
+    fs::write(&web, file("good/require-and-verify.yml")).unwrap();
+    let (daemon, address) = daemon(&folder, &web).await;
+    assert_eq!(ask(TLS, address, &folder).await, None);
+    fs::write(&web, file("good/tls.yml")).unwrap();
+    assert_eq!(ask(TLS, address, &folder).await, None);
+    let known = Asker { certificate: Some("client"), ..TLS };
+    assert_eq!(ask(known, address, &folder).await.map(|(status, _)| status), Some(200));
+    daemon.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_never_ends_a_handshake_holds_up_nobody() {
     let folder = Folder::new();
     folder.take("good");

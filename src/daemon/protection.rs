@@ -116,6 +116,11 @@ impl Inner {
         let before: Vec<_> =
             seen.stamps.iter().map(|(path, _)| (path.clone(), stamp(path))).collect();
         let taken = read(&self.path).map_err(|why| why.to_string()).and_then(|(stamps, config)| {
+            if self.verifies_clients && !config.verifies_clients {
+                return Err(
+                    "that clients need no certificate is decided at the start: restart".into()
+                );
+            }
             let next = protection(config);
             weaker(&self.current.load(), &next).map_or(Ok((stamps, next)), |why| Err(why.into()))
         });
