@@ -18,7 +18,7 @@ keep=false
 
 usage() {
     sed -n '2,/^$/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
-    echo "  --minutes N   how long to run in all: 4 or more (default 7)"
+    echo "  --minutes N   how long to run in all: 5 or more (default 7)"
     echo "  --keep        keep the directory with logs, databases and the store"
 }
 
@@ -30,8 +30,8 @@ while (($# > 0)); do
         *) echo "spire.sh: unknown argument: $1" >&2; usage >&2; exit 2 ;;
     esac
 done
-if [[ ! $minutes =~ ^[0-9]+$ ]] || ((minutes < 4)); then
-    echo "spire.sh: --minutes: a whole number from 4 up" >&2
+if [[ ! $minutes =~ ^[0-9]+$ ]] || ((minutes < 5)); then
+    echo "spire.sh: --minutes: a whole number from 5 up" >&2
     exit 2
 fi
 
@@ -390,7 +390,8 @@ show_bundle "$b" > "$lab/copy.json"
 copied=$(jq '.spiffe_sequence // 0' "$lab/copy.json")
 
 say "rotations: a new pair of keys every 120 s ($a) and 90 s ($b)"
-# What follows takes 165 s, and what is out of turn must be far from any date of $a.
+# What follows takes 165 s. What is out of turn must be far from any date of $a, and after its first
+# rotation: the age of a JWT key of the first bundle is not known, so its successor is on time early.
 rounds=$(((minutes * 60 - 165) / 120))
 quiet_until=$((45 + 120 * rounds))
 ((SECONDS >= quiet_until)) || sleep $((quiet_until - SECONDS))
