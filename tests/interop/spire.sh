@@ -452,8 +452,8 @@ expect "$a is locked out" exits 1 refresh "$a" "$b"
 expect "check says that something is wrong" exits "1|2" watch check
 new_key=$(fingerprint_of "$b" "$(jwt_authority "$b" active)")
 # What the operator trusts: the one root that the copy did not have, which signs the endpoint.
-show_bundle "$b" | jq --slurpfile then "$lab/copy.json" '.keys |= map(select(.use == "x509-svid") |
-    select(.x5c[0] as $root | $then[0].keys | any(.x5c[0]? == $root) | not))' > "$lab/trusted.json"
+show_bundle "$b" | jq --slurpfile past "$lab/copy.json" '.keys |= map(select(.use == "x509-svid") |
+    select(.x5c[0] as $root | $past[0].keys | any(.x5c[0]? == $root) | not))' > "$lab/trusted.json"
 rebootstrapped=$(date +%s)
 expect "rebootstrap is accepted" watch rebootstrap "$b" "$lab/trusted.json" \
     --by spire.sh --reason "the server lost its keys"
