@@ -445,8 +445,8 @@ rm "$lab/$b"/datastore.sqlite3*
 cp "$lab/copy/"* "$lab/$b/"
 start_server "$b"
 echo "        the sequence is $(sequence "$b")"
-expect "the endpoint is unauthenticated" within 20 found "$b" endpoint_unauthenticated \
-    '.evidence | any(contains("polls running failed"))'
+expect "the endpoint is unauthenticated, at the second poll that fails so" within 20 found "$b" endpoint_unauthenticated \
+    '.evidence | any(startswith("2 polls running failed"))'
 expect "go-spiffe is locked out" exits 1 go_spiffe_with "$b" "$lab/copy.json"
 expect "$a is locked out" exits 1 refresh "$a" "$b"
 expect "check says that something is wrong" exits "1|2" watch check
