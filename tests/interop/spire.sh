@@ -439,6 +439,7 @@ expect "the revoked key $revoked is known as removed" within 15 same_keys "$a" "
 say "$b is stopped and comes back without its keys, on a copy of its datastore"
 # A new server counts two at its start; the sequence must stay below what was seen.
 expect "its sequence has outgrown the copy's, $copied" within 180 grown "$b" $((copied + 4))
+expect "anchorwatch has seen that" within 15 same_keys "$b"
 echo "        the sequence is $(sequence "$b")"
 stop "$b" TERM > /dev/null || true
 rm "$lab/$b"/datastore.sqlite3*
