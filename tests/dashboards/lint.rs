@@ -140,7 +140,7 @@ fn datasources(path: &str, value: &Value, faults: &mut Vec<String>) {
                 datasources(&format!("{path}/{place}"), inner, faults);
             }
         }
-        _ => (),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => (),
     }
 }
 

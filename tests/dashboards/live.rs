@@ -233,13 +233,13 @@ fn of_overview(title: &str) -> Query {
 }
 
 /// How urgent a finding is in the table of those that are open.
-fn urgency(stage: &Stage, of: Character, kind: &str) -> Option<f64> {
+fn urgency(stage: &Stage, of: Character, kind: &str) -> Option<u8> {
     let rows = stage.answer(&of_overview("Open findings"), ".+");
     let name = of.trust_domain();
     let mut rows = rows
         .iter()
         .filter(|row| row["metric"]["trust_domain"] == name && row["metric"]["kind"] == kind);
-    rows.next().and_then(|row| numbers(row).next())
+    rows.next().and_then(|row| row["value"][1].as_str()?.parse().ok())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -255,7 +255,7 @@ async fn every_question_of_every_board_is_answered() {
         Some(text(&early["id"]).to_owned())
     });
     stage.wait("an early removal in the table", |stage| {
-        urgency(stage, Character::Careless, "early_removal").filter(|urgency| *urgency == 2.0)
+        urgency(stage, Character::Careless, "early_removal").filter(|urgency| *urgency == 2)
     });
     let decided = anchorwatch(&stage.folder.path().join("anchorwatch.yaml"), &["ack", &id])
         .args(["--by=j.doe", "--reason=CHG-1", "--yes"])
@@ -271,14 +271,14 @@ async fn every_question_of_every_board_is_answered() {
     stage.wait("no early removal", |stage| acked(stage).then_some(()));
     let urgency_of_rogue =
         |stage: &Stage| urgency(stage, Character::Attacked, "unexpected_authority");
-    assert_eq!(urgency_of_rogue(&stage), Some(3.0));
+    assert_eq!(urgency_of_rogue(&stage), Some(3));
 
     // The daemon goes away: nothing that was open seems to be over.
     stage.daemon.child.kill().unwrap();
     stage.daemon.child.wait().unwrap();
     let turn = of_overview("Scheduler's last turn");
     stage.wait("no daemon", |stage| stage.answer(&turn, ".+").is_empty().then_some(()));
-    assert_eq!(urgency_of_rogue(&stage), Some(3.0));
+    assert_eq!(urgency_of_rogue(&stage), Some(3));
     let critical = stage.answer(&of_overview("Critical"), ".+");
     assert!(numbers(&critical[0]).next() >= Some(1.0), "{critical:?}");
 }

@@ -1,10 +1,11 @@
 //! A Prometheus of one's own, which scrapes one daemon each second.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use anchorwatch::alerts::JOB;
 use serde_json::Value;
@@ -17,6 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Prometheus {
     child: Child,
     address: String,
+    log: Arc<Mutex<Vec<String>>>,
 }
 
 impl Prometheus {
@@ -37,7 +39,7 @@ impl Prometheus {
             .spawn()
             .expect("`make packages` installs what the tests call");
         // From here on it ends with this, whatever it says.
-        let mut this = Self { child, address: String::new() };
+        let mut this = Self { child, address: String::new(), log: Arc::default() };
         let mut lines = BufReader::new(this.child.stderr.take().unwrap()).lines();
         while this.address.is_empty() {
             let line = lines.next().expect("it says where it listens").unwrap();
@@ -48,26 +50,48 @@ impl Prometheus {
                 address.clone_into(&mut this.address);
             }
         }
-        std::thread::spawn(move || lines.for_each(|line| eprintln!("PROM {line:?}")));
+        let log = Arc::clone(&this.log);
+        std::thread::spawn(move || {
+            lines.map_while(Result::ok).for_each(|line| log.lock().unwrap().push(line));
+        });
         this
     }
 
-    /// What the API answers; `Err` is what it complains of, or that it is not there yet.
+    /// What the API answers; `Err` is what it complains of.
     pub(crate) fn ask(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Value, String> {
         let query = Serializer::new(String::new()).extend_pairs(parameters).finish();
-        let mut stream = TcpStream::connect(&self.address).map_err(|why| why.to_string())?;
-        stream.set_read_timeout(Some(PATIENCE)).map_err(|why| why.to_string())?;
-        write!(stream, "GET /api/v1/{path}?{query} HTTP/1.0\r\nHost: test\r\n\r\n")
-            .map_err(|why| why.to_string())?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).map_err(|why| why.to_string())?;
-        let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(|| format!("no answer: {answer}"))?;
-        let mut said: Value = serde_json::from_str(body).map_err(|why| format!("{why}: {head}"))?;
-        if said["status"] == "success" && said["warnings"].is_null() {
-            Ok(said["data"].take())
+        let began = Instant::now();
+        let body = loop {
+            match self.get(&format!("/api/v1/{path}?{query}")) {
+                Ok(body) => break body,
+                // A connection that breaks is no answer, and no fault of the question.
+                Err(why) => assert!(began.elapsed() < PATIENCE, "{why}: {:#?}", self.said()),
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        };
+        let mut answer: Value =
+            serde_json::from_str(&body).map_err(|why| format!("{why}: {body}"))?;
+        if answer["status"] == "success" && answer["warnings"].is_null() {
+            Ok(answer["data"].take())
         } else {
-            Err(body.to_owned())
+            Err(body)
         }
+    }
+
+    fn get(&self, path: &str) -> io::Result<String> {
+        let mut stream = TcpStream::connect(&self.address)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: test\r\n\r\n").as_bytes())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
+        body.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+    }
+
+    /// The end of its log.
+    fn said(&self) -> Vec<String> {
+        let log = self.log.lock().unwrap();
+        log.iter().rev().take(20).rev().cloned().collect()
     }
 }
 

@@ -1,5 +1,5 @@
-//! As much of PromQL as it takes to say which metrics and labels an expression names. Whether it
-//! is PromQL at all is for `promtool` to say.
+//! As much of `PromQL` as it takes to say which metrics and labels an expression names. Whether it
+//! is `PromQL` at all is for `promtool` to say.
 
 /// Words that are no metrics.
 const WORDS: &[&str] = &["and", "bool", "by", "group_left", "group_right", "on", "or", "unless"];
