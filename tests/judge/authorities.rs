@@ -5,7 +5,7 @@ use anchorwatch::simulate::KeyAlgorithm;
 use anchorwatch::watch::{JudgementPolicy, Policy};
 use serde_json::json;
 
-use crate::story::{DAY, HOUR, LIFE, MINUTE, POLL, Story, policy};
+use crate::story::{DAY, HOUR, LIFE, MINUTE, POLL, SOON, Story, UNTIL_DUE, policy};
 
 /// A1, twin: a rotation on its date is the benign form of every new authority.
 #[test]
@@ -22,7 +22,7 @@ fn a_key_on_its_date_is_explained() {
 #[test]
 fn a_lone_root_off_every_date_pages_at_its_first_poll() {
     let mut story = Story::calm();
-    let planted = story.x509(story.now.saturating_add(POLL - MINUTE), LIFE);
+    let planted = story.x509(story.now.saturating_add(SOON), LIFE);
     story.publish([planted.clone()]);
     story.next();
     let found = story.raises(F::UnexpectedAuthority, Critical);
@@ -35,7 +35,7 @@ fn a_lone_root_off_every_date_pages_at_its_first_poll() {
 #[test]
 fn a_pair_off_every_date_reads_like_a_restart() {
     let mut story = Story::calm();
-    let made = story.now.saturating_add(POLL - MINUTE);
+    let made = story.now.saturating_add(SOON);
     let pair = [story.x509(made, LIFE), story.jwt(made)];
     story.publish([pair[0].clone()]);
     story.publish([pair[1].clone()]);
@@ -60,7 +60,7 @@ fn a_root_made_before_the_last_good_poll_is_contradicted() {
 #[test]
 fn a_root_backdated_within_the_skew_is_no_contradiction() {
     let mut story = Story::new(policy());
-    story.behind = MINUTE - MINUTE / 6;
+    story.behind = 50 * (MINUTE / 60);
     let born = story.keys[0].born;
     let mut first = story.x509(born.saturating_sub(story.behind), LIFE);
     first.born = born;
@@ -75,7 +75,7 @@ fn a_root_backdated_within_the_skew_is_no_contradiction() {
 fn a_root_that_lives_ten_years_is_contradicted_even_on_its_date() {
     let mut story = Story::calm();
     story.rotates_x509 = false;
-    story.go(10 * HOUR - POLL);
+    story.go(UNTIL_DUE);
     let root = story.x509(story.now.saturating_add(POLL), 3650 * DAY);
     story.publish([root]);
     story.next();
@@ -88,7 +88,7 @@ fn a_root_that_lives_ten_years_is_contradicted_even_on_its_date() {
 fn a_lifetime_doubled_on_its_date_is_a_warning_that_the_issuer_changed() {
     let mut story = Story::calm();
     story.rotates_x509 = false;
-    story.go(10 * HOUR - POLL);
+    story.go(UNTIL_DUE);
     let root = story.x509(story.now.saturating_add(POLL), 2 * LIFE);
     story.publish([root]);
     story.next();
@@ -103,7 +103,7 @@ fn a_lifetime_doubled_on_its_date_is_a_warning_that_the_issuer_changed() {
 fn a_root_of_another_trust_domain_pages_as_foreign() {
     let mut story = Story::calm();
     let mut other = Story::named("evil.example", policy(), 9);
-    let foreign = other.x509(story.now.saturating_add(POLL - MINUTE), LIFE);
+    let foreign = other.x509(story.now.saturating_add(SOON), LIFE);
     story.publish([foreign.clone()]);
     story.next();
     let found = story.raises(F::ForeignAuthority, Critical);
@@ -179,7 +179,7 @@ fn a_key_of_another_type_is_contradicted_on_its_date_unless_it_was_announced() {
                 ],
             );
         }
-        story.go(HOUR - POLL);
+        story.go(11 * POLL);
         let key = story.jwt_of(KeyAlgorithm::Rsa2048, "abcdefghijklmnopqrstuvwxyz012345");
         story.publish([key]);
         story.next();
@@ -353,7 +353,7 @@ fn what_a_policy_makes_of_an_unscheduled_key() {
         let mut story = Story::new(Policy { judgement, ..policy() });
         story.go(HOUR);
         story.acks();
-        let made = story.now.saturating_add(POLL - MINUTE);
+        let made = story.now.saturating_add(SOON);
         let pair = [story.x509(made, LIFE), story.jwt(made)];
         story.publish([pair[0].clone()]);
         story.publish([pair[1].clone()]);

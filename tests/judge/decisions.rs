@@ -5,11 +5,11 @@ use anchorwatch::issuer::IssuerSettings;
 use anchorwatch::simulate::{Incident, Lines, Scenario, World};
 use serde_json::{Value, json};
 
-use crate::story::{DAY, HOUR, Key, LIFE, MINUTE, POLL, Story, policy};
+use crate::story::{DAY, HOUR, Key, LIFE, MINUTE, POLL, SOON, Story, policy};
 
 /// A restart's pair, made just before the next poll.
 fn pair(story: &mut Story) -> [Key; 2] {
-    let made = story.now.saturating_add(POLL - MINUTE);
+    let made = story.now.saturating_add(SOON);
     [story.x509(made, LIFE), story.jwt(made)]
 }
 

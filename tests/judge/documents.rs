@@ -5,7 +5,7 @@ use anchorwatch::finding::{FindingKind as F, Severity::*};
 use anchorwatch::watch::{BaselinePolicy, Budget, Policy};
 use serde_json::{Value, json};
 
-use crate::story::{DAY, HOUR, MINUTE, POLL, Story, policy};
+use crate::story::{DAY, HOUR, MINUTE, POLL, Story, UNTIL_DUE, policy};
 
 /// A14: no key at all: everything is revoked.
 #[test]
@@ -223,7 +223,7 @@ fn a_clock_that_is_ahead_of_the_poll_by_more_than_the_skew_is_told() {
     for (ahead, told) in [(50 * (MINUTE / 60), false), (5 * MINUTE, true)] {
         let mut story = Story::calm();
         story.rotates_x509 = false;
-        story.go(10 * HOUR - POLL);
+        story.go(UNTIL_DUE);
         let made = story.now.saturating_add(POLL).saturating_add(ahead);
         let key = story.x509(made, DAY);
         story.publish([key]);

@@ -76,7 +76,7 @@ fn three_replicas_that_rotate_are_quiet() {
 /// The prepared key that was thrown away is an orphan, and its lineage is not overdue.
 #[test]
 fn a_forced_rotation_and_its_hasty_revocation_are_told_and_nothing_is_overdue() {
-    let forced = judged("forced", Duration::from_secs(300));
+    let forced = judged("forced", Duration::from_mins(5));
     let said = [
         (F::UnexpectedAuthority, Critical),
         (F::HiddenChange, Warning),

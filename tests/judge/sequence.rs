@@ -3,7 +3,7 @@
 use anchorwatch::finding::{FindingKind as F, Severity::*};
 use serde_json::{Value, json};
 
-use crate::story::{HOUR, MINUTE, POLL, Story};
+use crate::story::{HOUR, MINUTE, POLL, Story, UNTIL_DUE};
 
 /// A10: an old state is served again, and stays.
 #[test]
@@ -87,7 +87,7 @@ fn the_two_transactions_of_a_rotation_are_no_hidden_change() {
 #[test]
 fn a_jump_beyond_what_was_seen_says_by_how_much() {
     let mut story = Story::calm();
-    story.go(10 * HOUR - POLL);
+    story.go(UNTIL_DUE);
     story.count(3);
     story.next();
     let found = story.raises(F::HiddenChange, Warning);

@@ -13,17 +13,21 @@ use anchorwatch::time::Timestamp;
 use anchorwatch::watch::{BaselinePolicy, Policy};
 use serde_json::{Value, json};
 
-pub(crate) const MINUTE: Duration = Duration::from_secs(60);
-pub(crate) const HOUR: Duration = Duration::from_secs(3600);
-pub(crate) const DAY: Duration = Duration::from_secs(86_400);
+pub(crate) const MINUTE: Duration = Duration::from_mins(1);
+pub(crate) const HOUR: Duration = Duration::from_hours(1);
+pub(crate) const DAY: Duration = Duration::from_hours(24);
 /// How long keys live: SPIRE's default `ca_ttl`. A new one comes every half of it.
 pub(crate) const LIFE: Duration = DAY;
 /// How often the bundle is polled.
-pub(crate) const POLL: Duration = Duration::from_secs(300);
+pub(crate) const POLL: Duration = Duration::from_mins(5);
+/// Later than the last poll, and a minute before the next.
+pub(crate) const SOON: Duration = Duration::from_mins(4);
+/// From a calm beginning to the poll before the next keys are due.
+pub(crate) const UNTIL_DUE: Duration = Duration::from_mins(595);
 /// What SPIRE takes a certificate back by.
 const CUSHION: Duration = Duration::from_secs(10);
 /// How long a key stays in the bundle: its life, a day, and some.
-const STAYS: Duration = Duration::from_secs(49 * 3600);
+const STAYS: Duration = Duration::from_hours(49);
 
 type Find = Box<dyn Fn(&TrustDomain) -> Option<Rules>>;
 

@@ -198,7 +198,7 @@ async fn the_graph_shows_whose_bundle_proves_whom() {
     assert!(text.contains("watcher.example"), "who trusts");
     assert_eq!(text.matches("class=\"serves\"").count(), 2, "one arrow, and one in the legend");
     assert_eq!(text.matches("class=\"trusts\"").count(), 5, "one for each, and the legend");
-    assert!(text.contains("proved by clean1.lab.example: a chain of 1 link"));
+    assert!(text.contains("a chain of 1 link: proved by clean1.lab.example"));
     assert!(text.contains("new.example ← clean1.lab.example"));
     assert!(text.contains("proved by the Web PKI"));
 }
@@ -229,4 +229,23 @@ async fn events_lead_to_the_ones_before_them() {
         page.text().contains("href=\"/events?trust_domain=a.example&amp;kind=recovered\">Newest")
     );
     assert!(!page.text().contains(">Older<"), "there are no more");
+}
+
+#[tokio::test]
+async fn a_finding_says_what_to_type_and_where_to_read_on() {
+    let server = Server::start().await;
+    let findings = server.get("/api/v1/findings").await.json();
+    let page = async |kind: &str| {
+        let finding = findings.as_array().unwrap().iter().find(|one| one["kind"] == kind).unwrap();
+        server.get(&format!("/finding/{}", finding["id"].as_str().unwrap())).await
+    };
+    let typed = |page: &Answer| page.text().replace("<span>", "").replace("</span>", "");
+    let stale = page("source_stale").await;
+    let text = typed(&stale);
+    assert!(text.contains("No decision is asked for: it ends with the next good poll."), "{text}");
+    assert!(text.contains("docs/runbook.md#anchorwatchsourcestale\""));
+    assert!(text.contains("--trust-domain failing.example"));
+    let irregular = typed(&page("irregular_document").await);
+    assert!(irregular.contains("anchorwatch lint &#39;https://[2001:db8::1]/bundle.json&#39;"));
+    assert!(irregular.contains("The same incident"), "one poll raised both");
 }

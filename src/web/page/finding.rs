@@ -117,7 +117,7 @@ fn commands(html: &mut Html, heading: &'static str, commands: &[Command]) {
     }
     html.raw("<h3>").raw(heading).raw("</h3><dl class=\"commands\">");
     for Command { when, line } in commands {
-        html.raw("<div><dt>").raw(when).raw("</dt><dd><pre tabindex=\"0\"><code>");
+        html.raw("<div><dt>").raw(when).raw("</dt><dd><pre><code>");
         for (place, word) in line.split(' ').enumerate() {
             // An option is never broken after its dashes.
             let open = if word.starts_with("--") { "<span class=\"option\">" } else { "<span>" };

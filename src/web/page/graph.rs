@@ -17,8 +17,11 @@ const LINKS: usize = 64;
 /// The height of a row of the drawing, and how far each link moves to the right.
 const ROW: usize = 44;
 const STEP: usize = 28;
-/// How many characters of a name fit beside the arrows on a narrow screen.
-const NAME: usize = 34;
+/// How wide the drawing is on a narrow screen, and how wide a character of each text: what is longer
+/// is cut.
+const NARROW: usize = 346;
+const NAME: usize = 8;
+const NOTE: usize = 6;
 
 /// What proves an endpoint.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -117,7 +120,7 @@ fn proof(node: &Node<'_>) -> String {
         Proof::Web => "proved by the Web PKI".to_owned(),
         Proof::Other(server) => {
             let links = count(node.chain.len().saturating_sub(1), "link", "links");
-            format!("proved by {server}: a chain of {links}")
+            format!("a chain of {links}: proved by {server}")
         }
     }
 }
@@ -178,21 +181,23 @@ fn serves(html: &mut Html, from_x: usize, from_y: usize, x: usize, y: usize) {
 }
 
 fn text(html: &mut Html, class: &'static str, x: usize, y: usize, words: &str) {
+    let wide = if class == "name" { NAME } else { NOTE };
+    let room = NARROW.saturating_sub(x) / wide;
     html.raw("<text class=\"").raw(class).raw("\" x=\"").text(x).raw("\" y=\"").text(y);
-    html.raw("\">").text(cut(words)).raw("</text>");
+    html.raw("\">").text(cut(words, room)).raw("</text>");
 }
 
 /// As much of a name as fits; the table has all of it.
-fn cut(words: &str) -> String {
-    if words.chars().count() <= NAME {
+fn cut(words: &str, room: usize) -> String {
+    if words.chars().count() <= room {
         return words.to_owned();
     }
-    let beginning: String = words.chars().take(NAME).collect();
+    let beginning: String = words.chars().take(room.saturating_sub(1)).collect();
     format!("{beginning}…")
 }
 
 fn table(view: &View, nodes: &[Node<'_>]) -> Html {
-    const HEADINGS: &[&str] = &["trust domain", "trusted by", "profile", "proof", "chain", "state"];
+    const HEADINGS: &[&str] = &["trust domain", "trusted by", "proof", "chain", "state"];
     let mut table = Table::new("Who trusts whom, and what proves each endpoint", HEADINGS);
     for node in nodes {
         let name = &node.domain.endpoint.trust_domain;
@@ -203,7 +208,6 @@ fn table(view: &View, nodes: &[Node<'_>]) -> Html {
         table.row(&[
             link,
             Html::of(watcher(view)),
-            Html::of(node.domain.endpoint.profile.name().label()),
             Html::of(proof(node)),
             Html::of(chain.join(" ← ")),
             badge(condition.tone(), condition.word()),
