@@ -1,5 +1,7 @@
 //! What holds in every world, whoever made it and whatever befalls it.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "of all events, two are about findings")]
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -17,7 +19,7 @@ use proptest::prelude::*;
 use crate::story::{HOUR, MINUTE, Story};
 
 /// Keys are what worlds cost.
-static KEYS: LazyLock<KeyPool> = LazyLock::new(|| KeyPool::new(400, 1));
+pub(crate) static KEYS: LazyLock<KeyPool> = LazyLock::new(|| KeyPool::new(400, 1));
 
 /// A domain whose keys live six hours, watched for 18, to which this happens.
 fn scenario(incident: Incident, after: Duration) -> Scenario {
