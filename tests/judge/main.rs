@@ -4,9 +4,11 @@
 #![cfg(test)]
 
 mod authorities;
+mod cap;
 mod decisions;
 mod documents;
 mod endpoint;
+mod properties;
 mod recordings;
 mod removals;
 mod rotation;
