@@ -158,7 +158,8 @@ pub enum Event {
     },
     /// Polls succeed again.
     Recovered {
-        /// How many polls had failed in a row.
+        /// How many polls had failed in a row; 0 says that none had, and that the state is what an
+        /// operator's new file authenticated.
         failures: u32,
         /// When the first of them failed.
         since: Timestamp,

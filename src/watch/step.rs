@@ -172,9 +172,7 @@ impl Stepper<'_> {
 
     fn observed(&mut self, observation: &Observation, recalled: &[AuthorityRecord]) {
         if let Some(since) = self.facts.failure.as_ref().map(|run| run.since) {
-            self.emit(Event::Recovered { failures: self.sight.failures, since });
-        } else if !self.facts.rebootstrap.is_empty() {
-            self.emit(Event::Recovered { failures: 0, since: self.at });
+            self.emit(Event::Recovered { failures: self.sight.failures.max(1), since });
         }
         self.sight.failures = 0;
         self.sight.unauthenticated = 0;
@@ -186,6 +184,9 @@ impl Stepper<'_> {
         let before = self.events.len();
         match self.relation(content, &observation.bundle.sequence) {
             Relation::Same => {
+                if !self.facts.rebootstrap.is_empty() {
+                    self.emit(Event::Recovered { failures: 0, since: self.at });
+                }
                 self.came_back();
                 self.hint(observation, content);
             }

@@ -30,7 +30,7 @@ pub enum TrustOrigin {
     LastConfirmed,
     /// The bootstrap file: nothing was ever stored.
     Bootstrap,
-    /// The file of an operator's `rebootstrap`, until the first good poll after it.
+    /// The file of an operator's `rebootstrap`, until a bundle that it authenticated is the state.
     Rebootstrap,
 }
 

@@ -221,6 +221,22 @@ fn an_operators_file_authenticates_until_the_next_good_poll() {
     assert!(story.record(&x509("a")).removed.is_some(), "records stay: it is no new baseline");
 }
 
+/// A datastore that was restored brings a lower sequence: what the file authenticates steps back,
+/// and is asked for again before it counts.
+#[test]
+fn an_operators_file_authenticates_while_what_it_authenticated_steps_back() {
+    let story = Timeline::start()
+        .publishes(7, &["x:a"])
+        .fails(FailureReason::UntrustedChain)
+        .rebootstraps(&["x:new"])
+        .publishes(3, &["x:a", "x:new"]);
+    assert!(story.state().sight.pending.is_some());
+    assert_eq!(story.trust().unwrap().origin, TrustOrigin::Rebootstrap);
+    let story = story.after(Duration::from_mins(1)).publishes(3, &["x:a", "x:new"]);
+    assert!(story.state().sight.pending.is_none());
+    assert_eq!(story.trust().unwrap().origin, TrustOrigin::Latest);
+}
+
 #[test]
 fn a_monitor_that_was_away_says_so_and_invents_nothing() {
     let story = Timeline::start().publishes(1, &["x:a"]).forget_events();

@@ -265,7 +265,7 @@ impl Facts {
                 let since = self.failure.as_ref().map_or(at, |run| run.since);
                 self.failure = Some(FailureRun { since, reason: *reason, detail: detail.clone() });
             }
-            Event::Recovered { .. } => self.recovered(),
+            Event::Recovered { failures, .. } => self.recovered(*failures),
             Event::WatchGap { after, .. } => self.last_gap = Some(Bracket::new(Some(*after), at)),
             Event::IrregularitiesChanged { irregularities } => {
                 self.irregularities.clone_from(irregularities);
@@ -284,13 +284,19 @@ impl Facts {
         self.spent.spent = self.spent.spent.plus(spent);
     }
 
-    /// A good poll proves that the operator's file has done its work.
-    fn recovered(&mut self) {
+    /// A good poll. Where no failure went before it, it says that the state is one that the
+    /// operator's file authenticated: the file has done its work.
+    fn recovered(&mut self, failures: u32) {
         self.failure = None;
-        self.rebootstrap.clear();
+        if failures == 0 {
+            self.rebootstrap.clear();
+        }
     }
 
     fn change(&mut self, next: Confirmed) {
+        // A state that steps back is not trusted until it is confirmed: until then the operator's
+        // file authenticates (design, 4).
+        self.rebootstrap.clear();
         self.high_water = self.high_water.max(next.sequence.given());
         self.raise_hint(&next);
         if let Some(previous) = self.confirmed.replace(next) {
