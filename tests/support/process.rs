@@ -112,13 +112,18 @@ pub(crate) fn json(output: &Output) -> Value {
 /// A daemon in a process of its own.
 pub(crate) struct Process {
     pub(crate) child: Child,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Process {
     pub(crate) fn start(config: &Path) -> Self {
-        let mut child = anchorwatch(config, &["run", "--web.listen-address=127.0.0.1:0"])
-            .arg("--log.format=json")
+        Self::start_at(config, "127.0.0.1:0")
+    }
+
+    /// Where it is to listen. Port 0 is any free one.
+    pub(crate) fn start_at(config: &Path, listen: &str) -> Self {
+        let mut child = anchorwatch(config, &["run", "--log.format=json"])
+            .arg(format!("--web.listen-address={listen}"))
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
