@@ -2,20 +2,36 @@
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+/// Nothing takes this long to start.
+const PATIENCE: Duration = Duration::from_secs(30);
 const RULES: &str = "alerts/anchorwatch.rules.yaml";
 const ALERTMANAGER: &str = "alerts/alertmanager.example.yaml";
 
-/// A port that nobody listens on. It is given back, so that a program can have it, and have it
-/// again after a restart.
+/// The ports from which one is taken that nobody has: below those that the system gives away by
+/// itself, so that none is lost to a connection while its program restarts.
+const PORTS: std::ops::Range<u16> = 12_000..32_000;
+
+/// A port that nobody has, and that is given once.
 pub(crate) fn free() -> SocketAddr {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = std::process::id().wrapping_mul(37);
+    loop {
+        let step = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
+        let count = u32::from(PORTS.end - PORTS.start);
+        let offset = u16::try_from(start.wrapping_add(step) % count).unwrap();
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, PORTS.start + offset));
+        if TcpListener::bind(address).is_ok() && UdpSocket::bind(address).is_ok() {
+            return address;
+        }
+    }
 }
 
 /// A program, ended by its process id.
@@ -93,6 +109,7 @@ pub(crate) fn alertmanagers(folder: &Path, webhook: SocketAddr) -> [Program; 2] 
     let config = folder.join("alertmanager.yaml");
     fs::write(&config, text).unwrap();
     let gossip = [free(), free()];
+    let began = Instant::now();
     [0, 1].map(|place| {
         let (address, name) = (free(), format!("alertmanager{place}"));
         let mut command = Command::new("prometheus-alertmanager");
@@ -103,7 +120,13 @@ pub(crate) fn alertmanagers(folder: &Path, webhook: SocketAddr) -> [Program; 2] 
             .arg(format!("--cluster.listen-address={}", gossip[place]))
             .arg(format!("--cluster.peer={}", gossip[1 - place]))
             .args(["--cluster.gossip-interval=50ms", "--cluster.reconnect-interval=1s"]);
-        Program::start(command, folder, &name, address)
+        let started = Program::start(command, folder, &name, address);
+        // It joins a cluster that is there already.
+        while get(address, "/-/ready", "*/*").is_none() {
+            assert!(began.elapsed() < PATIENCE, "{name} does not come up");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        started
     })
 }
 

@@ -108,7 +108,13 @@ impl Stack {
     #[track_caller]
     pub(crate) fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
         let began = Instant::now();
+        let mut last = String::new();
         while !holds(self) {
+            if what.contains("again") {
+                let of = Alert { name: "AnchorwatchUnexpectedAuthority", trust_domain: "b.example" };
+                let now = format!("{:?}", [0, 1].map(|p| self.held(p, &of).into_iter().map(|(l, m)| (l["source"].clone(), m)).collect::<Vec<_>>()));
+                if now != last { println!("    {:.1?} {now}", began.elapsed()); last = now; }
+            }
             assert!(
                 began.elapsed() < PATIENCE,
                 "never: {what}\nreceived:\n{}findings: {:#?}\nPrometheus: {:#?}\nAlertmanagers: {:#?}",
@@ -119,6 +125,7 @@ impl Stack {
             );
             std::thread::sleep(Duration::from_millis(50));
         }
+        println!("  {what}: {:.1?}", began.elapsed());
     }
 
     /// Waits for the first message that says so of this alert.
