@@ -119,7 +119,7 @@ pub(crate) fn alertmanagers(folder: &Path, webhook: SocketAddr) -> [Program; 2] 
             .arg(format!("--web.listen-address={address}"))
             .arg(format!("--cluster.listen-address={}", gossip[place]))
             .arg(format!("--cluster.peer={}", gossip[1 - place]))
-            .args(["--cluster.gossip-interval=50ms", "--cluster.reconnect-interval=1s"]);
+            .args(["--cluster.peer-timeout=2s", "--cluster.reconnect-interval=1s"]);
         let started = Program::start(command, folder, &name, address);
         // It joins a cluster that is there already.
         while get(address, "/-/ready", "*/*").is_none() {
@@ -159,6 +159,7 @@ scrape_configs:
     command
         .arg(format!("--config.file={}", config.display()))
         .arg(format!("--storage.tsdb.path={}", folder.join("prometheus").display()))
-        .arg(format!("--web.listen-address={address}"));
+        .arg(format!("--web.listen-address={address}"))
+        .arg("--rules.alert.resend-delay=10s");
     Program::start(command, folder, "prometheus", address)
 }

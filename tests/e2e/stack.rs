@@ -42,8 +42,7 @@ impl Stack {
         let listens = programs::free();
         let webhook = Webhook::start(listens).await;
         let alertmanagers = programs::alertmanagers(path, webhook.address);
-        let prometheus =
-            programs::prometheus(path, listens, webhook.address, &alertmanagers);
+        let prometheus = programs::prometheus(path, listens, webhook.address, &alertmanagers);
         let mut partners = Vec::new();
         let mut text = format!(
             "store: {{path: {}}}\n\
@@ -95,8 +94,8 @@ impl Stack {
                     && cluster["peers"].as_array().is_some_and(|peers| peers.len() == 2)
             })
         });
-        let scraped = self.series("up").len() == 2
-            && self.query("sum(up)").is_some_and(|sum| sum == "2");
+        let scraped =
+            self.series("up").len() == 2 && self.query("sum(up)").is_some_and(|sum| sum == "2");
         let daemon = self.daemon.as_ref();
         let read = |partner: &Partner| {
             daemon.is_some_and(|daemon| daemon.domain(&partner.name)["up"] == true)
@@ -108,13 +107,7 @@ impl Stack {
     #[track_caller]
     pub(crate) fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
         let began = Instant::now();
-        let mut last = String::new();
         while !holds(self) {
-            if what.contains("again") {
-                let of = Alert { name: "AnchorwatchUnexpectedAuthority", trust_domain: "b.example" };
-                let now = format!("{:?}", [0, 1].map(|p| self.held(p, &of).into_iter().map(|(l, m)| (l["source"].clone(), m)).collect::<Vec<_>>()));
-                if now != last { println!("    {:.1?} {now}", began.elapsed()); last = now; }
-            }
             assert!(
                 began.elapsed() < PATIENCE,
                 "never: {what}\nreceived:\n{}findings: {:#?}\nPrometheus: {:#?}\nAlertmanagers: {:#?}",
@@ -151,7 +144,8 @@ impl Stack {
             let labels = &one["labels"];
             labels["alertname"] == of.name && labels["trust_domain"] == of.trust_domain
         });
-        let muted = |one: &Value| one["status"]["inhibitedBy"].as_array().is_some_and(|by| !by.is_empty());
+        let muted =
+            |one: &Value| one["status"]["inhibitedBy"].as_array().is_some_and(|by| !by.is_empty());
         ours.map(|one| (one["labels"].clone(), muted(&one))).collect()
     }
 
