@@ -118,7 +118,6 @@ impl Stack {
             );
             std::thread::sleep(Duration::from_millis(50));
         }
-        println!("  {what}: {:.1?}", began.elapsed());
     }
 
     /// Waits for the first message that says so of this alert.
