@@ -5,8 +5,9 @@
 CARGO ?= cargo
 LOCKED := --locked
 # Debian's packages that the tests call, and the command that shows that each is there.
-TEST_PACKAGES := prometheus:promtool prometheus:prometheus prometheus-alertmanager:amtool \
-	prometheus-alertmanager:prometheus-alertmanager victoria-metrics:vmalert jsonnet:jsonnet
+TEST_PACKAGES := chromium:chromium prometheus:promtool prometheus:prometheus \
+	prometheus-alertmanager:amtool prometheus-alertmanager:prometheus-alertmanager \
+	victoria-metrics:vmalert jsonnet:jsonnet
 
 .DEFAULT_GOAL := help
 

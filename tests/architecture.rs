@@ -30,8 +30,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "web",
         &[
-            "bundle", "decision", "finding", "issuer", "journal", "judge", "spiffe", "time",
-            "view", "watch", "metrics",
+            "alerts", "bundle", "decision", "finding", "issuer", "journal", "judge", "spiffe",
+            "time", "view", "watch", "metrics",
         ],
     ),
     ("daemon", ANY),

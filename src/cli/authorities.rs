@@ -15,7 +15,11 @@ use crate::spiffe::TrustDomain;
 use crate::store::{AuthorityQuery, StoreReader};
 use crate::time::{Clock as _, Timestamp};
 use crate::view::DomainView;
-use crate::web::api::AuthorityReport;
+use crate::web::api::{AuthorityReport, Cursor};
+use crate::web::{AdminClient, ClientError};
+
+/// How many authorities one question gets: as many as the API gives.
+const PAGE: usize = 10_000;
 
 /// List the authorities that are published, and those that were.
 #[derive(Args, Debug)]
@@ -52,16 +56,8 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
     runtime(async {
         let reports = match source::find(&config).await {
             Source::Daemon(client) => {
-                let target = match &arguments.trust_domain {
-                    Some(name) => {
-                        format!("/api/v1/authorities?trust_domain={}", quoted(name.as_str()))
-                    }
-                    None => "/api/v1/authorities".to_owned(),
-                };
-                client
-                    .get::<Vec<AuthorityReport>>(&target)
-                    .await
-                    .map_err(|why| source::unanswered(&why))
+                let all = asked(&client, arguments.trust_domain.as_ref()).await;
+                all.map_err(|why| source::unanswered(&why))
             }
             Source::Store(path) => stored(&config, &path, arguments.trust_domain.clone()),
         };
@@ -73,6 +69,26 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
             Err(exit) => exit,
         }
     })
+}
+
+/// All authorities that a daemon knows, page by page.
+pub(super) async fn asked(
+    client: &AdminClient,
+    trust_domain: Option<&TrustDomain>,
+) -> Result<Vec<AuthorityReport>, ClientError> {
+    let of = trust_domain.map(|name| format!("&trust_domain={}", quoted(name.as_str())));
+    let first = format!("/api/v1/authorities?limit={PAGE}{}", of.unwrap_or_default());
+    let mut reports: Vec<AuthorityReport> = client.get(&first).await?;
+    let mut came = reports.len();
+    while came == PAGE
+        && let Some(last) = reports.last()
+    {
+        let target = format!("{first}&after={}", Cursor::of(last));
+        let next: Vec<AuthorityReport> = client.get(&target).await?;
+        came = next.len();
+        reports.extend(next);
+    }
+    Ok(reports)
 }
 
 fn stored(

@@ -91,23 +91,18 @@ async fn play(arguments: &Arguments) -> Result<(), String> {
     stopped
 }
 
-/// A demo beside another anchorwatch takes any port that is free.
+/// A demo beside another anchorwatch takes any port that is free. That is asked before the daemon
+/// starts: one that fails to listen still holds the store for a moment.
 async fn start(config: Config, listen: SocketAddr) -> Result<Daemon, String> {
-    let options = |listen| Options { listen: vec![listen], ..Options::default() };
-    match Daemon::start(config.clone(), options(listen)).await {
-        Ok(daemon) => Ok(daemon),
-        Err(crate::daemon::StartError::Listen { .. }) => {
-            let free = SocketAddr::new(listen.ip(), 0);
-            Daemon::start(config, options(free)).await.map_err(|why| chain(&why))
-        }
-        Err(why) => Err(chain(&why)),
-    }
+    let taken = std::net::TcpListener::bind(listen).is_err();
+    let listen = if taken { SocketAddr::new(listen.ip(), 0) } else { listen };
+    let options = Options { listen: vec![listen], ..Options::default() };
+    Daemon::start(config, options).await.map_err(|why| chain(&why))
 }
 
 async fn show(daemon: &Daemon, address: SocketAddr, lasting: Option<Duration>) {
     let is_terminal = std::io::stdout().is_terminal();
-    let mut table =
-        Table::new(is_terminal, width()).with_metrics(format!("http://{address}/metrics"));
+    let mut table = Table::new(is_terminal, width()).with_page(format!("http://{address}/"));
     write(&table.heading());
     let mut happened = daemon.listen();
     let mut frames = tokio::time::interval(FRAME);

@@ -104,6 +104,7 @@ fn query(arguments: &Arguments) -> EventQuery {
         kind: arguments.kind.clone(),
         authority: arguments.authority,
         after: None,
+        before: None,
         limit: arguments.limit,
     }
 }

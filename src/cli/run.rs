@@ -1,6 +1,7 @@
 //! `anchorwatch run`: the daemon.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use clap::Args;
 use sd_notify::NotifyState;
@@ -28,6 +29,9 @@ pub(super) struct Arguments {
         value_parser = listen_address
     )]
     listen: Vec<SocketAddr>,
+    /// TLS, passwords and headers over TCP, in exporter-toolkit's format (docs/web-config.md).
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    web_config: Option<PathBuf>,
     /// Take `POST /-/reload`.
     #[arg(long = "web.enable-lifecycle")]
     enable_lifecycle: bool,
@@ -66,6 +70,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
         listen: arguments.listen.clone(),
         enable_lifecycle: arguments.enable_lifecycle,
         external_url: arguments.external_url.clone(),
+        web_config: arguments.web_config.clone(),
         ..Options::default()
     };
     runtime(async {
@@ -76,6 +81,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
                 complain(&chain(&why));
                 match why {
                     StartError::Store(_) => Exit::CannotLook,
+                    StartError::WebConfig(_) => Exit::Config,
                     StartError::Admin { .. }
                     | StartError::Interrupted
                     | StartError::Listen { .. }

@@ -86,7 +86,7 @@ async fn look_up(config: &Config, fingerprint: Fingerprint) -> Result<Known, Exi
 
 async fn asked(client: &AdminClient, fingerprint: Fingerprint) -> Result<Known, Exit> {
     let unanswered = |why| source::unanswered(&why);
-    let all: Vec<AuthorityReport> = client.get("/api/v1/authorities").await.map_err(unanswered)?;
+    let all = super::authorities::asked(client, None).await.map_err(unanswered)?;
     let reports: Vec<_> =
         all.into_iter().filter(|report| report.fingerprint == fingerprint).collect();
     let name = quoted(&fingerprint.to_string());

@@ -93,6 +93,11 @@ impl Report {
         Self { file: file.into(), faults: Faults::default() }
     }
 
+    /// Whether nothing is wrong so far.
+    pub(super) fn is_empty(&self) -> bool {
+        self.faults.is_empty()
+    }
+
     /// Whether more faults are only counted, so that no hint is worth its time.
     pub(super) fn is_full(&self) -> bool {
         self.faults.faults.len() == Faults::MOST

@@ -32,6 +32,7 @@ mod settings;
 mod severity;
 mod suggest;
 mod warning;
+mod web;
 mod yaml;
 
 use std::path::{Path, PathBuf};
@@ -46,6 +47,7 @@ pub use intent::{Announcement, Approval, Outage};
 pub use proxy::Proxy;
 pub use relationship::{MAX_REDIRECTS, Probe, Relationship};
 pub use resolve::{LoadError, Read};
+pub use web::WebConfig;
 
 use crate::bundle::{Digest, ParseLimits};
 use crate::finding::Severities;

@@ -136,20 +136,25 @@ fn decode(path: &Path, bytes: &[u8], report: &mut Report) -> Option<(Config, Vec
         report.fault(Place::START, "", message, "split the watch");
         return None;
     }
-    let text = match std::str::from_utf8(bytes) {
-        Ok(text) => text,
+    let text = utf8(bytes, report)?;
+    let root = yaml::parse(text, report)?;
+    let fields = Fields::open(&Value::root(&root), &TOP, report)?;
+    config(&fields, path, Digest::of(bytes), report)
+}
+
+/// The bytes of a file as text; a fault where they are none.
+pub(super) fn utf8<'b>(bytes: &'b [u8], report: &mut Report) -> Option<&'b str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Some(text),
         Err(error) => {
             let good = bytes.get(..error.valid_up_to()).unwrap_or_default();
             let line = good.split(|byte| *byte == b'\n').count();
             let begun = good.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
             let column = 1 + String::from_utf8_lossy(begun).chars().count();
             report.fault(Place { line, column }, "", "this is not UTF-8", "save it as UTF-8");
-            return None;
+            None
         }
-    };
-    let root = yaml::parse(text, report)?;
-    let fields = Fields::open(&Value::root(&root), &TOP, report)?;
-    config(&fields, path, Digest::of(bytes), report)
+    }
 }
 
 fn config(

@@ -46,6 +46,9 @@ pub(super) fn key(unknown: &str, scope: &Scope) -> String {
         };
     }
     match names.as_slice() {
+        _ if scope.name == "tls_server_config" => {
+            "docs/web-config.md lists those that may stand here".to_owned()
+        }
         [] => "no key is known here".to_owned(),
         names if names.len() <= MOST_NAMES => format!("known here: {}", one_of(names)),
         _ => "docs/configuration.md lists those that may stand here".to_owned(),

@@ -57,8 +57,19 @@ pub(super) struct Entry {
     pub(super) value: Node,
 }
 
-/// Reads the one document of a file. What cannot be read is in the report.
+/// Reads the one document of a file, which says something. What cannot be read is in the report.
 pub(super) fn parse(text: &str, report: &mut Report) -> Option<Node> {
+    let root = document(text, report)?;
+    if root.is_none() {
+        let hint = "it needs at least `federates_with`";
+        report.fault(Place::START, "", "the file says nothing", hint);
+    }
+    root
+}
+
+/// As [`parse`], of a file that may say nothing; the outer `None` is a fault.
+#[expect(clippy::option_option, reason = "a fault, or nothing, or something")]
+pub(super) fn document(text: &str, report: &mut Report) -> Option<Option<Node>> {
     let mut builder = Builder { open: Vec::new(), root: None, nodes: 0, documents: 0, report };
     let mut parser = Parser::new_from_str(text.strip_prefix('\u{feff}').unwrap_or(text));
     while let Some(event) = parser.next_event() {
@@ -76,12 +87,7 @@ pub(super) fn parse(text: &str, report: &mut Report) -> Option<Node> {
             return None;
         }
     }
-    let root = builder.root;
-    if root.is_none() {
-        let hint = "it needs at least `federates_with`";
-        report.fault(Place::START, "", "the file says nothing", hint);
-    }
-    root
+    Some(builder.root)
 }
 
 struct Builder<'r> {

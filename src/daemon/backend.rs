@@ -16,7 +16,9 @@ use crate::spiffe::TrustDomain;
 use crate::store::{AuthorityQuery, EventQuery, StoreError};
 use crate::view::View;
 use crate::web::api::SightingsTaken;
-use crate::web::{Asked, Backend, BackendError, Decide, EventFilter, Rebootstrap, ScrapeFacts};
+use crate::web::{
+    Asked, Backend, BackendError, Decide, EventFilter, Identity, Rebootstrap, ScrapeFacts,
+};
 
 /// The scheduler turns every second; this long without is a fault.
 const STALLED: Duration = Duration::from_secs(15);
@@ -160,6 +162,13 @@ impl Backend for DaemonBackend {
         }
     }
 
+    fn identity(&self) -> Identity {
+        Identity {
+            config_digest: self.inner.config.load().digest,
+            journal_head: self.inner.shared.store.status().head.head,
+        }
+    }
+
     fn unready(&self) -> Vec<String> {
         self.inner.unready()
     }
@@ -169,8 +178,10 @@ impl Backend for DaemonBackend {
     }
 
     fn events(&self, filter: EventFilter) -> Asked<'_, Vec<Recorded>> {
-        let EventFilter { trust_domain, kind, authority, since, until, limit } = filter;
-        let query = EventQuery { trust_domain, since, until, kind, authority, after: None, limit };
+        let EventFilter { trust_domain, kind, authority, since, until, before, limit } = filter;
+        let after = None;
+        let query =
+            EventQuery { trust_domain, since, until, kind, authority, after, before, limit };
         Box::pin(async move { self.inner.shared.store.events(query).await.map_err(unavailable) })
     }
 

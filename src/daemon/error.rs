@@ -33,6 +33,9 @@ pub enum StartError {
         /// Why.
         source: std::io::Error,
     },
+    /// The web configuration is bad, or a file that it names.
+    #[error("cannot use the web configuration")]
+    WebConfig(#[from] crate::config::LoadError),
     /// The store cannot be opened.
     #[error("cannot open the store")]
     Store(#[from] StoreError),

@@ -16,6 +16,7 @@ mod log;
 mod notices;
 mod once;
 mod plan;
+mod protection;
 mod reload;
 mod scheduler;
 mod shared;
@@ -24,6 +25,7 @@ mod targets;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,8 +43,9 @@ use crate::store::{Loaded, Store, StoreOptions};
 use crate::time::Clock;
 use crate::view::View;
 use crate::watch::DomainState;
-use crate::web::{AdminListener, WebListener};
+use crate::web::{AdminListener, Gate, WebListener};
 use backend::DaemonBackend;
+use protection::WebFile;
 use reload::Reloads;
 use scheduler::{Command, Scheduler, SharedDomain};
 use shared::Shared;
@@ -70,6 +73,8 @@ pub struct Options {
     pub enable_lifecycle: bool,
     /// Where people reach the status page: what pushed alerts link to.
     pub external_url: Option<String>,
+    /// The file of `--web.config.file`: TLS and passwords over TCP.
+    pub web_config: Option<PathBuf>,
     /// The function that decides.
     pub step: StepFn,
 }
@@ -80,6 +85,7 @@ impl Default for Options {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], crate::web::DEFAULT_PORT))],
             enable_lifecycle: false,
             external_url: None,
+            web_config: None,
             step: judge::step,
         }
     }
@@ -107,6 +113,7 @@ pub(crate) struct Inner {
     reloads: Reloads,
     notifier: std::sync::Mutex<Option<Notifier>>,
     options: Options,
+    web_file: Option<WebFile>,
 }
 
 impl Daemon {
@@ -124,6 +131,7 @@ impl Daemon {
         clock: Arc<dyn Clock>,
         fetcher: Fetcher,
     ) -> Result<Self, StartError> {
+        let web_file = load_web_file(options.web_config.clone()).await?;
         let path = config.store.path.clone();
         let mut store_options = StoreOptions::new(Arc::clone(&clock));
         store_options.body_retention = config.retention.bodies;
@@ -145,6 +153,7 @@ impl Daemon {
             archive: Mutex::new(archive),
             notifier: std::sync::Mutex::default(),
             options,
+            web_file,
             shared: Arc::clone(&shared),
         });
         inner.arrange().await;
@@ -217,18 +226,30 @@ impl Daemon {
     }
 }
 
+async fn load_web_file(path: Option<PathBuf>) -> Result<Option<WebFile>, StartError> {
+    let Some(path) = path else { return Ok(None) };
+    let loaded = tokio::task::spawn_blocking(move || WebFile::load(&path));
+    Ok(Some(loaded.await.map_err(|_| StartError::Interrupted)??))
+}
+
 async fn listen(
     inner: &Arc<Inner>,
     backend: &Arc<DaemonBackend>,
 ) -> Result<(Vec<WebListener>, Vec<SocketAddr>), StartError> {
     let mut listeners = Vec::new();
     let mut addresses = Vec::new();
+    let gate = inner.web_file.clone().map(|file| Arc::new(Gate::new(Arc::new(file))));
     for address in &inner.options.listen {
         let lifecycle = inner.options.enable_lifecycle;
         let backend = Arc::clone(backend);
-        let listener = WebListener::bind(*address, backend, lifecycle)
-            .await
-            .map_err(|source| StartError::Listen { address: *address, source })?;
+        let bound = match &gate {
+            Some(gate) => {
+                WebListener::bind_behind(Arc::clone(gate), *address, backend, lifecycle).await
+            }
+            None => WebListener::bind(*address, backend, lifecycle).await,
+        };
+        let listener = bound.map_err(|source| StartError::Listen { address: *address, source })?;
+        protection::warn_of_exposure(listener.address(), inner.web_file.as_ref());
         addresses.push(listener.address());
         listeners.push(listener);
     }

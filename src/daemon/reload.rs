@@ -45,14 +45,28 @@ impl Reloads {
 }
 
 impl Inner {
-    /// Reads the configuration anew. The old one stays where the new one is bad.
+    /// Reads the configuration and the web configuration anew. Of each, the old one stays where
+    /// the new one is bad.
     pub(super) async fn reload(&self) -> Result<(), String> {
         let _turn = self.reloads.one_at_a_time.lock().await;
+        let web = match &self.web_file {
+            Some(file) => file.reload().await,
+            None => Ok(()),
+        };
+        let taken = self.reload_watch().await.and(web);
+        self.reloads.successful.store(taken.is_ok(), Ordering::Relaxed);
+        if taken.is_ok() {
+            let at = self.shared.clock.now().as_unix_micros();
+            self.reloads.last_success.store(at, Ordering::Relaxed);
+        }
+        taken
+    }
+
+    async fn reload_watch(&self) -> Result<(), String> {
         let path = self.config.load().path.clone();
         let next = match Config::load(&path) {
             Ok(next) => next,
             Err(why) => {
-                self.reloads.successful.store(false, Ordering::Relaxed);
                 let text = why.to_string();
                 for fault in text.lines() {
                     error!(fault, "configuration refused, the old one stays");
@@ -70,9 +84,6 @@ impl Inner {
         self.config.store(Arc::new(next));
         self.arrange().await;
         self.tell_alertmanagers();
-        self.reloads.successful.store(true, Ordering::Relaxed);
-        let at = self.shared.clock.now().as_unix_micros();
-        self.reloads.last_success.store(at, Ordering::Relaxed);
         Ok(())
     }
 

@@ -44,7 +44,7 @@ const HEADINGS: [&str; 9] =
 pub struct Table {
     is_terminal: bool,
     width: usize,
-    metrics: Option<String>,
+    page: Option<String>,
     /// How many lines of the last frame stand above the cursor; `None` before the first.
     drawn: Option<usize>,
     recent: VecDeque<String>,
@@ -66,7 +66,7 @@ impl Table {
         Self {
             is_terminal,
             width: usize::from(width),
-            metrics: None,
+            page: None,
             drawn: None,
             recent: VecDeque::new(),
             published: BTreeMap::new(),
@@ -75,9 +75,9 @@ impl Table {
         }
     }
 
-    /// The same with the address of `/metrics` at the top.
-    pub fn with_metrics(self, url: impl Into<String>) -> Self {
-        Self { metrics: Some(url.into()), ..self }
+    /// The same with the address of the page at the top.
+    pub fn with_page(self, url: impl Into<String>) -> Self {
+        Self { page: Some(url.into()), ..self }
     }
 
     /// Takes another width, where the terminal's has changed.
@@ -87,8 +87,8 @@ impl Table {
 
     /// What comes first: the address, where no frame shows it.
     pub fn heading(&self) -> String {
-        match &self.metrics {
-            Some(url) if !self.is_terminal => format!("metrics: {url}\n"),
+        match &self.page {
+            Some(url) if !self.is_terminal => format!("page: {url}\n"),
             Some(_) | None => String::new(),
         }
     }
@@ -169,7 +169,7 @@ impl Table {
     /// The lines of a frame, as long as they come out.
     fn picture(&self, view: &View) -> Vec<String> {
         let mut title = format!("anchorwatch  {} UTC", time_of_day(view.at));
-        if let Some(url) = &self.metrics {
+        if let Some(url) = &self.page {
             let _ = write!(title, "  {url}");
         }
         let mut rows = vec![HEADINGS.map(str::to_owned)];

@@ -31,6 +31,7 @@ pub struct Alert {
     pub link: String,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a field by reference")]
 pub(super) fn rfc3339<S: serde::Serializer>(
     at: &Timestamp,
     serializer: S,

@@ -161,7 +161,7 @@ impl Teller {
             }
             tokio::select! {
                 () = tokio::time::sleep(wait) => (),
-                changed = changes.changed() => if changed.is_err() { return },
+                news = changes.changed() => if news.is_err() { return },
             }
         }
     }
@@ -171,7 +171,8 @@ impl Teller {
         loop {
             let now = self.clock.now();
             let due = self.outbox.due(now, BATCH);
-            self.count(&self.counters.waiting, self.outbox.waiting(now));
+            let waiting = u64::try_from(self.outbox.waiting(now)).unwrap_or(u64::MAX);
+            self.counters.waiting.store(waiting, Ordering::Relaxed);
             self.counters.dropped.store(self.outbox.dropped(), Ordering::Relaxed);
             if due.is_empty() {
                 return self.outbox.rest(now);
@@ -206,9 +207,5 @@ impl Teller {
                 Some(doubled.min(LONGEST_WAIT))
             }
         }
-    }
-
-    fn count(&self, counter: &AtomicU64, count: usize) {
-        counter.store(u64::try_from(count).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 }

@@ -186,7 +186,10 @@ pub const ROWS: &[Promise] = &[
     quiet(I::ScaleIn, ""),
     quiet(I::StallOfJwt, "the other replicas go on"),
     quiet(I::PreparationRetried, ""),
-    quiet(I::LongAbsence, "its server kept its keys, and comes back late"),
+    quiet(
+        I::LongAbsence,
+        "its server kept its keys, and comes back late; but for two polls that meet what it signs first",
+    ),
     quiet(I::Taint, ""),
     quiet(I::RevokeAfterExpiry, ""),
     quiet(I::CaTtlHalved, ""),
@@ -195,8 +198,11 @@ pub const ROWS: &[Promise] = &[
     quiet(I::LagWithin, ""),
     quiet(I::CdnLag, "where replica_lag says so: three minutes here"),
     quiet(I::MissedPolls, ""),
-    quiet(I::EndpointOutage, "but for the outage itself, which pages as it lasts"),
-    quiet(I::MonitorOutage, "but for a lockout that it came back to"),
+    quiet(
+        I::EndpointOutage,
+        "but for the outage itself, which pages as it lasts, and what runs out in it",
+    ),
+    quiet(I::MonitorOutage, "but for a lockout that it came back to, and what ran out meanwhile"),
     quiet(I::IssuerClockAhead, ""),
     quiet(I::IssuerClockBehind, ""),
     quiet(I::LatePrune, ""),
@@ -254,12 +260,20 @@ impl Promise {
     fn breaks(&self, raised: &Raised) -> bool {
         // That nothing answers is true, and urgent by its own rules (design, 6): what is promised
         // is that nothing else is made of it.
-        let outage = matches!(self.incident, I::EndpointOutage | I::MonitorOutage);
-        let silence = matches!(
-            raised.finding.kind,
-            F::TrustDomainBlind | F::LockoutImminent | F::EndpointUnauthenticated
-        );
-        raised.finding.severity == Critical && !(outage && silence)
+        let silence = match self.incident {
+            I::EndpointOutage | I::MonitorOutage => matches!(
+                raised.finding.kind,
+                F::TrustDomainBlind
+                    | F::LockoutImminent
+                    | F::EndpointUnauthenticated
+                    | F::AuthorityLifetime
+            ),
+            // What comes back after its keys have ended signs at once with one that nobody holds:
+            // two polls running may meet it, as they may meet a restart without keys.
+            I::LongAbsence => raised.finding.kind == F::EndpointUnauthenticated,
+            _ => false,
+        };
+        raised.finding.severity == Critical && !silence
     }
 
     /// Plays it once.

@@ -29,6 +29,8 @@ pub struct EventQuery {
     pub authority: Option<Fingerprint>,
     /// After the entry with this number.
     pub after: Option<u64>,
+    /// Before the entry with this number.
+    pub before: Option<u64>,
     /// How many at most: the latest. No more than [`Self::MOST`] are given.
     pub limit: usize,
 }
@@ -47,6 +49,7 @@ impl Default for EventQuery {
             kind: None,
             authority: None,
             after: None,
+            before: None,
             limit: 100,
         }
     }
@@ -174,6 +177,7 @@ pub(super) fn events(
         .when("? <= at", query.since.map(moment))
         .when("at < ?", query.until.map(moment))
         .when("? < number", query.after.map(number))
+        .when("number < ?", query.before.map(number))
         .limit(" ORDER BY number DESC", query.limit, EventQuery::MOST);
     // The numbers first: what is not wanted in the end is not read but for its place in an index.
     let text = format!(

@@ -69,11 +69,12 @@ struct Unix {
 
 impl Door for Unix {
     type Stream = UnixStream;
+    type Opening = std::future::Ready<io::Result<UnixStream>>;
 
-    async fn next(&self) -> io::Result<(Self::Stream, Router)> {
+    async fn next(&self) -> io::Result<(Self::Opening, Router)> {
         let (stream, _) = self.listener.accept().await?;
         let peer = Peer(stream.peer_cred().ok().map(|peer| peer.uid()));
-        Ok((stream, self.router.clone().layer(Extension(peer))))
+        Ok((std::future::ready(Ok(stream)), self.router.clone().layer(Extension(peer))))
     }
 }
 

@@ -2,9 +2,11 @@
 //!
 //! These shapes are a contract: fields are added, never renamed.
 
+mod cursor;
 mod finding;
 mod rotation;
 
+pub use cursor::{Cursor, CursorError};
 pub use finding::OpenFinding;
 pub use rotation::{ConsumerReport, HandOverReport, JudgedReport, LineageReport, RotationReport};
 

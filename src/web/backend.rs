@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hyper::body::Bytes;
 
 use super::api::SightingsTaken;
-use crate::bundle::Fingerprint;
+use crate::bundle::{Digest, Fingerprint};
 use crate::decision::Decision;
 use crate::journal::{AuthorityEntry, Recorded};
 use crate::metrics::{Registered, SelfFacts};
@@ -45,6 +45,8 @@ pub struct EventFilter {
     pub since: Option<Timestamp>,
     /// Before this moment.
     pub until: Option<Timestamp>,
+    /// Before the entry with this number.
+    pub before: Option<u64>,
     /// The latest so many.
     pub limit: usize,
 }
@@ -88,12 +90,23 @@ pub struct ScrapeFacts {
     pub per_authority: bool,
 }
 
+/// Which configuration runs, and which journal is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Identity {
+    /// The digest of the configuration file.
+    pub config_digest: Digest,
+    /// The digest of the journal's last entry.
+    pub journal_head: Digest,
+}
+
 /// Whoever runs the watch.
 pub trait Backend: Send + Sync + 'static {
     /// The picture of all trust domains now.
     fn view(&self) -> View;
     /// What a scrape is rendered from.
     fn scrape(&self) -> ScrapeFacts;
+    /// Which configuration runs, and which journal is written.
+    fn identity(&self) -> Identity;
     /// Why the watch is not ready; empty where it is.
     fn unready(&self) -> Vec<String>;
     /// Why the watch is not well; `None` where it is.

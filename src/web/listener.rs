@@ -3,10 +3,12 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -17,8 +19,10 @@ use tokio::task::{JoinHandle, JoinSet};
 use tracing::{debug, warn};
 
 use super::backend::Backend;
+use super::gate::{self, Gate};
 use super::patient::Patient;
 use super::router;
+use super::secure::{self, Socket};
 
 /// The most bytes of a request's head.
 const HEAD: usize = 64 << 10;
@@ -30,6 +34,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(super) struct Bounds {
     /// How many connections may be open at one time. Others wait in the kernel's queue.
     connections: usize,
+    /// How long it may take until HTTP is spoken: a TLS handshake.
+    handshake: Duration,
     /// How long a request's head may take, and a connection be idle. Without it, half a head holds
     /// a connection for ever.
     head: Duration,
@@ -43,6 +49,7 @@ impl Bounds {
     /// Over TCP: anybody.
     pub(super) const WEB: Self = Self {
         connections: 256,
+        handshake: Duration::from_secs(5),
         head: Duration::from_secs(10),
         write: Duration::from_secs(30),
         drain: Duration::from_millis(500),
@@ -55,9 +62,11 @@ impl Bounds {
 pub(super) trait Door: Send + 'static {
     /// What a connection is.
     type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
+    /// What becomes a connection, beside the accept loop: who is slow holds up nobody else.
+    type Opening: Future<Output = io::Result<Self::Stream>> + Send + 'static;
 
     /// The next connection, and what it gets. Must be cancel-safe.
-    fn next(&self) -> impl Future<Output = io::Result<(Self::Stream, Router)>> + Send;
+    fn next(&self) -> impl Future<Output = io::Result<(Self::Opening, Router)>> + Send;
 }
 
 /// An HTTP listener that runs.
@@ -69,20 +78,37 @@ pub struct WebListener {
 }
 
 impl WebListener {
-    /// Listens on this address.
+    /// Listens on this address, over plain HTTP and for everybody.
     pub async fn bind(
         address: SocketAddr,
         backend: Arc<dyn Backend>,
         lifecycle: bool,
     ) -> io::Result<Self> {
-        Self::serving(address, router::web(backend, lifecycle), Bounds::WEB).await
+        Self::serving(address, router::web(backend, lifecycle), None, Bounds::WEB).await
     }
 
-    async fn serving(address: SocketAddr, router: Router, bounds: Bounds) -> io::Result<Self> {
+    /// Listens on this address, behind a gate.
+    pub async fn bind_behind(
+        gate: Arc<Gate>,
+        address: SocketAddr,
+        backend: Arc<dyn Backend>,
+        lifecycle: bool,
+    ) -> io::Result<Self> {
+        let guard = from_fn_with_state(Arc::clone(&gate), gate::guard);
+        let router = router::web(backend, lifecycle).layer(guard);
+        Self::serving(address, router, Some(gate), Bounds::WEB).await
+    }
+
+    async fn serving(
+        address: SocketAddr,
+        router: Router,
+        gate: Option<Arc<Gate>>,
+        bounds: Bounds,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(accept(Tcp { listener, router }, bounds, stopped));
+        let task = tokio::spawn(accept(Tcp { listener, router, gate }, bounds, stopped));
         Ok(Self { address, stop, task })
     }
 
@@ -101,15 +127,17 @@ impl WebListener {
 struct Tcp {
     listener: TcpListener,
     router: Router,
+    gate: Option<Arc<Gate>>,
 }
 
 impl Door for Tcp {
-    type Stream = tokio::net::TcpStream;
+    type Stream = Box<dyn Socket>;
+    type Opening = Pin<Box<dyn Future<Output = io::Result<Self::Stream>> + Send>>;
 
-    async fn next(&self) -> io::Result<(Self::Stream, Router)> {
+    async fn next(&self) -> io::Result<(Self::Opening, Router)> {
         let (stream, _) = self.listener.accept().await?;
         drop(stream.set_nodelay(true));
-        Ok((stream, self.router.clone()))
+        Ok((Box::pin(secure::open(stream, self.gate.clone())), self.router.clone()))
     }
 }
 
@@ -119,8 +147,8 @@ pub(super) async fn accept(door: impl Door, bounds: Bounds, mut stopped: watch::
     loop {
         tokio::select! {
             next = door.next(), if connections.len() < bounds.connections => match next {
-                Ok((stream, router)) => {
-                    connections.spawn(serve(stream, router, bounds, stopped.clone()));
+                Ok((opening, router)) => {
+                    connections.spawn(enter(opening, router, bounds, stopped.clone()));
                 }
                 Err(why) => {
                     warn!(%why, "cannot accept a connection");
@@ -135,6 +163,26 @@ pub(super) async fn accept(door: impl Door, bounds: Bounds, mut stopped: watch::
     let ended = async { while connections.join_next().await.is_some() {} };
     // What is left is dropped with the set.
     drop(tokio::time::timeout(bounds.drain, ended).await);
+}
+
+/// Opens one connection and serves it.
+async fn enter<S>(
+    opening: impl Future<Output = io::Result<S>>,
+    router: Router,
+    bounds: Bounds,
+    mut stopped: watch::Receiver<bool>,
+) where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let opened = tokio::select! {
+        opened = tokio::time::timeout(bounds.handshake, opening) => opened,
+        _ = stopped.changed() => return,
+    };
+    match opened {
+        Ok(Ok(stream)) => serve(stream, router, bounds, stopped).await,
+        Ok(Err(why)) => debug!(%why, "connection refused"),
+        Err(_) => debug!("handshake took too long"),
+    }
 }
 
 /// Serves one connection until it ends or a stop is asked for.
@@ -175,7 +223,7 @@ mod tests {
     const LAST_REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
 
     async fn start(router: Router, bounds: Bounds) -> WebListener {
-        WebListener::serving("127.0.0.1:0".parse().unwrap(), router, bounds).await.unwrap()
+        WebListener::serving("127.0.0.1:0".parse().unwrap(), router, None, bounds).await.unwrap()
     }
 
     fn hello() -> Router {
@@ -291,7 +339,7 @@ mod tests {
         type Error = std::convert::Infallible;
 
         fn poll_frame(
-            self: std::pin::Pin<&mut Self>,
+            self: Pin<&mut Self>,
             _: &mut std::task::Context<'_>,
         ) -> std::task::Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
             let piece = Bytes::from_static(&[b'x'; 1 << 12]);

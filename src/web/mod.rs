@@ -8,16 +8,24 @@ mod admin;
 pub mod api;
 mod backend;
 mod client;
+mod gate;
 mod listener;
+mod login;
 mod page;
+mod paging;
 mod patient;
 mod request;
 mod router;
 mod scrape;
+mod secure;
+mod site;
 
 pub use admin::AdminListener;
-pub use backend::{Asked, Backend, BackendError, Decide, EventFilter, Rebootstrap, ScrapeFacts};
+pub use backend::{
+    Asked, Backend, BackendError, Decide, EventFilter, Identity, Rebootstrap, ScrapeFacts,
+};
 pub use client::{AdminClient, ClientError};
+pub use gate::{Gate, Protect, Protection};
 pub use listener::WebListener;
 
 /// Where HTTP is served unless told otherwise: above the range that exporters have filled.

@@ -3,27 +3,25 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 
-use super::api::{AuthorityReport, DomainReport, Fault, OpenFinding, Report};
+use super::api::{AuthorityReport, Cursor, DomainReport, Fault, OpenFinding, Report};
 use super::backend::{BackendError, EventFilter, Shared};
 use super::request::Parameters;
-use super::{page, scrape};
+use super::{paging, scrape, site};
 use crate::bundle::Fingerprint;
 use crate::journal::AuthorityEntry;
 use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
 use crate::view::View;
 
-/// How many entries an answer holds where nobody says.
-const EVENTS: usize = 100;
-/// How many entries an answer holds at most.
-const MOST_EVENTS: usize = 10_000;
+/// What the API is, for programs that read it: `OpenAPI` 3.1.
+const OPENAPI: &str = include_str!("openapi.json");
 
 /// What a handler knows.
 #[derive(Clone)]
@@ -36,11 +34,11 @@ pub(super) struct Context {
 /// What is served over TCP.
 pub(super) fn web(backend: Shared, lifecycle: bool) -> Router {
     Router::new()
-        .route("/", get(index))
         .route("/metrics", get(scrape::metrics))
         .route("/-/healthy", get(healthy))
         .route("/-/ready", get(ready))
         .route("/-/reload", post(reload).put(reload))
+        .merge(site::pages())
         .merge(reading())
         .fallback(nothing)
         .layer(map_response(nosniff))
@@ -56,6 +54,7 @@ pub(super) fn reading() -> Router<Context> {
         .route("/api/v1/authorities/{fingerprint}", get(authority))
         .route("/api/v1/events", get(events))
         .route("/api/v1/findings", get(findings))
+        .route("/api/v1/openapi.json", get(openapi))
 }
 
 /// What stands where nothing is served.
@@ -70,17 +69,8 @@ pub(super) async fn nosniff(mut response: Response) -> Response {
     response
 }
 
-async fn index(State(context): State<Context>) -> Response {
-    let unready = context.backend.unready();
-    let page = page::overview(&context.backend.view(), &unready);
-    let policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-    let headers = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CONTENT_SECURITY_POLICY, policy),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    (headers, page).into_response()
+async fn openapi() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], OPENAPI).into_response()
 }
 
 pub(super) async fn healthy(State(context): State<Context>) -> Response {
@@ -136,17 +126,29 @@ async fn findings(State(context): State<Context>) -> Response {
 #[serde(deny_unknown_fields)]
 struct AuthorityParameters {
     trust_domain: Option<TrustDomain>,
+    after: Option<Cursor>,
+    limit: Option<usize>,
 }
 
 async fn authorities(
     State(context): State<Context>,
+    uri: Uri,
     Parameters(parameters): Parameters<AuthorityParameters>,
 ) -> Response {
+    let AuthorityParameters { trust_domain, after, limit } = parameters;
+    let limit = paging::limit(limit);
     let view = context.backend.view();
-    match context.backend.authorities(parameters.trust_domain).await {
-        Ok(entries) => Json(reported(&entries, &view)).into_response(),
-        Err(why) => refused(&why),
-    }
+    let entries = match context.backend.authorities(trust_domain).await {
+        Ok(entries) => entries,
+        Err(why) => return refused(&why),
+    };
+    let behind =
+        |entry: &AuthorityEntry| after.as_ref().is_none_or(|after| *after < Cursor::from(entry));
+    let mut rest: Vec<AuthorityEntry> = entries.into_iter().filter(behind).collect();
+    let more = limit < rest.len();
+    rest.truncate(limit);
+    let next = rest.last().filter(|_| more).map(|last| ("after", Cursor::from(last).to_string()));
+    paging::page(&uri, &reported(&rest, &view), next)
 }
 
 async fn authority(State(context): State<Context>, Path(fingerprint): Path<String>) -> Response {
@@ -179,18 +181,25 @@ struct EventParameters {
     authority: Option<Fingerprint>,
     since: Option<Timestamp>,
     until: Option<Timestamp>,
+    before: Option<u64>,
     limit: Option<usize>,
 }
 
 async fn events(
     State(context): State<Context>,
+    uri: Uri,
     Parameters(parameters): Parameters<EventParameters>,
 ) -> Response {
-    let EventParameters { trust_domain, kind, authority, since, until, limit } = parameters;
-    let limit = limit.unwrap_or(EVENTS).min(MOST_EVENTS);
-    let filter = EventFilter { trust_domain, kind, authority, since, until, limit };
+    let EventParameters { trust_domain, kind, authority, since, until, before, limit } = parameters;
+    let limit = paging::limit(limit);
+    let filter = EventFilter { trust_domain, kind, authority, since, until, before, limit };
     match context.backend.events(filter).await {
-        Ok(entries) => Json(entries).into_response(),
+        Ok(entries) => {
+            // The newest stand last, so the page before them is the next to be read.
+            let oldest = entries.first().filter(|_| limit <= entries.len());
+            let next = oldest.map(|oldest| ("before", oldest.number.to_string()));
+            paging::page(&uri, &entries, next)
+        }
         Err(why) => refused(&why),
     }
 }

@@ -170,6 +170,7 @@ fn rotating(domain: &mut DomainView) {
         life: Some(Duration::from_hours(24)),
         lives: Vec::new(),
         earlier: None,
+        mistaken: Vec::new(),
         missed: None,
         held: None,
     };

@@ -13,7 +13,7 @@ use crate::decision::{Announcement, Decision, Deed, Door, Outage};
 use crate::finding::{FindingKind, IncidentId};
 use crate::spiffe::TrustDomain;
 use crate::web::AdminClient;
-use crate::web::api::{AuthorityReport, Decided, OpenFinding};
+use crate::web::api::{Decided, OpenFinding};
 
 pub(super) fn announce(global: &Global, arguments: &Announce) -> Exit {
     let Announce { svid_type, count, not_before, not_after, max_lifetime, .. } = *arguments;
@@ -122,7 +122,7 @@ fn is_decided_by_key(kind: &str) -> bool {
 
 /// Says that the beginning of a fingerprint decides nothing, and which one may be meant.
 async fn not_whole(client: &AdminClient, digits: &str) -> Exit {
-    let all = client.get::<Vec<AuthorityReport>>("/api/v1/authorities").await;
+    let all = super::authorities::asked(client, None).await;
     let mut meant: Vec<String> =
         all.unwrap_or_default().iter().map(|one| one.fingerprint.to_string()).collect();
     meant.retain(|one| one.strip_prefix("sha256:").is_some_and(|whole| whole.starts_with(digits)));

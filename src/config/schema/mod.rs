@@ -272,6 +272,11 @@ impl Key {
         }
     }
 
+    /// A key of the web configuration, which has a documentation of its own.
+    pub(super) const fn of_web(name: &'static str, kind: Kind, meaning: &'static str) -> Self {
+        Self::new(name, kind, meaning)
+    }
+
     const fn required(self) -> Self {
         Self { absent: Absent::Fault, ..self }
     }

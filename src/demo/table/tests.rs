@@ -111,13 +111,13 @@ fn visible(frame: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_frame_shows_every_domain_and_the_address_of_the_metrics() {
-    let mut table = Table::new(true, 120).with_metrics("http://127.0.0.1:10464/metrics");
+fn a_frame_shows_every_domain_and_the_address_of_the_page() {
+    let mut table = Table::new(true, 120).with_page("http://127.0.0.1:10464/");
     let frame = table.frame(&view(vec![domain("a.example"), domain("longer.example")]));
     assert_eq!(
         visible(&frame),
         [
-            "anchorwatch  08:00:10 UTC  http://127.0.0.1:10464/metrics",
+            "anchorwatch  08:00:10 UTC  http://127.0.0.1:10464/",
             "",
             "TRUST DOMAIN    STATE  SEQ  X.509         JWT  CHANGED  POLLS  FAILED  NEXT",
             "a.example       ok     7    1 (1 active)  1    10s ago  10     1       0s",
@@ -144,7 +144,7 @@ fn a_frame_takes_the_place_of_the_one_before() {
 #[test]
 fn no_line_is_as_wide_as_the_terminal() {
     for width in [0, 1, 2, 20, 79, 80] {
-        let mut table = Table::new(true, width).with_metrics("http://127.0.0.1:10464/metrics");
+        let mut table = Table::new(true, width).with_page("http://127.0.0.1:10464/");
         for second in 0..100 {
             table.line(&recorded(second, introduced(SvidType::Jwt, 3, Some(at(0)), 1)));
         }
@@ -159,8 +159,8 @@ fn no_line_is_as_wide_as_the_terminal() {
 
 #[test]
 fn elsewhere_each_change_is_a_line() {
-    let mut table = Table::new(false, 80).with_metrics("http://127.0.0.1:10464/metrics");
-    assert_eq!(table.heading(), "metrics: http://127.0.0.1:10464/metrics\n");
+    let mut table = Table::new(false, 80).with_page("http://127.0.0.1:10464/");
+    assert_eq!(table.heading(), "page: http://127.0.0.1:10464/\n");
     let mut line = |seconds, event| table.line(&recorded(seconds, event));
     assert_eq!(line(0, introduced(SvidType::X509, 1, None, 0)), None, "the baseline's keys");
     assert_eq!(line(3, changed(1)), None, "its key is the news");

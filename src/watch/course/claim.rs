@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::clockwork::Clockwork;
-use super::{Course, LifeChange, LineKind};
+use super::{Course, LifeChange, Line, LineKind};
 use crate::bundle::{AuthorityId, SvidType};
 use crate::time::{Timestamp, Window};
 
@@ -58,7 +58,43 @@ impl Course {
             .common(date.widened(clockwork.early, tolerance))
             .unwrap_or(birth.published);
         let passed = self.just_passed(number, birth, clockwork);
-        self.go_on(number, birth, published, passed)
+        let before = self.line(number).cloned();
+        let rival = self.rival(number, birth, clockwork);
+        let claimed = self.go_on(number, birth, published, passed);
+        if let (Some(before), Some(rival)) = (before, rival) {
+            self.confuse(&before, rival, birth, clockwork);
+        }
+        claimed
+    }
+
+    /// Another lineage that this JWT birth could go on, while keys of several lives stand.
+    fn rival(&self, but: u32, birth: &Birth, clockwork: &Clockwork) -> Option<u32> {
+        if birth.authority.svid_type == SvidType::X509 || clockwork.lives.len() < 2 {
+            return None;
+        }
+        let others = self
+            .lineages(birth.authority.svid_type)
+            .filter(|line| line.number != but && !line.is_loose() && line.missed.is_none());
+        let meeting = others.filter(|line| line.meets(birth, clockwork).is_some());
+        meeting.map(|line| line.number).next()
+    }
+
+    /// The birth went on `before`, and could have gone on `rival`: each may be the other from now
+    /// on, so each has the dates that the other would have.
+    fn confuse(&mut self, before: &Line, rival: u32, birth: &Birth, clockwork: &Clockwork) {
+        let Some(other) = self.line(rival).cloned() else { return };
+        let remaining: Vec<Window> = before
+            .dates(clockwork)
+            .into_iter()
+            .filter(|date| birth.published.until < date.from)
+            .collect();
+        if let Some(line) = self.line_mut(before.number) {
+            let dates = line.after(&other).dates(clockwork);
+            line.mistake(dates);
+        }
+        if let Some(line) = self.line_mut(rival) {
+            line.mistake(remaining);
+        }
     }
 
     /// The birth goes on this line, whose date was missed.

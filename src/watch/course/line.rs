@@ -72,6 +72,10 @@ pub struct Line {
     pub lives: Vec<Duration>,
     /// The authority before it.
     pub earlier: Option<Earlier>,
+    /// When its next authority may be due if an authority that it and another line could have gone
+    /// on by was the other's. While `ca_ttl` changes, which is whose cannot be told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mistaken: Vec<Window>,
     /// The date that passed without a birth.
     pub missed: Option<Missed>,
     /// Until when its dates are held by an authority that only its lifetime contradicts.
@@ -133,8 +137,33 @@ impl Line {
                 }
             }
         }
+        for date in &self.mistaken {
+            if !dates.contains(date) {
+                dates.push(*date);
+            }
+        }
         dates.sort_by_key(|date| date.from);
         dates
+    }
+
+    /// As it would be, had this one's newest authority come after `other`'s and not after its own.
+    pub(super) fn after(&self, other: &Self) -> Self {
+        let earlier = other.newest.map(|_| Earlier {
+            published: other.published,
+            made: other.made,
+            life: other.life,
+            lives: other.lives.clone(),
+        });
+        Self { earlier, mistaken: Vec::new(), ..self.clone() }
+    }
+
+    /// Takes in dates that it has if it was mistaken for another line.
+    pub(super) fn mistake(&mut self, dates: impl IntoIterator<Item = Window>) {
+        for date in dates {
+            if self.mistaken.len() < MOST_MISTAKEN && !self.mistaken.contains(&date) {
+                self.mistaken.push(date);
+            }
+        }
     }
 
     /// When its next authority is due at the latest, and until when that is on time.
@@ -222,9 +251,13 @@ impl Line {
         self.life = birth.life;
         self.missed = None;
         self.held = None;
+        self.mistaken.clear();
         before
     }
 }
+
+/// How many dates of another line are kept.
+const MOST_MISTAKEN: usize = 8;
 
 /// The lives that an authority may have.
 fn plausible(life: Option<Duration>, lives: &[Duration], clockwork: &Clockwork) -> Vec<Duration> {

@@ -198,6 +198,7 @@ impl Course {
             life,
             lives: Vec::new(),
             earlier: None,
+            mistaken: Vec::new(),
             missed: None,
             held: None,
         });

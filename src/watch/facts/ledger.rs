@@ -31,10 +31,27 @@ impl Ledger {
         self.open.iter().any(|finding| finding.id == id) || self.closed.contains(&id)
     }
 
+    /// Whether a finding of this kind may be open beside so many more than are. What says that
+    /// someone else's key is trusted finds a place in a flood too.
+    pub fn has_room(&self, kind: FindingKind, more: usize) -> bool {
+        self.open.len().saturating_add(more) < Self::MOST
+            || (kind.is_never_dropped() && self.newest_droppable().is_some())
+    }
+
+    fn newest_droppable(&self) -> Option<usize> {
+        self.open.iter().rposition(|finding| !finding.kind.is_never_dropped())
+    }
+
     pub(super) fn raise(&mut self, finding: &Finding) {
-        if self.open.len() < Self::MOST && !self.knows(finding.id) {
-            self.open.push(finding.clone());
+        if self.knows(finding.id) || !self.has_room(finding.kind, 0) {
+            return;
         }
+        if Self::MOST <= self.open.len()
+            && let Some(place) = self.newest_droppable()
+        {
+            self.open.remove(place);
+        }
+        self.open.push(finding.clone());
     }
 
     pub(super) fn end(&mut self, id: FindingId) {

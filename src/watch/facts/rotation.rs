@@ -68,7 +68,11 @@ impl Facts {
         let interval = self.interval(&policy);
         for (authority, branch) in self.course.pass(good, &policy, interval) {
             if let Some(record) = self.record_mut(authority) {
-                record.standing = Some(Standing::Unscheduled { branch, among: 1, loose: false });
+                // What was decided of it meanwhile stands.
+                if matches!(record.standing, Some(Standing::Late { .. })) {
+                    record.standing =
+                        Some(Standing::Unscheduled { branch, among: 1, loose: false });
+                }
                 record.lineage = Some(branch);
             }
         }

@@ -90,6 +90,8 @@ impl Facts {
     /// A hint that was raised a lot may hide a revocation from those who follow it.
     pub(super) fn raise_hint(&mut self, next: &Confirmed) {
         let before = self.confirmed.as_ref().and_then(|known| known.refresh_hint.given());
+        // A hint of 0 is none: nobody followed it.
+        let before = before.filter(|before| 0 < *before);
         match (before, next.refresh_hint.given(), self.hint_before) {
             (Some(before), Some(now), None) if before < now => self.hint_before = Some(before),
             (_, Some(now), Some(usual)) if now <= usual => self.hint_before = None,

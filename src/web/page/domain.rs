@@ -1,154 +1,96 @@
-//! What the page says of one trust domain beyond its state: findings, dates, authorities, verdicts.
+//! The page of one trust domain.
 
-use std::fmt::Write as _;
-
-use super::{escape, moment};
+use super::frame::{Frame, Section};
+use super::health;
+use super::html::Html;
+use super::journal;
+use super::rotation;
+use super::standing::Condition;
+use super::time_line;
+use super::words::{badge, near, short, tone, words};
 use crate::finding::Finding;
-use crate::time::{Timestamp, Window};
+use crate::journal::Recorded;
+use crate::time::Timestamp;
 use crate::view::DomainView;
-use crate::web::api::{HandOverReport, JudgedReport, LineageReport, RotationReport};
+use crate::web::api::RotationReport;
 
-/// How many of each are shown: the API tells all.
-const SHOWN: usize = 32;
+/// How many events the page shows: the events' own page has all.
+pub(in crate::web) const EVENTS: usize = 20;
 
-/// The findings, with evidence and what ends each.
-pub(super) fn findings(page: &mut String, findings: &[Finding], dropped: usize) {
-    if findings.is_empty() {
-        return;
+/// The page; the events come as the store gives them, the newest last.
+pub(in crate::web) fn page(
+    frame: &Frame<'_>,
+    domain: &DomainView,
+    events: &Result<Vec<Recorded>, String>,
+) -> String {
+    let name = &domain.endpoint.trust_domain;
+    let condition = Condition::of(domain);
+    let rotation = RotationReport::new(domain);
+    let mut html = Html::default();
+    html.raw("<h1 class=\"name\">").text(name).raw(" ");
+    html.add(&badge(condition.tone(), condition.word())).raw("</h1>");
+    notices(&mut html, domain, frame.at);
+    section(&mut html, "findings", "Open findings", &findings(domain, frame.at));
+    let drawing = time_line::section(domain, &rotation.lineages, frame.at);
+    section(&mut html, "time-line", "Time line of its authorities", &drawing);
+    section(&mut html, "rotation", "Rotation", &rotation::section(&rotation, frame.at));
+    section(&mut html, "source", "Source", &health::section(domain, frame.at));
+    let mut recent = journal::listed(events, false);
+    recent.raw("<p><a href=\"/events?trust_domain=").text(name).raw("\">All its events</a></p>");
+    section(&mut html, "events", "Recent events", &recent);
+    let path = format!("/trust-domain/{name}");
+    frame.page(name.as_str(), Section::Overview, Some(&path), &html)
+}
+
+fn section(html: &mut Html, id: &'static str, heading: &'static str, content: &Html) {
+    html.raw("<section aria-labelledby=\"").raw(id).raw("\"><h2 id=\"").raw(id).raw("\">");
+    html.raw(heading).raw("</h2>").add(content).raw("</section>");
+}
+
+fn notices(html: &mut Html, domain: &DomainView, now: Timestamp) {
+    if let Some(stopped) = &domain.stopped {
+        html.raw("<p class=\"notice critical\">Not watched: ").text(stopped).raw("</p>");
     }
-    page.push_str("<ul class=\"findings\">");
-    for finding in findings {
-        let Finding { id, incident, kind, severity, subject, since, .. } = finding;
-        let about = finding.svid_type.map(|svid_type| format!(" {}", svid_type.label()));
-        let about = format!("{} {}", about.unwrap_or_default(), escape(subject));
-        let _ = write!(
-            page,
-            "<li><strong class=\"{severity}\">{severity}: {kind}</strong>{about} \
-             <span class=\"dim\">since {}, finding <code>{id}</code>, incident \
-             <code>{incident}</code></span><ul>",
-            moment(*since)
-        );
-        for line in &finding.evidence {
-            let _ = write!(page, "<li>{}</li>", escape(line));
+    if let Some(failure) = &domain.state.facts.failure {
+        let lasting = short(now.since(failure.since).unwrap_or_default());
+        let failures = domain.state.sight.failures;
+        html.raw("<p class=\"notice warning\">");
+        html.text(failures).raw(if failures == 1 { " poll" } else { " polls" });
+        html.raw(" failed in ").text(lasting).raw(": ").text(failure.reason).raw(": ");
+        html.text(&failure.detail).raw("</p>");
+    }
+    if domain.unrecorded {
+        html.raw("<p class=\"notice critical\">The store could not take down the last events: ");
+        html.raw("what is shown here is not recorded yet.</p>");
+    }
+}
+
+fn findings(domain: &DomainView, now: Timestamp) -> Html {
+    let mut html = Html::default();
+    if domain.findings.is_empty() {
+        html.raw("<p class=\"good\">Nothing is to be said.</p>");
+        return html;
+    }
+    html.raw("<ul class=\"findings\">");
+    for finding in domain.findings.iter() {
+        let Finding { id, kind, severity, svid_type, subject, since, evidence, .. } = finding;
+        html.raw("<li>").add(&badge(tone(*severity), severity.label()));
+        html.raw(" <a href=\"/finding/").text(id).raw("\">").text(words(kind.label()));
+        html.raw("</a>");
+        if let Some(svid_type) = svid_type {
+            html.raw(" ").text(svid_type.label());
         }
-        let _ = write!(page, "</ul><p class=\"dim\">Ends {}.</p></li>", escape(kind.clears()));
-    }
-    page.push_str("</ul>");
-    if 0 < dropped {
-        let _ = write!(page, "<p class=\"warning\">{dropped} more findings are not shown.</p>");
-    }
-}
-
-/// Dates to come, authorities and hand-overs: to be opened by whoever wants them.
-pub(super) fn rotation(page: &mut String, domain: &DomainView, rotation: &RotationReport) {
-    if domain.state.facts.first_contact.is_none() {
-        return;
-    }
-    page.push_str("<details><summary>rotation and authorities</summary>");
-    expectations(page, rotation);
-    lineages(page, &rotation.lineages);
-    authorities(page, domain);
-    handovers(page, &rotation.handovers);
-    page.push_str("</details>");
-}
-
-fn expectations(page: &mut String, rotation: &RotationReport) {
-    let replicas = rotation.replicas;
-    let plural = if replicas == 1 { "replica" } else { "replicas" };
-    let _ = write!(page, "<p>{replicas} {plural} on time, as far as can be told.");
-    for (name, lockout) in [("Soft", rotation.soft_lockout), ("Hard", rotation.hard_lockout)] {
-        if let Some(at) = lockout {
-            let _ = write!(page, " {name} lockout {}.", moment(at));
+        html.raw(" <code>").text(subject).raw("</code> <span class=\"dim\">since ");
+        html.add(&near(Some(*since), now)).raw("</span><ul>");
+        for line in evidence {
+            html.raw("<li>").text(line).raw("</li>");
         }
+        html.raw("</ul></li>");
     }
-    for consumer in &rotation.consumers {
-        let (name, delay) = (escape(&consumer.consumer), consumer.delay_seconds);
-        let _ = write!(page, " {name} may take {delay} s to hold what is published.");
+    html.raw("</ul>");
+    if 0 < domain.dropped {
+        html.raw("<p class=\"notice warning\">").text(domain.dropped);
+        html.raw(" more findings are not shown.</p>");
     }
-    page.push_str("</p>");
-}
-
-fn table(page: &mut String, headings: &[&str], rows: impl Iterator<Item = Vec<String>>) {
-    let mut rows = rows.peekable();
-    if rows.peek().is_none() {
-        return;
-    }
-    page.push_str("<div class=\"scroll\"><table><tr>");
-    for heading in headings {
-        let _ = write!(page, "<th scope=\"col\">{heading}</th>");
-    }
-    page.push_str("</tr>");
-    for row in rows {
-        page.push_str("<tr>");
-        for cell in row {
-            let _ = write!(page, "<td>{}</td>", escape(&cell));
-        }
-        page.push_str("</tr>");
-    }
-    page.push_str("</table></div>");
-}
-
-fn window(window: Option<Window>) -> String {
-    match window {
-        None => "–".to_owned(),
-        Some(Window { from, until }) if from == until => moment(from),
-        Some(Window { from, until }) => format!("{} to {}", moment(from), moment(until)),
-    }
-}
-
-fn lineages(page: &mut String, lineages: &[LineageReport]) {
-    let rows = lineages.iter().take(SHOWN).map(|line| {
-        vec![
-            line.lineage.to_string(),
-            line.svid_type.label().to_owned(),
-            line.newest.map_or_else(|| "none seen yet".to_owned(), |newest| newest.short()),
-            window(line.expected),
-            line.deadline.map_or_else(|| "–".to_owned(), moment),
-            if line.overdue { "overdue" } else { "on time" }.to_owned(),
-        ]
-    });
-    table(page, &["lineage", "use", "newest", "next due", "on time until", "state"], rows);
-}
-
-fn authorities(page: &mut String, domain: &DomainView) {
-    let rows = domain.state.facts.published().take(SHOWN).map(|record| {
-        let judged = JudgedReport::new(record, Some(domain)).unwrap_or_default();
-        vec![
-            record.id().fingerprint.short(),
-            record.id().svid_type.label().to_owned(),
-            judged.standing,
-            moment(record.published.until),
-            window(judged.activation),
-            window(judged.retirement),
-            window(judged.removal),
-        ]
-    });
-    let headings =
-        ["authority", "use", "standing", "published by", "signs from", "signs until", "goes"];
-    table(page, &headings, rows);
-}
-
-fn handovers(page: &mut String, handovers: &[HandOverReport]) {
-    let rows = handovers.iter().rev().take(SHOWN).map(|one| {
-        let verdict = match (&one.verdict, &one.law) {
-            (Some(verdict), Some(law)) => format!("{verdict} ({law})"),
-            (Some(verdict), None) => verdict.clone(),
-            (None, _) => "–".to_owned(),
-        };
-        vec![
-            one.old.short(),
-            one.new.map_or_else(|| "–".to_owned(), |new| new.short()),
-            one.svid_type.label().to_owned(),
-            moment(one.removed.until),
-            verdict,
-            one.slack_seconds.map_or_else(|| "–".to_owned(), |slack| format!("{slack} s")),
-            format!("{} s {}", one.ttl_seconds, one.ttl),
-        ]
-    });
-    table(page, &["old", "new", "use", "removed by", "verdict", "slack", "T"], rows);
-}
-
-/// Whether anything is late, for the row of a trust domain.
-pub(super) fn next_due(rotation: &RotationReport) -> Option<Timestamp> {
-    rotation.lineages.iter().filter_map(|line| Some(line.expected?.until)).min()
+    html
 }

@@ -1,0 +1,100 @@
+//! What may stand in a web configuration: exporter-toolkit's keys, by its names.
+
+use crate::config::schema::{Key, Kind, Scope};
+
+/// The most bytes of a text that is no path: a chain of certificates.
+const PEM: usize = 256 << 10;
+
+macro_rules! keys {
+    ($($name:ident = $word:literal, $kind:expr, $meaning:literal;)*) => {
+        $(pub(super) static $name: Key = Key::of_web($word, $kind, $meaning);)*
+    };
+}
+
+keys! {
+    TLS = "tls_server_config", Kind::Mapping(&TLS_SCOPE), "The certificate, and whose are taken.";
+    HTTP = "http_server_config", Kind::Mapping(&HTTP_SCOPE), "Headers of every answer.";
+    USERS = "basic_auth_users", Kind::Mapping(&ANY_SCOPE), "Who may ask, with bcrypt hashes.";
+    RATE = "rate_limit", Kind::Mapping(&RATE_SCOPE), "How many requests are answered.";
+
+    CERT = "cert", Kind::Text { max: PEM }, "The certificates, as PEM.";
+    KEY = "key", Kind::Text { max: PEM }, "The private key, as PEM.";
+    CLIENT_CA = "client_ca", Kind::Text { max: PEM }, "The clients' authorities, as PEM.";
+    CERT_FILE = "cert_file", Kind::Path, "The certificates.";
+    KEY_FILE = "key_file", Kind::Path, "The private key.";
+    CLIENT_CA_FILE = "client_ca_file", Kind::Path, "The clients' authorities.";
+    CLIENT_AUTH = "client_auth_type", Kind::Choice(CLIENT_AUTHS), "What is asked of a client.";
+    ALLOWED_SANS = "client_allowed_sans", Kind::Consumers, "Names, one of which a client has.";
+    MIN_VERSION = "min_version", Kind::Choice(VERSIONS), "The least TLS.";
+    MAX_VERSION = "max_version", Kind::Choice(VERSIONS), "The most TLS.";
+    CIPHERS = "cipher_suites", Kind::Consumers, "The suites of TLS 1.2.";
+    CURVES = "curve_preferences", Kind::Consumers, "The groups, best first.";
+    PREFER_SERVER = "prefer_server_cipher_suites", Kind::Switch, "Whose order of suites holds.";
+
+    HTTP2 = "http2", Kind::Switch, "Taken and not used.";
+    HEADERS = "headers", Kind::Mapping(&ANY_SCOPE), "Headers of every answer.";
+
+    INTERVAL = "interval", Kind::Duration { min: INTERVALS.0, max: INTERVALS.1 }, "One request in.";
+    BURST = "burst", Kind::Count { min: 1, max: 1_000_000 }, "How many at once.";
+}
+
+const INTERVALS: (std::time::Duration, std::time::Duration) =
+    (std::time::Duration::ZERO, std::time::Duration::from_hours(24));
+
+/// Go's `tls.ClientAuthType`; the second is an old name of `RequireAnyClientCert`.
+pub(super) const CLIENT_AUTHS: &[&str] = &[
+    "NoClientCert",
+    "RequireClientCert",
+    "RequestClientCert",
+    "RequireAnyClientCert",
+    "VerifyClientCertIfGiven",
+    "RequireAndVerifyClientCert",
+];
+
+pub(super) const VERSIONS: &[&str] = &["TLS12", "TLS13"];
+
+pub(super) static TOP: Scope = Scope {
+    name: "the web configuration",
+    example: "write for example `basic_auth_users:` and each user below",
+    intro: "",
+    keys: &[&[&TLS, &HTTP, &USERS, &RATE]],
+};
+
+pub(super) static TLS_SCOPE: Scope = Scope {
+    name: "tls_server_config",
+    example: "write `cert_file:` and `key_file:` below",
+    intro: "",
+    keys: &[&[
+        &CERT_FILE,
+        &KEY_FILE,
+        &CERT,
+        &KEY,
+        &CLIENT_AUTH,
+        &CLIENT_CA_FILE,
+        &CLIENT_CA,
+        &ALLOWED_SANS,
+        &MIN_VERSION,
+        &MAX_VERSION,
+        &CIPHERS,
+        &CURVES,
+        &PREFER_SERVER,
+    ]],
+};
+
+pub(super) static HTTP_SCOPE: Scope = Scope {
+    name: "http_server_config",
+    example: "write `headers:` and each header below",
+    intro: "",
+    keys: &[&[&HTTP2, &HEADERS]],
+};
+
+pub(super) static RATE_SCOPE: Scope = Scope {
+    name: "rate_limit",
+    example: "write `interval:` and `burst:` below",
+    intro: "",
+    keys: &[&[&INTERVAL, &BURST]],
+};
+
+/// Keys of the operator's choice; they are read as entries.
+static ANY_SCOPE: Scope =
+    Scope { name: "", example: "write each name with its value below", intro: "", keys: &[] };

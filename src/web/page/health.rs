@@ -1,0 +1,82 @@
+//! How the source of a trust domain's bundle fares.
+
+use super::html::Html;
+use super::particulars::Particulars;
+use super::words::{NOTHING, near, short};
+use crate::bundle::Stated;
+use crate::spiffe::EndpointProfile;
+use crate::time::Timestamp;
+use crate::view::DomainView;
+use crate::watch::FailureReason;
+
+/// Endpoint, polls, document.
+pub(super) fn section(domain: &DomainView, now: Timestamp) -> Html {
+    let mut html = Html::default();
+    let mut particulars = Particulars::new();
+    endpoint(&mut particulars, domain, now);
+    document(&mut particulars, domain, now);
+    html.add(&particulars.into_html());
+    failures(&mut html, domain);
+    let facts = &domain.state.facts;
+    list(&mut html, "Departures from the standard", facts.irregularities.iter());
+    let refusals = facts.refusals.iter().map(|one| format!("{}: {}", one.consumer, one.why));
+    list(&mut html, "Consumers that would refuse the document", refusals);
+    html
+}
+
+fn endpoint(particulars: &mut Particulars, domain: &DomainView, now: Timestamp) {
+    let (endpoint, sight) = (&domain.endpoint, &domain.state.sight);
+    particulars.say("endpoint", &endpoint.url).say("profile", endpoint.profile.name().label());
+    if let EndpointProfile::HttpsSpiffe { endpoint_spiffe_id } = &endpoint.profile {
+        particulars.say("proves itself as", endpoint_spiffe_id);
+    }
+    if let Some(address) = sight.address {
+        particulars.say("address", address);
+    }
+    if let Some(not_after) = sight.tls_not_after {
+        particulars.add("its certificate ends", &near(Some(not_after), now));
+    }
+    particulars.add("last good poll", &near(sight.last_success, now));
+    particulars.add("last poll", &near(sight.last_poll, now));
+    particulars.say("interval", short(sight.interval));
+    particulars.say("polls since the start", domain.counts.polls);
+    particulars.say("failed in a row", sight.failures);
+    particulars.say("policy", domain.policy.judgement.label());
+}
+
+fn document(particulars: &mut Particulars, domain: &DomainView, now: Timestamp) {
+    let facts = &domain.state.facts;
+    let Some(confirmed) = &facts.confirmed else { return };
+    let stated = |stated: &Stated, unit: &str| {
+        stated.given().map_or_else(|| NOTHING.to_owned(), |number| format!("{number}{unit}"))
+    };
+    particulars.say("sequence", stated(&confirmed.sequence, ""));
+    particulars.say("refresh hint", stated(&confirmed.refresh_hint, " s"));
+    particulars.add("last change", &near(Some(confirmed.since.until), now));
+    particulars.say("length", format_args!("{} bytes", domain.state.sight.length));
+    particulars.code("key set", confirmed.content);
+}
+
+/// Failed polls since the start, by reason.
+fn failures(html: &mut Html, domain: &DomainView) {
+    let counted = FailureReason::ALL.iter().zip(domain.counts.failures);
+    let some = counted.filter(|(_, count)| 0 < *count);
+    let words = some.map(|(reason, count)| format!("{reason}: {count}"));
+    list(html, "Failed polls since the start", words);
+}
+
+fn list(
+    html: &mut Html,
+    heading: &'static str,
+    items: impl Iterator<Item = impl std::fmt::Display>,
+) {
+    let mut items = items.peekable();
+    if items.peek().is_none() {
+        return;
+    }
+    html.raw("<h3>").raw(heading).raw("</h3><ul>");
+    for item in items {
+        html.raw("<li>").text(item).raw("</li>");
+    }
+    html.raw("</ul>");
+}

@@ -1,0 +1,130 @@
+//! How moments, spans and severities are said on a page.
+
+use std::time::Duration;
+
+use super::html::Html;
+use crate::finding::Severity;
+use crate::journal::text::span;
+use crate::time::{Bracket, Timestamp, Window};
+
+/// What stands where there is nothing to say.
+pub(super) const NOTHING: &str = "–";
+
+/// A moment to the second, as text: the microseconds are the API's.
+pub(super) fn second(at: Timestamp) -> String {
+    Timestamp::from_unix(at.as_unix()).to_string().replace('T', " ")
+}
+
+/// A moment, as a program can read it too.
+pub(super) fn moment(at: Timestamp) -> Html {
+    let mut html = Html::default();
+    html.raw("<time datetime=\"").text(Timestamp::from_unix(at.as_unix())).raw("\">");
+    html.text(second(at)).raw("</time>");
+    html
+}
+
+/// A moment or nothing.
+pub(super) fn maybe(at: Option<Timestamp>) -> Html {
+    at.map_or_else(|| Html::of(NOTHING), moment)
+}
+
+/// How far a moment is from now, in at most two units: `3m 12s ago`, `in 2h 5m`.
+pub(super) fn distance(at: Timestamp, now: Timestamp) -> String {
+    match (now.since(at), at.since(now)) {
+        (Some(age), _) => format!("{} ago", short(age)),
+        (None, Some(wait)) => format!("in {}", short(wait)),
+        (None, None) => NOTHING.to_owned(),
+    }
+}
+
+/// A duration in at most two units, to the second.
+pub(super) fn short(duration: Duration) -> String {
+    let whole = span(Duration::from_secs(duration.as_secs()));
+    let mut parts = whole.split(' ');
+    let two: Vec<&str> = [parts.next(), parts.next()].into_iter().flatten().collect();
+    two.join(" ")
+}
+
+/// A moment with its distance from now.
+pub(super) fn near(at: Option<Timestamp>, now: Timestamp) -> Html {
+    let Some(at) = at else { return Html::of(NOTHING) };
+    let mut html = moment(at);
+    html.raw(" <span class=\"dim\">").text(distance(at, now)).raw("</span>");
+    html
+}
+
+/// A stretch of time as text.
+pub(super) fn stretch(window: Window) -> String {
+    let (from, until) = (second(window.from), second(window.until));
+    if from == until {
+        return from;
+    }
+    // Within one day, the day is said once.
+    match (from.split_once(' '), until.split_once(' ')) {
+        (Some((a, _)), Some((b, time))) if a == b => format!("{from} to {time}"),
+        _ => format!("{from} to {until}"),
+    }
+}
+
+/// A stretch or nothing.
+pub(super) fn maybe_stretch(window: Option<Window>) -> String {
+    window.map_or_else(|| NOTHING.to_owned(), stretch)
+}
+
+/// When something happened between two polls, as text.
+pub(super) fn bracket(bracket: Bracket) -> String {
+    match bracket.after {
+        Some(after) if second(after) != second(bracket.until) => {
+            stretch(Window::new(after, bracket.until))
+        }
+        Some(_) => second(bracket.until),
+        None => format!("before {}", second(bracket.until)),
+    }
+}
+
+/// The class of a severity.
+pub(super) fn tone(severity: Severity) -> &'static str {
+    severity.label()
+}
+
+/// A severity as a word that carries its colour.
+pub(super) fn badge(class: &'static str, word: &str) -> Html {
+    let mut html = Html::default();
+    html.raw("<span class=\"badge ").raw(class).raw("\">").text(word).raw("</span>");
+    html
+}
+
+/// A label of the catalogue as words: `unexpected_authority` is `unexpected authority`.
+pub(super) fn words(label: &str) -> String {
+    label.replace('_', " ")
+}
+
+/// The noun for a count: `1 key`, `2 keys`.
+pub(super) fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_unix(1_795_384_800 + seconds)
+    }
+
+    #[test]
+    fn distances_have_two_units_at_most() {
+        assert_eq!(distance(at(-3_725), at(0)), "1h 2m ago");
+        assert_eq!(distance(at(59), at(0)), "in 59s");
+        assert_eq!(distance(at(0), at(0)), "0s ago");
+    }
+
+    #[test]
+    fn a_stretch_within_a_day_says_the_day_once() {
+        assert_eq!(stretch(Window::new(at(0), at(60))), "2026-11-22 22:00:00Z to 22:01:00Z");
+        assert_eq!(stretch(Window::point(at(0))), "2026-11-22 22:00:00Z");
+        let long = stretch(Window::new(at(0), at(86_400)));
+        assert_eq!(long, "2026-11-22 22:00:00Z to 2026-11-23 22:00:00Z");
+        assert_eq!(bracket(Bracket::new(None, at(0))), "before 2026-11-22 22:00:00Z");
+    }
+}

@@ -1,0 +1,231 @@
+//! Where the pages for people are served, and what a browser may do with them.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::map_response;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde::Deserialize;
+
+use super::backend::EventFilter;
+use super::page::{self, Frame, Wanted};
+use super::request::Parameters;
+use super::router::Context;
+use crate::bundle::Fingerprint;
+use crate::finding::FindingId;
+use crate::journal::Recorded;
+use crate::spiffe::TrustDomain;
+use crate::view::View;
+use crate::watch::Event;
+
+/// How many entries of the journal are looked through for a finding that ended.
+const RAISED: usize = 1_000;
+/// How long a browser may keep the style sheet, whose address names the version.
+const KEPT: &str = "max-age=300";
+/// Nothing runs, nothing is loaded from elsewhere, nothing is sent, nobody frames it. A `style`
+/// attribute has no effect: all styles are in the sheet.
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; \
+                      form-action 'none'; frame-ancestors 'none'";
+
+/// The pages, with their style sheet.
+pub(super) fn pages() -> Router<Context> {
+    Router::new()
+        .route("/", get(overview))
+        .route("/trust-domain/{name}", get(domain))
+        .route("/finding/{id}", get(finding))
+        .route("/events", get(events))
+        .route("/graph", get(graph))
+        .route("/about", get(about))
+        .layer(map_response(guarded))
+        .route("/style.css", get(style))
+        .route("/favicon.svg", get(icon))
+}
+
+/// What a browser may do with a page. It shows a moment, so it is not kept.
+async fn guarded(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+async fn style() -> Response {
+    asset("text/css; charset=utf-8", page::STYLE)
+}
+
+async fn icon() -> Response {
+    asset("image/svg+xml", page::ICON)
+}
+
+fn asset(content_type: &'static str, content: &'static str) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, content_type),
+        (header::CACHE_CONTROL, KEPT),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'"),
+    ];
+    (headers, content).into_response()
+}
+
+fn html(status: StatusCode, page: String) -> Response {
+    (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response()
+}
+
+/// What is known when a page is asked for.
+struct Now {
+    view: View,
+    unready: Vec<String>,
+    refresh: Option<u32>,
+}
+
+impl Now {
+    fn new(context: &Context, refresh: Option<u32>) -> Self {
+        Self { view: context.backend.view(), unready: context.backend.unready(), refresh }
+    }
+
+    fn frame(&self) -> Frame<'_> {
+        Frame { at: self.view.at, unready: &self.unready, refresh: self.refresh }
+    }
+
+    fn missing(&self, what: &str) -> Response {
+        html(StatusCode::NOT_FOUND, page::missing(&self.frame(), what))
+    }
+}
+
+/// Entries of the journal, or why they cannot be shown: a page shows the rest.
+async fn recorded(context: &Context, filter: EventFilter) -> Result<Vec<Recorded>, String> {
+    context.backend.events(filter).await.map_err(|why| why.to_string())
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OverviewParameters {
+    refresh: Option<u32>,
+    page: Option<usize>,
+}
+
+async fn overview(
+    State(context): State<Context>,
+    Parameters(OverviewParameters { refresh, page }): Parameters<OverviewParameters>,
+) -> Response {
+    let now = Now::new(&context, refresh);
+    html(StatusCode::OK, page::overview(&now.frame(), &now.view, page.unwrap_or_default()))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PageParameters {
+    refresh: Option<u32>,
+}
+
+async fn domain(
+    State(context): State<Context>,
+    Path(name): Path<String>,
+    Parameters(PageParameters { refresh }): Parameters<PageParameters>,
+) -> Response {
+    let now = Now::new(&context, refresh);
+    let known = name.parse::<TrustDomain>().ok();
+    let Some(domain) = known.and_then(|name| now.view.domain(&name).map(Arc::clone)) else {
+        return now.missing("No such trust domain is watched.");
+    };
+    let filter = EventFilter {
+        trust_domain: Some(domain.endpoint.trust_domain.clone()),
+        limit: page::DOMAIN_EVENTS,
+        ..EventFilter::default()
+    };
+    let events = recorded(&context, filter).await;
+    html(StatusCode::OK, page::domain(&now.frame(), &domain, &events))
+}
+
+async fn finding(
+    State(context): State<Context>,
+    Path(id): Path<String>,
+    Parameters(PageParameters { refresh }): Parameters<PageParameters>,
+) -> Response {
+    let now = Now::new(&context, refresh);
+    let Ok(id) = id.parse::<FindingId>() else {
+        return now.missing("That is not the id of a finding: it has 12 hex digits.");
+    };
+    let Some((domain, open)) = page::open(&now.view, id) else {
+        return ended(&context, &now, id).await;
+    };
+    let filter = EventFilter {
+        trust_domain: Some(domain.endpoint.trust_domain.clone()),
+        authority: page::authority_of(domain, open),
+        limit: page::DOMAIN_EVENTS,
+        ..EventFilter::default()
+    };
+    let events = recorded(&context, filter).await;
+    html(StatusCode::OK, page::finding(&now.frame(), (domain, open), &events))
+}
+
+/// A finding that is not open: a link in an old page still says what it was.
+async fn ended(context: &Context, now: &Now, id: FindingId) -> Response {
+    let filter = EventFilter {
+        kind: Some("finding_raised".into()),
+        limit: RAISED,
+        ..EventFilter::default()
+    };
+    let entries = recorded(context, filter).await.unwrap_or_default();
+    let is_it = |one: &&Recorded| matches!(&one.entry.event, Event::FindingRaised { finding } if finding.id == id);
+    let raised = entries.iter().rev().find(is_it);
+    page::closed_finding(&now.frame(), &now.view, id, raised).map_or_else(
+        || now.missing("No such finding is open, or ended of late."),
+        |page| html(StatusCode::OK, page),
+    )
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EventsParameters {
+    trust_domain: Option<TrustDomain>,
+    kind: Option<String>,
+    authority: Option<Fingerprint>,
+    before: Option<u64>,
+}
+
+async fn events(
+    State(context): State<Context>,
+    Parameters(parameters): Parameters<EventsParameters>,
+) -> Response {
+    let now = Now::new(&context, None);
+    let EventsParameters { trust_domain, kind, authority, before } = parameters;
+    let known = match kind {
+        Some(kind) => match Event::NAMES.iter().find(|name| **name == kind) {
+            Some(name) => Some(*name),
+            None => return now.missing("No event is of that kind."),
+        },
+        None => None,
+    };
+    let filter = EventFilter {
+        trust_domain: trust_domain.clone(),
+        kind: known.map(Into::into),
+        authority,
+        before,
+        limit: page::EVENTS,
+        ..EventFilter::default()
+    };
+    let wanted = Wanted { trust_domain, kind: known, authority, before };
+    let events = recorded(&context, filter).await;
+    html(StatusCode::OK, page::events(&now.frame(), &wanted, &events))
+}
+
+async fn graph(
+    State(context): State<Context>,
+    Parameters(PageParameters { refresh }): Parameters<PageParameters>,
+) -> Response {
+    let now = Now::new(&context, refresh);
+    html(StatusCode::OK, page::graph(&now.frame(), &now.view))
+}
+
+async fn about(
+    State(context): State<Context>,
+    Parameters(PageParameters { refresh }): Parameters<PageParameters>,
+) -> Response {
+    let now = Now::new(&context, refresh);
+    let (identity, facts) = (context.backend.identity(), context.backend.scrape().facts);
+    html(StatusCode::OK, page::about(&now.frame(), &identity, &facts, now.view.domains.len()))
+}

@@ -1,0 +1,235 @@
+//! What operators decide, and what never matters to the judgement.
+
+use anchorwatch::finding::{FindingKind as F, Severity::*};
+use anchorwatch::issuer::IssuerSettings;
+use anchorwatch::simulate::{Authentication, Incident, Lines, Scenario, World};
+use serde_json::{Value, json};
+
+use crate::properties::KEYS;
+use crate::story::{DAY, HOUR, Key, LIFE, MINUTE, POLL, SOON, Story, policy};
+
+/// A restart's pair, made just before the next poll.
+fn pair(story: &mut Story) -> [Key; 2] {
+    let made = story.now.saturating_add(SOON);
+    [story.x509(made, LIFE), story.jwt(made)]
+}
+
+#[test]
+fn an_announcement_explains_as_many_keys_as_it_says_and_no_more() {
+    let mut story = Story::calm();
+    let until = story.now.saturating_add(HOUR);
+    story.decides(
+        "announce",
+        &[
+            ("use", json!("jwt-svid")),
+            ("count", json!(1)),
+            ("not_before", json!(story.now)),
+            ("not_after", json!(until)),
+        ],
+    );
+    let one = story.jwt(story.now);
+    story.publish([one]);
+    story.next();
+    story.without(F::UnexpectedAuthority);
+    let other = story.jwt(story.now);
+    story.publish([other.clone()]);
+    story.next();
+    assert_eq!(story.raises(F::UnexpectedAuthority, Critical).subject, other.short);
+}
+
+#[test]
+fn an_announcement_that_has_passed_explains_nothing() {
+    let mut story = Story::calm();
+    let until = story.now.saturating_add(MINUTE);
+    story.decides(
+        "announce",
+        &[
+            ("use", json!("jwt-svid")),
+            ("count", json!(1)),
+            ("not_before", json!(story.now)),
+            ("not_after", json!(until)),
+        ],
+    );
+    story.go(2 * POLL);
+    let late = story.jwt(story.now);
+    story.publish([late]);
+    story.next();
+    story.raises(F::UnexpectedAuthority, Critical);
+}
+
+#[test]
+fn a_rotation_on_its_date_consumes_no_announcement() {
+    let mut story = Story::calm();
+    let until = story.now.saturating_add(DAY);
+    story.decides(
+        "announce",
+        &[
+            ("use", json!("jwt-svid")),
+            ("count", json!(1)),
+            ("not_before", json!(story.now)),
+            ("not_after", json!(until)),
+        ],
+    );
+    story.go(11 * HOUR);
+    let announced = story.jwt(story.now);
+    story.publish([announced]);
+    story.next();
+    story.without(F::UnexpectedAuthority);
+}
+
+#[test]
+fn what_was_approved_before_it_came_is_explained_when_it_comes() {
+    let mut story = Story::calm();
+    let pair = pair(&mut story);
+    for key in &pair {
+        story.decides("approve", &[("fingerprint", json!(key.fingerprint))]);
+    }
+    story.publish(pair);
+    story.count(1);
+    story.next();
+    story.without(F::UnexpectedAuthority);
+}
+
+/// A denial binds the public key, for ever: its finding can be acknowledged once the key is gone,
+/// and returns with it.
+#[test]
+fn a_denied_key_is_done_with_once_it_is_gone_and_returns_with_it() {
+    let mut story = Story::calm();
+    let rogue = story.jwt(story.now);
+    story.publish([rogue.clone()]);
+    story.next();
+    story.decides("deny", &[("fingerprint", json!(rogue.fingerprint))]);
+    story.acks();
+    story.raises(F::UnexpectedAuthority, Critical);
+    story.withdraw(|key| key.short == rogue.short);
+    story.next();
+    story.acks();
+    story.without(F::UnexpectedAuthority);
+    story.publish([rogue.clone()]);
+    story.next();
+    story.raises(F::UnexpectedAuthority, Critical);
+    story.decides("approve", &[("fingerprint", json!(rogue.fingerprint))]);
+    story.without(F::UnexpectedAuthority);
+}
+
+/// The removal of a key that was never explained is no early removal: its finding says it is gone.
+#[test]
+fn the_removal_of_an_unexplained_key_raises_nothing_of_its_own() {
+    let mut story = Story::calm();
+    let rogue = story.jwt(story.now);
+    story.publish([rogue.clone()]);
+    story.next();
+    story.withdraw(|key| key.short == rogue.short);
+    story.next();
+    story.without(F::EarlyRemoval);
+    story.without(F::InFlightRisk);
+    story.raises(F::UnexpectedAuthority, Critical);
+}
+
+/// An event stays until someone looks, whatever comes after it.
+#[test]
+fn an_event_finding_stays_through_rotations_until_it_is_decided_on() {
+    let mut story = Story::calm();
+    let rogue = story.jwt(story.now);
+    story.publish([rogue]);
+    story.next();
+    story.go(5 * DAY);
+    story.raises(F::UnexpectedAuthority, Critical);
+    story.acks();
+    story.without(F::UnexpectedAuthority);
+}
+
+/// A warning that nobody looks at ends after thirty days; what is critical does not.
+#[test]
+fn a_warning_ends_unreviewed_after_thirty_days_and_a_page_does_not() {
+    let mut story = Story::calm();
+    story.count(1);
+    let rogue = story.jwt(story.now);
+    story.publish([rogue]);
+    story.next();
+    story.raises(F::HiddenChange, Warning);
+    story.go(31 * DAY);
+    story.without(F::HiddenChange);
+    story.raises(F::UnexpectedAuthority, Critical);
+}
+
+/// The lines of a simulated domain to which this happens.
+fn lines(incident: Incident, seed: u64) -> Vec<Value> {
+    let name: anchorwatch::spiffe::TrustDomain = "b.example".parse().unwrap();
+    let mut scenario = Scenario::clean(name.clone(), 2, IssuerSettings::spire(6 * HOUR));
+    scenario.lasts = 9 * HOUR;
+    scenario.observer.auto = false;
+    scenario.observer.interval = 2 * MINUTE;
+    // An endpoint that fails is silent since its last good poll: another second there is news.
+    scenario.observer.authentication = Authentication::Recorded;
+    let scenario = scenario.with(4 * HOUR, incident);
+    let mut lines = Lines::new(name);
+    let world = World::with_keys(&scenario, seed, &KEYS);
+    world.map(|turn| serde_json::from_str(&lines.of(&turn)).unwrap()).collect()
+}
+
+/// What is said of these lines.
+fn said(lines: &[Value]) -> Vec<String> {
+    let mut story = Story::new(policy());
+    for line in lines {
+        story.take(&line.to_string());
+    }
+    story.said.iter().map(|report| serde_json::to_string(report).unwrap()).collect()
+}
+
+const INCIDENTS: [Incident; 6] = [
+    Incident::RestartKeysLost,
+    Incident::InjectedJwtMatched,
+    Incident::EarlyRevoke,
+    Incident::Rollback,
+    Incident::StallOfOne,
+    Incident::MissedPolls,
+];
+
+#[test]
+fn the_order_of_keys_in_a_document_never_matters() {
+    for (seed, incident) in (1..).zip(INCIDENTS) {
+        let lines = lines(incident, seed);
+        let mut turned = lines.clone();
+        for (place, line) in turned.iter_mut().enumerate() {
+            let keys = line.get_mut("bundle").and_then(|bundle| bundle["keys"].as_array_mut());
+            let Some(keys) = keys else { continue };
+            keys.reverse();
+            let by = place % keys.len().max(1);
+            keys.rotate_left(by);
+        }
+        let told = said(&lines);
+        assert_eq!(told, said(&turned), "{incident}");
+        assert!(incident == Incident::MissedPolls || !told.is_empty(), "{incident} says nothing");
+    }
+}
+
+#[test]
+fn unchanged_polls_between_two_change_nothing_that_is_said() {
+    for (seed, incident) in (11..).zip(INCIDENTS) {
+        let lines = lines(incident, seed);
+        // Each poll twice: the second one a second later, and unchanged.
+        let mut doubled = Vec::new();
+        for line in &lines {
+            doubled.push(line.clone());
+            if line.get("bundle").is_some() || line.get("unchanged").is_some() {
+                let at: anchorwatch::time::Timestamp =
+                    line["at"].as_str().unwrap().parse().unwrap();
+                let mut again = json!({"unchanged": true, "trust_domain": line["trust_domain"]});
+                again["at"] = json!(at.saturating_add(MINUTE / 60));
+                doubled.push(again);
+            }
+        }
+        // When it is said may differ by that second, and evidence names it.
+        let kinds = |said: Vec<String>| -> Vec<(Value, Value, Value, Value)> {
+            let told = said.iter().map(|text| serde_json::from_str::<Value>(text).unwrap());
+            let findings = told.filter(|report| report["type"] == "finding");
+            let key = |one: Value| {
+                let field = |name: &str| one[name].clone();
+                (field("finding"), field("subject"), field("severity"), field("change"))
+            };
+            findings.map(key).collect()
+        };
+        assert_eq!(kinds(said(&lines)), kinds(said(&doubled)), "{incident}");
+    }
+}

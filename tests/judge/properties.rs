@@ -1,0 +1,258 @@
+//! What holds in every world, whoever made it and whatever befalls it.
+
+#![expect(clippy::wildcard_enum_match_arm, reason = "of all events, two are about findings")]
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use anchorwatch::finding::{Finding, FindingId, FindingKind as F, Nature};
+use anchorwatch::issuer::IssuerSettings;
+use anchorwatch::judge::{self, Case};
+use anchorwatch::replay::{Change, Report};
+use anchorwatch::simulate::{Incident, KeyPool, Lines, Scenario, Skip, Turn, World};
+use anchorwatch::spiffe::{BundleEndpoint, EndpointProfile};
+use anchorwatch::time::Timestamp;
+use anchorwatch::watch::{BaselinePolicy, DomainState, Event, Facts, Policy, Step};
+use proptest::prelude::*;
+
+use crate::story::{HOUR, MINUTE, Story};
+
+/// Keys are what worlds cost.
+pub(crate) static KEYS: LazyLock<KeyPool> = LazyLock::new(|| KeyPool::new(400, 1));
+
+/// A domain whose keys live six hours, watched for 18, to which this happens.
+fn scenario(incident: Incident, after: Duration) -> Scenario {
+    let life = IssuerSettings::spire(6 * HOUR);
+    let mut scenario = Scenario::clean("b.example".parse().unwrap(), 2, life);
+    scenario.lasts = 18 * HOUR;
+    scenario.observer.auto = false;
+    scenario.observer.interval = 2 * MINUTE;
+    scenario.with(after, incident)
+}
+
+/// The same where polls that show nothing new are left out.
+fn sparse(incident: Incident, after: Duration) -> Scenario {
+    let mut scenario = scenario(incident, after);
+    scenario.observer.skip = Some(Skip { sparse: HOUR, lone_failures: false });
+    scenario
+}
+
+/// One that is watched, and its journal.
+#[derive(Clone)]
+struct Watched {
+    endpoint: BundleEndpoint,
+    policy: Policy,
+    state: DomainState,
+    journal: Vec<(Timestamp, Event)>,
+}
+
+impl Watched {
+    fn new(scenario: &Scenario) -> Self {
+        let name = &scenario.trust_domain;
+        let endpoint_spiffe_id = format!("spiffe://{name}/spire/server").parse().unwrap();
+        let endpoint = BundleEndpoint {
+            trust_domain: name.clone(),
+            url: format!("https://{name}").parse().unwrap(),
+            profile: EndpointProfile::HttpsSpiffe { endpoint_spiffe_id },
+        };
+        let policy = Policy { baseline: BaselinePolicy::TrustOnFirstUse, ..scenario.policy() };
+        let mut state = DomainState::default();
+        let configured = Event::EndpointConfigured { endpoint: endpoint.clone(), previous: None };
+        let at = scenario.begins;
+        let events = judge::record(&mut state, at, configured, &policy);
+        let journal = events.into_iter().map(|event| (at, event)).collect();
+        Self { endpoint, policy, state, journal }
+    }
+
+    /// A poll, and what time alone brings until it. Returns the events of the poll.
+    fn sees(&mut self, turn: &Turn, at: Timestamp) -> Vec<Event> {
+        turn.catch_up(&mut self.state);
+        let state = std::mem::take(&mut self.state);
+        let Step { state, mut events, .. } = judge::step(state, turn.poll(), at, &self.policy, 0.5);
+        self.state = state;
+        events.extend(judge::review_state(&mut self.state, &self.policy, &[], at));
+        self.journal.extend(events.iter().map(|event| (at, event.clone())));
+        events
+    }
+
+    fn findings(&self, at: Timestamp) -> Vec<Finding> {
+        let (endpoint, state, policy) = (&self.endpoint, &self.state, &self.policy);
+        let case = Case { endpoint, state, policy, bootstrap_fault: None, shared: &[] };
+        judge::assess(&case, at).findings
+    }
+
+    fn of(&self, kind: F, at: Timestamp) -> Vec<Finding> {
+        self.findings(at).into_iter().filter(|finding| finding.kind == kind).collect()
+    }
+}
+
+fn incidents() -> impl Strategy<Value = Incident> {
+    // Three hundred keys tell no more than one here, and cost as much as all the others.
+    let some = Incident::ALL.iter().copied().filter(|one| *one != Incident::KeyFlood);
+    proptest::sample::select(some.collect::<Vec<_>>())
+}
+
+/// When it happens: after at least one rotation.
+fn moments() -> impl Strategy<Value = Duration> {
+    (4 * 3600..9 * 3600_u64).prop_map(Duration::from_secs)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 10, ..ProptestConfig::default() })]
+
+    /// What a restart would rely on.
+    #[test]
+    fn the_journal_of_a_judged_world_gives_its_facts(
+        incident in incidents(), after in moments(), seed in 0..1_000_u64,
+    ) {
+        let scenario = sparse(incident, after);
+        let mut watched = Watched::new(&scenario);
+        for turn in World::with_keys(&scenario, seed, &KEYS) {
+            watched.sees(&turn, turn.at);
+        }
+        let journal = watched.journal.iter().map(|(at, event)| (*at, event));
+        prop_assert_eq!(&Facts::replay(journal), &*watched.state.facts);
+    }
+
+    /// An event finding is open from when it was raised until the journal says that it ended; and
+    /// where nobody decides, it ends by an explanation that arrived, or unreviewed.
+    #[test]
+    fn an_event_finding_stays_until_the_journal_says_how_it_ended(
+        incident in incidents(), after in moments(), seed in 0..1_000_u64,
+    ) {
+        let scenario = sparse(incident, after);
+        let mut watched = Watched::new(&scenario);
+        let mut open = BTreeSet::new();
+        for turn in World::with_keys(&scenario, seed, &KEYS) {
+            for event in watched.sees(&turn, turn.at) {
+                match event {
+                    Event::FindingRaised { finding } => {
+                        prop_assert_eq!(finding.kind.nature(), Nature::Event);
+                        prop_assert!(open.insert(finding.id), "{} twice", finding.kind);
+                    }
+                    Event::FindingEnded { finding, kind, .. } => {
+                        prop_assert!(open.remove(&finding), "{kind} ended and was not open");
+                        prop_assert!(
+                            matches!(kind, F::UnexpectedAuthority | F::IssuerUnlearned),
+                            "{kind} ended, and nobody decided"
+                        );
+                    }
+                    _ => (),
+                }
+            }
+            let ledger = watched.state.facts.ledger.open.iter();
+            let ledger: BTreeSet<FindingId> = ledger.map(|finding| finding.id).collect();
+            prop_assert_eq!(&ledger, &open);
+            let shown = watched.findings(turn.at);
+            let events = shown.iter().filter(|finding| finding.kind.nature() == Nature::Event);
+            // A domain that has more than a person can look through shows so many.
+            prop_assert!(shown.len() == judge::MOST || events.count() == open.len());
+        }
+    }
+
+    /// The same answer again, at the same moment, is no event and changes no finding.
+    #[test]
+    fn many_unchanged_polls_are_one(
+        incident in incidents(), after in moments(), seed in 0..1_000_u64, times in 1..4_usize,
+    ) {
+        let scenario = sparse(incident, after);
+        let mut watched = Watched::new(&scenario);
+        for turn in World::with_keys(&scenario, seed, &KEYS) {
+            watched.sees(&turn, turn.at);
+            let mut many = watched.clone();
+            // Two failures running are more than one.
+            if watched.state.sight.last_success != Some(turn.at) {
+                continue;
+            }
+            for _ in 0..times {
+                let mut again = turn.clone();
+                again.skipped = None;
+                let events = many.sees(&again, turn.at);
+                prop_assert!(events.is_empty(), "{events:?}");
+            }
+            prop_assert!(Arc::ptr_eq(&many.state.facts, &watched.state.facts));
+            prop_assert_eq!(many.findings(turn.at), watched.findings(turn.at));
+        }
+    }
+
+    /// Without another poll, time ends no lateness and no silence, and makes none less urgent.
+    #[test]
+    fn time_alone_excuses_nothing(
+        incident in proptest::sample::select(vec![
+            Incident::StallOfOne, Incident::StallOfAll, Incident::StallOfX509,
+            Incident::StallOfJwt, Incident::Freeze, Incident::EndpointOutage,
+        ]),
+        after in moments(), seed in 0..1_000_u64, later in 1..3_600_u64,
+    ) {
+        let scenario = sparse(incident, after);
+        let mut watched = Watched::new(&scenario);
+        for turn in World::with_keys(&scenario, seed, &KEYS) {
+            watched.sees(&turn, turn.at);
+            let at = turn.at.saturating_add(Duration::from_secs(later));
+            for kind in [F::RotationOverdue, F::SourceStale, F::TrustDomainBlind] {
+                let now = watched.of(kind, turn.at);
+                let then = watched.of(kind, at);
+                for finding in now {
+                    let same = then.iter().find(|one| one.id == finding.id);
+                    // A lineage ends with its last authority: there is nothing left to rotate.
+                    let ended = finding.evidence.iter().any(|line| {
+                        line.strip_prefix("its newest authority runs out at ")
+                            .is_some_and(|end| end.parse::<Timestamp>().unwrap() < at)
+                    });
+                    prop_assert!(ended || same.is_some(), "{finding:?}");
+                    if let Some(same) = same {
+                        prop_assert!(finding.severity <= same.severity, "{same:?}");
+                    }
+                }
+                // A date is missed only by a good poll that lacks the birth.
+                if kind == F::RotationOverdue {
+                    let known: Vec<_> = watched.of(kind, turn.at).iter().map(|f| f.id).collect();
+                    prop_assert!(then.iter().all(|one| known.contains(&one.id)), "{then:?}");
+                }
+            }
+        }
+    }
+}
+
+/// What is said of a world when its polls are all that is known of it: written as lines, which have
+/// no word of the truth, and read again.
+fn said_of_lines(scenario: &Scenario, seed: u64) -> BTreeSet<(F, String)> {
+    let mut story =
+        Story::new(Policy { baseline: BaselinePolicy::TrustOnFirstUse, ..scenario.policy() });
+    let mut lines = Lines::new(scenario.trust_domain.clone());
+    for turn in World::with_keys(scenario, seed, &KEYS) {
+        for line in lines.of(&turn).lines() {
+            story.take(line);
+        }
+    }
+    let said = story.said.iter().filter_map(|report| match report {
+        Report::Finding { finding, subject, change: Change::Raised, .. } => {
+            Some((*finding, subject.to_string()))
+        }
+        Report::Finding { .. } | Report::Verdict { .. } => None,
+    });
+    said.collect()
+}
+
+/// The simulator knows what is an attack and what a restart; its labels do not reach the judge.
+#[test]
+fn the_judge_says_the_same_of_a_world_and_of_its_bare_polls() {
+    for (seed, incident) in (1..).zip([
+        Incident::RestartKeysLost,
+        Incident::InjectedPair,
+        Incident::EarlyRevoke,
+        Incident::EarlyRevokeByAttacker,
+    ]) {
+        let scenario = scenario(incident, 6 * HOUR);
+        let mut watched = Watched::new(&scenario);
+        let mut said = BTreeSet::new();
+        for turn in World::with_keys(&scenario, seed, &KEYS) {
+            watched.sees(&turn, turn.at);
+            let findings = watched.findings(turn.at).into_iter();
+            said.extend(findings.map(|finding| (finding.kind, finding.subject.to_string())));
+        }
+        assert!(!said.is_empty(), "{incident} says nothing");
+        assert_eq!(said, said_of_lines(&scenario, seed), "{incident}");
+    }
+}
