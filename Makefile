@@ -6,7 +6,8 @@ CARGO ?= cargo
 LOCKED := --locked
 # Debian's packages that the tests call, and the command that shows that each is there.
 TEST_PACKAGES := chromium:chromium prometheus:promtool prometheus:prometheus \
-	prometheus-alertmanager:amtool victoria-metrics:vmalert jsonnet:jsonnet
+	prometheus-alertmanager:amtool prometheus-alertmanager:prometheus-alertmanager \
+	victoria-metrics:vmalert jsonnet:jsonnet
 
 .DEFAULT_GOAL := help
 
@@ -35,6 +36,10 @@ lint: ## Check format, lints, documentation, dependencies and the Go module.
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(LOCKED) --no-deps --quiet
 	sh tests/deny.sh
 	sh tests/interop/lint.sh
+
+.PHONY: e2e
+e2e: packages ## Follow a key from its publication to a page, with real Prometheus and Alertmanagers.
+	$(CARGO) test $(LOCKED) --test e2e -- --nocapture
 
 .PHONY: interop
 interop: ## Read bundles of go-spiffe and let go-spiffe read ours; then real SPIRE, where there is one.

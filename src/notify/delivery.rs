@@ -19,7 +19,7 @@ const BATCH: usize = 256;
 /// The first wait after a failure; each further one doubles it.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait after a failure.
-const LONGEST_WAIT: Duration = Duration::from_mins(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// The shortest wait between two looks: what changes many trust domains at once is told together.
 const LULL: Duration = Duration::from_millis(50);
 

@@ -1,4 +1,4 @@
-//! The push to Alertmanager: critical findings at once, again each minute, and resolved late.
+//! The push to Alertmanager: critical findings at once, again every 5 s, and resolved late.
 //!
 //! A rule says the same a scrape and an evaluation later. Its alert has the same name and the same
 //! labels, so that Alertmanager mutes it while the pushed one fires (`alerts/README.md`).

@@ -12,8 +12,12 @@ use crate::time::Timestamp;
 /// When alerts are said again, and when they end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Timing {
-    /// An alert is said again after this long: Alertmanager forgets what is not repeated.
+    /// An alert is said again after this long. An Alertmanager that restarts has forgotten it, and
+    /// would page for the rule's twin, which comes from Prometheus within a minute. In a cluster it
+    /// pages nobody before it has settled, which takes 6 s.
     pub resend: Duration,
+    /// An alert that is not said again ends by itself after this long.
+    pub lasts: Duration,
     /// A finding has ended for this long before its alert is resolved. The twin from a rule is
     /// muted until then, and ends a scrape and an evaluation after the finding: were the push
     /// resolved first, the twin would page once more.
@@ -25,7 +29,8 @@ pub struct Timing {
 impl Default for Timing {
     fn default() -> Self {
         Self {
-            resend: Duration::from_mins(1),
+            resend: Duration::from_secs(5),
+            lasts: Duration::from_mins(4),
             resolve_after: Duration::from_mins(2),
             repeat_resolved: Duration::from_mins(15),
         }
@@ -119,7 +124,7 @@ impl Outbox {
         let postings = due.into_iter().take(most).map(|told| Posting {
             alert: told.alert.clone(),
             ends: match told.phase {
-                Phase::Firing | Phase::Ended(_) => now.saturating_add(self.timing.resend * 4),
+                Phase::Firing | Phase::Ended(_) => now.saturating_add(self.timing.lasts),
                 Phase::Resolved(at) => at,
             },
         });
@@ -206,6 +211,10 @@ mod tests {
         }
     }
 
+    fn minutely() -> Timing {
+        Timing { resend: Duration::from_mins(1), ..Timing::default() }
+    }
+
     /// Says all that is due, and tells when each ends, in seconds from the start.
     fn say(outbox: &mut Outbox, now: u64) -> Vec<(String, u64)> {
         let due = outbox.due(at(now), 100);
@@ -218,8 +227,8 @@ mod tests {
     }
 
     #[test]
-    fn a_finding_is_told_at_once_and_again_each_minute() {
-        let mut outbox = Outbox::new(Timing::default());
+    fn a_finding_is_told_at_once_and_again() {
+        let mut outbox = Outbox::new(minutely());
         outbox.update(vec![alert("a")], at(0));
         assert_eq!(say(&mut outbox, 0), [("a".to_owned(), 240)]);
         assert_eq!(outbox.rest(at(10)), Duration::from_secs(50));
@@ -233,7 +242,7 @@ mod tests {
 
     #[test]
     fn what_ended_fires_on_for_two_minutes_and_is_resolved_for_a_quarter_of_an_hour() {
-        let mut outbox = Outbox::new(Timing::default());
+        let mut outbox = Outbox::new(minutely());
         outbox.update(vec![alert("a")], at(0));
         say(&mut outbox, 0);
         outbox.update(Vec::new(), at(5));
@@ -252,7 +261,7 @@ mod tests {
 
     #[test]
     fn what_comes_back_before_it_is_resolved_goes_on_and_after_that_is_told_at_once() {
-        let mut outbox = Outbox::new(Timing::default());
+        let mut outbox = Outbox::new(minutely());
         outbox.update(vec![alert("a")], at(0));
         say(&mut outbox, 0);
         outbox.update(Vec::new(), at(5));
@@ -267,7 +276,7 @@ mod tests {
 
     #[test]
     fn what_was_not_taken_is_due_until_it_is() {
-        let mut outbox = Outbox::new(Timing::default());
+        let mut outbox = Outbox::new(minutely());
         outbox.update(vec![alert("a")], at(0));
         assert_eq!(outbox.due(at(0), 100).len(), 1);
         outbox.update(vec![alert("a")], at(1));
@@ -279,7 +288,7 @@ mod tests {
 
     #[test]
     fn only_so_many_are_held_and_the_rest_is_counted() {
-        let mut outbox = Outbox::new(Timing::default());
+        let mut outbox = Outbox::new(minutely());
         let many = (0..=Outbox::MOST).map(|number| alert(&number.to_string()));
         outbox.update(many.collect(), at(0));
         assert_eq!(outbox.waiting(at(0)), Outbox::MOST);

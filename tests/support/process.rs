@@ -117,8 +117,13 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn start(config: &Path) -> Self {
-        let mut child = anchorwatch(config, &["run", "--web.listen-address=127.0.0.1:0"])
-            .arg("--log.format=json")
+        Self::start_at(config, "127.0.0.1:0")
+    }
+
+    /// Where it is to listen. Port 0 is any free one.
+    pub(crate) fn start_at(config: &Path, listen: &str) -> Self {
+        let mut child = anchorwatch(config, &["run", "--log.format=json"])
+            .arg(format!("--web.listen-address={listen}"))
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();

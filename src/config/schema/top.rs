@@ -219,7 +219,7 @@ pub static BODIES: Key = Key::new(
 pub static ALERTMANAGER: Scope = Scope {
     name: "alertmanagers[]",
     example: "write {url: http://alertmanager-0:9093}",
-    intro: "One Alertmanager. Critical findings are pushed to it at once, and again each minute.",
+    intro: "One Alertmanager. Critical findings are pushed to it at once, and again every 5 s.",
     keys: &[&[
         &ALERTMANAGER_URL,
         &USERNAME,
