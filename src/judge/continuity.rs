@@ -95,7 +95,8 @@ fn vanished(case: &Case<'_>) -> Vec<Draft> {
 
 fn endpoint_unauthenticated(case: &Case<'_>, at: Timestamp) -> Option<Draft> {
     let run = case.facts().failure.as_ref()?;
-    let polls = case.sight().failures;
+    // An outage before it is no word about who answers.
+    let polls = case.sight().unauthenticated;
     if !run.reason.is_authentication() || polls < UNAUTHENTICATED_POLLS {
         return None;
     }

@@ -75,10 +75,17 @@ impl Turn {
         let sight = &mut state.sight;
         sight.last_poll = Some(skipped.last);
         match &skipped.seen {
-            Seen::Failure => sight.failures = sight.failures.saturating_add(skipped.polls),
+            Seen::Failure => {
+                sight.failures = sight.failures.saturating_add(skipped.polls);
+                // What lasts is the failure of the last poll.
+                if 0 < sight.unauthenticated {
+                    sight.unauthenticated = sight.unauthenticated.saturating_add(skipped.polls);
+                }
+            }
             Seen::State { leaves, address, tls_not_after } => {
                 sight.last_success = Some(skipped.last);
                 sight.failures = 0;
+                sight.unauthenticated = 0;
                 sight.address = Some(*address);
                 sight.shape.saw(*address, skipped.last);
                 sight.tls_not_after = *tls_not_after;

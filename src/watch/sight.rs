@@ -21,6 +21,8 @@ pub struct Sight {
     pub last_success: Option<Timestamp>,
     /// Failed polls in a row.
     pub failures: u32,
+    /// Those in a row, up to the last poll, in which the endpoint did not prove who it is.
+    pub unauthenticated: u32,
     /// The interval until the next poll, without jitter.
     pub interval: Duration,
     /// The address that last answered well.

@@ -159,6 +159,11 @@ impl Stepper<'_> {
     fn failed(&mut self, failure: Failure) {
         self.sight.failures = self.sight.failures.saturating_add(1);
         let Failure { reason, detail, address, presented } = failure;
+        self.sight.unauthenticated = if reason.is_authentication() {
+            self.sight.unauthenticated.saturating_add(1)
+        } else {
+            0
+        };
         // A failure is a state and not a change: only its beginning, and another reason, are news.
         if self.facts.failure.as_ref().is_none_or(|run| run.reason != reason) {
             self.emit(Event::FailureBegan { reason, detail, address, presented });
@@ -172,6 +177,7 @@ impl Stepper<'_> {
             self.emit(Event::Recovered { failures: 0, since: self.at });
         }
         self.sight.failures = 0;
+        self.sight.unauthenticated = 0;
         if self.facts.first_contact.is_none() {
             self.first_contact(observation);
         }
@@ -276,11 +282,12 @@ impl Stepper<'_> {
             u64::try_from(self.events.len().saturating_sub(unchanged)).unwrap_or(u64::MAX);
         self.events.truncate(unchanged);
         // The poll was still made and answered: what it saw counts, what it changed does not.
-        let Sight { last_success, failures, unrecorded, .. } = self.sight;
+        let Sight { last_success, failures, unauthenticated, unrecorded, .. } = self.sight;
         self.facts = facts;
         self.sight = Sight {
             last_success,
             failures,
+            unauthenticated,
             unrecorded: unrecorded.saturating_add(dropped),
             ..sight
         };

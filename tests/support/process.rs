@@ -112,7 +112,7 @@ pub(crate) fn json(output: &Output) -> Value {
 /// A daemon in a process of its own.
 pub(crate) struct Process {
     pub(crate) child: Child,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Process {

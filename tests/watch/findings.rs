@@ -118,6 +118,12 @@ fn an_endpoint_that_cannot_prove_who_it_is_twice_running_is_critical() {
         .fails(FailureReason::Connect)
         .fails(FailureReason::Connect);
     expect(&outage, &[]);
+    // Nor does it count as one, when the endpoint comes back and cannot prove who it is.
+    let back = Timeline::start()
+        .publishes(1, &["x:a"])
+        .fails(FailureReason::Connect)
+        .fails(FailureReason::UntrustedChain);
+    expect(&back, &[]);
     expect(&story.publishes(1, &["x:a"]), &[]);
 }
 
