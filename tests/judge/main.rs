@@ -15,6 +15,7 @@ mod rotation;
 mod sequence;
 mod silence;
 mod story;
+mod thresholds;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -4,16 +4,19 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anchorwatch::bundle::SvidType;
 use anchorwatch::bundle::consumer::Consumer;
-use anchorwatch::finding::{FindingKind as F, Severity, Severity::*};
+use anchorwatch::judge::VerdictKind;
 use anchorwatch::replay::{Change, Replay, Report, Rules};
 use anchorwatch::spiffe::{BundleEndpoint, EndpointProfile, TrustDomain};
 use anchorwatch::watch::{BaselinePolicy, Policy, PollInterval};
 
-/// What was raised, with its severity, and the verdicts: safe, violated and undecidable.
+/// What was said, a line each: when, what became of which finding, its use, its subject's first
+/// digits and how urgent it is; and the verdicts: safe, violated and undecidable.
 struct Judged {
-    raised: Vec<(F, Severity)>,
-    verdicts: [usize; 3],
+    said: Vec<String>,
+    x509: [usize; 3],
+    jwt: [usize; 3],
     /// The evidence of all of it.
     evidence: String,
 }
@@ -41,19 +44,41 @@ fn judged(name: &str, longest_token: Duration) -> Judged {
         Some(Rules { policy: Arc::clone(&policy), endpoint, decisions: Vec::new() })
     };
     let mut replay = Replay::new(rules);
-    let mut judged = Judged { raised: Vec::new(), verdicts: [0; 3], evidence: String::new() };
+    let mut judged =
+        Judged { said: Vec::new(), x509: [0; 3], jwt: [0; 3], evidence: String::new() };
     let path = format!("tests/data/spire/{name}.observations.jsonl");
     for line in fs::read_to_string(path).unwrap().lines() {
         for report in replay.take(line).unwrap() {
             match report {
-                Report::Finding { finding, severity, evidence, change: Change::Raised, .. } => {
+                Report::Finding {
+                    at,
+                    finding,
+                    svid_type,
+                    subject,
+                    severity,
+                    change,
+                    evidence,
+                    ..
+                } => {
+                    let change = match change {
+                        Change::Raised => "+",
+                        Change::Cleared => "-",
+                        Change::Severity => "=",
+                    };
+                    let time = &at.to_string()[11..19];
+                    let of = svid_type.map_or("-", SvidType::label);
+                    let about: String = subject.chars().take(10).collect();
+                    judged.said.push(format!("{time} {change}{finding} {of} {about} {severity}"));
                     judged.evidence.extend(evidence);
-                    judged.raised.push((finding, severity));
                 }
-                Report::Finding { .. } => (),
-                Report::Verdict { verdict, .. } => {
-                    let labels = ["safe", "violated", "undecidable"];
-                    judged.verdicts[labels.iter().position(|one| *one == verdict).unwrap()] += 1;
+                Report::Verdict { svid_type, verdict, .. } => {
+                    let tally = if svid_type == SvidType::X509 {
+                        &mut judged.x509
+                    } else {
+                        &mut judged.jwt
+                    };
+                    let place = VerdictKind::LABELS.iter().position(|one| *one == verdict).unwrap();
+                    tally[place] += 1;
                 }
             }
         }
@@ -64,35 +89,47 @@ fn judged(name: &str, longest_token: Duration) -> Judged {
 #[test]
 fn a_server_that_rotates_is_quiet_and_every_hand_over_is_safe() {
     let one = judged("clean1", Duration::from_secs(30));
-    assert_eq!((&*one.raised, one.verdicts), (&[][..], [22, 0, 0]));
+    assert_eq!(one.said, [""; 0]);
+    assert_eq!((one.x509, one.jwt), ([11, 0, 0], [11, 0, 0]));
 }
 
 #[test]
 fn three_replicas_that_rotate_are_quiet() {
     let three = judged("clean3", Duration::from_secs(30));
-    assert_eq!((&*three.raised, three.verdicts), (&[][..], [63, 0, 0]));
+    assert_eq!(three.said, [""; 0]);
+    assert_eq!((three.x509, three.jwt), ([33, 0, 0], [30, 0, 0]));
 }
 
-/// The prepared key that was thrown away is an orphan, and its lineage is not overdue.
+/// The prepared key that was thrown away is an orphan, and its lineage is not overdue. The risk
+/// ends with the key's own life, before the five-minute token would.
 #[test]
 fn a_forced_rotation_and_its_hasty_revocation_are_told_and_nothing_is_overdue() {
     let forced = judged("forced", Duration::from_mins(5));
     let said = [
-        (F::UnexpectedAuthority, Critical),
-        (F::HiddenChange, Warning),
-        (F::RotationViolated, Warning),
-        (F::InFlightRisk, Critical),
-        (F::EarlyRemoval, Warning),
+        // Prepared at 22:10:03, tainted at 22:10:54, revoked at 22:11:09.
+        "22:10:04 +unexpected_authority jwt-svid 8475e40509 critical",
+        "22:10:56 +hidden_change - sequence 9 warning",
+        "22:11:11 +rotation_violated jwt-svid ea47bc4e8f warning",
+        "22:11:11 +in_flight_risk jwt-svid ea47bc4e8f critical",
+        "22:11:11 +early_removal jwt-svid ea47bc4e8f warning",
+        "22:12:14 -in_flight_risk jwt-svid ea47bc4e8f critical",
     ];
-    assert_eq!((&*forced.raised, forced.verdicts), (&said[..], [7, 1, 1]));
+    assert_eq!(forced.said, said);
+    assert_eq!((forced.x509, forced.jwt), ([4, 0, 0], [3, 1, 1]));
     assert!(forced.evidence.contains("reads like a forced rotation"));
+    assert!(forced.evidence.contains("between 57 % and 99 %"), "{}", forced.evidence);
 }
 
 #[test]
 fn planted_keys_are_told_at_their_polls() {
     let rogue = judged("rogue", Duration::from_secs(30));
-    let said = [(F::UnexpectedAuthority, Critical); 2];
-    assert_eq!((&*rogue.raised, rogue.verdicts), (&said[..], [10, 0, 0]));
+    let said = [
+        // Appended at 22:10:47 and 22:15:47.
+        "22:10:49 +unexpected_authority jwt-svid 924978c71b critical",
+        "22:15:49 +unexpected_authority x509-svid bdee50ddeb critical",
+    ];
+    assert_eq!(rogue.said, said);
+    assert_eq!((rogue.x509, rogue.jwt), ([5, 0, 0], [5, 0, 0]));
     assert!(rogue.evidence.contains("the longest-lived of its siblings"), "{}", rogue.evidence);
 }
 
@@ -102,13 +139,16 @@ fn planted_keys_are_told_at_their_polls() {
 fn servers_that_lost_their_keys_are_told_as_restarts() {
     let lost = judged("lost_keys", Duration::from_secs(30));
     let said = [
-        (F::UnexpectedAuthority, Critical),
-        (F::UnexpectedAuthority, Critical),
-        (F::AuthorityLifetime, Warning),
-        (F::UnexpectedAuthority, Critical),
-        (F::UnexpectedAuthority, Critical),
-        (F::RotationViolated, Warning),
+        // Started again at 22:08:12 and 22:15:17.
+        "22:08:14 +unexpected_authority x509-svid 32903123be critical",
+        "22:08:14 +unexpected_authority jwt-svid 6e91f92a62 critical",
+        "22:10:36 +authority_lifetime x509-svid 0f080796ae warning",
+        "22:11:15 -authority_lifetime x509-svid 0f080796ae warning",
+        "22:15:18 +unexpected_authority jwt-svid f62d9e2ac2 critical",
+        "22:15:18 +unexpected_authority x509-svid 835bed32e9 critical",
+        "22:18:18 +rotation_violated x509-svid 0f080796ae warning",
     ];
-    assert_eq!((&*lost.raised, lost.verdicts), (&said[..], [6, 1, 1]));
-    assert!(lost.evidence.contains("reads like a restart with lost keys"));
+    assert_eq!(lost.said, said);
+    assert_eq!((lost.x509, lost.jwt), ([3, 1, 0], [3, 0, 1]));
+    assert_eq!(lost.evidence.matches("reads like a restart with lost keys").count(), 4);
 }
