@@ -334,7 +334,7 @@ rolled_back() {
         def seconds: sub("\\.[0-9]+"; "") | fromdate;
         {since: $finding[0].since, evidence: $finding[0].evidence,
             first_seen: $back[-1].at, confirmed: $confirmed[-1].at, said_first_seen: $confirmed[-1].since}
-        | (.since | seconds) - (.first_seen | seconds) as $waited
+        | ((.since | seconds) - (.first_seen | seconds)) as $waited
         | .holds = (.since == .confirmed and .said_first_seen == .first_seen and $waited >= 9 and $waited <= 20)
         | ., if .holds then empty else error("not one replica_lag later") end'
 }
