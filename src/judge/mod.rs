@@ -123,7 +123,7 @@ pub fn review(case: &Case<'_>, at: Timestamp) -> Vec<Event> {
         let raised = |event: &Event| matches!(event, Event::FindingRaised { finding: other } if other.id == finding.id);
         debug_assert_eq!(finding.kind.nature(), Nature::Event, "{}", finding.kind);
         // A full ledger takes none: it would be raised again by every poll.
-        let room = ledger.has_room(finding.kind, events.len());
+        let room = case.facts().has_room(&finding, events.len());
         if room && !ledger.knows(finding.id) && !events.iter().any(raised) {
             events.push(Event::FindingRaised { finding });
         }

@@ -256,6 +256,20 @@ fn a_key_that_was_revoked_and_returns_pages() {
     story.next();
     let found = story.raises(F::AuthorityResurrected, Critical);
     assert_eq!(found.subject, victim.short);
+    // One that comes and goes is one thing to decide on, until it was decided on.
+    let returns = |story: &mut Story| {
+        story.withdraw(|key| key.short == victim.short);
+        story.next();
+        story.publish([victim.clone()]);
+        story.next();
+    };
+    returns(&mut story);
+    returns(&mut story);
+    assert_eq!(story.opened(F::AuthorityResurrected).len(), 1);
+    story.acks();
+    story.without(F::AuthorityResurrected);
+    returns(&mut story);
+    story.raises(F::AuthorityResurrected, Critical);
     story.decides("approve", &[("fingerprint", json!(victim.fingerprint))]);
     story.without(F::AuthorityResurrected);
 }

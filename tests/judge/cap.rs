@@ -167,6 +167,37 @@ fn a_full_ledger_raises_nothing_at_every_look() {
     assert_eq!(open.last().map(|one| one.kind), Some(F::TokenLifetime));
 }
 
+/// Warnings that nobody looked at must not hide a page.
+#[test]
+fn in_a_full_ledger_what_pages_takes_the_place_of_what_does_not() {
+    let mut crowd = Crowd::new(policy());
+    crowd.raised(F::HiddenChange, Ledger::MOST);
+    crowd.raised(F::Equivocation, 3);
+    let kinds = |crowd: &Crowd, kind| {
+        crowd.state.facts.ledger.open.iter().filter(|open| open.kind == kind).count()
+    };
+    assert_eq!(kinds(&crowd, F::Equivocation), 3);
+    assert_eq!(kinds(&crowd, F::HiddenChange), Ledger::MOST - 3);
+    assert_eq!(crowd.shown(F::Equivocation).len(), 3);
+}
+
+/// A flood that fills the ledger with pages does not hide the one key that was denied.
+#[test]
+fn a_denied_key_finds_a_place_in_a_full_ledger() {
+    let mut story = Story::calm();
+    let denied = story.jwt(story.now);
+    story.decides("deny", &[("fingerprint", json!(denied.fingerprint))]);
+    for _ in 0..Ledger::MOST + 10 {
+        let key = story.jwt(story.now);
+        story.publish([key]);
+    }
+    story.next();
+    story.publish([denied.clone()]);
+    story.next();
+    let open = story.opened(F::UnexpectedAuthority);
+    assert!(open.iter().any(|open| open.subject == denied.short), "the denied one was dropped");
+}
+
 #[test]
 fn a_rebound_key_finds_a_place_in_a_full_ledger() {
     let mut crowd = Crowd::new(policy());

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::Facts;
-use crate::bundle::Authority;
+use crate::bundle::{Authority, SvidType};
 use crate::decision::{Announced, Decision, Deed};
-use crate::finding::{Finding, FindingId, FindingKind};
+use crate::finding::{Finding, FindingId, FindingKind, Severity};
 use crate::time::Timestamp;
 use crate::watch::course::{Explained, life, published};
 use crate::watch::{Contradiction, Standing};
@@ -31,29 +31,6 @@ impl Ledger {
         self.open.iter().any(|finding| finding.id == id) || self.closed.contains(&id)
     }
 
-    /// Whether a finding of this kind may be open beside so many more than are. What says that
-    /// someone else's key is trusted finds a place in a flood too.
-    pub fn has_room(&self, kind: FindingKind, more: usize) -> bool {
-        self.open.len().saturating_add(more) < Self::MOST
-            || (kind.is_never_dropped() && self.newest_droppable().is_some())
-    }
-
-    fn newest_droppable(&self) -> Option<usize> {
-        self.open.iter().rposition(|finding| !finding.kind.is_never_dropped())
-    }
-
-    pub(super) fn raise(&mut self, finding: &Finding) {
-        if self.knows(finding.id) || !self.has_room(finding.kind, 0) {
-            return;
-        }
-        if Self::MOST <= self.open.len()
-            && let Some(place) = self.newest_droppable()
-        {
-            self.open.remove(place);
-        }
-        self.open.push(finding.clone());
-    }
-
     pub(super) fn end(&mut self, id: FindingId) {
         self.open.retain(|finding| finding.id != id);
         if Self::CLOSED <= self.closed.len() {
@@ -63,7 +40,52 @@ impl Ledger {
     }
 }
 
+/// What matters more is greater: a denied, rebound or foreign key above all (design, 6).
+fn rank(finding: &Finding, denied: &[(SvidType, String)]) -> (bool, Severity) {
+    let is_denied = |(svid_type, subject): &(SvidType, String)| {
+        finding.svid_type == Some(*svid_type) && *finding.subject == **subject
+    };
+    let never_dropped = finding.kind.is_never_dropped()
+        || (finding.kind == FindingKind::UnexpectedAuthority && denied.iter().any(is_denied));
+    (never_dropped, finding.severity)
+}
+
 impl Facts {
+    /// Whether this finding may be open beside so many more than are. In a full ledger it takes the
+    /// place of the newest of those that matter least, where they matter less than it does.
+    pub fn has_room(&self, finding: &Finding, more: usize) -> bool {
+        let Some(beyond) = (self.ledger.open.len() + more + 1).checked_sub(Ledger::MOST) else {
+            return true;
+        };
+        let denied = self.denied();
+        let rank = rank(finding, &denied);
+        let weaker = self.ledger.open.iter().filter(|open| self::rank(open, &denied) < rank);
+        beyond <= weaker.count()
+    }
+
+    pub(super) fn raise(&mut self, finding: &Finding) {
+        if self.ledger.knows(finding.id) || !self.has_room(finding, 0) {
+            return;
+        }
+        if Ledger::MOST <= self.ledger.open.len() {
+            let denied = self.denied();
+            let newest_first = self.ledger.open.iter().enumerate().rev();
+            let least = newest_first.min_by_key(|(_, open)| rank(open, &denied));
+            if let Some((place, _)) = least {
+                self.ledger.open.remove(place);
+            }
+        }
+        self.ledger.open.push(finding.clone());
+    }
+
+    /// The denied authorities, as findings name them.
+    fn denied(&self) -> Vec<(SvidType, String)> {
+        let known = self.authorities.iter().map(|one| (one.id(), one.standing.as_ref()));
+        let glimpsed = self.glimpsed.iter().map(|one| (one.authority.id, one.standing.as_ref()));
+        let denied = known.chain(glimpsed).filter(|one| one.1 == Some(&Standing::Denied));
+        denied.map(|(id, _)| (id.svid_type, id.fingerprint.short())).collect()
+    }
+
     pub(super) fn decide(&mut self, at: Timestamp, decision: &Decision) {
         self.decisions.apply(at, decision);
         match &decision.deed {

@@ -195,7 +195,7 @@ impl Facts {
             }
             Event::KidSighted { sighting } => self.sight(sighting),
             Event::Decided { decision } => self.decide(at, decision),
-            Event::FindingRaised { finding } => self.ledger.raise(finding),
+            Event::FindingRaised { finding } => self.raise(finding),
             Event::FindingEnded { finding, .. } => self.ledger.end(*finding),
             Event::EndpointConfigured { endpoint, .. } => self.endpoint = Some(endpoint.clone()),
             Event::FirstContact { authenticated_by, bootstrap } => {
