@@ -30,8 +30,8 @@ pub use authority::{AuthorityRecord, Leaf, Phase};
 pub use budget::{Budget, DaySpent};
 pub use course::foreign_uri;
 pub use course::{
-    Course, Earlier, Gaps, HandOver, Lead, LifeChange, Line, LineKind, Missed, Opened, Pruned,
-    Rhythm, Unpaired, spire_life,
+    Course, Earlier, Gaps, HandOver, Lead, LifeChange, Line, LineKind, Missed, Mistaken, Opened,
+    Pruned, Rhythm, Unpaired, spire_life,
 };
 pub use event::Event;
 pub use facts::{

@@ -60,7 +60,12 @@ impl Course {
         let passed = self.just_passed(number, birth, clockwork);
         let before = self.line(number).cloned();
         let rival = self.rival(number, birth, clockwork);
+        let followed = before.as_ref().and_then(|line| line.followed(date, clockwork));
         let claimed = self.go_on(number, birth, published, passed);
+        // It was the other line's turn: the one before was the other's, too.
+        if let Some((followed, line)) = followed.zip(self.line_mut(number)) {
+            line.earlier = Some(followed);
+        }
         if let (Some(before), Some(rival)) = (before, rival) {
             self.confuse(&before, rival, birth, clockwork);
         }
@@ -90,10 +95,10 @@ impl Course {
             .collect();
         if let Some(line) = self.line_mut(before.number) {
             let dates = line.after(&other).dates(clockwork);
-            line.mistake(dates);
+            line.mistake(dates, None);
         }
         if let Some(line) = self.line_mut(rival) {
-            line.mistake(remaining);
+            line.mistake(remaining, before.newest_as_earlier().as_ref());
         }
     }
 

@@ -49,6 +49,16 @@ pub struct Earlier {
     pub lives: Vec<Duration>,
 }
 
+/// When a line's next authority may be due if an authority that it and another line could have gone
+/// on by was the other's.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Mistaken {
+    /// When it would be due.
+    pub date: Window,
+    /// The other line's authority that it would follow; `None` where it would follow its own.
+    pub after: Option<Earlier>,
+}
+
 /// One chain of authorities: a lineage, or a branch that may become one.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Line {
@@ -72,10 +82,9 @@ pub struct Line {
     pub lives: Vec<Duration>,
     /// The authority before it.
     pub earlier: Option<Earlier>,
-    /// When its next authority may be due if an authority that it and another line could have gone
-    /// on by was the other's. While `ca_ttl` changes, which is whose cannot be told.
+    /// What it was mistaken for: while `ca_ttl` changes, which is whose cannot be told.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub mistaken: Vec<Window>,
+    pub mistaken: Vec<Mistaken>,
     /// The date that passed without a birth.
     pub missed: Option<Missed>,
     /// Until when its dates are held by an authority that only its lifetime contradicts.
@@ -111,6 +120,18 @@ impl Line {
     /// When its next authority may be published, by each lifetime that it may have. Empty where no
     /// lifetime is known, or where only its existence is.
     pub(super) fn dates(&self, clockwork: &Clockwork) -> Vec<Window> {
+        let mut dates = self.own_dates(clockwork);
+        for Mistaken { date, .. } in &self.mistaken {
+            if !dates.contains(date) {
+                dates.push(*date);
+            }
+        }
+        dates.sort_by_key(|date| date.from);
+        dates
+    }
+
+    /// When its next authority may be published if all of its authorities are its own.
+    fn own_dates(&self, clockwork: &Clockwork) -> Vec<Window> {
         if self.is_loose() {
             return Vec::new();
         }
@@ -137,31 +158,40 @@ impl Line {
                 }
             }
         }
-        for date in &self.mistaken {
-            if !dates.contains(date) {
-                dates.push(*date);
-            }
-        }
-        dates.sort_by_key(|date| date.from);
         dates
+    }
+
+    /// The other line's authority that a birth on this date follows, where the date is only the
+    /// other's.
+    pub(super) fn followed(&self, date: Window, clockwork: &Clockwork) -> Option<Earlier> {
+        if self.own_dates(clockwork).contains(&date) {
+            return None;
+        }
+        let mistaken = self.mistaken.iter().find(|mistaken| mistaken.date == date);
+        mistaken.and_then(|mistaken| mistaken.after.clone())
     }
 
     /// As it would be, had this one's newest authority come after `other`'s and not after its own.
     pub(super) fn after(&self, other: &Self) -> Self {
-        let earlier = other.newest.map(|_| Earlier {
-            published: other.published,
-            made: other.made,
-            life: other.life,
-            lives: other.lives.clone(),
-        });
-        Self { earlier, mistaken: Vec::new(), ..self.clone() }
+        Self { earlier: other.newest_as_earlier(), mistaken: Vec::new(), ..self.clone() }
+    }
+
+    /// Its newest authority, as the one before the next.
+    pub(super) fn newest_as_earlier(&self) -> Option<Earlier> {
+        let Self { published, made, life, .. } = *self;
+        self.newest.map(|_| Earlier { published, made, life, lives: self.lives.clone() })
     }
 
     /// Takes in dates that it has if it was mistaken for another line.
-    pub(super) fn mistake(&mut self, dates: impl IntoIterator<Item = Window>) {
+    pub(super) fn mistake(
+        &mut self,
+        dates: impl IntoIterator<Item = Window>,
+        after: Option<&Earlier>,
+    ) {
         for date in dates {
-            if self.mistaken.len() < MOST_MISTAKEN && !self.mistaken.contains(&date) {
-                self.mistaken.push(date);
+            let known = self.mistaken.iter().any(|mistaken| mistaken.date == date);
+            if self.mistaken.len() < MOST_MISTAKEN && !known {
+                self.mistaken.push(Mistaken { date, after: after.cloned() });
             }
         }
     }

@@ -23,7 +23,7 @@ mod retire;
 pub use clockwork::spire_life;
 pub use gaps::{Gaps, Rhythm};
 pub use handover::{HandOver, Lead};
-pub use line::{Earlier, Line, LineKind, Missed};
+pub use line::{Earlier, Line, LineKind, Missed, Mistaken};
 
 pub(super) use birth::{Births, Outcome};
 pub use contradiction::foreign_uri;
