@@ -72,29 +72,36 @@ impl Course {
         claimed
     }
 
-    /// Another lineage that this JWT birth could go on, while keys of several lives stand.
-    fn rival(&self, but: u32, birth: &Birth, clockwork: &Clockwork) -> Option<u32> {
+    /// Another lineage that this JWT birth could go on, while keys of several lives stand, and its
+    /// date.
+    fn rival(&self, but: u32, birth: &Birth, clockwork: &Clockwork) -> Option<(u32, Window)> {
         if birth.authority.svid_type == SvidType::X509 || clockwork.lives.len() < 2 {
             return None;
         }
         let others = self
             .lineages(birth.authority.svid_type)
             .filter(|line| line.number != but && !line.is_loose() && line.missed.is_none());
-        let meeting = others.filter(|line| line.meets(birth, clockwork).is_some());
-        meeting.map(|line| line.number).next()
+        others.filter_map(|line| Some((line.number, line.meets(birth, clockwork)?))).next()
     }
 
     /// The birth went on `before`, and could have gone on `rival`: each may be the other from now
     /// on, so each has the dates that the other would have.
-    fn confuse(&mut self, before: &Line, rival: u32, birth: &Birth, clockwork: &Clockwork) {
-        let Some(other) = self.line(rival).cloned() else { return };
+    fn confuse(
+        &mut self,
+        before: &Line,
+        (rival, date): (u32, Window),
+        birth: &Birth,
+        clockwork: &Clockwork,
+    ) {
+        let Some(other) = self.line(rival) else { return };
+        let turn_of = other.followed(date, clockwork).or_else(|| other.newest_as_earlier());
         let remaining: Vec<Window> = before
             .dates(clockwork)
             .into_iter()
             .filter(|date| birth.published.until < date.from)
             .collect();
         if let Some(line) = self.line_mut(before.number) {
-            let dates = line.after(&other).dates(clockwork);
+            let dates = line.after(turn_of).dates(clockwork);
             line.mistake(dates, None);
         }
         if let Some(line) = self.line_mut(rival) {

@@ -171,9 +171,9 @@ impl Line {
         mistaken.and_then(|mistaken| mistaken.after.clone())
     }
 
-    /// As it would be, had this one's newest authority come after `other`'s and not after its own.
-    pub(super) fn after(&self, other: &Self) -> Self {
-        Self { earlier: other.newest_as_earlier(), mistaken: Vec::new(), ..self.clone() }
+    /// As it would be, had its newest authority come after this one and not after its own.
+    pub(super) fn after(&self, earlier: Option<Earlier>) -> Self {
+        Self { earlier, mistaken: Vec::new(), ..self.clone() }
     }
 
     /// Its newest authority, as the one before the next.
