@@ -1,6 +1,6 @@
 # anchorwatch: `make demo` shows it, `make test` proves it.
-# A fresh machine needs a Rust toolchain, make and a C compiler; `make interop` and `make bench`
-# need Go beside them.
+# A fresh machine needs a Rust toolchain, make and a C compiler; `make interop`, `make bench`,
+# `make e2e-newest` and `make dist-check` need Go beside them.
 
 CARGO ?= cargo
 LOCKED := --locked
@@ -13,7 +13,7 @@ TEST_PACKAGES := chromium:chromium prometheus:promtool prometheus:prometheus \
 
 .PHONY: help
 help: ## Show what there is to make.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## Watch three embedded trust domains rotate on loopback. FOR=60s ends by itself.
@@ -40,6 +40,10 @@ lint: ## Check format, lints, documentation, dependencies and the Go module.
 .PHONY: e2e
 e2e: packages ## Follow a key from its publication to a page, with real Prometheus and Alertmanagers.
 	$(CARGO) test $(LOCKED) --test e2e -- --nocapture
+
+.PHONY: e2e-newest
+e2e-newest: packages ## The same with the newest Prometheus and Alertmanager, which it builds, and all else that asks them.
+	bash tests/e2e/newest.sh
 
 .PHONY: interop
 interop: ## Read bundles of go-spiffe and let go-spiffe read ours; then real SPIRE, where there is one.

@@ -54,6 +54,10 @@ async fn it_watches_becomes_ready_and_stops_within_two_seconds_whatever_an_endpo
     for more in [&[][..], &["--ready"]] {
         assert_eq!(healthy(more).unwrap().status.code(), Some(0));
     }
+    // A probe that names the socket needs no configuration.
+    let socket = format!("--admin-socket={}", folder.path().join("store/admin.sock").display());
+    let named = anchorwatch(&folder.path().join("none.yaml"), &["healthy", &socket]).output();
+    assert_eq!(named.unwrap().status.code(), Some(0));
     daemon.signal("-TERM");
     let asked = Instant::now();
     let status = daemon.child.wait().unwrap();

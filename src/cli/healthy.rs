@@ -1,6 +1,8 @@
 //! `anchorwatch healthy`: whether the daemon of this configuration is well, for a container's health
 //! check where there is no shell and no curl.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use super::output::print;
@@ -20,16 +22,22 @@ pub(super) struct Arguments {
     /// Ask whether it is ready too: the store can be written.
     #[arg(long)]
     ready: bool,
+    /// Ask over this socket, whatever the configuration says: it is not read then.
+    #[arg(long, value_name = "PATH")]
+    admin_socket: Option<PathBuf>,
 }
 
 pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
-    let config = match source::load(global) {
-        Ok(config) => config,
-        Err(exit) => return exit,
+    let socket = match &arguments.admin_socket {
+        Some(socket) => socket.clone(),
+        None => match source::load(global) {
+            Ok(config) => config.admin_socket,
+            Err(exit) => return exit,
+        },
     };
     let target = if arguments.ready { "/-/ready" } else { "/-/healthy" };
     runtime(async {
-        let answer = match AdminClient::connect(&config.admin_socket).await {
+        let answer = match AdminClient::connect(&socket).await {
             Ok(client) => client.text(target).await,
             Err(why) => Err(why),
         };

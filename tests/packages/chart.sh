@@ -18,7 +18,8 @@ unformatted=$(gofmt -l "$here")
 (cd "$here" && go build -o "$tools/" helm.sh/helm/v3/cmd/helm ./objects)
 
 lab=$(mktemp -d "${TMPDIR:-/tmp}/anchorwatch-chart.XXXXXX")
-trap 'rm -rf "$lab"' EXIT
+daemon=
+trap '[ -z "$daemon" ] || kill "$daemon"; rm -rf "$lab"' EXIT
 # No plugin, cache or cluster of the machine has a say.
 export HELM_CACHE_HOME=$lab/helm HELM_CONFIG_HOME=$lab/helm HELM_DATA_HOME=$lab/helm KUBECONFIG=$lab/none
 
@@ -61,6 +62,42 @@ for values in "$here"/values/*.yaml; do
     expect "$name: every object is what its type says" "$tools/objects" "$lab/$name" <"$lab/objects.yaml"
     expect "$name: anchorwatch takes the configuration" "$anchorwatch" config check "$lab/$name/anchorwatch.yaml"
 done
+
+# What the Secrets would put beside web.yaml, and the pod's own words, with its folders elsewhere.
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=anchorwatch.example \
+    -addext subjectAltName=DNS:anchorwatch.example -addext basicConstraints=critical,CA:FALSE \
+    -keyout "$lab/whole/tls.key" -out "$lab/whole/tls.crt" 2>/dev/null
+cp "$lab/whole/tls.crt" "$lab/whole/ca.crt"
+expect "anchorwatch takes the web configuration" "$anchorwatch" config check --web.config.file="$lab/whole/web.yaml"
+mkdir "$lab/store"
+sed -i -e "s|/usr/bin/anchorwatch|$anchorwatch|; s|/etc/anchorwatch\(-web\)\{0,1\}/|$lab/whole/|; s|/var/lib/anchorwatch|$lab/store|" \
+    -e 's|=:10464$|=127.0.0.1:0|' "$lab"/whole/{anchorwatch.yaml,run.words,healthy.words,ready.words}
+mapfile -t run <"$lab/whole/run.words"
+mapfile -t healthy <"$lab/whole/healthy.words"
+mapfile -t ready <"$lab/whole/ready.words"
+"$anchorwatch" "${run[@]}" >"$lab/log" 2>&1 &
+daemon=$!
+for _ in $(seq 100); do
+    ! "${ready[@]}" >/dev/null 2>&1 || break
+    sleep 0.1
+done
+expect "where HTTP wants a certificate and a password, the readiness probe has its answer" "${ready[@]}"
+expect "and so has the liveness probe" "${healthy[@]}"
+port=$(sed -n 's/.*"http":"127\.0\.0\.1:\([0-9]*\)".*/\1/p' "$lab/log")
+# answers STATUS OPTION…: what HTTP answers; 000 is nothing.
+answers() {
+    local status=$1
+    shift
+    curl --silent --show-error --cacert "$lab/whole/ca.crt" --resolve "anchorwatch.example:$port:127.0.0.1" --output "$lab/body" \
+        --write-out '%{http_code}\n' "https://anchorwatch.example:$port/-/healthy" "$@" >"$lab/status" || [ "$status" = 000 ]
+    grep --quiet --line-regexp "$status" "$lab/status"
+}
+certificate=(--cert "$lab/whole/tls.crt" --key "$lab/whole/tls.key")
+expect "which who has neither has not" answers 000
+expect "nor who has no password" answers 401 "${certificate[@]}"
+kill "$daemon"
+wait "$daemon" || true
+daemon=
 expect "a bootstrap bundle arrives byte by byte" cmp "$bundle" "$lab/whole/corpus.bundle.json"
 expect "the link to dashboards is the operator's" grep -q 'https://grafana.company.example/d/' "$lab/whole/rules.yaml"
 if command -v promtool >/dev/null; then
@@ -77,5 +114,9 @@ refuse "an unknown value" additional --set imagee.tag=1
 refuse "a store elsewhere" 'store' --set config.store.path=/tmp/x
 refuse "an admin socket elsewhere" 'config' --set config.admin_socket=/tmp/s
 refuse "a file that would be the configuration" 'anchorwatch.yaml' --set 'files.anchorwatch\.yaml=x'
+refuse "a web.yaml of whose probes nothing is known" extraArgs --set 'extraArgs[0]=--web.config.file=/x'
+refuse "two files web.yaml" 'one of the two' --set web.existingSecret=x --set web.config.rate_limit.burst=1
+refuse "files that no web.yaml names" web.existingSecret --set 'web.secrets[0]=x'
+refuse "a monitor that cannot know whether to ask for TLS" scheme --set web.existingSecret=x --set serviceMonitor.enabled=true
 refuse "two monitors" twice --set serviceMonitor.enabled=true --set podMonitor.enabled=true
 [ "$failures" -eq 0 ] || { echo "$failures failed" >&2; exit 1; }

@@ -1,7 +1,8 @@
 // Objects reads what `helm template` prints from standard input and decodes each object into its Go
 // type, so strictly that an unknown or doubled field is a fault. Then it holds what the chart
-// promises of a pod against what came out, and writes what the ConfigMaps and the PrometheusRule
-// hold into a folder, for the programs that read it:
+// promises of a pod against what came out, and writes into a folder, for the programs that read it,
+// what the ConfigMaps, the Secret and the PrometheusRule hold, and what the pod runs and is probed
+// with, a word a line:
 //
 //	helm template … | objects FOLDER
 package main
@@ -15,6 +16,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
@@ -129,6 +131,15 @@ func write(objects []runtime.Object, folder string) error {
 		switch object := object.(type) {
 		case *core.ConfigMap:
 			maps.Copy(files, object.Data)
+		case *core.Secret:
+			maps.Copy(files, object.StringData)
+		case *apps.StatefulSet:
+			for _, container := range object.Spec.Template.Spec.Containers {
+				files["run.words"] = lines(container.Args)
+				if live, ready := container.LivenessProbe.Exec, container.ReadinessProbe.Exec; live != nil && ready != nil {
+					files["healthy.words"], files["ready.words"] = lines(live.Command), lines(ready.Command)
+				}
+			}
 		case *monitoring.PrometheusRule:
 			rules, err := yaml.Marshal(object.Spec)
 			if err != nil {
@@ -166,16 +177,39 @@ func pod(set *apps.StatefulSet) []error {
 		hold(what.ReadOnlyRootFilesystem != nil && *what.ReadOnlyRootFilesystem, "its root can be written")
 		hold(what.AllowPrivilegeEscalation != nil && !*what.AllowPrivilegeEscalation, "it may gain privileges")
 		hold(len(what.Capabilities.Drop) == 1 && what.Capabilities.Drop[0] == "ALL", "it keeps capabilities")
-		hold(container.LivenessProbe.HTTPGet.Path == "/-/healthy", "its liveness asks elsewhere")
-		hold(container.ReadinessProbe.HTTPGet.Path == "/-/ready", "its readiness asks elsewhere")
 		mounted := map[string]bool{}
 		for _, mount := range container.VolumeMounts {
 			mounted[mount.MountPath] = true
 		}
 		hold(mounted["/var/lib/anchorwatch"] && mounted["/etc/anchorwatch"] && mounted["/tmp"], "a mount is missing")
+		// The kubelet has neither a certificate nor a password.
+		protected := slices.Contains(container.Args, "--web.config.file=/etc/anchorwatch-web/web.yaml")
+		hold(mounted["/etc/anchorwatch-web"] == protected, "web.yaml is mounted and not read, or read and not mounted")
+		for _, probe := range []*core.Probe{container.StartupProbe, container.LivenessProbe} {
+			hold(asks(probe, protected, "/-/healthy"), "health is asked elsewhere")
+		}
+		hold(asks(container.ReadinessProbe, protected, "/-/ready", "--ready"), "its readiness asks elsewhere")
+	}
+	for _, volume := range spec.Volumes {
+		if volume.Name == "web" {
+			hold(*volume.Projected.DefaultMode == 0o440, "others may read the private key")
+		}
 	}
 	return faults
 }
+
+// asks tells whether a probe asks this path; of a pod that HTTP cannot be asked of, its own binary,
+// with these words more.
+func asks(probe *core.Probe, protected bool, path string, more ...string) bool {
+	if !protected {
+		return probe.HTTPGet != nil && probe.HTTPGet.Path == path
+	}
+	words := []string{"/usr/bin/anchorwatch", "healthy", "--admin-socket=/var/lib/anchorwatch/admin.sock"}
+	return probe.Exec != nil && slices.Equal(probe.Exec.Command, append(words, more...))
+}
+
+// lines puts each word on a line of its own.
+func lines(words []string) string { return strings.Join(words, "\n") + "\n" }
 
 // selects tells where a selector finds nothing.
 func selects(who string, selector, labels map[string]string) []error {

@@ -54,12 +54,68 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- toYaml (merge (dict "store" $store) (omit .Values.config "store")) -}}
 {{- end -}}
 
-{{/* How a monitor scrapes. The rules select by job="anchorwatch", whatever the release's name. */}}
+{{/* The Secret that holds web.yaml; none where HTTP is served plainly to everybody. */}}
+{{- define "anchorwatch.web" -}}
+{{- with .Values.web -}}
+{{- if and .config .existingSecret -}}
+{{- fail "web.config and web.existingSecret: web.yaml is in one of the two" -}}
+{{- else if .config -}}
+{{ include "anchorwatch.fullname" $ }}-web
+{{- else if .existingSecret -}}
+{{ .existingSecret }}
+{{- else if .secrets -}}
+{{- fail "web.secrets: no web.yaml names what is in them; give web.config or web.existingSecret" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* How a probe asks: whether there is a web.yaml, and `healthy` or `ready`. The kubelet has no
+     certificate and no password; the admin socket asks for none. */}}
+{{- define "anchorwatch.probe" -}}
+{{- if index . 0 -}}
+exec:
+  command:
+    - /usr/bin/anchorwatch
+    - healthy
+    - --admin-socket=/var/lib/anchorwatch/admin.sock
+    {{- if eq (index . 1) "ready" }}
+    - --ready
+    {{- end }}
+{{- else -}}
+httpGet: {path: /-/{{ index . 1 }}, port: http}
+{{- end -}}
+{{- end -}}
+
+{{/* What a monitor speaks: $ and the monitor's values. */}}
+{{- define "anchorwatch.scheme" -}}
+{{- $root := index . 0 -}}
+{{- $monitor := index . 1 -}}
+{{- if $monitor.scheme -}}
+{{ $monitor.scheme }}
+{{- else if $root.Values.web.existingSecret -}}
+{{- fail "web.existingSecret: only you know whether it asks for TLS; give the monitor's scheme" -}}
+{{- else -}}
+{{ hasKey (default dict $root.Values.web.config) "tls_server_config" | ternary "https" "http" }}
+{{- end -}}
+{{- end -}}
+
+{{/* How a monitor scrapes: $ and the monitor's values. The rules select by job="anchorwatch",
+     whatever the release's name. */}}
 {{- define "anchorwatch.scrape" -}}
+{{- $monitor := index . 1 -}}
 - port: http
   path: /metrics
-  interval: {{ .interval }}
-  scrapeTimeout: {{ .scrapeTimeout }}
+  scheme: {{ include "anchorwatch.scheme" . }}
+  interval: {{ $monitor.interval }}
+  scrapeTimeout: {{ $monitor.scrapeTimeout }}
+  {{- with $monitor.tlsConfig }}
+  tlsConfig:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with $monitor.basicAuth }}
+  basicAuth:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
   relabelings:
     - action: replace
       targetLabel: job
