@@ -6,10 +6,11 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use anchorwatch::finding::{Finding, FindingId, FindingKind as F, Nature};
+use anchorwatch::finding::{Finding, FindingId, FindingKind as F, Nature, Severity};
 use anchorwatch::issuer::IssuerSettings;
 use anchorwatch::judge::{self, Case};
 use anchorwatch::replay::{Change, Report};
+use anchorwatch::score::{Raised, play};
 use anchorwatch::simulate::{Incident, KeyPool, Lines, Scenario, Skip, Turn, World};
 use anchorwatch::spiffe::{BundleEndpoint, EndpointProfile};
 use anchorwatch::time::Timestamp;
@@ -254,5 +255,22 @@ fn the_judge_says_the_same_of_a_world_and_of_its_bare_polls() {
         }
         assert!(!said.is_empty(), "{incident} says nothing");
         assert_eq!(said, said_of_lines(&scenario, seed), "{incident}");
+    }
+}
+
+/// Which JWT key is whose cannot be told while `ca_ttl` changes: in each of these worlds a birth met
+/// two lineages' dates, went on the wrong one, and left the next without its own.
+#[test]
+fn a_ca_ttl_that_is_halved_pages_nobody_whatever_lineage_a_birth_is_mistaken_for() {
+    for (seed, replicas) in [(20, 3), (66, 5), (67, 8)] {
+        let life = IssuerSettings::spire(24 * HOUR);
+        let mut scenario = Scenario::clean("simulated.example".parse().unwrap(), replicas, life);
+        scenario.lasts = 6 * 24 * HOUR;
+        scenario.observer.skip = Some(Skip { sparse: 6 * HOUR, lone_failures: true });
+        let scenario = scenario.with(3 * 24 * HOUR, Incident::CaTtlHalved);
+        let course = play(&scenario, seed, &scenario.policy(), &KEYS);
+        let pages = |one: &&Raised| one.finding.severity == Severity::Critical;
+        let pages: Vec<&Raised> = course.raised.iter().filter(pages).collect();
+        assert!(pages.is_empty(), "{seed}: {pages:#?}");
     }
 }
