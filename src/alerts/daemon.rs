@@ -43,7 +43,7 @@ const RULES: &[Rule] = &[
         name: "AnchorwatchStateNotPersisted",
         expr: "time() - anchorwatch_state_last_persist_success_timestamp_seconds{} > 900\nor\n  increase(anchorwatch_state_events_lost_total{}[1h]) > 0",
         hold: Some("5m"),
-        severity: "warning",
+        severity: "critical",
         summary: "The store cannot be written: a restart would forget.",
         description: "{{ $labels.instance }} has made nothing durable for 15 minutes, or has lost events. Look at the disk: space, permissions, errors.",
     },

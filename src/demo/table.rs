@@ -4,11 +4,13 @@
 //! Invariant: nothing here prints. A picture or an event goes in, text comes out, and no foreign
 //! text in it is longer than its place or reaches the terminal unescaped.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::bundle::{AuthorityId, SvidType};
+use crate::finding::{FindingKind, Severity};
 use crate::journal::Entry;
 use crate::journal::text::{count, describe, shown, span, time_of_day};
 use crate::spiffe::TrustDomain;
@@ -155,7 +157,7 @@ impl Table {
                 failed(counts),
                 count(recorded(counts, "authority_introduced"), "key"),
                 recorded(counts, "authority_removed"),
-                state(domain),
+                outcome(domain),
             );
         }
         out
@@ -263,6 +265,22 @@ fn state(domain: &DomainView) -> String {
         "ok".to_owned()
     };
     shown(&text, STATE)
+}
+
+/// All that was found, the most urgent first; where that is nothing, the one thing to know.
+fn outcome(domain: &DomainView) -> String {
+    if domain.stopped.is_some() || (domain.findings.is_empty() && domain.ended.is_empty()) {
+        return state(domain);
+    }
+    let open = domain.findings.iter().map(|one| (one.severity, one.kind));
+    let open: BTreeSet<_> = open.map(Reverse).collect();
+    let ended = domain.ended.iter().map(|one| (one.severity, one.kind));
+    let ended: BTreeSet<_> = ended.map(Reverse).filter(|one| !open.contains(one)).collect();
+    let told = |Reverse((severity, kind)): &Reverse<(Severity, FindingKind)>| {
+        format!("{severity}: {}", kind.label())
+    };
+    let over = ended.iter().map(|one| format!("{} (over)", told(one)));
+    open.iter().map(told).chain(over).collect::<Vec<_>>().join(", ")
 }
 
 /// How many authorities of a use are published, and how many of them were seen to sign.

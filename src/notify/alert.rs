@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use crate::alerts::{self, About};
 use crate::bundle::SvidType;
-use crate::finding::{Finding, Severity};
+use crate::finding::{Finding, FindingKind, Severity};
+use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
 use crate::view::{DomainView, View};
 use crate::watch::AuthorityRecord;
@@ -66,20 +67,49 @@ pub fn alerts(view: &View, context: &Context) -> Vec<Alert> {
     alerts.into_values().collect()
 }
 
+/// The alerts of what was critical and ended within the last day, and when: for a process that
+/// does not know what the one before it told.
+pub fn ended(view: &View) -> Vec<(Alert, Timestamp)> {
+    let watched = view.domains.iter().map(|one| (&one.endpoint.trust_domain, &one.ended));
+    let departed = view.departed.iter().map(|one| (&one.trust_domain, &one.ended));
+    let ended = watched.chain(departed).flat_map(|(trust_domain, ended)| {
+        let critical = ended.iter().filter(|one| one.severity == Severity::Critical);
+        critical.map(move |one| {
+            let labels = labels(trust_domain, one.key());
+            let (annotations, link) = (BTreeMap::new(), String::new());
+            (Alert { labels: told(labels.into()), annotations, since: one.at, link }, one.at)
+        })
+    });
+    ended.collect()
+}
+
+fn labels(
+    trust_domain: &TrustDomain,
+    (kind, svid_type, subject, severity): (FindingKind, Option<SvidType>, &str, Severity),
+) -> [(&'static str, String); 7] {
+    [
+        ("alertname", alerts::name(kind)),
+        ("severity", severity.label().to_owned()),
+        ("trust_domain", trust_domain.to_string()),
+        ("kind", kind.label().to_owned()),
+        ("use", svid_type.map_or("", SvidType::label).to_owned()),
+        ("subject", subject.to_owned()),
+        ("source", "push".to_owned()),
+    ]
+}
+
+/// What is empty is not told.
+fn told(pairs: Vec<(&'static str, String)>) -> BTreeMap<&'static str, String> {
+    pairs.into_iter().filter(|(_, text)| !text.is_empty()).collect()
+}
+
 fn alert(domain: &DomainView, finding: &Finding, context: &Context) -> Alert {
     let trust_domain = domain.endpoint.trust_domain.as_str();
     let svid_type = finding.svid_type.map_or("", SvidType::label);
     let name = alerts::name(finding.kind);
     let about = About::Values { trust_domain, svid_type, subject: &finding.subject };
-    let labels = [
-        ("alertname", name.clone()),
-        ("severity", finding.severity.label().to_owned()),
-        ("trust_domain", trust_domain.to_owned()),
-        ("kind", finding.kind.label().to_owned()),
-        ("use", svid_type.to_owned()),
-        ("subject", finding.subject.to_string()),
-        ("source", "push".to_owned()),
-    ];
+    let series = (finding.kind, finding.svid_type, &*finding.subject, finding.severity);
+    let labels = labels(&domain.endpoint.trust_domain, series);
     let record = record(domain, finding);
     let external = context.external_url.as_deref();
     let link = external.map(|base| format!("{base}/finding/{}", finding.id)).unwrap_or_default();
@@ -104,9 +134,6 @@ fn alert(domain: &DomainView, finding: &Finding, context: &Context) -> Alert {
         ("journal_head", context.journal_head.clone()),
         ("unrecorded", unrecorded.to_owned()),
     ];
-    let told = |pairs: Vec<(&'static str, String)>| -> BTreeMap<&'static str, String> {
-        pairs.into_iter().filter(|(_, text)| !text.is_empty()).collect()
-    };
     Alert {
         labels: told(labels.into()),
         annotations: told(annotations.into()),

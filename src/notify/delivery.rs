@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use super::post::Postman;
-use super::{Context, Outbox, Posting, Recipient, Timing, alerts};
+use super::{Context, Outbox, Posting, Recipient, Timing, alerts, ended};
 use crate::time::Clock;
 use crate::view::View;
 
@@ -147,6 +147,9 @@ struct Teller {
 
 impl Teller {
     async fn run(mut self, mut changes: watch::Receiver<()>) {
+        if let Some((view, _)) = self.picture.picture() {
+            self.outbox.resume(ended(&view), view.at);
+        }
         loop {
             changes.mark_unchanged();
             let Some((view, context)) = self.picture.picture() else { return };

@@ -11,7 +11,7 @@ mod delivery;
 mod outbox;
 mod post;
 
-pub use alert::{Alert, Context, alerts};
+pub use alert::{Alert, Context, alerts, ended};
 pub use delivery::{Delivery, Notifier, Picture};
 pub use outbox::{Outbox, Posting, Timing};
 pub use post::{Recipient, SendError};

@@ -16,7 +16,9 @@ pub struct Timing {
     /// would page for the rule's twin, which comes from Prometheus within a minute. In a cluster it
     /// pages nobody before it has settled, which takes 6 s.
     pub resend: Duration,
-    /// An alert that is not said again ends by itself after this long.
+    /// An alert that is not said again ends by itself after this long: as long as a rule holds the
+    /// last word of a daemon that went away. Were it less, a watch that is down would tell people
+    /// that the rogue key is gone, and page them anew for the rule's twin.
     pub lasts: Duration,
     /// A finding has ended for this long before its alert is resolved. The twin from a rule is
     /// muted until then, and ends a scrape and an evaluation after the finding: were the push
@@ -30,7 +32,7 @@ impl Default for Timing {
     fn default() -> Self {
         Self {
             resend: Duration::from_secs(5),
-            lasts: Duration::from_mins(4),
+            lasts: Duration::from_hours(24),
             resolve_after: Duration::from_mins(2),
             repeat_resolved: Duration::from_mins(15),
         }
@@ -56,6 +58,8 @@ pub struct Posting {
 pub struct Outbox {
     timing: Timing,
     told: BTreeMap<Labels, Told>,
+    /// What found no place at the last look.
+    refused: BTreeSet<Labels>,
     dropped: u64,
 }
 
@@ -82,7 +86,18 @@ impl Outbox {
 
     /// One that has told nothing yet.
     pub fn new(timing: Timing) -> Self {
-        Self { timing, told: BTreeMap::new(), dropped: 0 }
+        Self { timing, told: BTreeMap::new(), refused: BTreeSet::new(), dropped: 0 }
+    }
+
+    /// Takes in what ended before this process began, and the one before may have died too soon to
+    /// tell. An Alertmanager that never heard of it tells nobody.
+    pub fn resume(&mut self, ended: Vec<(Alert, Timestamp)>, now: Timestamp) {
+        for (alert, at) in ended.into_iter().take(Self::MOST) {
+            let mut sent = Some(at);
+            let phase = self.timing.ebb(Phase::Ended(at), now, &mut sent);
+            let told = Told { alert, phase, sent };
+            self.told.insert(told.alert.labels.clone(), told);
+        }
     }
 
     /// Takes in what is critical at `now`.
@@ -93,6 +108,7 @@ impl Outbox {
                 told.phase = self.timing.ebb(told.phase, now, &mut told.sent);
             }
         }
+        let mut refused = BTreeSet::new();
         for alert in current {
             if let Some(told) = self.told.get_mut(&alert.labels) {
                 if let Phase::Resolved(_) = told.phase {
@@ -100,13 +116,17 @@ impl Outbox {
                 }
                 told.phase = Phase::Firing;
                 told.alert = alert;
-            } else if self.told.len() < Self::MOST {
+            } else if self.has_room() {
                 let told = Told { alert, phase: Phase::Firing, sent: None };
                 self.told.insert(told.alert.labels.clone(), told);
             } else {
-                self.dropped = self.dropped.saturating_add(1);
+                if !self.refused.contains(&alert.labels) {
+                    self.dropped = self.dropped.saturating_add(1);
+                }
+                refused.insert(alert.labels);
             }
         }
+        self.refused = refused;
         let over = self.timing.resolve_after.saturating_add(self.timing.repeat_resolved);
         self.told.retain(|_, told| match told.phase {
             Phase::Firing => true,
@@ -114,6 +134,19 @@ impl Outbox {
             Phase::Ended(_) => told.sent.is_some(),
             Phase::Resolved(at) => now.since(at).is_none_or(|age| age < over),
         });
+    }
+
+    /// Whether another may be held. What is over makes room for what fires.
+    fn has_room(&mut self) -> bool {
+        if self.told.len() < Self::MOST {
+            return true;
+        }
+        let over = self.told.iter().filter_map(|(labels, told)| match told.phase {
+            Phase::Resolved(at) => Some((at, labels.clone())),
+            Phase::Firing | Phase::Ended(_) => None,
+        });
+        let oldest = over.min();
+        oldest.is_some_and(|(_, labels)| self.told.remove(&labels).is_some())
     }
 
     /// What is to be said at `now`, at most `most` of it: what was never said first.
@@ -176,7 +209,8 @@ impl Timing {
     fn ebb(&self, phase: Phase, now: Timestamp, sent: &mut Option<Timestamp>) -> Phase {
         let ended = match phase {
             Phase::Firing => now,
-            Phase::Ended(at) => at,
+            // A clock that was set back makes nothing last longer.
+            Phase::Ended(at) => at.min(now),
             Phase::Resolved(_) => return phase,
         };
         if now.since(ended).is_none_or(|age| age < self.resolve_after) {
@@ -211,6 +245,9 @@ mod tests {
         }
     }
 
+    /// How long what is said lasts, in seconds.
+    const A_DAY: u64 = 24 * 60 * 60;
+
     fn minutely() -> Timing {
         Timing { resend: Duration::from_mins(1), ..Timing::default() }
     }
@@ -230,14 +267,14 @@ mod tests {
     fn a_finding_is_told_at_once_and_again() {
         let mut outbox = Outbox::new(minutely());
         outbox.update(vec![alert("a")], at(0));
-        assert_eq!(say(&mut outbox, 0), [("a".to_owned(), 240)]);
+        assert_eq!(say(&mut outbox, 0), [("a".to_owned(), A_DAY)]);
         assert_eq!(outbox.rest(at(10)), Duration::from_secs(50));
         outbox.update(vec![alert("a"), alert("b")], at(10));
-        assert_eq!(say(&mut outbox, 10), [("b".to_owned(), 250)]);
+        assert_eq!(say(&mut outbox, 10), [("b".to_owned(), 10 + A_DAY)]);
         outbox.update(vec![alert("a"), alert("b")], at(59));
         assert!(say(&mut outbox, 59).is_empty());
         outbox.update(vec![alert("a"), alert("b")], at(60));
-        assert_eq!(say(&mut outbox, 60), [("a".to_owned(), 300)]);
+        assert_eq!(say(&mut outbox, 60), [("a".to_owned(), 60 + A_DAY)]);
     }
 
     #[test]
@@ -248,7 +285,7 @@ mod tests {
         outbox.update(Vec::new(), at(5));
         assert!(say(&mut outbox, 5).is_empty());
         outbox.update(Vec::new(), at(60));
-        assert_eq!(say(&mut outbox, 60), [("a".to_owned(), 300)], "it fires still");
+        assert_eq!(say(&mut outbox, 60), [("a".to_owned(), 60 + A_DAY)], "it fires still");
         outbox.update(Vec::new(), at(70));
         assert_eq!(outbox.rest(at(70)), Duration::from_secs(50), "until 120, and 125 is later");
         outbox.update(Vec::new(), at(126));
@@ -271,7 +308,7 @@ mod tests {
         outbox.update(Vec::new(), at(140));
         assert_eq!(say(&mut outbox, 140), [("a".to_owned(), 140)]);
         outbox.update(vec![alert("a")], at(150));
-        assert_eq!(say(&mut outbox, 150), [("a".to_owned(), 390)]);
+        assert_eq!(say(&mut outbox, 150), [("a".to_owned(), 150 + A_DAY)]);
     }
 
     #[test]
@@ -287,12 +324,62 @@ mod tests {
     }
 
     #[test]
-    fn only_so_many_are_held_and_the_rest_is_counted() {
+    fn only_so_many_are_held_and_the_rest_is_counted_once() {
         let mut outbox = Outbox::new(minutely());
-        let many = (0..=Outbox::MOST).map(|number| alert(&number.to_string()));
-        outbox.update(many.collect(), at(0));
-        assert_eq!(outbox.waiting(at(0)), Outbox::MOST);
+        let many = || (0..=Outbox::MOST).map(|number| alert(&format!("{number:05}"))).collect();
+        outbox.update(many(), at(0));
+        outbox.update(many(), at(1));
+        assert_eq!(outbox.waiting(at(1)), Outbox::MOST);
         assert_eq!(outbox.dropped(), 1);
-        assert_eq!(outbox.due(at(0), 64).len(), 64);
+        assert_eq!(outbox.due(at(1), 64).len(), 64);
+    }
+
+    #[test]
+    fn a_flood_that_is_over_makes_room_for_what_comes_after_it() {
+        let mut outbox = Outbox::new(minutely());
+        let flood = (0..Outbox::MOST).map(|number| alert(&format!("{number:05}")));
+        outbox.update(flood.collect(), at(0));
+        let due = outbox.due(at(0), Outbox::MOST);
+        outbox.sent(&due, at(0));
+        outbox.update(Vec::new(), at(1));
+        outbox.update(Vec::new(), at(200));
+        outbox.update(vec![alert("rogue")], at(201));
+        assert_eq!(outbox.dropped(), 0);
+        let due = outbox.due(at(201), Outbox::MOST);
+        assert!(due.iter().any(|one| one.alert == alert("rogue")));
+    }
+
+    /// A process that was killed within the two minutes left an alert that lasts a day.
+    #[test]
+    fn what_ended_before_a_restart_is_resolved_after_it() {
+        let mut outbox = Outbox::new(minutely());
+        outbox.resume(vec![(alert("old"), at(0)), (alert("late"), at(290))], at(300));
+        outbox.update(Vec::new(), at(300));
+        assert_eq!(say(&mut outbox, 300), [("old".to_owned(), 300)]);
+        outbox.update(Vec::new(), at(351));
+        assert_eq!(say(&mut outbox, 351), [("late".to_owned(), 351 + A_DAY)]);
+        outbox.update(Vec::new(), at(411));
+        let said = say(&mut outbox, 411);
+        assert_eq!(said, [("late".to_owned(), 411), ("old".to_owned(), 300)]);
+    }
+
+    /// It returned while nobody watched.
+    #[test]
+    fn what_is_true_again_after_a_restart_fires() {
+        let mut outbox = Outbox::new(minutely());
+        outbox.resume(vec![(alert("a"), at(0))], at(300));
+        outbox.update(vec![alert("a")], at(300));
+        assert_eq!(say(&mut outbox, 300), [("a".to_owned(), 300 + A_DAY)]);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_delays_no_end() {
+        let mut outbox = Outbox::new(minutely());
+        outbox.update(vec![alert("a")], at(7200));
+        say(&mut outbox, 7200);
+        outbox.update(Vec::new(), at(7201));
+        outbox.update(Vec::new(), at(0));
+        outbox.update(Vec::new(), at(121));
+        assert_eq!(say(&mut outbox, 121), [("a".to_owned(), 121)], "resolved");
     }
 }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::bundle::{Authority, Digest, Fingerprint, KeyType, Stated, Validity};
-use crate::finding::{Finding, FindingId, FindingKind, IncidentId, Severity};
+use crate::finding::{Ended, Finding, FindingId, FindingKind, IncidentId, Severity};
 use crate::spiffe::{BundleEndpoint, EndpointProfile};
 use crate::time::Bracket;
 use crate::watch::{DomainState, Facts, Failure, FailureReason, Leaf, Policy, Sight};
@@ -193,10 +193,8 @@ fn a_summary_says_what_each_domain_came_to() {
     );
 }
 
-#[test]
-fn the_state_is_the_worst_that_is_known() {
-    let name = "a.example";
-    let finding = |kind, severity| Finding {
+fn finding(kind: FindingKind, severity: Severity) -> Finding {
+    Finding {
         id: FindingId::new(None, kind, None, "", at(0)),
         incident: IncidentId::new(None, at(0)),
         kind,
@@ -205,7 +203,29 @@ fn the_state_is_the_worst_that_is_known() {
         subject: "".into(),
         since: at(0),
         evidence: Vec::new(),
+    }
+}
+
+#[test]
+fn a_summary_names_all_that_was_found_and_what_of_it_is_over() {
+    let early = finding(FindingKind::EarlyRemoval, Severity::Warning);
+    let tokens = finding(FindingKind::InFlightRisk, Severity::Critical);
+    let told = |open: Vec<Finding>, over: &[&Finding]| {
+        let mut view = domain("a.example");
+        view.findings = open.into();
+        view.ended = over.iter().map(|one| Ended::new(one, at(9))).collect();
+        outcome(&view)
     };
+    let both = "critical: in_flight_risk, warning: early_removal";
+    assert_eq!(told(vec![early.clone(), early.clone(), tokens.clone()], &[]), both);
+    let over = "warning: early_removal, critical: in_flight_risk (over)";
+    assert_eq!(told(vec![early.clone()], &[&tokens, &early]), over);
+    assert_eq!(told(Vec::new(), &[]), "ok");
+}
+
+#[test]
+fn the_state_is_the_worst_that_is_known() {
+    let name = "a.example";
     let failing = |view: &mut DomainView| {
         let Failure { reason, detail, .. } = Failure::new(FailureReason::Tls, "no");
         let event = Event::FailureBegan { reason, detail, address: None, presented: None };

@@ -78,10 +78,10 @@ impl Course {
         if birth.authority.svid_type == SvidType::X509 || clockwork.lives.len() < 2 {
             return None;
         }
-        let others = self
+        let mut others = self
             .lineages(birth.authority.svid_type)
             .filter(|line| line.number != but && !line.is_loose() && line.missed.is_none());
-        others.filter_map(|line| Some((line.number, line.meets(birth, clockwork)?))).next()
+        others.find_map(|line| Some((line.number, line.meets(birth, clockwork)?)))
     }
 
     /// The birth went on `before`, and could have gone on `rival`: each may be the other from now
