@@ -57,6 +57,12 @@ impl Timestamp {
         Self(self.0.saturating_add(micros(duration)))
     }
 
+    /// This second, or the next one where it has begun: for an end that is no sooner.
+    #[must_use]
+    pub fn whole_second(self) -> Self {
+        Self::from_unix(self.saturating_add(Duration::from_micros(999_999)).as_unix())
+    }
+
     /// The moment this much earlier.
     pub fn saturating_sub(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(micros(duration)))

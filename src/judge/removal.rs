@@ -99,14 +99,21 @@ pub(super) fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>
             .of(handover.svid_type)
             .subject(&digits(&handover.old.to_string()))
             .because(format!(
-                "{verdict}: between {} and {} of what it had signed and was still alive is refused, until {} at the latest",
-                percent(risk.least),
-                percent(risk.most),
-                risk.until
+                "{verdict}: {} of what it had signed and was still alive is refused, until {} at the latest",
+                shares(risk.least, risk.most),
+                risk.until.whole_second()
             ))
             .because_all(circumstances(case, handover));
         drafts.push(draft);
     }
+}
+
+/// How much of what was alive died.
+fn shares(least: f64, most: f64) -> String {
+    if least <= 0.0 && 1.0 <= most {
+        return "anything from nothing to all".to_owned();
+    }
+    format!("between {} and {}", percent(least), percent(most))
 }
 
 /// Whether the monitor was away when it happened.

@@ -68,7 +68,7 @@ fn notices(html: &mut Html, domain: &DomainView, now: Timestamp) {
 fn findings(domain: &DomainView, now: Timestamp) -> Html {
     let mut html = Html::default();
     if domain.findings.is_empty() {
-        html.raw("<p class=\"good\">Nothing is to be said.</p>");
+        html.raw("<p class=\"good\">No open findings.</p>");
         return html;
     }
     html.raw("<ul class=\"findings\">");

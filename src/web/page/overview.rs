@@ -76,7 +76,7 @@ fn findings(html: &mut Html, domains: &[&DomainView], now: Timestamp) {
     all.sort_by_key(|(_, finding)| (Reverse(finding.severity), Reverse(finding.since)));
     html.raw("<section aria-labelledby=\"findings\"><h2 id=\"findings\">Open findings</h2>");
     if all.is_empty() {
-        html.raw("<p class=\"good\">Nothing is to be said.</p></section>");
+        html.raw("<p class=\"good\">No open findings.</p></section>");
         return;
     }
     html.raw("<ul class=\"findings\">");

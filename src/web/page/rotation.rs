@@ -80,6 +80,9 @@ fn verdict(one: &HandOverReport) -> Html {
 /// The least and the greatest share of live tokens that died with it.
 fn share([least, most]: [f64; 2]) -> String {
     let (least, most) = (100.0 * least, 100.0 * most);
+    if least <= 0.0 && 100.0 <= most {
+        return "not known".to_owned();
+    }
     if (most - least).abs() < 0.5 {
         return format!("{most:.0} %");
     }
