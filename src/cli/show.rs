@@ -53,6 +53,13 @@ struct Known {
     entries: Vec<Recorded>,
 }
 
+impl Known {
+    /// A glimpsed authority was in no state, and has events all the same.
+    fn is_empty(&self) -> bool {
+        self.reports.is_empty() && self.findings.is_empty() && self.entries.is_empty()
+    }
+}
+
 pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
     let config = match source::load(global) {
         Ok(config) => config,
@@ -60,7 +67,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
     };
     runtime(async {
         match look_up(&config, arguments.fingerprint).await {
-            Ok(known) if known.reports.is_empty() && known.findings.is_empty() => {
+            Ok(known) if known.is_empty() => {
                 complain("no such authority is on record");
                 Exit::Warning
             }

@@ -287,12 +287,7 @@ fn judge(
 }
 
 fn unusable(error: &ParseError) -> Refusal {
-    let reason = match error {
-        ParseError::NotJson { .. } => FailureReason::NotJson,
-        ParseError::NotABundle { .. } => FailureReason::NotABundle,
-        ParseError::TooLarge { .. } => FailureReason::TooLarge,
-    };
-    Refusal::new(reason, format!("reading the document: {error}"))
+    Refusal::new(error.into(), format!("reading the document: {error}"))
 }
 
 fn failure(refusal: &Refusal) -> Failure {

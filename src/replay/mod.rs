@@ -17,7 +17,7 @@ mod told;
 mod watched;
 
 pub use journaled::JournalReplay;
-pub use observation::{LONGEST, Line, LineError, Seen};
+pub use observation::{LONGEST, Line, LineError, Rebootstrap, Seen};
 pub use report::{Change, Report, Summary, Totals};
 
 use std::collections::BTreeMap;
@@ -34,6 +34,8 @@ use watched::Watched;
 
 /// How often findings are assessed between two lines.
 const TICK: Duration = Duration::from_mins(1);
+/// The longest time between two lines.
+const LONGEST_GAP: Duration = Duration::from_hours(10 * 366 * 24);
 
 /// By what rules a trust domain is judged, and where its bundle is served as far as that matters.
 #[derive(Clone, Debug)]
@@ -69,6 +71,10 @@ impl<F: Fn(&TrustDomain) -> Option<Rules>> Replay<F> {
         if self.at.is_some_and(|at| line.at < at) {
             return Err(LineError::OutOfOrder);
         }
+        // Each minute between two lines is looked at.
+        if self.at.is_some_and(|at| LONGEST_GAP < line.at.since(at).unwrap_or_default()) {
+            return Err(LineError::TooLate);
+        }
         let mut reports = self.pass(line.at);
         self.at = Some(line.at);
         let Line { at, trust_domain, seen } = line;
@@ -90,6 +96,7 @@ impl<F: Fn(&TrustDomain) -> Option<Rules>> Replay<F> {
                     }
                 }
             }
+            Seen::Rebootstrap(rebootstrap) => watched.rebootstrap(at, *rebootstrap),
             seen => watched.poll(at, seen)?,
         }
         self.compare(&trust_domain, at);

@@ -2,11 +2,14 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::bundle::{Digest, KeyId, ParseError, ParseLimits, ParsedBundle, Validity, parse};
+use crate::bundle::{
+    Authority, Digest, KeyId, ParseError, ParseLimits, ParsedBundle, Validity, parse,
+};
 use crate::decision::Decision;
 use crate::spiffe::{EndpointUrl, TrustDomain};
 use crate::time::Timestamp;
@@ -40,13 +43,27 @@ pub enum Seen {
     Failure(Box<Failure>),
     /// A decision.
     Decision(Box<Decision>),
+    /// What authenticates was replaced. No TLS is verified here: what counts is that the
+    /// authorities of the file are approved by it.
+    Rebootstrap(Box<Rebootstrap>),
+}
+
+/// An operator's rebootstrap.
+#[derive(Clone, Debug)]
+pub struct Rebootstrap {
+    /// The authorities of the file, where the line has it as `bundle` or `body`.
+    pub authorities: Vec<Arc<Authority>>,
+    /// Who, by their own word.
+    pub by: Box<str>,
+    /// Why.
+    pub reason: Box<str>,
 }
 
 /// Why a line cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LineError {
     /// It is not what a line should be.
-    #[error("not an observation: {0}")]
+    #[error("not an observation")]
     Json(#[from] serde_json::Error),
     /// It says nothing, or several things at once.
     #[error("a line wants exactly one of bundle, body, unchanged, failure and decision")]
@@ -54,11 +71,14 @@ pub enum LineError {
     /// It is earlier than the line before it.
     #[error("earlier than the line before it: lines stand in the order of time")]
     OutOfOrder,
+    /// It is so much later than the line before it that its time is a mistake.
+    #[error("over ten years later than the line before it")]
+    TooLate,
     /// It says that nothing changed, and nothing was there before.
     #[error("unchanged, and no document came before it")]
     NothingBefore,
-    /// Its document is none.
-    #[error("not a bundle: {0}")]
+    /// The file of a rebootstrap is no bundle.
+    #[error("a rebootstrap without a bundle")]
     Document(#[from] ParseError),
     /// Nobody says by what rules the trust domain is judged.
     #[error("no endpoint can be named for this trust domain")]
@@ -136,6 +156,12 @@ impl Line {
             raw.failure.is_some(),
             raw.decision.is_some(),
         ];
+        let document = raw.bundle.map(|raw| Cow::Borrowed(raw.get())).or(raw.body);
+        if raw.decision.as_deref() == Some("rebootstrap") {
+            let rebootstrap = Box::new(rebootstrap(text, document.as_deref())?);
+            let seen = Seen::Rebootstrap(rebootstrap);
+            return Ok(Self { at: raw.at, trust_domain: raw.trust_domain, seen });
+        }
         if said.into_iter().filter(|said| *said).count() != 1 {
             return Err(LineError::NotOne);
         }
@@ -150,9 +176,8 @@ impl Line {
             presented,
             ..Source::default()
         };
-        let document = raw.bundle.map(|raw| Cow::Borrowed(raw.get())).or(raw.body);
         let seen = match (document, raw.failure) {
-            (Some(body), _) => Seen::Document(Box::new(observed(&body, source)?)),
+            (Some(body), _) => observed(&body, source),
             (None, Some(reason)) => Seen::Failure(Box::new(failure(&reason))),
             (None, None) if raw.decision.is_some() => {
                 Seen::Decision(Box::new(serde_json::from_str(text)?))
@@ -163,18 +188,44 @@ impl Line {
     }
 }
 
-fn observed(body: &str, source: Source) -> Result<Observation, ParseError> {
-    let ParsedBundle { bundle, irregularities, redacted } =
-        parse(body.as_bytes(), &ParseLimits::default())?;
+/// As a live poll would: what is no bundle is a poll that failed.
+fn observed(body: &str, source: Source) -> Seen {
+    let parsed = match parse(body.as_bytes(), &ParseLimits::default()) {
+        Ok(parsed) => parsed,
+        Err(why) => {
+            let failure = Failure::new((&why).into(), why.to_string());
+            let Source { address, presented, .. } = source;
+            return Seen::Failure(Box::new(Failure { address, presented, ..failure }));
+        }
+    };
+    let ParsedBundle { bundle, irregularities, redacted } = parsed;
     let kept = redacted.as_deref().unwrap_or(body.as_bytes());
-    Ok(Observation {
+    Seen::Document(Box::new(Observation {
         bundle,
         irregularities,
         body: Digest::of(kept),
         length: u64::try_from(body.len()).unwrap_or(u64::MAX),
         refusals: Some(ConsumerRefusal::of(body.as_bytes())),
         source,
-    })
+    }))
+}
+
+fn rebootstrap(text: &str, document: Option<&str>) -> Result<Rebootstrap, LineError> {
+    #[derive(Deserialize)]
+    struct Words {
+        #[serde(default)]
+        by: Box<str>,
+        #[serde(default)]
+        reason: Box<str>,
+    }
+    let Words { by, reason } = serde_json::from_str(text)?;
+    let authorities = match document {
+        Some(body) => {
+            parse(body.as_bytes(), &ParseLimits::default())?.bundle.authorities().to_vec()
+        }
+        None => Vec::new(),
+    };
+    Ok(Rebootstrap { authorities, by, reason })
 }
 
 /// A failure under its reason: one of the labels, and words after a colon. What is none of them

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::report::{Report, Totals};
 use super::told::Told;
-use super::{LineError, Rules, Seen};
-use crate::decision::Decision;
+use super::{LineError, Rebootstrap, Rules, Seen};
+use crate::bundle::{Authority, SvidType};
+use crate::decision::{Decision, Deed, Door};
 use crate::judge::{self, Case, Shared};
 use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
@@ -64,7 +65,7 @@ impl Watched {
                 Ok(last.clone())
             }
             Seen::Failure(failure) => Err(*failure),
-            Seen::Decision(_) => return Ok(()),
+            Seen::Decision(_) | Seen::Rebootstrap(_) => return Ok(()),
         };
         self.told.polled();
         let policy = Arc::clone(&self.rules.policy);
@@ -82,6 +83,29 @@ impl Watched {
         let event = Event::Decided { decision: decision.clone() };
         let policy = Arc::clone(&self.rules.policy);
         judge::record(&mut self.state, at, event, &policy);
+        self.stale = true;
+    }
+
+    /// As the daemon journals it: what authenticates from now on, then an approval each.
+    pub(super) fn rebootstrap(&mut self, at: Timestamp, rebootstrap: Rebootstrap) {
+        let Rebootstrap { authorities, by, reason } = rebootstrap;
+        let approvals: Vec<Decision> = authorities
+            .iter()
+            .map(|authority| Decision {
+                deed: Deed::Approve { fingerprint: authority.id.fingerprint },
+                by: by.clone(),
+                reason: format!("rebootstrap: {reason}").into(),
+                uid: None,
+                door: Door::Operator,
+            })
+            .collect();
+        let x509 = |one: &Arc<Authority>| one.id.svid_type == SvidType::X509;
+        let authorities = authorities.into_iter().filter(x509).collect();
+        let event = Event::Rebootstrapped { by, uid: None, reason, authorities };
+        judge::record(&mut self.state, at, event, &self.rules.policy);
+        for decision in approvals {
+            self.decide(at, &decision);
+        }
         self.stale = true;
     }
 

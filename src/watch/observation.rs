@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{AuthorityRecord, TrustOrigin};
 use crate::bundle::consumer::Consumer;
 use crate::bundle::{
-    AuthorityId, Bundle, Digest, Fingerprint, Irregularity, KeyId, KeyType, Validity,
+    AuthorityId, Bundle, Digest, Fingerprint, Irregularity, KeyId, KeyType, ParseError, Validity,
 };
 use crate::spiffe::EndpointUrl;
 
@@ -198,6 +198,16 @@ failure_reasons! {
     NotABundle => "not_a_bundle",
     /// anchorwatch itself failed: the domain is quarantined until a restart or a reload.
     Internal => "internal",
+}
+
+impl From<&ParseError> for FailureReason {
+    fn from(error: &ParseError) -> Self {
+        match error {
+            ParseError::NotJson { .. } => Self::NotJson,
+            ParseError::NotABundle { .. } => Self::NotABundle,
+            ParseError::TooLarge { .. } => Self::TooLarge,
+        }
+    }
 }
 
 impl FailureReason {

@@ -204,6 +204,21 @@ fn the_order_of_keys_in_a_document_never_matters() {
     }
 }
 
+/// After a lockout: what the operator brought is approved by that, and nothing else.
+#[test]
+fn a_rebootstrap_approves_what_stands_in_its_file() {
+    let mut story = Story::calm();
+    let [root, key] = pair(&mut story);
+    let planted = story.jwt(story.now);
+    let file = json!({"keys": [root.element.clone(), key.element.clone()]});
+    story.decides("rebootstrap", &[("bundle", file)]);
+    story.publish([root, key, planted.clone()]);
+    story.next();
+    let subjects: Vec<&str> =
+        story.opened(F::UnexpectedAuthority).iter().map(|open| open.subject.as_str()).collect();
+    assert_eq!(subjects, [planted.short.as_str()]);
+}
+
 #[test]
 fn unchanged_polls_between_two_change_nothing_that_is_said() {
     for (seed, incident) in (11..).zip(INCIDENTS) {

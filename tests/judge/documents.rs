@@ -2,6 +2,7 @@
 
 use anchorwatch::bundle::consumer::Consumer;
 use anchorwatch::finding::{FindingKind as F, Severity::*};
+use anchorwatch::replay::LineError;
 use anchorwatch::watch::{BaselinePolicy, Budget, Policy};
 use serde_json::{Value, json};
 
@@ -259,4 +260,37 @@ fn a_domain_that_spends_its_daily_budget_is_told_and_not_recorded_further() {
         story.next();
     }
     story.raises(F::Churn, Critical);
+}
+
+/// As the daemon takes it: the poll failed, and the watch goes on.
+#[test]
+fn a_body_that_is_no_bundle_is_a_poll_that_failed() {
+    let mut story = Story::calm();
+    story.go(HOUR);
+    let deep = format!("{{\"keys\":{}{}}}", "[".repeat(100), "]".repeat(100));
+    for body in ["<html>maintenance</html>", "{}", &deep] {
+        for _ in 0..5 {
+            story.now = story.now.saturating_add(POLL);
+            let line = json!({"at": story.now, "trust_domain": "b.example", "body": body});
+            story.take(&line.to_string());
+        }
+        story.raises(F::SourceStale, Warning);
+        story.next();
+        story.quiet();
+    }
+}
+
+/// Each minute between two lines is looked at: no line may cost hours.
+#[test]
+fn a_line_that_is_ten_years_late_is_refused() {
+    let at = |year: u32| {
+        let at = format!("{year:04}-01-01T00:00:00Z");
+        json!({"at": at, "trust_domain": "b.example", "failure": "timeout"}).to_string()
+    };
+    let story = Story::new(policy());
+    let mut replay = story.replay;
+    replay.take(&at(2026)).unwrap();
+    let refused = replay.take(&at(2037)).unwrap_err();
+    assert!(matches!(refused, LineError::TooLate), "{refused}");
+    replay.take(&at(2027)).unwrap();
 }

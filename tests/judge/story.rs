@@ -53,7 +53,7 @@ pub(crate) struct Open {
 }
 
 pub(crate) struct Story {
-    replay: Replay<Find>,
+    pub(crate) replay: Replay<Find>,
     pub(crate) name: TrustDomain,
     pub(crate) mint: Mint,
     pub(crate) keys: Vec<Key>,
