@@ -12,7 +12,7 @@ use super::draft::{Draft, short};
 use super::words::span;
 use crate::bundle::consumer::{Consumer, Version};
 use crate::bundle::{Irregularity, IrregularityKind, Stated, SvidType};
-use crate::finding::{FindingKind, Severity};
+use crate::finding::{Finding, FindingKind, Severity};
 use crate::time::Timestamp;
 use crate::watch::{AuthorityRecord, IssuerMode, IssuerModel, spire};
 
@@ -42,8 +42,11 @@ fn private_key_published(case: &Case<'_>) -> Option<Draft> {
     };
     let evidence: Vec<_> =
         facts.irregularities.iter().filter(secret).map(ToString::to_string).collect();
-    let since = facts.confirmed.as_ref().map(|confirmed| confirmed.since.until)?;
-    (!evidence.is_empty()).then(|| {
+    // One that is open goes on: another bundle with the same key in it is no other finding.
+    let is_open = |one: &Finding| one.kind == FindingKind::PrivateKeyPublished;
+    let since = facts.irregular_since?;
+    let told = facts.ledger.open.iter().any(is_open);
+    (!evidence.is_empty() && !told).then(|| {
         Draft::new(FindingKind::PrivateKeyPublished, Severity::Critical, since)
             .because_all(evidence)
             .because("whoever read the bundle can sign with it: revoke the authority, and treat what it signed as forged")
@@ -66,7 +69,7 @@ fn irregular(case: &Case<'_>) -> Option<Draft> {
     if facts.irregularities.is_empty() {
         return None;
     }
-    let since = facts.confirmed.as_ref().map(|confirmed| confirmed.since.until)?;
+    let since = facts.irregular_since?;
     let told = facts.irregularities.iter().map(ToString::to_string);
     Some(Draft::new(FindingKind::IrregularDocument, Severity::Info, since).because_all(told))
 }
@@ -74,8 +77,8 @@ fn irregular(case: &Case<'_>) -> Option<Draft> {
 /// A consumer would refuse this document, and keep the one that it has.
 fn refused(case: &Case<'_>) -> Vec<Draft> {
     let facts = case.facts();
-    let Some(confirmed) = &facts.confirmed else { return Vec::new() };
-    let drafts = facts.refusals.iter().map(|refusal| {
+    let refusals = facts.refusals.iter().zip(&facts.refused_since);
+    let drafts = refusals.map(|(refusal, since)| {
         // "spire" without a version stands for every one of them.
         let declared = case.policy.consumers.iter().any(|consumer| match consumer {
             Consumer::Spire => matches!(refusal.consumer, Consumer::SpireAt(_)),
@@ -89,7 +92,7 @@ fn refused(case: &Case<'_>) -> Vec<Draft> {
             other => *other == refusal.consumer,
         });
         let severity = if declared { Severity::Critical } else { Severity::Info };
-        Draft::new(FindingKind::ConsumerRejects, severity, confirmed.since.until)
+        Draft::new(FindingKind::ConsumerRejects, severity, *since)
             .subject(&refusal.consumer.to_string())
             .because(format!("{} would refuse this document: {}", refusal.consumer, refusal.why))
             .because("it keeps the bundle that it has, and sees neither new keys nor revocations")
@@ -119,7 +122,7 @@ fn hint(case: &Case<'_>) -> Option<Draft> {
         ),
         (Stated::Given(_), _) => return None,
     };
-    let since = confirmed.since.until;
+    let since = facts.hint_since?;
     Some(Draft::new(FindingKind::RefreshHint, Severity::Warning, since).because(why))
 }
 

@@ -113,7 +113,8 @@ fn shares(least: f64, most: f64) -> String {
     if least <= 0.0 && 1.0 <= most {
         return "anything from nothing to all".to_owned();
     }
-    format!("between {} and {}", percent(least), percent(most))
+    let (least, most) = (percent(least), percent(most));
+    if least == most { least } else { format!("between {least} and {most}") }
 }
 
 /// Whether the monitor was away when it happened.

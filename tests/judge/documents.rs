@@ -1,7 +1,9 @@
 //! What is not right with a document, whoever made it.
 
+use std::collections::BTreeSet;
+
 use anchorwatch::bundle::consumer::Consumer;
-use anchorwatch::finding::{FindingKind as F, Severity::*};
+use anchorwatch::finding::{FindingId, FindingKind as F, Severity::*};
 use anchorwatch::replay::LineError;
 use anchorwatch::watch::{BaselinePolicy, Budget, Policy};
 use serde_json::{Value, json};
@@ -260,6 +262,32 @@ fn a_domain_that_spends_its_daily_budget_is_told_and_not_recorded_further() {
         story.next();
     }
     story.raises(F::Churn, Critical);
+}
+
+/// A finding that goes on keeps its name through rotations: an `ack` of it holds.
+#[test]
+fn what_stays_wrong_with_the_document_is_one_finding_however_often_it_rotates() {
+    let mut story = Story::calm();
+    story.hint = json!(null);
+    let mut leaked = story.jwt(story.now);
+    leaked.element["d"] = json!("c2VjcmV0LXNjYWxhci1vZi10aGUta2V5LW9mLWItZXhh");
+    let mut weak = story.jwt(story.now);
+    weak.element["kid"] = json!("");
+    story.publish([leaked, weak]);
+    story.next();
+    let lasting = |story: &Story| -> Vec<(FindingId, F)> {
+        let kinds =
+            [F::PrivateKeyPublished, F::RefreshHint, F::IrregularDocument, F::ConsumerRejects];
+        let of = story.open.iter().filter(|(_, open)| kinds.contains(&open.kind));
+        of.map(|(id, open)| (*id, open.kind)).collect()
+    };
+    let first = lasting(&story);
+    let kinds: BTreeSet<&str> = first.iter().map(|(_, kind)| kind.label()).collect();
+    assert_eq!(kinds.len(), 4, "{kinds:?}");
+    let keys = story.keys.len();
+    story.go(DAY / 2);
+    assert_ne!(story.keys.len(), keys, "it rotated");
+    assert_eq!(lasting(&story), first);
 }
 
 /// As the daemon takes it: the poll failed, and the watch goes on.

@@ -59,8 +59,12 @@ pub struct Facts {
     pub failure: Option<FailureRun>,
     /// How the document departs from the standard.
     pub irregularities: Vec<Irregularity>,
+    /// Since when it does so in these ways.
+    pub irregular_since: Option<Timestamp>,
     /// Which consumers would refuse the document.
     pub refusals: Vec<ConsumerRefusal>,
+    /// Since when each of them would, in the same order.
+    pub refused_since: Vec<Timestamp>,
     /// What an operator said authenticates, until a good poll.
     pub rebootstrap: Vec<Arc<Authority>>,
     /// The last gap in the watch.
@@ -87,6 +91,8 @@ pub struct Facts {
     pub shifts: Vec<EndpointShift>,
     /// The refresh hint before the present one, where that was raised.
     pub hint_before: Option<u64>,
+    /// Since when the refresh hint is what it is.
+    pub hint_since: Option<Timestamp>,
     /// What was sighted of tokens, by key ID.
     pub sightings: Vec<Sighting>,
     /// The decisions that hold.
@@ -269,8 +275,9 @@ impl Facts {
             Event::WatchGap { after, .. } => self.last_gap = Some(Bracket::new(Some(*after), at)),
             Event::IrregularitiesChanged { irregularities } => {
                 self.irregularities.clone_from(irregularities);
+                self.irregular_since = Some(at);
             }
-            Event::ConsumersChanged { refusals } => self.refusals.clone_from(refusals),
+            Event::ConsumersChanged { refusals } => self.refuse(at, refusals),
             Event::Rebootstrapped { authorities, .. } => self.rebootstrap.clone_from(authorities),
             Event::BudgetExceeded { .. } => self.spent.exceeded = true,
             // What a birth was found to be follows from the births themselves.

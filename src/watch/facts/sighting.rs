@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Confirmed, Facts};
 use crate::time::Timestamp;
+use crate::watch::ConsumerRefusal;
 
 /// The bounds of what was sighted under one key ID.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -87,8 +88,22 @@ impl Facts {
         }
     }
 
+    /// Other consumers than before refuse the document, or for other reasons.
+    pub(super) fn refuse(&mut self, at: Timestamp, refusals: &[ConsumerRefusal]) {
+        let known = self.refusals.iter().zip(&self.refused_since);
+        let since = refusals.iter().map(|refusal| {
+            let mut known = known.clone();
+            known.find(|(one, _)| one.consumer == refusal.consumer).map_or(at, |(_, since)| *since)
+        });
+        self.refused_since = since.collect();
+        self.refusals = refusals.to_vec();
+    }
+
     /// A hint that was raised a lot may hide a revocation from those who follow it.
     pub(super) fn raise_hint(&mut self, next: &Confirmed) {
+        if self.confirmed.as_ref().is_none_or(|known| known.refresh_hint != next.refresh_hint) {
+            self.hint_since = Some(next.since.until);
+        }
         let before = self.confirmed.as_ref().and_then(|known| known.refresh_hint.given());
         // A hint of 0 is none: nobody followed it.
         let before = before.filter(|before| 0 < *before);
