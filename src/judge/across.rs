@@ -92,7 +92,9 @@ pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
         );
     }
     // Most of what is served here is another trust domain's: a swapped URL, or an impersonation.
+    // It stays one thing to decide on while the other's keys rotate.
     if 1 < total
+        && !case.is_open(FindingKind::ForeignAuthority, None, "")
         && total <= case.shared.len().saturating_mul(MOST_OF_IT)
         && let Some(confirmed) = &facts.confirmed
     {

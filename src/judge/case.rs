@@ -1,5 +1,7 @@
 //! What is judged: one trust domain, with everything that bears on it.
 
+use crate::bundle::SvidType;
+use crate::finding::{Finding, FindingKind};
 use crate::judge::Shared;
 use crate::spiffe::BundleEndpoint;
 use crate::watch::{DomainState, Facts, Policy, Sight};
@@ -20,6 +22,20 @@ pub struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
+    /// Whether this waits for someone already: what comes and goes, or is written anew, is one thing
+    /// to decide on.
+    pub(super) fn is_open(
+        &self,
+        kind: FindingKind,
+        svid_type: Option<SvidType>,
+        subject: &str,
+    ) -> bool {
+        let about = |open: &Finding| {
+            open.kind == kind && open.svid_type == svid_type && *open.subject == *subject
+        };
+        self.facts().ledger.open.iter().any(about)
+    }
+
     pub(super) fn facts(&self) -> &'a Facts {
         &self.state.facts
     }

@@ -55,11 +55,15 @@ fn baseline_missing(case: &Case<'_>) -> Option<Draft> {
 fn bundle_empty(case: &Case<'_>) -> Option<Draft> {
     let facts = case.facts();
     let confirmed = facts.confirmed.as_ref()?;
-    let usable = |record: &AuthorityRecord| record.authority.key_type.is_known();
-    if facts.published().any(usable) {
+    let usable = |record: &&AuthorityRecord| record.authority.key_type.is_known();
+    if facts.published().any(|record| usable(&record)) {
         return None;
     }
-    let draft = Draft::new(FindingKind::BundleEmpty, Severity::Critical, confirmed.since.until);
+    // Since the last usable one went, whatever became of the rest; or since ever.
+    let gone = facts.authorities.iter().filter(usable).filter_map(|record| record.removed);
+    let gone = gone.map(|removed| removed.until).max();
+    let since = gone.or(facts.first_contact).unwrap_or(confirmed.since.until);
+    let draft = Draft::new(FindingKind::BundleEmpty, Severity::Critical, since);
     Some(draft.because(match facts.published().count() {
         0 => "the bundle lists no authority: every SVID of the trust domain is invalid".into(),
         listed => format!(

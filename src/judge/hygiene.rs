@@ -12,7 +12,7 @@ use super::draft::{Draft, short};
 use super::words::span;
 use crate::bundle::consumer::{Consumer, Version};
 use crate::bundle::{Irregularity, IrregularityKind, Stated, SvidType};
-use crate::finding::{Finding, FindingKind, Severity};
+use crate::finding::{FindingKind, Severity};
 use crate::time::Timestamp;
 use crate::watch::{AuthorityRecord, IssuerMode, IssuerModel, spire};
 
@@ -43,9 +43,8 @@ fn private_key_published(case: &Case<'_>) -> Option<Draft> {
     let evidence: Vec<_> =
         facts.irregularities.iter().filter(secret).map(ToString::to_string).collect();
     // One that is open goes on: another bundle with the same key in it is no other finding.
-    let is_open = |one: &Finding| one.kind == FindingKind::PrivateKeyPublished;
     let since = facts.irregular_since?;
-    let told = facts.ledger.open.iter().any(is_open);
+    let told = case.is_open(FindingKind::PrivateKeyPublished, None, "");
     (!evidence.is_empty() && !told).then(|| {
         Draft::new(FindingKind::PrivateKeyPublished, Severity::Critical, since)
             .because_all(evidence)

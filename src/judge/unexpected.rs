@@ -304,22 +304,14 @@ fn taken_over(elder: &AuthorityRecord, record: &AuthorityRecord) -> Option<Draft
     Some(draft)
 }
 
-/// Whether a return of this authority waits for someone already: one that comes and goes with each
-/// answer is one thing to decide on.
-fn is_open(case: &Case<'_>, record: &AuthorityRecord) -> bool {
-    let subject = record.id().fingerprint.short();
-    case.facts().ledger.open.iter().any(|open| {
-        open.kind == FindingKind::AuthorityResurrected
-            && open.svid_type == Some(record.id().svid_type)
-            && *open.subject == *subject
-    })
-}
-
 /// A removed authority is published again.
 fn resurrected(case: &Case<'_>, record: &AuthorityRecord) -> Option<Draft> {
     let removed = record.returned_after?;
     let since = record.published.until;
-    if record.standing == Some(Standing::Approved) || is_open(case, record) {
+    let subject = record.id().fingerprint.short();
+    let is_open =
+        case.is_open(FindingKind::AuthorityResurrected, Some(record.id().svid_type), &subject);
+    if record.standing == Some(Standing::Approved) || is_open {
         return None;
     }
     let early = case.facts().course.handovers.iter().any(|handover| {

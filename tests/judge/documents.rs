@@ -290,6 +290,25 @@ fn what_stays_wrong_with_the_document_is_one_finding_however_often_it_rotates() 
     assert_eq!(lasting(&story), first);
 }
 
+/// The page is the same one while the sequence number goes on.
+#[test]
+fn a_bundle_that_stays_empty_is_one_page() {
+    let mut story = Story::calm();
+    story.due = None;
+    story.keys.clear();
+    story.count(1);
+    story.next();
+    let pages = |story: &Story| -> Vec<FindingId> {
+        let of = story.open.iter().filter(|(_, open)| open.kind == F::BundleEmpty);
+        of.map(|(id, _)| *id).collect()
+    };
+    let first = pages(&story);
+    assert_eq!(first.len(), 1);
+    story.count(1);
+    story.next();
+    assert_eq!(pages(&story), first);
+}
+
 /// As the daemon takes it: the poll failed, and the watch goes on.
 #[test]
 fn a_body_that_is_no_bundle_is_a_poll_that_failed() {
