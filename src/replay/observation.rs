@@ -231,8 +231,13 @@ fn rebootstrap(text: &str, document: Option<&str>) -> Result<Rebootstrap, LineEr
 /// A failure under its reason: one of the labels, and words after a colon. What is none of them
 /// counts as no connection.
 fn failure(reason: &str) -> Failure {
-    let label = reason.split(':').next().unwrap_or_default().trim();
-    let known = FailureReason::ALL.iter().copied().find(|known| known.label() == label);
-    let detail: String = reason.chars().filter(|c| !c.is_control()).take(256).collect();
-    Failure::new(known.unwrap_or(FailureReason::Connect), detail)
+    let (label, words) = reason.split_once(':').unwrap_or((reason, ""));
+    let known = FailureReason::ALL.iter().copied().find(|known| known.label() == label.trim());
+    let (reason, detail) = match known {
+        Some(known) if words.trim().is_empty() => (known, "as recorded"),
+        Some(known) => (known, words.trim()),
+        None => (FailureReason::Connect, reason),
+    };
+    let detail: String = detail.chars().filter(|c| !c.is_control()).take(256).collect();
+    Failure::new(reason, detail)
 }
