@@ -119,7 +119,7 @@ fn shares(least: f64, most: f64) -> String {
 
 /// Whether the monitor was away when it happened.
 fn in_gap(case: &Case<'_>, handover: &HandOver) -> bool {
-    case.facts().last_gap.is_some_and(|gap| gap.until == handover.removed.until)
+    case.facts().was_away(handover.removed)
 }
 
 fn circumstances(case: &Case<'_>, handover: &HandOver) -> Vec<String> {

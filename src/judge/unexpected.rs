@@ -5,7 +5,7 @@
     reason = "a new variant is none of those that are named here"
 )]
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::draft::{Draft, Prefix, digits, short};
@@ -263,7 +263,7 @@ fn signs_at_once(arrival: Arrival<'_>) -> bool {
 
 /// A known key ID carries another key, or one key ID stands twice in a document.
 fn rebound(case: &Case<'_>) -> Vec<Draft> {
-    let mut by_kid: HashMap<(SvidType, &str), Vec<&AuthorityRecord>> = HashMap::new();
+    let mut by_kid: BTreeMap<(SvidType, &str), Vec<&AuthorityRecord>> = BTreeMap::new();
     for record in &case.facts().authorities {
         let kid = record.authority.kid.as_deref().filter(|kid| !kid.is_empty());
         if let Some(kid) = kid.filter(|_| record.id().svid_type != SvidType::X509) {

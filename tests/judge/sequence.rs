@@ -53,6 +53,20 @@ fn two_key_sets_under_one_number_are_equivocation_at_once() {
     story.without(F::Equivocation);
 }
 
+/// What the number hid once says nothing of a later birth under a number of its own.
+#[test]
+fn keys_that_went_under_an_old_number_do_not_accuse_the_next_birth() {
+    let mut story = Story::calm();
+    let oldest = story.of("jwt-svid")[0].short.clone();
+    story.keys.retain(|key| key.short != oldest);
+    story.next();
+    story.raises(F::Equivocation, Critical);
+    story.acks();
+    story.go(11 * HOUR);
+    story.without(F::UnexpectedAuthority);
+    story.without(F::Equivocation);
+}
+
 /// A11, twin: another refresh hint under the same number is no other key set.
 #[test]
 fn a_hint_that_changes_alone_is_no_equivocation() {
@@ -99,12 +113,33 @@ fn a_jump_beyond_what_was_seen_says_by_how_much() {
 fn a_jump_over_a_gap_of_the_monitor_is_a_gap_and_nothing_hidden() {
     let mut story = Story::calm();
     story.away(11 * HOUR);
+    story.count(2);
     story.next();
     story.raises(F::ObservationGap, Info);
     story.without(F::HiddenChange);
     story.without(F::UnexpectedAuthority);
     story.acks();
     story.without(F::ObservationGap);
+}
+
+/// The first poll after it may fail, as where the network comes up last.
+#[test]
+fn a_gap_whose_first_poll_fails_hides_nothing_either() {
+    let mut story = Story::calm();
+    let oldest = story.of("jwt-svid")[0].short.clone();
+    story.away(11 * HOUR);
+    let newest = story.newest_jwt().short;
+    story.withdraw(|key| {
+        key.element["use"] == "jwt-svid" && ![&oldest, &newest].contains(&&key.short)
+    });
+    story.count(2);
+    story.fail("timeout");
+    story.next();
+    story.raises(F::ObservationGap, Info);
+    story.without(F::HiddenChange);
+    for found in story.opened(F::InFlightRisk) {
+        assert_eq!(found.severity, Warning, "{found:#?}");
+    }
 }
 
 /// A poll that was late by less than three intervals is none.

@@ -66,6 +66,8 @@ impl Facts {
         else {
             return;
         };
+        // It is about the births of this change, and a change need not have any.
+        self.stood = None;
         let Some(confirmed) = &self.confirmed else { return };
         let (Some(from), Some(to)) = (confirmed.sequence.given(), sequence.given()) else {
             return;
@@ -88,10 +90,15 @@ impl Facts {
             self.leap(Leap { when, kind });
         }
         // The watch itself was away: what it missed is no wonder (design, 5).
-        let gap = self.last_gap.is_some_and(|gap| gap.until == at);
-        if !gap && u64::from(seen) < to.saturating_sub(from) {
+        if !self.was_away(when) && u64::from(seen) < to.saturating_sub(from) {
             self.leap(Leap { when, kind: LeapKind::Hidden { from, to, seen } });
         }
+    }
+
+    /// Whether the watch was away within this bracket. It ends with a good poll, and the first poll
+    /// after an absence may fail.
+    pub fn was_away(&self, when: Bracket) -> bool {
+        self.last_gap.is_some_and(|gap| when.after <= gap.after && gap.until <= when.until)
     }
 
     pub(super) fn leap(&mut self, leap: Leap) {
