@@ -228,6 +228,27 @@ pub fn duration_text(duration: Duration) -> String {
     if text.is_empty() { "0s".to_owned() } else { text }
 }
 
+/// A duration with its two largest units: nobody reads more at 03:00.
+pub fn span(duration: Duration) -> String {
+    let whole = Duration::from_secs(duration.as_secs());
+    let text = humantime::format_duration(whole).to_string();
+    let mut parts = text.split(' ');
+    match (parts.next(), parts.next()) {
+        (Some(first), Some(second)) => format!("{} {}", apart(first), apart(second)),
+        (Some(only), None) => apart(only),
+        (None, _) => text,
+    }
+}
+
+/// `5h` as it is, and `9years` as `9 years`.
+fn apart(part: &str) -> String {
+    let number = part.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    match part.strip_prefix(number) {
+        Some(unit) if 2 < unit.len() => format!("{number} {unit}"),
+        _ => part.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -263,5 +284,20 @@ mod tests {
         let far = Timestamp::from_unix_micros(i64::MAX - 1);
         assert_eq!(far.saturating_add(Duration::MAX).as_unix_micros(), i64::MAX);
         assert_eq!(Timestamp::from_unix(i64::MAX).as_unix_micros(), i64::MAX);
+    }
+
+    #[test]
+    fn a_span_has_its_two_largest_units_and_long_ones_stand_apart() {
+        let day = 86_400;
+        for (seconds, said) in [
+            (0, "0s"),
+            (7, "7s"),
+            (18_720, "5h 12m"),
+            (2 * day + 3 * 3600 + 4, "2 days 3h"),
+            (day, "1 day"),
+            (3652 * day, "9 years 11 months"),
+        ] {
+            assert_eq!(span(Duration::from_secs(seconds)), said);
+        }
     }
 }

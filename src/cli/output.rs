@@ -75,11 +75,18 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Foreign text as it may reach a terminal: without control characters.
+/// Foreign text as it may reach a terminal: without control characters, and without those that
+/// turn or hide the text around them.
 pub(super) fn plain(text: &str) -> String {
-    let shown =
-        |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    text.chars().map(shown).collect()
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_ascii_graphic() || c == ' ' {
+            shown.push(c);
+        } else {
+            shown.extend(c.escape_debug());
+        }
+    }
+    shown
 }
 
 #[cfg(test)]
@@ -95,5 +102,7 @@ mod tests {
     #[test]
     fn foreign_text_cannot_steer_a_terminal() {
         assert_eq!(plain("a\u{1b}[2Jb"), "a\\u{1b}[2Jb");
+        assert_eq!(plain("a\u{202e}b\u{200b}"), "a\\u{202e}b\\u{200b}");
+        assert_eq!(plain("C:\\ \"Zoë\""), "C:\\ \"Zoë\"");
     }
 }

@@ -14,7 +14,7 @@ use crate::journal::text::shown;
 use crate::judge;
 use crate::spiffe::TrustDomain;
 use crate::view::{DomainView, View};
-use crate::watch::{Event, Line, Standing};
+use crate::watch::{AuthorityRecord, Event, Line, Standing};
 use crate::web::BackendError;
 
 /// How much of a finding's evidence is shown, in characters.
@@ -337,8 +337,17 @@ fn baseline(domain: &DomainView, decision: &Decision) -> Result<Plan, BackendErr
     if facts.first_contact.is_none() {
         return Err(refused(format!("{name} was never read: there is no bundle to begin with")));
     }
-    let mut plan = one(domain, decision, format!("the bundle of {name} is its baseline, with:"));
-    plan.effect.extend(facts.published().map(|record| format!("  {}", record.id())));
+    let effect = format!("the first bundle of {name} is its baseline; of it stand:");
+    let mut plan = one(domain, decision, effect);
+    let list = |of: &dyn Fn(&AuthorityRecord) -> bool| -> Vec<String> {
+        facts.published().filter(|one| of(one)).map(|one| format!("  {}", one.id())).collect()
+    };
+    plan.effect.extend(list(&|one| one.standing == Some(Standing::Baseline)));
+    let unexplained = list(&|one| !one.is_explained());
+    if !unexplained.is_empty() {
+        plan.effect.push("not of it, and unexplained as before:".to_owned());
+        plan.effect.extend(unexplained);
+    }
     Ok(plan)
 }
 

@@ -85,7 +85,7 @@ pub enum Deed {
         /// Which.
         finding: FindingId,
     },
-    /// The bundle as it stands is what the next ones are compared with.
+    /// The first bundle is what the next ones are compared with, whatever authenticated it.
     Baseline,
     /// A lineage ended on purpose: its missed date is not waited for.
     RetireLineage {

@@ -154,7 +154,8 @@ impl Decisions {
     /// The denial that binds this authority, where there is one. An approval of that very
     /// fingerprint overrides it.
     pub fn denial(&self, authority: &Authority) -> Option<&Denial> {
-        let denial = self.denials.iter().find(|denial| denial.binds(authority))?;
+        let binding = self.denials.iter().filter(|denial| denial.binds(authority));
+        let denial = binding.max_by_key(|denial| denial.at)?;
         let overridden = self.approval(authority).is_some_and(|approval| denial.at < approval.at);
         (!overridden).then_some(denial)
     }
@@ -175,4 +176,44 @@ fn push<T>(list: &mut Vec<T>, item: T) {
         list.remove(0);
     }
     list.push(item);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bundle::{AuthorityId, KeyType, SvidType};
+
+    #[test]
+    fn the_latest_denial_of_a_public_key_counts_under_whatever_certificate() {
+        let key = PublicKeyId::of(b"one key");
+        let certificate = |name: &[u8]| Authority {
+            id: AuthorityId { svid_type: SvidType::X509, fingerprint: Fingerprint::of(name) },
+            public_key: Some(key),
+            key_type: KeyType::EcP256,
+            kid: None,
+            certificate: None,
+        };
+        let [one, other, third] = [b"1", b"2", b"3"].map(|name| certificate(name));
+        let mut decisions = Decisions::default();
+        let mut decides = |second, deed| {
+            let (by, reason) = ("j.doe".into(), "CHG-1".into());
+            let decision = Decision { deed, by, reason, uid: None, door: Door::Operator };
+            decisions.apply(Timestamp::from_unix(second), &decision);
+        };
+        let deny = |authority: &Authority| Deed::Deny {
+            fingerprint: authority.id.fingerprint,
+            public_key: authority.public_key,
+            everywhere: false,
+        };
+        decides(1, deny(&one));
+        decides(2, Deed::Approve { fingerprint: other.id.fingerprint });
+        decides(3, deny(&third));
+        assert!(decisions.denial(&other).is_some(), "denied after it was approved");
+        let deed = Deed::Approve { fingerprint: other.id.fingerprint };
+        let (by, reason) = ("j.doe".into(), "CHG-2".into());
+        let approval = Decision { deed, by, reason, uid: None, door: Door::Operator };
+        decisions.apply(Timestamp::from_unix(4), &approval);
+        assert!(decisions.denial(&other).is_none());
+        assert!(decisions.denial(&one).is_some());
+    }
 }

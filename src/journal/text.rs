@@ -412,14 +412,7 @@ mod tests {
             evidence: vec![foreign.to_owned()],
         };
         let ending = Ending::Explanation { reason: foreign.into() };
-        let sighting = Sighting {
-            kid: foreign.into(),
-            heard: at(0),
-            first_iat: at(0),
-            last_iat: at(1),
-            last_exp: at(2),
-            longest: Duration::from_secs(2),
-        };
+        let sighting = Sighting::of_token(foreign, at(0), at(0), at(2));
         vec![
             Event::PolicyChanged { policy: Box::default() },
             Event::AuthorityJudged { authority, standing },

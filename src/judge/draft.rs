@@ -1,7 +1,7 @@
 //! A finding in the making.
 
 use super::Case;
-use crate::bundle::{AuthorityId, SvidType};
+use crate::bundle::{AuthorityId, Fingerprint, SvidType};
 use crate::finding::{Finding, FindingId, FindingKind, IncidentId, Severity};
 use crate::time::Timestamp;
 
@@ -93,7 +93,12 @@ impl Prefix {
 
     /// What [`short`] would tell of this authority.
     pub(super) fn from_id(id: AuthorityId) -> Option<Self> {
-        id.fingerprint.as_bytes().first_chunk().copied().map(Self)
+        Self::from_fingerprint(id.fingerprint)
+    }
+
+    /// The same of a fingerprint, of whatever use.
+    pub(super) fn from_fingerprint(fingerprint: Fingerprint) -> Option<Self> {
+        fingerprint.as_bytes().first_chunk().copied().map(Self)
     }
 }
 

@@ -86,9 +86,9 @@ fn explained(
     record: Option<&AuthorityRecord>,
 ) -> Option<&'static str> {
     let standing = record.and_then(|record| record.standing.as_ref());
+    let approved = || is_approved(case, finding, record).then_some("the authority was approved");
     match finding.kind {
-        FindingKind::UnexpectedAuthority => match standing? {
-            Standing::Approved => Some("the authority was approved"),
+        FindingKind::UnexpectedAuthority => approved().or_else(|| match standing? {
             Standing::Announced => Some("an announcement explains the authority"),
             Standing::Unscheduled { loose: true, branch, .. } => {
                 let line = case.facts().course.line(*branch)?;
@@ -98,17 +98,33 @@ fn explained(
             }
             Standing::Baseline if case.facts().decisions.baseline => Some("it is the baseline"),
             _ => None,
-        },
+        }),
         FindingKind::KeyRebound
         | FindingKind::AuthorityResurrected
         | FindingKind::ForeignAuthority
-        | FindingKind::AuthorityShared => {
-            (standing? == &Standing::Approved).then_some("the authority was approved")
-        }
+        | FindingKind::AuthorityShared => approved(),
         FindingKind::IssuerUnlearned => {
             super::rhythm::is_learned(case).then_some("the issuer's rhythm is learned")
         }
         _ => None,
+    }
+}
+
+/// Whether an operator approved of the authority that a finding is about. It may be one that only an
+/// answer beside the state showed, or one that went long ago.
+fn is_approved(case: &Case<'_>, finding: &Finding, record: Option<&AuthorityRecord>) -> bool {
+    let decisions = &case.facts().decisions;
+    match record {
+        Some(record) if record.standing == Some(Standing::Denied) => false,
+        Some(record) => {
+            record.standing == Some(Standing::Approved)
+                || decisions.approval(&record.authority).is_some()
+        }
+        None => Prefix::of(&finding.subject).is_some_and(|subject| {
+            let mut approvals = decisions.approvals.iter();
+            approvals
+                .any(|approval| Prefix::from_fingerprint(approval.fingerprint) == Some(subject))
+        }),
     }
 }
 

@@ -179,18 +179,22 @@ pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
             && let VerdictKind::Violated(law) = verdict.kind
         {
             drafts.push(
-                Draft::new(FindingKind::RotationViolated, Severity::Warning, handover.removed.until)
-                    .about(id)
-                    .because(broke(law))
-                    .because(format!(
-                        "the overlap is {} s short of what the laws need: D {} ({consumer}), T {} ({}), σ {}",
-                        verdict.slack_seconds.unsigned_abs(),
-                        span(delay),
-                        span(verdict.ttl.longest),
-                        verdict.ttl.source.label(),
-                        span(case.policy.sigma())
-                    ))
-                    .because_all(circumstances(case, handover)),
+                Draft::new(
+                    FindingKind::RotationViolated,
+                    Severity::Warning,
+                    handover.removed.until,
+                )
+                .about(id)
+                .because(broke(law))
+                .because(format!(
+                    "{}: D {} ({consumer}), T {} ({}), σ {}",
+                    missed(law, verdict.slack_seconds.unsigned_abs()),
+                    span(delay),
+                    span(verdict.ttl.longest),
+                    verdict.ttl.source.label(),
+                    span(case.policy.sigma())
+                ))
+                .because_all(circumstances(case, handover)),
             );
         }
     }
@@ -207,6 +211,17 @@ fn broke(law: Law) -> &'static str {
         }
         Law::Tokens => {
             "live tokens lost their key, or the new key signed before it was published at all"
+        }
+    }
+}
+
+/// By how much a law was missed.
+fn missed(law: Law, seconds: u64) -> String {
+    match law {
+        Law::PublishFirst => format!("it signed {seconds} s too early at least"),
+        Law::Retain => format!("the old key went {seconds} s too early at least"),
+        Law::Either | Law::Tokens => {
+            format!("the overlap is {seconds} s short of what the laws need")
         }
     }
 }

@@ -7,6 +7,7 @@ use super::words::{foreign, span};
 use crate::bundle::SvidType;
 use crate::finding::{FindingKind, Severity};
 use crate::time::Timestamp;
+use crate::watch::{AuthorityRecord, Sighting};
 
 /// `unlisted_signer`, `token_lifetime`
 pub(super) fn events(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
@@ -14,29 +15,36 @@ pub(super) fn events(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
     let ttl = Ttl::of(SvidType::Jwt, case.policy, &[]);
     let grace = ttl.longest.saturating_add(case.policy.sigma());
     for sighting in &facts.sightings {
-        let kid = Some(&*sighting.kid);
-        let listed = facts.authorities.iter().any(|record| {
-            let cut: Option<String> =
-                record.authority.kid.as_deref().map(|kid| kid.chars().take(64).collect());
-            cut.as_deref() == kid
-                // A key that is gone may have signed what still lives: T + σ after its removal.
-                && record.removed.is_none_or(|removed| {
-                    sighting.last_iat <= removed.until.saturating_add(case.policy.sigma())
-                })
-        });
+        let named = |record: &&AuthorityRecord| {
+            record.authority.kid.as_deref().map(Sighting::cut) == Some(&*sighting.kid)
+        };
+        let carriers = facts.authorities.iter().filter(named);
+        let stands = carriers.clone().any(|record| record.removed.is_none());
+        let removed = carriers.filter_map(|record| record.removed).map(|removed| removed.until);
+        let withdrawn = removed.max().max(sighting.withdrawn);
+        // What a key signed before it went may live on.
+        let before = withdrawn
+            .is_some_and(|gone| sighting.last_iat <= gone.saturating_add(case.policy.sigma()));
         // A consumer may see a token before the watch sees its key.
         let patient = at.since(sighting.heard).is_some_and(|waited| grace <= waited);
-        if !listed && patient {
+        if !stands && !before && patient {
             drafts.push(
                 Draft::new(FindingKind::UnlistedSigner, Severity::Critical, sighting.heard)
                     .of(SvidType::Jwt)
                     .subject(&sighting.kid)
-                    .because(format!(
-                        "a token under the key ID {} was sighted, and no bundle of {} listed it within {}",
-                        foreign(&sighting.kid),
-                        case.endpoint.trust_domain,
-                        span(grace)
-                    ))
+                    .because(match withdrawn {
+                        Some(gone) => format!(
+                            "a token under the key ID {} was sighted, and the bundle of {} lists it no more since {gone}",
+                            foreign(&sighting.kid),
+                            case.endpoint.trust_domain
+                        ),
+                        None => format!(
+                            "a token under the key ID {} was sighted, and no bundle of {} listed it within {}",
+                            foreign(&sighting.kid),
+                            case.endpoint.trust_domain,
+                            span(grace)
+                        ),
+                    })
                     .because(format!("it was issued at {}", sighting.last_iat)),
             );
         }

@@ -208,7 +208,8 @@ fn severity(case: &Case<'_>, arrival: Arrival<'_>) -> Option<Severity> {
             Some(if page { Severity::Critical } else { Severity::Warning })
         }
         Standing::OnTime { .. } | Standing::Late { .. } | Standing::Learned => {
-            (policy == JudgementPolicy::Pinned).then_some(Severity::Critical)
+            let pinned = policy == JudgementPolicy::Pinned;
+            (pinned && !is_approved(case, arrival.authority)).then_some(Severity::Critical)
         }
         Standing::Baseline => first_contact(case, arrival),
         Standing::Approved | Standing::Announced | Standing::Returned => None,
@@ -222,8 +223,13 @@ fn first_contact(case: &Case<'_>, arrival: Arrival<'_>) -> Option<Severity> {
     let pinned = case.policy.judgement == JudgementPolicy::Pinned;
     let added = !facts.bootstrapped_with.contains(&arrival.authority.id);
     let x509 = arrival.authority.id.svid_type == SvidType::X509;
-    (pinned && bootstrapped && x509 && added && !facts.decisions.baseline)
-        .then_some(Severity::Critical)
+    let explained = facts.decisions.baseline || is_approved(case, arrival.authority);
+    (pinned && bootstrapped && x509 && added && !explained).then_some(Severity::Critical)
+}
+
+/// Whether an operator approved of it, whatever else explains it.
+fn is_approved(case: &Case<'_>, authority: &Authority) -> bool {
+    case.facts().decisions.approval(authority).is_some()
 }
 
 /// Whether an X.509 authority that fits no date came in the same poll.
@@ -275,14 +281,14 @@ fn rebound(case: &Case<'_>) -> Vec<Draft> {
         // Of two, the newer one is the one that took the name; of two that came together, one.
         carriers.sort_by_key(|record| (record.published.until, record.id()));
         let pairs = carriers.iter().zip(carriers.iter().skip(1));
-        drafts.extend(pairs.filter_map(|(elder, record)| taken_over(elder, record)));
+        drafts.extend(pairs.filter_map(|(elder, record)| taken_over(case, elder, record)));
     }
     drafts
 }
 
 /// A key ID that `elder` carried, and `record` carries now.
-fn taken_over(elder: &AuthorityRecord, record: &AuthorityRecord) -> Option<Draft> {
-    if record.standing == Some(Standing::Approved) {
+fn taken_over(case: &Case<'_>, elder: &AuthorityRecord, record: &AuthorityRecord) -> Option<Draft> {
+    if is_approved(case, &record.authority) {
         return None;
     }
     let kid = record.authority.kid.as_deref().unwrap_or_default();
@@ -311,7 +317,7 @@ fn resurrected(case: &Case<'_>, record: &AuthorityRecord) -> Option<Draft> {
     let subject = record.id().fingerprint.short();
     let is_open =
         case.is_open(FindingKind::AuthorityResurrected, Some(record.id().svid_type), &subject);
-    if record.standing == Some(Standing::Approved) || is_open {
+    if is_open || is_approved(case, &record.authority) {
         return None;
     }
     let early = case.facts().course.handovers.iter().any(|handover| {

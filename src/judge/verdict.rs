@@ -137,8 +137,8 @@ pub struct Verdict {
     pub ttl: Ttl,
     /// The lead that `safe` rests on, where it rests on one.
     pub lead: Option<Lead>,
-    /// By how many seconds the overlap exceeds what the laws need, at worst; below 0 for what was
-    /// violated.
+    /// By how many seconds the hand-over exceeds what the laws need, at worst; below 0 for what was
+    /// violated: by how much the broken law was missed, or both together by the overlap.
     pub slack_seconds: i64,
 }
 

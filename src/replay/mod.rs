@@ -54,6 +54,8 @@ pub struct Replay<F> {
     rules: F,
     domains: BTreeMap<TrustDomain, Watched>,
     commons: Commons,
+    /// A denial binds a public key everywhere, also where nothing was seen yet.
+    denials: Vec<Decision>,
     at: Option<Timestamp>,
     lines: u64,
 }
@@ -61,7 +63,8 @@ pub struct Replay<F> {
 impl<F: Fn(&TrustDomain) -> Option<Rules>> Replay<F> {
     /// A replay under these rules.
     pub fn new(rules: F) -> Self {
-        Self { rules, domains: BTreeMap::new(), commons: Commons::default(), at: None, lines: 0 }
+        let (domains, commons) = (BTreeMap::new(), Commons::default());
+        Self { rules, domains, commons, denials: Vec::new(), at: None, lines: 0 }
     }
 
     /// Takes in a line of text, which must not be earlier than the one before.
@@ -82,7 +85,11 @@ impl<F: Fn(&TrustDomain) -> Option<Rules>> Replay<F> {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
                 let rules = (self.rules)(&trust_domain).ok_or(LineError::NoRules)?;
-                new.insert(Watched::new(rules, at))
+                let watched = new.insert(Watched::new(rules, at));
+                for denial in &self.denials {
+                    watched.decide(at, denial);
+                }
+                watched
             }
         };
         match seen {
@@ -94,6 +101,7 @@ impl<F: Fn(&TrustDomain) -> Option<Rules>> Replay<F> {
                     for (_, other) in self.domains.iter_mut().filter(|(n, _)| **n != trust_domain) {
                         other.decide(at, &decision);
                     }
+                    self.denials.push(decision);
                 }
             }
             Seen::Rebootstrap(rebootstrap) => watched.rebootstrap(at, *rebootstrap),
@@ -147,8 +155,8 @@ fn bound(mut decision: Decision, watched: &Watched) -> Decision {
     if let Deed::Deny { fingerprint, public_key, .. } = &mut decision.deed
         && public_key.is_none()
     {
-        let known = watched.facts().authorities.iter();
-        let known = known.map(|record| &record.authority);
+        let known = watched.facts().authorities.iter().map(|record| &record.authority);
+        let known = known.chain(watched.facts().glimpsed.iter().map(|one| &one.authority));
         *public_key = known
             .filter(|authority| authority.id.fingerprint == *fingerprint)
             .find_map(|authority| authority.public_key);

@@ -152,7 +152,7 @@ impl Line {
         let said = [
             raw.bundle.is_some(),
             raw.body.is_some(),
-            raw.unchanged.is_some(),
+            raw.unchanged == Some(true),
             raw.failure.is_some(),
             raw.decision.is_some(),
         ];

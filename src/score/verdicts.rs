@@ -199,14 +199,7 @@ fn activation(
 fn sighting(kid: &str, iat: Timestamp, ttl: Duration, end: Option<Timestamp>) -> Sighting {
     let exp = iat.saturating_add(ttl);
     let exp = end.map_or(exp, |end| exp.min(end));
-    Sighting {
-        kid: kid.into(),
-        heard: iat,
-        first_iat: iat,
-        last_iat: iat,
-        last_exp: exp,
-        longest: ttl,
-    }
+    Sighting { longest: ttl, ..Sighting::of_token(kid, iat, iat, exp) }
 }
 
 #[cfg(test)]

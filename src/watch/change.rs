@@ -69,7 +69,7 @@ impl Stepper<'_> {
         glimpse.map(|glimpse| glimpse.seen)
     }
 
-    /// Holds an answer that steps back until a second poll agrees .
+    /// Holds an answer that steps back until a second poll agrees.
     pub(super) fn stepped_back(
         &mut self,
         observation: &Observation,
@@ -138,29 +138,29 @@ impl Stepper<'_> {
         }
     }
 
-    /// What another address answered in the same poll.
+    /// What another address answered in the same poll. Whether that differs.
     pub(super) fn compared(
         &mut self,
         view: &Observation,
         primary: &Observation,
         recalled: &[AuthorityRecord],
-    ) {
+    ) -> bool {
         let Some(address) = view.source.address else {
-            return;
+            return false;
         };
         let (content, sequence) = (view.bundle.content(), &view.bundle.sequence);
         if content == primary.bundle.content() && *sequence == primary.bundle.sequence {
-            return;
+            return false;
         }
         let known = |past: &AddressView| {
             past.address == address && past.content == content && past.sequence == *sequence
         };
-        if self.facts.address_views.iter().any(known) {
-            return;
+        if !self.facts.address_views.iter().any(known) {
+            self.emit(Event::AddressDiffers { address, content, sequence: sequence.clone() });
+            let difference = diff(&self.facts.bundle(), &view.bundle);
+            self.glimpse(&difference.introduced, recalled);
         }
-        self.emit(Event::AddressDiffers { address, content, sequence: sequence.clone() });
-        let difference = diff(&self.facts.bundle(), &view.bundle);
-        self.glimpse(&difference.introduced, recalled);
+        true
     }
 }
 

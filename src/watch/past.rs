@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Standing;
-use crate::bundle::{Authority, Digest, Stated};
+use crate::bundle::{Authority, AuthorityId, Digest, Stated};
 use crate::time::{Bracket, Timestamp};
 
 /// A state that was confirmed before.
@@ -57,4 +57,7 @@ pub struct Glimpse {
     /// The line that it belongs to, where it belongs to one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lineage: Option<u32>,
+    /// The authority before it there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predecessor: Option<AuthorityId>,
 }

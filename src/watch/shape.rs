@@ -127,7 +127,9 @@ impl Shape {
         }
         let strange = !self.networks.is_empty();
         if NETWORKS <= self.networks.len() {
-            self.networks.remove(0);
+            let places = self.networks.iter().enumerate();
+            let oldest = places.min_by_key(|(_, (_, last))| *last).map(|(place, _)| place);
+            self.networks.remove(oldest.unwrap_or_default());
         }
         self.networks.push((network.into(), at));
         strange
@@ -149,5 +151,24 @@ fn network(address: IpAddr) -> String {
             let [a, b, c, ..] = address.segments();
             format!("{a:x}:{b:x}:{c:x}::/48")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_networks_the_one_that_answered_last_is_not_forgotten() {
+        let mut shape = Shape::default();
+        let at = |second| Timestamp::from_unix(1_800_000_000 + second);
+        let address = |third| IpAddr::from([192, 0, third, 1]);
+        assert!(!shape.saw(address(0), at(0)));
+        for third in 1..=u8::try_from(NETWORKS).unwrap() {
+            assert!(!shape.saw(address(0), at(i64::from(third))), "the first one answers on");
+            assert!(shape.saw(address(third), at(i64::from(third))));
+        }
+        assert!(!shape.saw(address(0), at(100)));
+        assert_eq!(shape.networks.len(), NETWORKS);
     }
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::time::span;
+
 /// Why an authority is in the bundle, as far as it can be told.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "standing")]
@@ -127,18 +129,11 @@ pub enum Contradiction {
 
 impl fmt::Display for Contradiction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whole = |duration: &Duration| {
-            let whole = humantime::format_duration(Duration::from_secs(duration.as_secs()));
-            let text = whole.to_string();
-            let mut parts = text.split(' ');
-            // Nobody reads more than two units at 03:00.
-            [parts.next(), parts.next()].into_iter().flatten().collect::<Vec<_>>().join(" ")
-        };
         match self {
             Self::Backdated { by } => write!(
                 f,
                 "its certificate says that it was made {} before the last good poll without it",
-                whole(by)
+                span(*by)
             ),
             Self::KeyType { own, siblings } => {
                 write!(f, "its key is {own}, and its siblings' are {siblings}")
@@ -150,8 +145,8 @@ impl fmt::Display for Contradiction {
             Self::Lifetime { own, siblings } => write!(
                 f,
                 "it lives {}, and the longest-lived of its siblings {}",
-                whole(own),
-                whole(siblings)
+                span(*own),
+                span(*siblings)
             ),
             Self::SequenceStood { sequence } => {
                 write!(f, "the key set changed, and the sequence number stood still at {sequence}")

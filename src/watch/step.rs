@@ -135,6 +135,7 @@ impl Stepper<'_> {
     }
 
     fn take(&mut self, answers: Vec<Answer>, recalled: &[AuthorityRecord]) {
+        let asked = answers.len();
         let mut views = Vec::with_capacity(answers.len());
         let mut failure = None;
         for answer in answers {
@@ -147,8 +148,15 @@ impl Stepper<'_> {
             (Some(place), _) => {
                 let primary = views.swap_remove(place);
                 self.observed(&primary, recalled);
+                let mut differs = false;
                 for view in &views {
-                    self.compared(view, &primary, recalled);
+                    differs |= self.compared(view, &primary, recalled);
+                }
+                // Where only one of several answered well, nothing can be said.
+                if differs {
+                    self.sight.differs_since.get_or_insert(self.at);
+                } else if asked < 2 || !views.is_empty() {
+                    self.sight.differs_since = None;
                 }
             }
             (None, Some(failure)) => self.failed(failure),
@@ -283,12 +291,14 @@ impl Stepper<'_> {
             u64::try_from(self.events.len().saturating_sub(unchanged)).unwrap_or(u64::MAX);
         self.events.truncate(unchanged);
         // The poll was still made and answered: what it saw counts, what it changed does not.
-        let Sight { last_success, failures, unauthenticated, unrecorded, .. } = self.sight;
+        let Sight { last_success, failures, unauthenticated, unrecorded, differs_since, .. } =
+            self.sight;
         self.facts = facts;
         self.sight = Sight {
             last_success,
             failures,
             unauthenticated,
+            differs_since,
             unrecorded: unrecorded.saturating_add(dropped),
             ..sight
         };

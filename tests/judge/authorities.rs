@@ -1,8 +1,9 @@
 //! New authorities: rotation, restart, rogue key.
 
+use anchorwatch::bundle::Validity;
 use anchorwatch::finding::{FindingKind as F, Severity::*};
 use anchorwatch::simulate::KeyAlgorithm;
-use anchorwatch::watch::{JudgementPolicy, Policy};
+use anchorwatch::watch::{JudgementPolicy, Policy, foreign_uri};
 use serde_json::json;
 
 use crate::story::{DAY, HOUR, LIFE, MINUTE, POLL, SOON, Story, UNTIL_DUE, policy};
@@ -110,6 +111,26 @@ fn a_root_of_another_trust_domain_pages_as_foreign() {
     assert_eq!(found.subject, foreign.short);
     story.decides("approve", &[("fingerprint", json!(foreign.fingerprint))]);
     story.without(F::ForeignAuthority);
+}
+
+/// A4: scheme and trust domain have no case (SPIFFE-ID, 2.1).
+#[test]
+fn a_trust_domain_in_capitals_is_the_same_one() {
+    let mut story = Story::calm();
+    let (from, until) = (story.now, story.now.saturating_add(LIFE));
+    let validity = Validity { not_before: from, not_after: until };
+    let minted = story.mint.x509(KeyAlgorithm::EcP256, validity).unwrap();
+    for (name, foreign) in [
+        ("spiffe://b.example", false),
+        ("SPIFFE://B.Example/ca", false),
+        ("SPIFFE://evil.example", true),
+        ("spiffe://b.example.evil.example", true),
+        ("https://evil.example", false),
+    ] {
+        let mut authority = (*minted.authority).clone();
+        authority.certificate.as_mut().unwrap().uri_sans = [name.into()].into();
+        assert_eq!(foreign_uri(&authority, &story.name), foreign.then_some(name));
+    }
 }
 
 /// A4, twin: a corporate root without a SPIFFE ID is allowed, and not foreign.

@@ -144,14 +144,8 @@ fn a_denied_key_gives_way_to_nothing() {
 fn a_full_ledger_raises_nothing_at_every_look() {
     let mut crowd = Crowd::new(policy());
     crowd.raised(F::HiddenChange, Ledger::MOST);
-    let sighting = Sighting {
-        kid: "long".into(),
-        heard: crowd.at,
-        first_iat: crowd.at,
-        last_iat: crowd.at,
-        last_exp: crowd.at.saturating_add(HOUR),
-        longest: HOUR,
-    };
+    let exp = crowd.at.saturating_add(HOUR);
+    let sighting = Sighting::of_token("long", crowd.at, crowd.at, exp);
     let sighted = Event::KidSighted { sighting };
     let events = judge::record(&mut crowd.state, crowd.at, sighted, &crowd.policy);
     assert_eq!(events.len(), 1, "{events:?}");

@@ -2,11 +2,12 @@
 
 use anchorwatch::finding::{FindingKind as F, Severity::*};
 use anchorwatch::issuer::IssuerSettings;
+use anchorwatch::replay::Report;
 use anchorwatch::simulate::{Authentication, Incident, Lines, Scenario, World};
 use serde_json::{Value, json};
 
 use crate::properties::KEYS;
-use crate::story::{DAY, HOUR, Key, LIFE, MINUTE, POLL, SOON, Story, policy};
+use crate::story::{DAY, HOUR, Key, LIFE, MINUTE, POLL, SOON, Story, UNTIL_DUE, policy};
 
 /// A restart's pair, made just before the next poll.
 fn pair(story: &mut Story) -> [Key; 2] {
@@ -247,4 +248,125 @@ fn unchanged_polls_between_two_change_nothing_that_is_said() {
         };
         assert_eq!(kinds(said(&lines)), kinds(said(&doubled)), "{incident}");
     }
+}
+
+/// A key that an answer beside the state shows: a replica that lags behind in its number.
+fn glimpse(story: &mut Story, keys: &[Key]) {
+    let (state, sequence) = (story.keys.clone(), story.sequence.clone());
+    story.keys.extend(keys.iter().cloned());
+    story.sequence = json!(sequence.as_u64().unwrap() - 1);
+    story.now = story.now.saturating_add(POLL);
+    story.poll();
+    (story.keys, story.sequence) = (state, sequence);
+    story.now = story.now.saturating_add(MINUTE / 6);
+    story.poll();
+}
+
+#[test]
+fn a_denied_key_beside_the_state_excuses_no_missed_date() {
+    for denied in [false, true] {
+        let mut story = Story::calm();
+        let key = story.jwt(story.now);
+        glimpse(&mut story, std::slice::from_ref(&key));
+        story.raises(F::UnexpectedAuthority, Critical);
+        if denied {
+            story.decides("deny", &[("fingerprint", json!(key.fingerprint))]);
+        }
+        story.rotates_jwt = false;
+        story.go(11 * HOUR);
+        assert_eq!(story.opened(F::RotationOverdue).is_empty(), !denied, "{denied}");
+    }
+}
+
+#[test]
+fn an_approval_ends_the_finding_of_a_key_beside_the_state() {
+    let mut story = Story::calm();
+    let key = story.jwt(story.now);
+    glimpse(&mut story, std::slice::from_ref(&key));
+    story.raises(F::UnexpectedAuthority, Critical);
+    story.decides("approve", &[("fingerprint", json!(key.fingerprint))]);
+    story.quiet();
+}
+
+/// A replica that lags in its number shows a rotation first: it is the same rotation.
+#[test]
+fn a_rotation_that_was_glimpsed_first_is_one_hand_over() {
+    let mut story = Story::calm();
+    story.go(UNTIL_DUE);
+    let before = ["x509-svid", "jwt-svid"].map(|one| story.of(one).pop().unwrap().short);
+    story.away(POLL);
+    let sequence = story.sequence.clone();
+    story.sequence = json!(sequence.as_u64().unwrap() - 3);
+    story.poll();
+    story.sequence = sequence;
+    story.now = story.now.saturating_add(MINUTE / 6);
+    story.poll();
+    story.go(4 * DAY);
+    for key in before {
+        let verdict = story.said.iter().find_map(|report| match report {
+            Report::Verdict { old, verdict, .. } if old.short() == key => Some(*verdict),
+            Report::Verdict { .. } | Report::Finding { .. } => None,
+        });
+        assert_eq!(verdict, Some("safe"), "{key}");
+    }
+    story.said_only(&[]);
+}
+
+#[test]
+fn an_approval_ends_the_finding_of_a_key_that_went_long_ago() {
+    let mut story = Story::calm();
+    let key = story.jwt(story.now);
+    for key in std::iter::once(key.clone())
+        .chain((0..10).map(|_| story.jwt(story.now)))
+        .collect::<Vec<_>>()
+    {
+        story.publish([key.clone()]);
+        story.next();
+        story.withdraw(|one| one.short == key.short);
+        story.next();
+    }
+    story.go(3 * DAY);
+    let open = |story: &Story| {
+        story.opened(F::UnexpectedAuthority).iter().any(|open| open.subject == key.short)
+    };
+    assert!(open(&story));
+    story.decides("approve", &[("fingerprint", json!(key.fingerprint))]);
+    story.next();
+    assert!(!open(&story));
+}
+
+/// What explains itself keeps its place in the rotation, whoever approves of it.
+#[test]
+fn an_approved_key_of_the_baseline_gives_a_planted_one_no_date() {
+    let mut story = Story::new(policy());
+    story.poll();
+    let first = story.newest_jwt();
+    story.decides("approve", &[("fingerprint", json!(first.fingerprint))]);
+    let began = story.now;
+    story.go(11 * HOUR);
+    story.quiet();
+    // The last poll before the date that the approved key's own next one would have.
+    let left = (LIFE / 2).checked_sub(story.now.since(began).unwrap()).unwrap();
+    story.go(left.checked_sub(POLL).unwrap());
+    let planted = story.jwt(story.now);
+    story.publish([planted.clone()]);
+    story.next();
+    assert_eq!(story.raises(F::UnexpectedAuthority, Critical).subject, planted.short);
+}
+
+#[test]
+fn a_denial_holds_for_a_domain_that_is_heard_of_later() {
+    let mut story = Story::calm();
+    let key = story.jwt(story.now);
+    story.publish([key.clone()]);
+    story.next();
+    story.decides("deny", &[("fingerprint", json!(key.fingerprint))]);
+    let mut other = Story::named("other.example", policy(), 9);
+    std::mem::swap(&mut other.replay, &mut story.replay);
+    other.now = story.now;
+    other.publish([key.clone()]);
+    other.poll();
+    let found = other.raises(F::UnexpectedAuthority, Critical);
+    assert_eq!(found.subject, key.short, "in the first bundle already");
+    assert!(found.evidence[0].contains("denied"), "{:?}", found.evidence);
 }

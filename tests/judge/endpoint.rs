@@ -163,14 +163,7 @@ impl Bare {
     }
 
     fn sights(&mut self, kid: &str, lives: Duration) {
-        let sighting = Sighting {
-            kid: kid.into(),
-            heard: self.at,
-            first_iat: self.at,
-            last_iat: self.at,
-            last_exp: self.at.saturating_add(lives),
-            longest: lives,
-        };
+        let sighting = Sighting::of_token(kid, self.at, self.at, self.at.saturating_add(lives));
         self.record(Event::KidSighted { sighting });
     }
 }

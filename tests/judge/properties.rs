@@ -14,7 +14,9 @@ use anchorwatch::score::{Raised, play};
 use anchorwatch::simulate::{Incident, KeyPool, Lines, Scenario, Skip, Turn, World};
 use anchorwatch::spiffe::{BundleEndpoint, EndpointProfile};
 use anchorwatch::time::Timestamp;
-use anchorwatch::watch::{BaselinePolicy, DomainState, Event, Facts, Policy, Step};
+use anchorwatch::watch::{
+    BaselinePolicy, DomainState, Event, Facts, IssuerMode, IssuerModel, Policy, Step,
+};
 use proptest::prelude::*;
 
 use crate::story::{HOUR, MINUTE, Story};
@@ -272,5 +274,46 @@ fn a_ca_ttl_that_is_halved_pages_nobody_whatever_lineage_a_birth_is_mistaken_for
         let pages = |one: &&Raised| one.finding.severity == Severity::Critical;
         let pages: Vec<&Raised> = course.raised.iter().filter(pages).collect();
         assert!(pages.is_empty(), "{seed}: {pages:#?}");
+    }
+}
+
+/// What another model of the issuer waited for is not waited for, and its rhythm is read anew.
+#[test]
+fn another_model_of_the_issuer_begins_anew() {
+    let spire = IssuerModel::default();
+    let upstream =
+        IssuerModel::Spire { ca_ttl: None, mode: Some(IssuerMode::Upstream), lead: None };
+    let declared = IssuerModel::Declared { interval: 3 * HOUR, lead: None };
+    let learned = IssuerModel::Learned;
+    for (before, after) in [
+        (spire, learned),
+        (spire, declared),
+        (spire, upstream),
+        (learned, spire),
+        (learned, declared),
+        (declared, spire),
+    ] {
+        let mut scenario =
+            Scenario::clean("b.example".parse().unwrap(), 1, IssuerSettings::spire(6 * HOUR));
+        scenario.lasts = 60 * HOUR;
+        scenario.observer.skip = Some(Skip { sparse: HOUR, lone_failures: false });
+        let changes = scenario.begins.saturating_add(30 * HOUR);
+        let mut watched = Watched::new(&scenario);
+        watched.policy.issuer = before;
+        for turn in World::with_keys(&scenario, 1, &KEYS) {
+            if changes <= turn.at {
+                watched.policy.issuer = after;
+            }
+            watched.sees(&turn, turn.at);
+            let overdue = watched.of(F::RotationOverdue, turn.at);
+            assert!(overdue.is_empty(), "{before:?}, {after:?}: {overdue:#?}");
+            // The roots of an upstream authority do not come by dates.
+            if after != upstream {
+                let odd = watched.of(F::UnexpectedAuthority, turn.at);
+                assert!(odd.is_empty(), "{before:?}, {after:?}, {}: {odd:#?}", turn.at);
+            }
+        }
+        let journal = watched.journal.iter().map(|(at, event)| (*at, event));
+        assert_eq!(&Facts::replay(journal), &*watched.state.facts);
     }
 }

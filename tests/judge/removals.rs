@@ -1,6 +1,7 @@
 //! Removals: what was signed and is still alive.
 
 use anchorwatch::finding::{FindingKind as F, Severity::*};
+use anchorwatch::replay::{Change, Report};
 use anchorwatch::watch::{IssuerModel, Policy};
 
 use crate::story::{DAY, HOUR, LIFE, MINUTE, POLL, Story, policy};
@@ -132,4 +133,28 @@ fn the_lead_of_spire_is_long_enough() {
     story.without(F::LeadTooShort);
     story.said_only(&[]);
     assert_eq!(LIFE, DAY);
+}
+
+/// Of the keys of a first bundle, an old root that ran out says nothing of the key that signs now.
+#[test]
+fn a_revocation_on_the_first_day_is_no_old_key_that_was_pruned() {
+    let mut story = Story::new(policy());
+    for age in [30, 18] {
+        let born = story.now.saturating_sub(age * HOUR);
+        let pair = [story.x509(born, LIFE), story.jwt(born)];
+        story.keys.extend(pair);
+    }
+    story.go(HOUR);
+    story.quiet();
+    let active = story.of("jwt-svid")[1].short.clone();
+    story.withdraw(|key| key.short == active);
+    story.next();
+    assert_eq!(story.raises(F::InFlightRisk, Warning).subject, active);
+    // The oldest one goes when its root has been out of date for a day.
+    story.go(DAY);
+    story.without(F::InFlightRisk);
+    let said = story.said.iter().filter(|report| {
+        matches!(report, Report::Finding { finding: F::InFlightRisk, change: Change::Raised, .. })
+    });
+    assert_eq!(said.count(), 1);
 }

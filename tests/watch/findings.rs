@@ -9,10 +9,10 @@ use anchorwatch::judge::{Case, assess, review};
 use anchorwatch::spiffe::{BundleEndpoint, EndpointProfile};
 use anchorwatch::time::Timestamp;
 use anchorwatch::watch::{
-    BaselinePolicy, Budget, DomainState, Event, FailureReason, Policy, record,
+    BaselinePolicy, Budget, DomainState, Event, FailureReason, Policy, Sighting, record,
 };
 
-use crate::timeline::{Timeline, trust_domain};
+use crate::timeline::{Timeline, jwt, trust_domain};
 
 fn endpoint() -> BundleEndpoint {
     BundleEndpoint {
@@ -177,4 +177,49 @@ fn a_private_key_in_the_document_is_critical_until_it_is_gone_and_another_oddity
         expect(&story, &both);
         expect(&story.publishes(1, &["x:a"]), &[]);
     }
+}
+
+fn kinds(story: &Timeline) -> Vec<FindingKind> {
+    found_at(story, story.now()).into_iter().map(|finding| finding.kind).collect()
+}
+
+/// What a token's key was is not forgotten with the key.
+#[test]
+fn a_token_of_a_key_that_was_listed_is_none_of_an_unlisted_signer_years_later() {
+    let story = Timeline::start().publishes(1, &["x:a", "j:old"]);
+    let (now, lives) = (story.now(), Duration::from_mins(5));
+    let sighting = Sighting::of_token("old", now, now, now.saturating_add(lives));
+    let mut story = story.records(Event::KidSighted { sighting });
+    for turn in 2..14 {
+        story = story.publishes(turn, &["x:a", &format!("j:{turn}")]);
+    }
+    let mut story = story.after(Duration::from_hours(30)).publishes(20, &["x:a", "j:later"]);
+    story = story.publishes(21, &["x:a", "j:last"]);
+    assert!(story.facts().record(jwt("old").id).is_none(), "it was laid aside");
+    assert!(!kinds(&story).contains(&FindingKind::UnlistedSigner));
+    // One that was issued after the key had gone is another matter.
+    let now = story.now();
+    let sighting = Sighting::of_token("old", now, now, now.saturating_add(lives));
+    let story = story.records(Event::KidSighted { sighting });
+    let later = now.saturating_add(Duration::from_hours(2));
+    let found = found_at(&story, later);
+    let found = found.iter().find(|one| one.kind == FindingKind::UnlistedSigner).unwrap();
+    assert!(found.evidence[0].contains("lists it no more since"), "{:?}", found.evidence);
+}
+
+/// A26: the addresses of one name, asked in one poll.
+#[test]
+fn addresses_that_answer_differently_for_longer_than_the_lag_disagree() {
+    let here = "127.0.0.1".parse().unwrap();
+    let there = "127.0.0.2".parse().unwrap();
+    let old: &[&str] = &["x:a"];
+    let new: &[&str] = &["x:a", "j:b"];
+    let story = Timeline::start().answers(&[(here, 1, old), (there, 1, old)]);
+    let story = story.answers(&[(here, 1, old), (there, 2, new)]);
+    assert!(!kinds(&story).contains(&FindingKind::ReplicasDisagree), "a replica may lag");
+    let story = story.after(Duration::from_mins(1));
+    let story = story.answers(&[(here, 1, old), (there, 2, new)]);
+    assert!(kinds(&story).contains(&FindingKind::ReplicasDisagree));
+    let story = story.answers(&[(here, 2, new), (there, 2, new)]);
+    assert!(!kinds(&story).contains(&FindingKind::ReplicasDisagree));
 }

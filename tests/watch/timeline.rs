@@ -112,23 +112,24 @@ impl Timeline {
     }
 
     /// The document departs from the standard in these ways from now on.
-    pub(crate) fn strays(mut self, kinds: &[IrregularityKind]) -> Self {
+    pub(crate) fn strays(self, kinds: &[IrregularityKind]) -> Self {
         let irregularity =
             |kind: &IrregularityKind| Irregularity { entry: Some(0), kind: kind.clone() };
         let irregularities = kinds.iter().map(irregularity).collect();
-        let event = Event::IrregularitiesChanged { irregularities };
-        watch::record(&mut self.state, self.now, &event);
-        self.journal.push((self.now, event));
-        self
+        self.records(Event::IrregularitiesChanged { irregularities })
     }
 
-    pub(crate) fn rebootstraps(mut self, names: &[&str]) -> Self {
-        let event = Event::Rebootstrapped {
+    pub(crate) fn rebootstraps(self, names: &[&str]) -> Self {
+        self.records(Event::Rebootstrapped {
             by: "j.doe".into(),
             uid: Some(1000),
             reason: "CHG-1".into(),
             authorities: names.iter().map(|name| Arc::new(authority(name))).collect(),
-        };
+        })
+    }
+
+    /// Something happens that no poll brings.
+    pub(crate) fn records(mut self, event: Event) -> Self {
         watch::record(&mut self.state, self.now, &event);
         self.journal.push((self.now, event));
         self

@@ -74,19 +74,17 @@ pub(in crate::daemon) fn read(
     let line: Line = serde_json::from_slice(line).map_err(|_| Refusal::Malformed)?;
     let trust_domain = line.trust_domain.parse().map_err(|_| Refusal::Malformed)?;
     let (iat, exp) = (Timestamp::from_unix(line.iat), Timestamp::from_unix(line.exp));
-    let longest = exp.since(iat).filter(|life| !life.is_zero() && *life <= LONGEST_LIFE);
-    let longest = longest.ok_or(Refusal::Times)?;
+    let lives = exp.since(iat);
+    if !lives.is_some_and(|life| !life.is_zero() && life <= LONGEST_LIFE) {
+        return Err(Refusal::Times);
+    }
     if line.kid.is_empty() {
         return Err(Refusal::Malformed);
     }
     if line.iat < 0 || now.saturating_add(AHEAD) < iat {
         return Err(Refusal::Times);
     }
-    let kid: String = line.kid.chars().take(Sighting::KID).collect();
-    let kid = kid.into();
-    let sighting =
-        Sighting { kid, heard: now, first_iat: iat, last_iat: iat, last_exp: exp, longest };
-    Ok((trust_domain, sighting))
+    Ok((trust_domain, Sighting::of_token(&line.kid, now, iat, exp)))
 }
 
 /// Whether a document may hold a token: a member that is not asked for, a long text, or three parts

@@ -47,6 +47,18 @@ impl Course {
         }
     }
 
+    /// Nothing is waited for any more.
+    pub(in crate::watch) fn leave_off(&mut self) {
+        for line in &mut self.lines {
+            line.kind = LineKind::Ended;
+        }
+        self.forget_the_ended();
+        self.windows.clear();
+        self.gaps.clear();
+        self.unpaired.clear();
+        (self.opened, self.alone) = (None, None);
+    }
+
     /// The newest authority of each X.509 lineage: those of the last period that are not followed
     /// by another a period later.
     fn newest_of_each(&self, at: Timestamp, records: &[&AuthorityRecord]) -> Vec<Birth> {

@@ -52,7 +52,7 @@ impl Clockwork {
 
 /// How the authorities of a use are judged.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Judged {
+pub(in crate::watch) enum Judged {
     /// By the dates of lineages that the first bundle shows.
     ByDates,
     /// By the dates of lineages that are learned in the first period.
@@ -85,6 +85,11 @@ impl Course {
                 }
             }
         }
+    }
+
+    /// How the authorities of each use are judged.
+    pub(in crate::watch) fn manners(&self, policy: &Policy) -> [Judged; 3] {
+        SvidType::ALL.map(|svid_type| self.judged(svid_type, policy))
     }
 
     /// The rhythm of this use.

@@ -163,12 +163,16 @@ fn foreign_name(authority: &Authority, own: Option<&TrustDomain>) -> Option<Cont
     Some(Contradiction::ForeignName { name: name.chars().take(NAME).collect::<String>().into() })
 }
 
-/// The URI name of this authority that is of another trust domain.
+/// The URI name of this authority that is of another trust domain. Scheme and trust domain have no
+/// case (SPIFFE-ID, 2.1).
 pub fn foreign_uri<'a>(authority: &'a Authority, own: &TrustDomain) -> Option<&'a str> {
+    const SCHEME: &str = "spiffe://";
     let certificate = authority.certificate.as_ref()?;
     let foreign = |name: &&str| {
-        let rest = name.strip_prefix("spiffe://");
-        rest.is_some_and(|rest| rest.split('/').next() != Some(own.as_str()))
+        let parts = name.split_at_checked(SCHEME.len());
+        let rest = parts.filter(|(scheme, _)| scheme.eq_ignore_ascii_case(SCHEME));
+        let named = rest.and_then(|(_, rest)| rest.split('/').next());
+        named.is_some_and(|named| !named.eq_ignore_ascii_case(own.as_str()))
     };
     certificate.uri_sans.iter().map(|name| &**name).find(foreign)
 }

@@ -37,7 +37,7 @@ use serde::{Deserialize, Serialize};
 use super::{IssuerMode, Policy};
 use crate::bundle::{AuthorityId, SvidType};
 use crate::time::{Timestamp, Window};
-use clockwork::Clockwork;
+use clockwork::{Clockwork, Judged};
 
 /// The rotation of one trust domain.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -63,7 +63,7 @@ pub struct Course {
     pub opened: Option<Opened>,
     /// Hand-overs that finished, newest last, and keys that went without one.
     pub handovers: Vec<HandOver>,
-    /// How many authorities of the baseline went: X.509 ones after their end, and JWT ones.
+    /// How many authorities of the baseline went after their end.
     pub pruned: Pruned,
     /// How many hand-overs finished in all.
     pub finished: u64,
@@ -95,12 +95,12 @@ pub struct Opened {
     pub count: usize,
 }
 
-/// How many authorities of the baseline went.
+/// How many authorities of the baseline went after their end.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Pruned {
-    /// X.509 authorities, after their end.
+    /// X.509 authorities, by their own word.
     pub x509: usize,
-    /// JWT authorities.
+    /// JWT authorities, by the count of those.
     pub jwt: usize,
 }
 
@@ -186,7 +186,7 @@ impl Course {
         self.numbered = self.numbered.saturating_add(1);
         let number = self.numbered;
         if Self::MOST <= self.lines.len() {
-            self.lines.remove(0);
+            self.make_room();
         }
         self.lines.push(Line {
             number,
@@ -205,8 +205,28 @@ impl Course {
         number
     }
 
+    /// Drops one line: an ended one, else the newest branch that covers nothing, so that a flood of
+    /// keys drops its own branches and never a lineage.
+    fn make_room(&mut self) {
+        let ended = self.lines.iter().position(|line| !line.lives());
+        let place = ended.or_else(|| self.lines.iter().rposition(Line::is_free_branch));
+        match place {
+            Some(place) => drop(self.lines.remove(place)),
+            None => drop(self.lines.pop()),
+        }
+    }
+
     /// Reads anew when a date next becomes a missed one: the rhythm or the interval changed.
     pub(in crate::watch) fn wind(&mut self, policy: &Policy, interval: Duration) {
+        // A lifetime that came to light ends what gaps alone could say.
+        let by_gaps = SvidType::ALL.map(|one| self.judged(one, policy) == Judged::ByGaps);
+        let still = |gaps: &Gaps| {
+            SvidType::ALL
+                .into_iter()
+                .zip(by_gaps)
+                .any(|(one, still)| still && one == gaps.svid_type)
+        };
+        self.gaps.retain(still);
         let clockwork = self.clockwork(policy, interval, false);
         self.wake(&clockwork);
     }
@@ -228,5 +248,31 @@ impl Course {
         let deadlines = deadlines.map(|(_, deadline)| deadline);
         let pairs = self.unpaired.iter().map(|one| one.at);
         self.wakes = deadlines.chain(pairs).min();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bundle::Fingerprint;
+
+    #[test]
+    fn a_flood_of_keys_drops_its_own_branches_and_no_lineage() {
+        let mut course = Course::default();
+        let published = Window::point(Timestamp::from_unix(1_800_000_000));
+        let mut open = |kind, number: u32| {
+            let fingerprint = Fingerprint::of(&number.to_be_bytes());
+            let newest = Some(AuthorityId { svid_type: SvidType::Jwt, fingerprint });
+            course.open(SvidType::Jwt, kind, newest, published, None)
+        };
+        let lineages = [1, 2].map(|number| open(LineKind::Lineage, number));
+        let restarted = open(LineKind::Branch { covers: None }, 3);
+        for number in 4..3_000 {
+            open(LineKind::Branch { covers: None }, number);
+        }
+        assert_eq!(course.lines.len(), Course::MOST);
+        for number in lineages.into_iter().chain([restarted, course.numbered]) {
+            assert!(course.line(number).is_some(), "{number}");
+        }
     }
 }

@@ -120,24 +120,25 @@ impl Facts {
         }
     }
 
-    /// Gives these authorities another standing.
+    /// Gives these authorities another standing. What explains itself keeps its own: the rotation
+    /// goes on from how it came, whoever approves of it.
     fn restand(&mut self, which: impl Fn(&Authority) -> bool, standing: &Standing) {
-        for record in &mut self.authorities {
-            if !which(&record.authority) || record.standing.as_ref() == Some(standing) {
+        let records = self.authorities.iter_mut();
+        let records = records.map(|one| (&one.authority, one.published, &mut one.standing));
+        let glimpses = self.glimpsed.iter_mut();
+        let glimpses = glimpses.map(|one| (&one.authority, one.seen, &mut one.standing));
+        for (authority, seen, known) in records.chain(glimpses) {
+            let explained = known.as_ref().is_some_and(Standing::is_explained);
+            let keeps = known.as_ref() == Some(standing) || (explained && standing.is_explained());
+            if !which(authority) || keeps {
                 continue;
             }
-            record.standing = Some(standing.clone());
+            *known = Some(standing.clone());
             if *standing == Standing::Denied {
-                self.course.deny(record.id());
+                self.course.deny(authority.id);
             } else {
-                let published = published(&record.authority, record.published);
-                let (authority, life) = (record.id(), life(&record.authority));
-                self.course.explain(Explained { authority, published, life });
-            }
-        }
-        for glimpse in &mut self.glimpsed {
-            if which(&glimpse.authority) {
-                glimpse.standing = Some(standing.clone());
+                let (published, life) = (published(authority, seen), life(authority));
+                self.course.explain(Explained { authority: authority.id, published, life });
             }
         }
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 mod guard;
+mod handover;
 mod ledger;
 mod rotation;
 mod sighting;
@@ -192,7 +193,7 @@ impl Facts {
     pub fn apply(&mut self, at: Timestamp, event: &Event) {
         self.spend(at, event);
         match event {
-            Event::PolicyChanged { policy } => self.obey(policy),
+            Event::PolicyChanged { policy } => self.obey(at, policy),
             Event::DatesPassed { good } => self.pass(*good),
             Event::IntermediateSeen { validity } => self.intermediate = Some(*validity),
             Event::EndpointShifted { what, with_keys } => {
@@ -365,6 +366,7 @@ impl Facts {
         for (place, (until, id)) in removed.into_iter().take(most).enumerate() {
             let retains = id.svid_type == SvidType::X509 && Some(until) == retained;
             if !retains && (place < least || until < recent) {
+                self.outlive(id);
                 self.authorities.retain(|record| record.id() != id);
             }
         }

@@ -9,16 +9,8 @@ use crate::spiffe::TrustDomain;
 use crate::time::{Bracket, Timestamp, Window};
 use crate::watch::course::{Births, Outcome, life, published};
 use crate::watch::{
-    AuthorityRecord, Glimpse, HandOver, IssuerModel, Lead, Policy, Standing, interval, spire,
+    AuthorityRecord, Glimpse, IssuerModel, Lead, Policy, Standing, interval, spire,
 };
-
-/// When an authority was published. Of a JWT key that was there before the watch began, only the
-/// latest moment is known.
-fn at_latest(record: &AuthorityRecord) -> Window {
-    let seen = published(&record.authority, record.published);
-    let unknown = record.published.after.is_none() && record.authority.certificate.is_none();
-    if unknown { Window::new(Timestamp::default(), seen.until) } else { seen }
-}
 
 impl Facts {
     /// By what rules the domain is judged.
@@ -37,10 +29,36 @@ impl Facts {
         self.endpoint.as_ref().map(|endpoint| &endpoint.trust_domain)
     }
 
-    pub(super) fn obey(&mut self, policy: &Policy) {
+    pub(super) fn obey(&mut self, at: Timestamp, policy: &Policy) {
+        let before = self.course.manners(&self.policy());
         self.policy = Some(Arc::new(policy.clone()));
         self.read_lives();
+        if self.course.baseline.is_some() && self.course.manners(policy) != before {
+            self.begin_anew(at);
+        }
         self.wind();
+    }
+
+    /// Another model of the issuer: what stands explained is what its rhythm is read from, as from
+    /// a first bundle.
+    fn begin_anew(&mut self, at: Timestamp) {
+        let policy = self.policy();
+        let intermediate = self.intermediate_life();
+        let mut course = std::mem::take(&mut self.course);
+        let records: Vec<_> = self.published().filter(|record| record.is_explained()).collect();
+        let births = Births {
+            new: &[],
+            at,
+            known: &records,
+            trust_domain: self.trust_domain(),
+            policy: &policy,
+            interval: self.interval(&policy),
+            sequence_stood: None,
+        };
+        course.leave_off();
+        course.begin(&births, &records, intermediate);
+        self.course = course;
+        self.name_lineages();
     }
 
     fn wind(&mut self) {
@@ -67,11 +85,16 @@ impl Facts {
         let policy = self.policy();
         let interval = self.interval(&policy);
         for (authority, branch) in self.course.pass(good, &policy, interval) {
+            let record = self.record(authority);
+            let approval = record.and_then(|record| self.decisions.approval(&record.authority));
+            let standing = match approval {
+                Some(_) => Standing::Approved,
+                None => Standing::Unscheduled { branch, among: 1, loose: false },
+            };
             if let Some(record) = self.record_mut(authority) {
                 // What was decided of it meanwhile stands.
                 if matches!(record.standing, Some(Standing::Late { .. })) {
-                    record.standing =
-                        Some(Standing::Unscheduled { branch, among: 1, loose: false });
+                    record.standing = Some(standing);
                 }
                 record.lineage = Some(branch);
             }
@@ -96,11 +119,13 @@ impl Facts {
     ) {
         let glimpsed = self.glimpsed.iter().position(|one| one.authority.id == authority.id);
         let glimpsed = glimpsed.map(|place| self.glimpsed.remove(place));
+        let mut predecessor = None;
         let known = match self.record_mut(authority.id) {
             Some(record) => {
-                if let Some(Glimpse { standing, lineage, .. }) = glimpsed {
+                if let Some(Glimpse { standing, lineage, predecessor: before, .. }) = glimpsed {
                     record.standing = record.standing.take().or(standing);
                     record.lineage = record.lineage.or(lineage);
+                    predecessor = before;
                 }
                 if record.returned_after.is_some() && record.standing.is_none() {
                     record.standing = Some(Standing::Returned);
@@ -109,8 +134,11 @@ impl Facts {
             }
             None => false,
         };
+        self.follows(authority.id, predecessor);
         if !known {
             self.born.push((Arc::clone(authority), published));
+        } else if self.record(authority.id).is_some_and(|record| record.life.is_none()) {
+            self.take_lives(&[(Arc::clone(authority), published)]);
         }
         self.births_to_come = self.births_to_come.saturating_sub(1);
         if self.births_to_come == 0 {
@@ -156,14 +184,17 @@ impl Facts {
 
     fn begin(&mut self, at: Timestamp, born: &[(Arc<Authority>, Bracket)]) {
         for (authority, _) in born {
+            // A denied key is one wherever it turns up first (design, 7).
+            let denied = self.decisions.denial(authority).is_some();
+            let standing = if denied { Standing::Denied } else { Standing::Baseline };
             if let Some(record) = self.record_mut(authority.id) {
-                record.standing = Some(Standing::Baseline);
+                record.standing = Some(standing);
             }
         }
         let policy = self.policy();
         let intermediate = self.intermediate_life();
         let mut course = std::mem::take(&mut self.course);
-        let records: Vec<_> = self.published().collect();
+        let records: Vec<_> = self.published().filter(|record| record.is_explained()).collect();
         let births = Births {
             new: born,
             at,
@@ -175,8 +206,13 @@ impl Facts {
         };
         course.begin(&births, &records, intermediate);
         self.course = course;
-        let lines: Vec<_> =
-            self.course.lines.iter().filter_map(|line| Some((line.newest?, line.number))).collect();
+        self.name_lineages();
+    }
+
+    /// The newest authority of each line belongs to it.
+    fn name_lineages(&mut self) {
+        let live = self.course.lines.iter().filter(|line| line.lives());
+        let lines: Vec<_> = live.filter_map(|line| Some((line.newest?, line.number))).collect();
         for (authority, number) in lines {
             if let Some(record) = self.record_mut(authority) {
                 record.lineage = Some(number);
@@ -214,6 +250,11 @@ impl Facts {
             record.standing = Some(standing);
             record.lineage = lineage;
         }
+        self.follows(authority, predecessor);
+    }
+
+    /// An authority follows another one in its lineage.
+    fn follows(&mut self, authority: AuthorityId, predecessor: Option<AuthorityId>) {
         if let Some(before) = predecessor.and_then(|before| self.record_mut(before)) {
             before.successor = Some(authority);
         }
@@ -223,79 +264,18 @@ impl Facts {
     pub(super) fn glimpse(&mut self, at: Timestamp, authority: &Arc<Authority>, seen: Bracket) {
         let born = [(Arc::clone(authority), seen)];
         let outcome = self.judge(at, &born, None).pop();
-        let (standing, lineage) = outcome.map_or((None, None), |o| (Some(o.standing), o.lineage));
-        let glimpse = Glimpse { authority: Arc::clone(authority), seen, standing, lineage };
+        let mut glimpse = Glimpse {
+            authority: Arc::clone(authority),
+            seen,
+            standing: None,
+            lineage: None,
+            predecessor: None,
+        };
+        if let Some(Outcome { standing, lineage, predecessor, .. }) = outcome {
+            glimpse = Glimpse { standing: Some(standing), lineage, predecessor, ..glimpse };
+        }
         super::push_bounded(&mut self.glimpsed, glimpse, Self::VIEWS);
         self.wind();
-    }
-
-    /// Takes down what the removal of an authority ends.
-    pub(super) fn hand_over(&mut self, id: AuthorityId, removed: Bracket) {
-        let had_ended = self.count_ended(id, removed);
-        let Some(record) = self.record(id) else { return };
-        let new = record.successor.or_else(|| self.replacement(record));
-        let new = new.and_then(|new| self.record(new));
-        let policy = self.policy();
-        let left = self.published().filter(|other| other.id().svid_type == id.svid_type).count();
-        let handover = HandOver {
-            svid_type: id.svid_type,
-            old: id.fingerprint,
-            old_kid: record.authority.kid.clone(),
-            published_old: at_latest(record),
-            lives: record.life,
-            removed,
-            new: new.map(|new| new.id().fingerprint),
-            new_kid: new.and_then(|new| new.authority.kid.clone()),
-            published_new: new.map(|new| published(&new.authority, new.published)),
-            lead: new.and_then(|new| self.lead(new, &policy)),
-            activated_by: new
-                .and_then(|new| new.signed)
-                .map(|leaf| leaf.validity.not_before.saturating_add(spire::NOT_BEFORE_CUSHION)),
-            signed_at: record
-                .signed
-                .map(|leaf| leaf.validity.not_before.saturating_add(spire::NOT_BEFORE_CUSHION)),
-            had_signed: self.had_signed(record, removed, &policy),
-            was_only: left == 1,
-            had_ended,
-            told_elsewhere: is_told_elsewhere(record),
-        };
-        self.course.hand_over(handover);
-    }
-
-    /// Whether an authority of the baseline had come to its end: an X.509 one by its own word, a JWT
-    /// one by count.
-    fn count_ended(&mut self, id: AuthorityId, removed: Bracket) -> bool {
-        let Some(record) = self.record(id) else { return false };
-        let Some(last) = removed.after else { return false };
-        if record.standing != Some(Standing::Baseline) {
-            return false;
-        }
-        let expired = |record: &AuthorityRecord| {
-            let certificate = record.authority.certificate.as_ref();
-            certificate.is_some_and(|c| c.validity.not_after <= last)
-        };
-        if id.svid_type == SvidType::X509 {
-            let ended = expired(record);
-            self.course.pruned.x509 += usize::from(ended);
-            return ended;
-        }
-        let standing = self
-            .published()
-            .filter(|other| other.standing == Some(Standing::Baseline) && expired(other));
-        let ended = self.course.pruned.x509.saturating_add(standing.count());
-        self.course.pruned.jwt += 1;
-        id.svid_type == SvidType::Jwt && self.course.pruned.jwt <= ended
-    }
-
-    /// The authority that founded what its lineage was replaced by.
-    fn replacement(&self, record: &AuthorityRecord) -> Option<AuthorityId> {
-        let line = self.course.line(record.lineage?)?;
-        if line.newest != Some(record.id()) {
-            return None;
-        }
-        let by = line.missed?.replaced_by?;
-        let branch = self.authorities.iter().filter(|other| other.lineage == Some(by));
-        branch.min_by_key(|other| other.published.until).map(AuthorityRecord::id)
     }
 
     /// The life of an authority: its own, or the one of its trust domain's rhythm.
@@ -325,34 +305,5 @@ impl Facts {
     pub fn activation(&self, record: &AuthorityRecord, policy: &Policy) -> Option<Window> {
         let lead = self.lead(record, policy)?;
         Some(published(&record.authority, record.published).later(lead.duration()))
-    }
-
-    /// Whether an authority is sure to have come to its activation before it was removed.
-    fn had_signed(&self, record: &AuthorityRecord, removed: Bracket, policy: &Policy) -> bool {
-        if record.signed.is_some() {
-            return true;
-        }
-        let Some(last) = removed.after else { return false };
-        let lead = match policy.issuer {
-            IssuerModel::Spire { lead: Some(lead), .. }
-            | IssuerModel::Declared { lead: Some(lead), .. } => Some(lead),
-            IssuerModel::Spire { .. } => self.life_of(record).map(spire::lead),
-            IssuerModel::Declared { lead: None, .. } | IssuerModel::Learned => None,
-        };
-        let published = published(&record.authority, record.published);
-        record.is_explained()
-            && lead.is_some_and(|lead| published.until.saturating_add(lead) <= last)
-    }
-}
-
-/// Whether another finding tells of the removal of this authority: nobody explained it, and
-/// nothing went on from it.
-fn is_told_elsewhere(record: &AuthorityRecord) -> bool {
-    match record.standing {
-        Some(Standing::Denied) => true,
-        Some(Standing::Unscheduled { .. } | Standing::Contradicted { .. }) => {
-            record.successor.is_none()
-        }
-        _ => false,
     }
 }

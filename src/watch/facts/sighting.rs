@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Confirmed, Facts};
+use crate::bundle::AuthorityId;
 use crate::time::Timestamp;
 use crate::watch::ConsumerRefusal;
 
@@ -23,11 +24,27 @@ pub struct Sighting {
     pub last_exp: Timestamp,
     /// The longest `exp − iat`.
     pub longest: Duration,
+    /// When the key of this ID was last removed, of those that the facts have laid aside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdrawn: Option<Timestamp>,
 }
 
 impl Sighting {
     /// The longest key ID that is kept, in characters.
     pub const KID: usize = 64;
+
+    /// What one token says, reported at `heard`. Foreign text is cut.
+    pub fn of_token(kid: &str, heard: Timestamp, iat: Timestamp, exp: Timestamp) -> Self {
+        Self {
+            kid: Self::cut(kid).into(),
+            heard,
+            first_iat: iat,
+            last_iat: iat,
+            last_exp: exp,
+            longest: exp.since(iat).unwrap_or_default(),
+            withdrawn: None,
+        }
+    }
 
     /// Both taken together.
     #[must_use]
@@ -39,7 +56,14 @@ impl Sighting {
             last_iat: self.last_iat.max(other.last_iat),
             last_exp: self.last_exp.max(other.last_exp),
             longest: self.longest.max(other.longest),
+            withdrawn: self.withdrawn.max(other.withdrawn),
         }
+    }
+
+    /// A key ID as it is kept.
+    pub fn cut(kid: &str) -> &str {
+        let end = kid.char_indices().nth(Self::KID).map_or(kid.len(), |(end, _)| end);
+        kid.get(..end).unwrap_or(kid)
     }
 
     /// Whether `other` says something new enough to be recorded: bounds move by a minute at least,
@@ -74,10 +98,19 @@ impl Facts {
 
     /// What was sighted under a key ID.
     pub fn sighted(&self, kid: Option<&str>) -> Option<&Sighting> {
-        let kid = kid?;
-        let end = kid.char_indices().nth(Sighting::KID).map_or(kid.len(), |(end, _)| end);
-        let kept = kid.get(..end)?;
-        self.sightings.iter().find(|sighting| &*sighting.kid == kept)
+        let kid = Sighting::cut(kid?);
+        self.sightings.iter().find(|sighting| &*sighting.kid == kid)
+    }
+
+    /// A removed authority goes out of the facts: what was sighted under its key ID keeps when it
+    /// went.
+    pub(super) fn outlive(&mut self, id: AuthorityId) {
+        let Some(record) = self.record(id) else { return };
+        let (Some(kid), Some(removed)) = (&record.authority.kid, record.removed) else { return };
+        let kid: Box<str> = Sighting::cut(kid).into();
+        if let Some(sighting) = self.sightings.iter_mut().find(|sighting| sighting.kid == kid) {
+            sighting.withdrawn = sighting.withdrawn.max(Some(removed.until));
+        }
     }
 
     pub(super) fn sight(&mut self, sighting: &Sighting) {
