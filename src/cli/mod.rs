@@ -88,7 +88,7 @@ enum Command {
     Deny(decide::Deny),
     /// Say that a finding was looked at.
     Ack(decide::Ack),
-    /// Say that the bundle as it stands is what the next ones are compared with.
+    /// Say that the first bundle is what the next ones are compared with.
     Baseline(decide::Baseline),
     /// Say that a lineage ended on purpose.
     RetireLineage(decide::RetireLineage),

@@ -71,7 +71,7 @@ pub(super) fn decision(decision: &Decision) -> String {
         | Deed::Deny { fingerprint, .. }
         | Deed::WithdrawApproval { fingerprint } => fingerprint.to_string(),
         Deed::Ack { finding } => finding.to_string(),
-        Deed::Baseline => "the bundle as it stands".to_owned(),
+        Deed::Baseline => "the first bundle".to_owned(),
         Deed::RetireLineage { lineage } => format!("lineage {lineage}"),
     };
     let by = if decision.by.is_empty() { "the configuration" } else { &*decision.by };

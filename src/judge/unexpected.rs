@@ -57,11 +57,12 @@ struct Arrival<'a> {
 /// `unexpected_authority`, `key_rebound`, `authority_resurrected`
 pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
     let facts = case.facts();
+    let least = facts.least_in_full();
     drafts.extend(arrivals(facts).filter_map(|arrival| {
-        severity(case, arrival)?;
+        let rank = (*arrival.standing == Standing::Denied, severity(case, arrival)?);
         // Its evidence is written once it is asked for, not at every poll.
-        let known = facts.ledger.knows(id(case, arrival));
-        if known { None } else { unexpected(case, arrival) }
+        let mute = least.is_some_and(|least| rank <= least);
+        if mute || facts.ledger.knows(id(case, arrival)) { None } else { unexpected(case, arrival) }
     }));
     drafts.extend(rebound(case));
     for record in &facts.authorities {

@@ -184,7 +184,7 @@ pub(in crate::cli) struct Findings {
     pub(super) incident: Option<IncidentId>,
 }
 
-/// Say that the bundle as it stands is what the next ones are compared with.
+/// Say that the first bundle is what the next ones are compared with.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 For a trust domain that no bootstrap file authenticated, as under https_web. Every fingerprint is printed

@@ -1,15 +1,10 @@
 //! The part of the fold that a removal moves: what handed over to what.
 
-use std::time::Duration;
-
 use super::Facts;
 use crate::bundle::{AuthorityId, SvidType};
 use crate::time::{Bracket, Timestamp, Window};
 use crate::watch::course::{life, published};
 use crate::watch::{AuthorityRecord, HandOver, IssuerModel, Policy, Standing, spire};
-
-/// How far a JWT chain may have drifted ahead of its X.509 one: 7 s a rotation, over years of them.
-const MOST_DRIFT: Duration = Duration::from_hours(6);
 
 impl Facts {
     /// Takes down what the removal of an authority ends.
@@ -65,11 +60,12 @@ impl Facts {
         if id.svid_type != SvidType::Jwt {
             return false;
         }
-        // SPIRE prunes both uses by one rule, but a JWT chain drifts ahead of its X.509 one.
+        // SPIRE prunes both uses by one rule, but a JWT chain may have drifted ahead of its X.509 one
+        // by up to a period.
         let due = |record: &AuthorityRecord| {
-            let certificate = record.authority.certificate.as_ref();
-            let drift = life(&record.authority).map_or(MOST_DRIFT, |life| MOST_DRIFT.min(life / 2));
+            let drift = life(&record.authority).map(spire::period).unwrap_or_default();
             let stays = spire::PRUNE_SAFETY.saturating_sub(drift);
+            let certificate = record.authority.certificate.as_ref();
             certificate.is_some_and(|c| c.validity.not_after.saturating_add(stays) <= last)
         };
         let standing = self

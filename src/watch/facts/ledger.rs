@@ -63,6 +63,15 @@ impl Facts {
         beyond <= weaker.count()
     }
 
+    /// What matters least of those that are open, where no more may be: what matters no more than it
+    /// has no room. Whether it is never dropped, and how severe it is.
+    pub fn least_in_full(&self) -> Option<(bool, Severity)> {
+        let full = Ledger::MOST <= self.ledger.open.len();
+        let denied = if full { self.denied() } else { Vec::new() };
+        let ranks = self.ledger.open.iter().map(|open| rank(open, &denied));
+        ranks.min().filter(|_| full)
+    }
+
     pub(super) fn raise(&mut self, finding: &Finding) {
         if self.ledger.knows(finding.id) || !self.has_room(finding, 0) {
             return;
