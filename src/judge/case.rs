@@ -30,10 +30,20 @@ impl<'a> Case<'a> {
         svid_type: Option<SvidType>,
         subject: &str,
     ) -> bool {
-        let about = |open: &Finding| {
+        self.opened(kind, svid_type, subject).is_some()
+    }
+
+    /// What waits for someone already.
+    pub(super) fn opened(
+        &self,
+        kind: FindingKind,
+        svid_type: Option<SvidType>,
+        subject: &str,
+    ) -> Option<&'a Finding> {
+        let about = |open: &&Finding| {
             open.kind == kind && open.svid_type == svid_type && *open.subject == *subject
         };
-        self.facts().ledger.open.iter().any(about)
+        self.facts().ledger.open.iter().find(about)
     }
 
     pub(super) fn facts(&self) -> &'a Facts {

@@ -124,7 +124,8 @@ pub fn review(case: &Case<'_>, at: Timestamp) -> Vec<Event> {
         debug_assert_eq!(finding.kind.nature(), Nature::Event, "{}", finding.kind);
         // A full ledger takes none: it would be raised again by every poll.
         let room = case.facts().has_room(&finding, events.len());
-        if room && !ledger.knows(finding.id) && !events.iter().any(raised) {
+        let known = ledger.knows(finding.id) || ledger.settles(&finding);
+        if room && !known && !events.iter().any(raised) {
             events.push(Event::FindingRaised { finding });
         }
     }

@@ -166,7 +166,9 @@ pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
             continue;
         }
         let id = AuthorityId { svid_type: handover.svid_type, fingerprint: handover.old };
-        if let Some(why) = early(case, handover) {
+        let subject = digits(&handover.old.to_string());
+        let open = |kind| case.is_open(kind, Some(handover.svid_type), &subject);
+        if let Some(why) = early(case, handover).filter(|_| !open(FindingKind::EarlyRemoval)) {
             drafts.push(
                 Draft::new(FindingKind::EarlyRemoval, Severity::Warning, handover.removed.until)
                     .about(id)
@@ -177,6 +179,7 @@ pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
         let verdict = case.verdict_for(handover, delay);
         if let Some(verdict) = verdict
             && let VerdictKind::Violated(law) = verdict.kind
+            && !open(FindingKind::RotationViolated)
         {
             drafts.push(
                 Draft::new(

@@ -12,7 +12,7 @@ use super::draft::{Draft, Prefix, digits, short};
 use super::ledger::Subjects;
 use super::words::{foreign, span};
 use super::{Case, explain};
-use crate::bundle::{Authority, SvidType};
+use crate::bundle::{Authority, AuthorityId, SvidType};
 use crate::finding::{Finding, FindingId, FindingKind, Severity};
 use crate::time::{Bracket, Timestamp};
 use crate::watch::{AuthorityRecord, Facts, JudgementPolicy, Standing, TrustOrigin, spire};
@@ -100,8 +100,18 @@ fn id_since(case: &Case<'_>, arrival: Arrival<'_>, since: Timestamp) -> FindingI
 /// Since when it is unexpected: since it came. A key that was approved once and is denied later is
 /// so anew, since then: its first finding has ended for good.
 fn since(case: &Case<'_>, arrival: Arrival<'_>) -> Timestamp {
-    let first = arrival.seen.until;
     let facts = case.facts();
+    // One that goes and comes back is the same one while nobody has decided on it.
+    let returned = arrival.record.is_some_and(|record| record.returned_after.is_some());
+    let open = returned.then(|| {
+        let AuthorityId { svid_type, .. } = arrival.authority.id;
+        let subject = short(arrival.authority.id);
+        case.opened(FindingKind::UnexpectedAuthority, Some(svid_type), &subject)
+    });
+    if let Some(open) = open.flatten() {
+        return open.since;
+    }
+    let first = arrival.seen.until;
     let stands = arrival.record.is_some_and(|record| record.removed.is_none());
     if !stands
         || *arrival.standing != Standing::Denied

@@ -35,7 +35,8 @@ pub use course::{
 };
 pub use event::Event;
 pub use facts::{
-    Confirmed, EndpointShift, Facts, FailureRun, Leap, LeapKind, Ledger, Regression, Sighting,
+    Confirmed, EndpointShift, Facts, FailureRun, Leap, LeapKind, Ledger, Regression, Settled,
+    Sighting,
 };
 pub use observation::{
     Answer, ConsumerRefusal, Failure, FailureReason, Observation, Poll, Presented,

@@ -370,3 +370,64 @@ fn a_denial_holds_for_a_domain_that_is_heard_of_later() {
     assert_eq!(found.subject, key.short, "in the first bundle already");
     assert!(found.evidence[0].contains("denied"), "{:?}", found.evidence);
 }
+
+/// Two servers that share a name answer in turn: each key of theirs comes and goes, and is one
+/// thing to decide on.
+#[test]
+fn what_comes_and_goes_is_one_finding_and_an_acknowledgement_covers_what_had_happened() {
+    let mut story = Story::calm();
+    let planted = story.jwt(story.now);
+    let victim = story.of("jwt-svid")[0].clone();
+    let flip = |story: &mut Story| {
+        for there in [true, false] {
+            story.keys.retain(|key| ![&planted.short, &victim.short].contains(&&key.short));
+            story.keys.push(if there { planted.clone() } else { victim.clone() });
+            story.count(2);
+            story.next();
+        }
+    };
+    for _ in 0..3 {
+        flip(&mut story);
+    }
+    for kind in [F::UnexpectedAuthority, F::AuthorityResurrected, F::EarlyRemoval] {
+        let mut subjects: Vec<String> =
+            story.opened(kind).iter().map(|open| open.subject.clone()).collect();
+        let all = subjects.len();
+        subjects.sort_unstable();
+        subjects.dedup();
+        assert_eq!(subjects.len(), all, "{kind}");
+    }
+    assert_eq!(story.opened(F::UnexpectedAuthority).len(), 1);
+    let resurrected = story.opened(F::AuthorityResurrected).len();
+    assert_eq!(resurrected, 2);
+    let ids = story.open.iter().filter(|(_, open)| open.kind == F::AuthorityResurrected);
+    let ids: Vec<_> = ids.map(|(id, _)| *id).collect();
+    for id in ids {
+        story.decides("ack", &[("finding", json!(id))]);
+    }
+    story.go(HOUR);
+    story.without(F::AuthorityResurrected);
+    flip(&mut story);
+    assert_eq!(story.opened(F::AuthorityResurrected).len(), resurrected, "it happened again");
+}
+
+#[test]
+fn an_acknowledgement_covers_every_number_that_equivocated_by_then() {
+    let mut story = Story::calm();
+    for _ in 0..2 {
+        let key = story.jwt(story.now);
+        story.keys.push(key);
+        story.next();
+        story.count(1);
+        story.next();
+    }
+    assert_eq!(story.opened(F::Equivocation).len(), 1);
+    let id = story.open.iter().find(|(_, open)| open.kind == F::Equivocation).map(|(id, _)| *id);
+    story.decides("ack", &[("finding", json!(id))]);
+    story.go(HOUR);
+    story.without(F::Equivocation);
+    let key = story.jwt(story.now);
+    story.keys.push(key);
+    story.next();
+    story.raises(F::Equivocation, Critical);
+}

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Facts;
+use super::{Facts, push_bounded};
 use crate::bundle::{Authority, SvidType};
 use crate::decision::{Announced, Decision, Deed};
 use crate::finding::{Finding, FindingId, FindingKind, Severity};
@@ -18,6 +18,27 @@ pub struct Ledger {
     pub open: Vec<Finding>,
     /// The ids of those that ended: none is raised again.
     pub closed: Vec<FindingId>,
+    /// What the last of them were about, newest last.
+    pub settled: Vec<Settled>,
+}
+
+/// What a finding that ended was about: what had happened by then is not raised anew.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Settled {
+    kind: FindingKind,
+    #[serde(rename = "use")]
+    svid_type: Option<SvidType>,
+    subject: Box<str>,
+    at: Timestamp,
+}
+
+impl Settled {
+    fn covers(&self, finding: &Finding) -> bool {
+        // Of these one alone is open, whatever its subject.
+        let any = matches!(self.kind, FindingKind::Rollback | FindingKind::Equivocation);
+        let same = self.svid_type == finding.svid_type && self.subject == finding.subject;
+        self.kind == finding.kind && (any || same) && finding.since <= self.at
+    }
 }
 
 impl Ledger {
@@ -25,18 +46,29 @@ impl Ledger {
     pub const MOST: usize = 1024;
     /// How many ended ones are remembered.
     const CLOSED: usize = 4096;
+    /// Of how many it is kept what they were about.
+    const SETTLED: usize = 1024;
 
     /// Whether this finding is open, or was.
     pub fn knows(&self, id: FindingId) -> bool {
         self.open.iter().any(|finding| finding.id == id) || self.closed.contains(&id)
     }
 
-    pub(super) fn end(&mut self, id: FindingId) {
-        self.open.retain(|finding| finding.id != id);
-        if Self::CLOSED <= self.closed.len() {
-            self.closed.remove(0);
+    /// Whether this had happened when another finding of the same thing ended.
+    pub fn settles(&self, finding: &Finding) -> bool {
+        self.settled.iter().any(|settled| settled.covers(finding))
+    }
+
+    pub(super) fn end(&mut self, at: Timestamp, id: FindingId) {
+        if let Some(place) = self.open.iter().position(|finding| finding.id == id) {
+            let Finding { kind, svid_type, subject, .. } = self.open.remove(place);
+            push_bounded(
+                &mut self.settled,
+                Settled { kind, svid_type, subject, at },
+                Self::SETTLED,
+            );
         }
-        self.closed.push(id);
+        push_bounded(&mut self.closed, id, Self::CLOSED);
     }
 }
 

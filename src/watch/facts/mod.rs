@@ -15,7 +15,7 @@ mod sighting;
 mod state;
 
 pub use guard::{Leap, LeapKind, Regression};
-pub use ledger::Ledger;
+pub use ledger::{Ledger, Settled};
 pub use sighting::{EndpointShift, Sighting};
 pub use state::{Confirmed, FailureRun};
 
@@ -203,7 +203,7 @@ impl Facts {
             Event::KidSighted { sighting } => self.sight(sighting),
             Event::Decided { decision } => self.decide(at, decision),
             Event::FindingRaised { finding } => self.raise(finding),
-            Event::FindingEnded { finding, .. } => self.ledger.end(*finding),
+            Event::FindingEnded { finding, .. } => self.ledger.end(at, *finding),
             Event::EndpointConfigured { endpoint, .. } => self.endpoint = Some(endpoint.clone()),
             Event::FirstContact { authenticated_by, bootstrap } => {
                 self.first_contact = Some(at);
