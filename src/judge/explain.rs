@@ -4,7 +4,7 @@ use super::Case;
 use super::words::span;
 use crate::bundle::{Authority, SvidType};
 use crate::time::{Bracket, Timestamp};
-use crate::watch::{LineKind, Standing};
+use crate::watch::{Facts, LineKind, Standing};
 
 /// The evidence on a new authority, the weightiest first.
 pub(super) fn reasons(
@@ -121,14 +121,7 @@ fn signer(case: &Case<'_>, authority: &Authority, seen: Bracket) -> Vec<String> 
             sentences.push("the endpoint does not sign with a new root".to_owned());
         }
     }
-    if let Some(confirmed) = &facts.confirmed
-        && confirmed.since.until == seen.until
-        && let (Some(now), Some(before)) = (
-            confirmed.sequence.given(),
-            facts.history.last().and_then(|past| past.sequence.given()),
-        )
-    {
-        let moved = i128::from(now) - i128::from(before);
+    if let Some(moved) = moved(facts, seen) {
         sentences.push(format!("the sequence number moved by {moved}"));
     }
     // What departed from its siblings is contradicted: where there are none, nothing can be said.
@@ -141,4 +134,14 @@ fn signer(case: &Case<'_>, authority: &Authority, seen: Bracket) -> Vec<String> 
         sentences.push("key type and form as before".to_owned());
     }
     sentences
+}
+
+/// By how much the sequence number moved in the change of this poll, while it is remembered.
+fn moved(facts: &Facts, seen: Bracket) -> Option<i128> {
+    let confirmed = facts.confirmed.iter().map(|state| (state.since.until, &state.sequence));
+    let past = facts.history.iter().map(|state| (state.since.until, &state.sequence));
+    let states: Vec<_> = past.chain(confirmed).collect();
+    let place = states.iter().position(|(since, _)| *since == seen.until)?;
+    let given = |place: usize| states.get(place)?.1.given().map(i128::from);
+    Some(given(place)? - given(place.checked_sub(1)?)?)
 }

@@ -134,10 +134,17 @@ pub(super) fn refresh(case: &Case<'_>, at: Timestamp, findings: &mut [Finding]) 
         let fresh = arrivals(case.facts())
             .filter(|arrival| Prefix::from_id(arrival.authority.id) == prefix)
             .find(|arrival| id(case, *arrival) == finding.id);
-        if let Some(fresh) = fresh.and_then(|one| unexpected(case, one)) {
-            let fresh = fresh.finish(case);
+        if let Some(arrival) = fresh
+            && let Some(draft) = unexpected(case, arrival)
+        {
+            let mut fresh = draft.finish(case);
             let severity = case.policy.severity.of(fresh.kind);
             finding.severity = severity.unwrap_or(fresh.severity);
+            // How far from every date it came is said of the dates as they were then.
+            if let Standing::Unscheduled { .. } = arrival.standing {
+                let told = std::mem::take(&mut finding.evidence).into_iter().take(1);
+                fresh.evidence.splice(..told.len(), told);
+            }
             finding.evidence = fresh.evidence;
         }
         if let Some(record) = subjects.record(finding) {

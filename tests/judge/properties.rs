@@ -317,3 +317,26 @@ fn another_model_of_the_issuer_begins_anew() {
         assert_eq!(&Facts::replay(journal), &*watched.state.facts);
     }
 }
+
+/// What was seen of a birth does not change with what comes after it.
+#[test]
+fn the_evidence_of_a_birth_stays_what_it_was() {
+    let scenario = sparse(Incident::InjectedJwtMatched, 5 * HOUR);
+    let mut watched = Watched::new(&scenario);
+    let mut told: Option<Finding> = None;
+    let mut later = 0;
+    for turn in World::with_keys(&scenario, 1, &KEYS) {
+        watched.sees(&turn, turn.at);
+        let Some(found) = watched.of(F::UnexpectedAuthority, turn.at).into_iter().next() else {
+            continue;
+        };
+        let first = told.get_or_insert_with(|| found.clone());
+        later += usize::from(first.since.saturating_add(6 * HOUR) < turn.at);
+        for sentence in &first.evidence {
+            assert!(found.evidence.contains(sentence), "{sentence:?}: {:#?}", found.evidence);
+        }
+    }
+    let told = told.unwrap();
+    assert!(0 < later, "{told:#?}");
+    assert!(told.evidence.iter().any(|one| one.starts_with("the sequence number moved by")));
+}
