@@ -8,6 +8,7 @@ mod picture;
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -112,10 +113,14 @@ struct Watch {
 
 impl Watch {
     fn of(findings: Vec<Finding>) -> Self {
+        Self::by(Arc::new(Wall), findings)
+    }
+
+    fn by(clock: Arc<dyn Clock>, findings: Vec<Finding>) -> Self {
         let board = Arc::new(Board { view: Mutex::new(view(findings)) });
         let changes = watch::Sender::new(());
         let picture: Arc<dyn Picture> = Arc::<Board>::clone(&board);
-        let notifier = Notifier::new(picture, changes.subscribe(), Arc::new(Wall));
+        let notifier = Notifier::new(picture, changes.subscribe(), clock);
         Self { board, changes, notifier }
     }
 
@@ -224,4 +229,30 @@ async fn whom_the_configuration_still_names_is_not_told_anew_after_a_reload() {
     let subjects: Vec<_> = alerts.iter().map(|one| one["labels"]["subject"].clone()).collect();
     assert_eq!(subjects, ["b"], "a was told, and is not due");
     assert!(left.try_recv().is_err(), "who is not named is told no more");
+}
+
+/// A clock on which every look takes a minute: an Alertmanager that takes longer for an alert than
+/// it is until that is due again.
+#[derive(Debug, Default)]
+struct Slow(AtomicU64);
+
+impl Clock for Slow {
+    fn now(&self) -> Timestamp {
+        let minutes = self.0.fetch_add(1, Ordering::Relaxed);
+        picture::at(0).saturating_add(Duration::from_mins(minutes))
+    }
+}
+
+#[tokio::test]
+async fn a_slow_alertmanager_is_told_what_is_new_all_the_same() {
+    let (recipient, mut told) = alertmanager(StatusCode::OK).await;
+    let mut watch =
+        Watch::by(Arc::new(Slow::default()), vec![finding(Severity::Critical, "a", &[])]);
+    watch.notifier.arrange(vec![recipient]);
+    next(&mut told).await;
+    watch.shows(vec![finding(Severity::Critical, "a", &[]), finding(Severity::Critical, "b", &[])]);
+    let heard = async {
+        while !next(&mut told).await.2.iter().any(|one| one["labels"]["subject"] == "b") {}
+    };
+    tokio::time::timeout(PATIENCE, heard).await.unwrap();
 }

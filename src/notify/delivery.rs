@@ -169,16 +169,18 @@ impl Teller {
         }
     }
 
-    /// Says all that is due. Returns how long to wait, unless something changes.
+    /// Says all that is due, once: with a slow Alertmanager it may be due again before the last of
+    /// it is said, and what is new must not wait for ever. Returns how long to wait, unless something
+    /// changes.
     async fn tell(&mut self) -> Duration {
+        let now = self.clock.now();
         loop {
-            let now = self.clock.now();
             let due = self.outbox.due(now, BATCH);
             let waiting = u64::try_from(self.outbox.waiting(now)).unwrap_or(u64::MAX);
             self.counters.waiting.store(waiting, Ordering::Relaxed);
             self.counters.dropped.store(self.outbox.dropped(), Ordering::Relaxed);
             if due.is_empty() {
-                return self.outbox.rest(now);
+                return self.outbox.rest(self.clock.now());
             }
             if let Some(wait) = self.send(&due).await {
                 return wait;
