@@ -57,7 +57,8 @@ const RULES: &[Rule] = &[
     },
     Rule {
         name: "AnchorwatchNotificationsFailing",
-        expr: "(\n    rate(anchorwatch_notifications_errors_total{}[15m])\n  /\n    rate(anchorwatch_notifications_total{}[15m])\n) > 0.01\nor\n  increase(anchorwatch_notifications_dropped_total{}[15m]) > 0",
+        // One burst of drops is told too: the window outlasts the wait.
+        expr: "(\n    rate(anchorwatch_notifications_errors_total{}[15m])\n  /\n    rate(anchorwatch_notifications_total{}[15m])\n) > 0.01\nor\n  increase(anchorwatch_notifications_dropped_total{}[1h]) > 0",
         hold: Some("15m"),
         severity: "warning",
         summary: "Pushed alerts do not reach an Alertmanager.",

@@ -120,4 +120,8 @@ httpGet: {path: /-/{{ index . 1 }}, port: http}
     - action: replace
       targetLabel: job
       replacement: anchorwatch
+    # A pod's address changes with a restart, and its name does not (alerts/README.md).
+    - action: replace
+      sourceLabels: [__meta_kubernetes_pod_name]
+      targetLabel: instance
 {{- end -}}
