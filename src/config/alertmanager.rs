@@ -1,11 +1,13 @@
 //! Who is told of critical findings.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use url::Url;
 
 use super::fault::Report;
+use super::intent;
 use super::proxy::web_url;
 use super::reader::{Fields, Value};
 use super::scalar;
@@ -34,8 +36,29 @@ impl Alertmanager {
     const RESOLVE_AFTER: Duration = Duration::from_mins(2);
 }
 
-/// One element of `alertmanagers`.
-pub(super) fn alertmanager(
+/// `alertmanagers`
+pub(super) fn alertmanagers(
+    value: &Value<'_>,
+    key: &'static Key,
+    directory: &Path,
+    report: &mut Report,
+) -> Option<Vec<Alertmanager>> {
+    let mut seen: BTreeMap<Url, usize> = BTreeMap::new();
+    intent::list(value, key, report, |fields, report| {
+        let one = alertmanager(fields, directory, report)?;
+        if let Some(value) = fields.get(&ALERTMANAGER_URL) {
+            if let Some(line) = seen.get(&one.url) {
+                let message = "this Alertmanager is there twice";
+                value.fault(report, message, format!("it stands in line {line}, so remove one"));
+            }
+            seen.insert(one.url.clone(), value.place().line);
+        }
+        Some(one)
+    })
+}
+
+/// One element of it.
+fn alertmanager(
     fields: &Fields<'_>,
     directory: &Path,
     report: &mut Report,
@@ -83,6 +106,12 @@ fn url(value: &Value<'_>, key: &'static Key, report: &mut Report) -> Option<Url>
     if !url.username().is_empty() || url.password().is_some() {
         let message = "the URL must not contain a user name or a password";
         value.fault(report, message, "remove what stands before the @, and write username");
+        return None;
+    }
+    // It is shown in metrics, and a path is put behind it.
+    if url.query().is_some() || url.fragment().is_some() {
+        let message = "the URL must not contain a query or a fragment";
+        value.fault(report, message, "remove what stands from the ? or the # on");
         return None;
     }
     Some(url)

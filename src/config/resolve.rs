@@ -6,10 +6,9 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::alertmanager::alertmanager;
+use super::alertmanager::alertmanagers;
 use super::bootstrap;
 use super::fault::{Faults, Report};
-use super::intent;
 use super::reader::{Fields, Value};
 use super::relationship::{Written, name, relationship};
 use super::schema::{
@@ -188,7 +187,7 @@ fn config(
     let concurrency = fields.read(&CONCURRENCY, report, scalar::count);
     let sightings = fields.read(&SIGHTINGS, report, file);
     let alertmanagers = fields.read(&ALERTMANAGERS, report, |value, key, report| {
-        intent::list(value, key, report, |one, report| alertmanager(one, directory, report))
+        alertmanagers(value, key, directory, report)
     });
     let (written, names) = relationships(fields, &defaults, directory, report)?;
     serving::check(&written, &names, report);

@@ -311,19 +311,10 @@ fn acked(
 /// Whether the key that a finding is about was denied and is gone: then it can be laid aside.
 fn is_done_with(domain: &DomainView, finding: &Finding) -> bool {
     let facts = &domain.state.facts;
-    let about = |id: AuthorityId| is_about(finding, id);
+    let about = |id: AuthorityId| finding.is_about(id);
     let gone = !facts.published().any(|record| about(record.id()));
     let mut denials = facts.decisions.denials.iter();
-    gone && denials.any(|denial| is_fingerprint_of(finding, denial.fingerprint))
-}
-
-/// Whether a finding is about this authority.
-pub(crate) fn is_about(finding: &Finding, id: AuthorityId) -> bool {
-    finding.svid_type == Some(id.svid_type) && is_fingerprint_of(finding, id.fingerprint)
-}
-
-fn is_fingerprint_of(finding: &Finding, fingerprint: Fingerprint) -> bool {
-    *finding.subject == *fingerprint.short()
+    gone && denials.any(|denial| finding.names(denial.fingerprint))
 }
 
 fn named(name: &TrustDomain, finding: &Finding) -> String {

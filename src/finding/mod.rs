@@ -18,7 +18,7 @@ pub use severity::{Severities, Severity};
 
 use serde::{Deserialize, Serialize};
 
-use crate::bundle::SvidType;
+use crate::bundle::{AuthorityId, Fingerprint, SvidType};
 use crate::time::Timestamp;
 
 /// A judgement for the operator.
@@ -49,6 +49,19 @@ impl Finding {
     /// The most characters of a subject.
     pub const SUBJECT: usize = 64;
 
+    /// Whether it is about this authority.
+    pub fn is_about(&self, id: AuthorityId) -> bool {
+        self.svid_type == Some(id.svid_type) && self.names(id.fingerprint)
+    }
+
+    /// Whether its subject is this fingerprint's. A token's key ID is foreign text, and may look like
+    /// one.
+    pub fn names(&self, fingerprint: Fingerprint) -> bool {
+        let of_a_token =
+            matches!(self.kind, FindingKind::UnlistedSigner | FindingKind::TokenLifetime);
+        !of_a_token && *self.subject == *fingerprint.short()
+    }
+
     /// What tells it from every other finding of its domain that is open.
     pub fn key(&self) -> (FindingKind, Option<SvidType>, &str) {
         (self.kind, self.svid_type, &self.subject)
@@ -71,4 +84,34 @@ pub enum Ending {
     },
     /// Nobody looked at it for 30 days, and it was a warning at most.
     Unreviewed,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_id_that_looks_like_a_fingerprint_names_no_authority() {
+        let fingerprint = Fingerprint::of(b"an honest key");
+        let id = AuthorityId { svid_type: SvidType::Jwt, fingerprint };
+        let about = |kind: FindingKind, subject: &str| {
+            let since = Timestamp::from_unix(0);
+            let finding = Finding {
+                id: FindingId::new(None, kind, Some(SvidType::Jwt), subject, since),
+                incident: IncidentId::new(None, since),
+                kind,
+                severity: kind.severity(),
+                svid_type: Some(SvidType::Jwt),
+                subject: subject.into(),
+                since,
+                evidence: Vec::new(),
+            };
+            finding.is_about(id)
+        };
+        let short = fingerprint.short();
+        assert!(about(FindingKind::UnexpectedAuthority, &short));
+        assert!(!about(FindingKind::UnexpectedAuthority, &short[..2]));
+        assert!(!about(FindingKind::UnlistedSigner, &short));
+        assert!(!about(FindingKind::TokenLifetime, &short));
+    }
 }

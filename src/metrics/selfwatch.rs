@@ -119,7 +119,7 @@ pub(super) const FAMILIES: &[Family] = &[
     own(
         "anchorwatch_state_last_persist_success_timestamp_seconds",
         Kind::Gauge,
-        "When something was last made durable.",
+        "When all that had happened was last durable.",
         |scrape, out| match scrape.facts.last_persisted_at {
             Some(at) => out.sample(&[], at.as_unix_seconds()),
             None => Ok(()),

@@ -144,16 +144,7 @@ fn alert(domain: &DomainView, finding: &Finding, context: &Context) -> Alert {
 
 /// The authority that a finding is about.
 fn record<'a>(domain: &'a DomainView, finding: &Finding) -> Option<&'a AuthorityRecord> {
-    let svid_type = finding.svid_type?;
-    let facts = &domain.state.facts;
-    if finding.subject.is_empty() {
-        return None;
-    }
-    let mut of = facts.authorities.iter().filter(|record| record.id().svid_type == svid_type);
-    of.find(|record| {
-        let fingerprint = record.id().fingerprint.to_string();
-        fingerprint.split(':').nth(1).is_some_and(|digits| digits.starts_with(&*finding.subject))
-    })
+    domain.state.facts.authorities.iter().find(|record| finding.is_about(record.id()))
 }
 
 fn evidence(finding: &Finding) -> String {

@@ -183,6 +183,7 @@ impl Teller {
                 return self.outbox.rest(self.clock.now());
             }
             if let Some(wait) = self.send(&due).await {
+                self.outbox.tried(&due);
                 return wait;
             }
             self.outbox.sent(&due, now);

@@ -69,6 +69,9 @@ struct Told {
     phase: Phase,
     /// When it was last taken; `None` where it is to be said at once.
     sent: Option<Timestamp>,
+    /// Whether it was ever said, taken or not: an Alertmanager may have taken what it did not
+    /// acknowledge.
+    said: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -95,7 +98,7 @@ impl Outbox {
         for (alert, at) in ended.into_iter().take(Self::MOST) {
             let mut sent = Some(at);
             let phase = self.timing.ebb(Phase::Ended(at), now, &mut sent);
-            let told = Told { alert, phase, sent };
+            let told = Told { alert, phase, sent, said: true };
             self.told.insert(told.alert.labels.clone(), told);
         }
     }
@@ -117,7 +120,7 @@ impl Outbox {
                 told.phase = Phase::Firing;
                 told.alert = alert;
             } else if self.has_room() {
-                let told = Told { alert, phase: Phase::Firing, sent: None };
+                let told = Told { alert, phase: Phase::Firing, sent: None, said: false };
                 self.told.insert(told.alert.labels.clone(), told);
             } else {
                 if !self.refused.contains(&alert.labels) {
@@ -131,7 +134,7 @@ impl Outbox {
         self.told.retain(|_, told| match told.phase {
             Phase::Firing => true,
             // It ended before anyone was told of it.
-            Phase::Ended(_) => told.sent.is_some(),
+            Phase::Ended(_) => told.said,
             Phase::Resolved(at) => now.since(at).is_none_or(|age| age < over),
         });
     }
@@ -165,15 +168,29 @@ impl Outbox {
     }
 
     fn is_due(&self, told: &Told, now: Timestamp) -> bool {
-        // A clock that was set back is no reason to be silent.
-        told.sent.is_none_or(|sent| now.since(sent).is_none_or(|age| self.timing.resend <= age))
+        match (told.phase, told.sent) {
+            // It is over, and nobody is known to have heard of it: its end alone is to be said.
+            (Phase::Ended(_), None) => false,
+            (Phase::Firing | Phase::Resolved(_), None) => true,
+            // A clock that was set back is no reason to be silent.
+            (_, Some(sent)) => now.since(sent).is_none_or(|age| self.timing.resend <= age),
+        }
     }
 
     /// These were taken.
     pub fn sent(&mut self, postings: &[Posting], now: Timestamp) {
         for posting in postings {
             if let Some(told) = self.told.get_mut(&posting.alert.labels) {
-                told.sent = Some(now);
+                (told.sent, told.said) = (Some(now), true);
+            }
+        }
+    }
+
+    /// These were said, and nothing is known of what became of them.
+    pub fn tried(&mut self, postings: &[Posting]) {
+        for posting in postings {
+            if let Some(told) = self.told.get_mut(&posting.alert.labels) {
+                told.said = true;
             }
         }
     }
@@ -192,8 +209,10 @@ impl Outbox {
     pub fn rest(&self, now: Timestamp) -> Duration {
         let rests = self.told.values().map(|told| {
             let spoken = told.sent.and_then(|sent| now.since(sent));
-            let resend =
-                spoken.map_or(Duration::ZERO, |age| self.timing.resend.saturating_sub(age));
+            let resend = match (told.phase, spoken) {
+                (Phase::Ended(_), None) => self.timing.resend,
+                (_, spoken) => self.timing.resend.saturating_sub(spoken.unwrap_or(Duration::MAX)),
+            };
             let ended = match told.phase {
                 Phase::Ended(at) => now.since(at),
                 Phase::Firing | Phase::Resolved(_) => None,
@@ -216,10 +235,7 @@ impl Timing {
         if now.since(ended).is_none_or(|age| age < self.resolve_after) {
             return Phase::Ended(ended);
         }
-        // One that nobody was told of needs no end.
-        if sent.is_some() {
-            *sent = None;
-        }
+        *sent = None;
         Phase::Resolved(now)
     }
 }
@@ -321,6 +337,20 @@ mod tests {
         assert_eq!(outbox.waiting(at(1)), 1);
         outbox.update(Vec::new(), at(2));
         assert_eq!(outbox.waiting(at(2)), 0, "it ended before anyone was told");
+    }
+
+    /// A server error, or an answer that came too late: the Alertmanager may fire for a day.
+    #[test]
+    fn what_may_have_been_taken_is_resolved_once_it_has_ended() {
+        let mut outbox = Outbox::new(minutely());
+        outbox.update(vec![alert("a")], at(0));
+        let due = outbox.due(at(0), 100);
+        outbox.tried(&due);
+        outbox.update(Vec::new(), at(1));
+        assert!(say(&mut outbox, 1).is_empty(), "it does not begin once it is over");
+        assert_eq!(outbox.rest(at(1)), Duration::from_mins(1));
+        outbox.update(Vec::new(), at(122));
+        assert_eq!(say(&mut outbox, 122), [("a".to_owned(), 122)]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub struct StoreStatus {
     pub writable: bool,
     /// Why the last write failed, where it did.
     pub failure: Option<Arc<str>>,
-    /// When something was last made durable.
+    /// When all that had happened was last known to be durable.
     pub last_persist_success: Option<Timestamp>,
     /// How many writes failed since the process started.
     pub write_failures: u64,

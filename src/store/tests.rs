@@ -1,6 +1,7 @@
 //! A store that cannot be written: every fault of the writer's own connection.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::*;
 use crate::bundle::Digest;
@@ -12,6 +13,15 @@ struct Still(Timestamp);
 impl Clock for Still {
     fn now(&self) -> Timestamp {
         self.0
+    }
+}
+
+/// A clock that goes on by a second at each look.
+struct Ticking(AtomicI64);
+
+impl Clock for Ticking {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix(self.0.fetch_add(1, Ordering::Relaxed))
     }
 }
 
@@ -149,6 +159,27 @@ async fn the_writer_tries_again_by_itself() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     assert_eq!(store.status().head.number, 1);
+}
+
+/// A daemon that watches nobody writes nothing: its store is as good as new, and no reason to page.
+#[tokio::test]
+async fn where_nothing_happens_everything_is_durable() {
+    let directory = tempfile::tempdir().unwrap();
+    let clock = Arc::new(Ticking(AtomicI64::new(1_000)));
+    let retry_interval = Duration::from_millis(1);
+    let options = StoreOptions { retry_interval, ..StoreOptions::new(clock) };
+    let (store, _) = Store::open(directory.path(), options).unwrap();
+    let first = store.status().last_persist_success.unwrap();
+    while store.status().last_persist_success.unwrap() <= first {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    // One that cannot be written is not.
+    let mut a = Story::new(&store, "a");
+    store.execute("PRAGMA query_only = 1").await;
+    assert_eq!(a.goes_on().await, Durability::Unrecorded);
+    let last = store.status().last_persist_success;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert_eq!(store.status().last_persist_success, last);
 }
 
 #[tokio::test]

@@ -115,6 +115,7 @@ impl Writer {
             }
             unsynced |= self.flush();
             if idle {
+                self.rest();
                 if unsynced {
                     self.move_the_log_into_the_database();
                     unsynced = false;
@@ -153,6 +154,17 @@ impl Writer {
             }
         }
         None
+    }
+
+    /// Nothing waits, and the last write succeeded: all that happened is durable, as where no trust
+    /// domain is watched.
+    fn rest(&self) {
+        let before = self.status.load_full();
+        if before.writable && self.backlog.is_empty() && self.sights.is_empty() {
+            let last_persist_success = Some(self.options.clock.now());
+            let status = StoreStatus { last_persist_success, ..StoreStatus::clone(&before) };
+            self.status.store(Arc::new(status));
+        }
     }
 
     /// Writes all that waits in one transaction. Returns whether it wrote anything.

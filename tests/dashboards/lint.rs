@@ -393,6 +393,13 @@ fn thresholds(board: &Board, faults: &mut Vec<String>) {
         if !holds {
             say(format!("{number} is not what the alert compares with"));
         }
+        if let From::Alert(name) | From::AlertAbove(name) = from
+            && !array(&field["defaults"]["thresholds"]["steps"])
+                .iter()
+                .any(|step| step["color"] == colour_of(name))
+        {
+            say(format!("it is not {} where the alert is", colour_of(name)));
+        }
     }
     // What is held must be held as long as by the rules.
     for query in board.queries().iter().filter(|query| query.expr.contains("last_over_time")) {
@@ -400,6 +407,13 @@ fn thresholds(board: &Board, faults: &mut Vec<String>) {
             faults.push(format!("{}: held otherwise than by the rules", query.whence));
         }
     }
+}
+
+/// The colour of an alert over the daemon.
+fn colour_of(alert: &str) -> &'static str {
+    let alerts = alerts();
+    let labels = alerts.iter().filter(|one| one.name == alert).flat_map(|one| &one.labels);
+    if labels.clone().any(|label| *label == ("severity", "critical")) { "red" } else { "orange" }
 }
 
 /// Whether an alert compares with this number; a count of what is above zero begins at one.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::bundle::{AuthorityId, Fingerprint, SvidType};
+use crate::bundle::{Fingerprint, SvidType};
 use crate::finding::{Finding, FindingId, IncidentId, Severity};
 use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
@@ -43,12 +43,7 @@ impl OpenFinding {
         let known = |finding: &Finding| {
             let records = facts.authorities.iter().map(AuthorityRecord::id);
             let mut ids = records.chain(facts.glimpsed.iter().map(|glimpse| glimpse.authority.id));
-            let named = |id: &AuthorityId| {
-                Some(id.svid_type) == finding.svid_type
-                    && !finding.subject.is_empty()
-                    && id.fingerprint.to_string().contains(&*finding.subject)
-            };
-            ids.find(named).map(|id| id.fingerprint)
+            ids.find(|id| finding.is_about(*id)).map(|id| id.fingerprint)
         };
         let open = findings.iter().map(|finding| Self {
             trust_domain: trust_domain.clone(),
