@@ -166,8 +166,7 @@ pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
             continue;
         }
         let id = AuthorityId { svid_type: handover.svid_type, fingerprint: handover.old };
-        let subject = digits(&handover.old.to_string());
-        let open = |kind| case.is_open(kind, Some(handover.svid_type), &subject);
+        let open = |kind| case.is_open(kind, Some(handover.svid_type), &handover.old.short());
         if let Some(why) = early(case, handover).filter(|_| !open(FindingKind::EarlyRemoval)) {
             drafts.push(
                 Draft::new(FindingKind::EarlyRemoval, Severity::Warning, handover.removed.until)
