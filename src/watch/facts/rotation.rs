@@ -34,20 +34,20 @@ impl Facts {
         self.policy = Some(Arc::new(policy.clone()));
         self.read_lives();
         if self.course.baseline.is_some() && self.course.manners(policy) != before {
-            self.begin_anew(at);
+            self.read_baseline(at, &[]);
         }
         self.wind();
     }
 
-    /// Another model of the issuer: what stands explained is what its rhythm is read from, as from
-    /// a first bundle.
-    fn begin_anew(&mut self, at: Timestamp) {
+    /// What stands explained is what the issuer's rhythm is read from: in the first bundle, and under
+    /// another model of the issuer.
+    fn read_baseline(&mut self, at: Timestamp, born: &[(Arc<Authority>, Bracket)]) {
         let policy = self.policy();
         let intermediate = self.intermediate_life();
         let mut course = std::mem::take(&mut self.course);
         let records: Vec<_> = self.published().filter(|record| record.is_explained()).collect();
         let births = Births {
-            new: &[],
+            new: born,
             at,
             known: &records,
             trust_domain: self.trust_domain(),
@@ -191,22 +191,7 @@ impl Facts {
                 record.standing = Some(standing);
             }
         }
-        let policy = self.policy();
-        let intermediate = self.intermediate_life();
-        let mut course = std::mem::take(&mut self.course);
-        let records: Vec<_> = self.published().filter(|record| record.is_explained()).collect();
-        let births = Births {
-            new: born,
-            at,
-            known: &records,
-            trust_domain: self.trust_domain(),
-            policy: &policy,
-            interval: self.interval(&policy),
-            sequence_stood: None,
-        };
-        course.begin(&births, &records, intermediate);
-        self.course = course;
-        self.name_lineages();
+        self.read_baseline(at, born);
     }
 
     /// The newest authority of each line belongs to it.
