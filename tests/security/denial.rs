@@ -1,0 +1,1 @@
+//! A denied key authenticates nothing.

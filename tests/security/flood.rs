@@ -1,0 +1,1 @@
+//! A flood of one kind hides nothing of another, and budgets are apart.

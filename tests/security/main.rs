@@ -1,0 +1,19 @@
+//! What a hostile partner, a hostile network and a careless operator must not be able to do.
+//!
+//! `SECURITY.md` has the threat model; each of its promises names a test of these files.
+
+#![cfg(test)]
+#![cfg(feature = "demo")]
+
+#[path = "../support/process.rs"]
+#[allow(dead_code, reason = "another test uses the rest")]
+mod process;
+
+mod denial;
+mod flood;
+mod operations;
+mod readers;
+mod resolver;
+mod shared_keys;
+mod store_damage;
+mod untrusted_text;

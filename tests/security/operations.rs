@@ -1,0 +1,1 @@
+//! An operation runs to its end, whoever waits for it.

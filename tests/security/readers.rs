@@ -1,0 +1,1 @@
+//! Readers cost a bounded amount.

@@ -1,0 +1,1 @@
+//! Dead names hold up nobody.
