@@ -82,6 +82,6 @@ fuzz: ## Fuzz the parser and the step for a minute each (needs a nightly toolcha
 		$(CARGO) +nightly fuzz run $$target fuzz/corpus/$$target tests/data/bundles -- \
 			-max_total_time=60 || exit 1; done
 
-.PHONY: kill-loop
-kill-loop: ## Kill and restart the daemon 200 times under rotation and look for what is lost.
-	$(CARGO) test $(LOCKED) --test kill -- --nocapture
+.PHONY: soak
+soak: ## Kill, corrupt and flood the daemon for ten minutes and print what is lost.
+	SOAK=full $(CARGO) test $(LOCKED) --release --test soak -- --nocapture --test-threads=1

@@ -79,3 +79,64 @@ fn endpoint_url_holds_over_the_corpus_and_for_urls() {
         targets::endpoint_url(url.as_bytes());
     }
 }
+
+#[test]
+fn replay_lines_hold_over_the_recordings() {
+    for recording in fs::read_dir("tests/data/spire").unwrap() {
+        let text = fs::read(recording.unwrap().path()).unwrap();
+        let lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
+        // A few at a time, as a fuzzer would give them.
+        for lines in lines.chunks(16).take(20) {
+            targets::replay_lines(&lines.join(&b'\n'));
+        }
+    }
+    for line in [&b"{"[..], b"", b"null", br#"{"at":"2026-11-23T00:00:00Z","trust_domain":"a"}"#] {
+        targets::replay_lines(line);
+    }
+}
+
+#[test]
+fn admin_requests_hold_over_requests_and_the_corpus() {
+    let deny = r#"{"decision":"deny","fingerprint":"sha256:HEX","by":"j.doe","reason":"INC-1"}"#;
+    let deny = deny.replace("HEX", &"0".repeat(64));
+    let bundle = fs::read_to_string("tests/data/bundles/spire-x509-jwt.json").unwrap_or_default();
+    let rebootstrap = serde_json::json!({
+        "trust_domain": "a.example", "bundle": bundle, "by": "j.doe", "reason": "INC-1",
+    });
+    let sighting = r#"{"trust_domain":"a.example","kid":"x","iat":1799999000,"exp":1799999300}"#;
+    for request in [deny, rebootstrap.to_string(), sighting.to_owned(), "{}".to_owned()] {
+        targets::admin_request(request.as_bytes());
+    }
+    for seed in &seeds() {
+        targets::admin_request(seed);
+    }
+}
+
+#[test]
+fn config_import_holds_over_what_spire_writes() {
+    let server_conf = r#"server { trust_domain = "a.example" federation { federates_with "b.example" {
+        bundle_endpoint_url = "https://b.example:8443"
+        bundle_endpoint_profile "https_spiffe" { endpoint_spiffe_id = "spiffe://b.example/spire/server" } } } }"#;
+    let resource = "apiVersion: spire.spiffe.io/v1alpha1\nkind: ClusterFederatedTrustDomain\n\
+        spec:\n  trustDomain: b.example\n  bundleEndpointURL: https://b.example\n  \
+        bundleEndpointProfile: {type: https_web}\n";
+    let list = r#"{"federation_relationships":[{"trust_domain":"b.example",
+        "bundle_endpoint_url":"https://b.example","https_web":{}}]}"#;
+    for text in [server_conf, resource, list, "", "\u{202e}", "server {", "---\n---\n"] {
+        targets::config_import(text.as_bytes());
+    }
+}
+
+#[test]
+fn web_config_holds_over_what_the_toolkit_takes() {
+    for text in [
+        "",
+        "{",
+        "tls_server_config: {cert_file: a.pem, key_file: b.pem}",
+        "basic_auth_users: {a: $2y$10$0000000000000000000000000000000000000000000000000000.}",
+        "http_server_config: {headers: {X-Frame-Options: deny}}",
+        "tls_server_config: {cert: x, key: y, min_version: TLS12}",
+    ] {
+        targets::web_config(text.as_bytes());
+    }
+}

@@ -2,6 +2,7 @@
 //! corpus through the same functions, without a fuzzer.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,11 +11,17 @@ use anchorwatch::bundle::{
     Authority, AuthorityId, Bundle, Digest, Fingerprint, KeyType, ParseLimits, ParsedBundle,
     Stated, SvidType, diff as difference, parse,
 };
-use anchorwatch::spiffe::EndpointUrl;
+use anchorwatch::config::import::{self, Origin};
+use anchorwatch::config::{Config, WebConfig, bootstrap};
+use anchorwatch::daemon::read_sighting;
+use anchorwatch::decision::Decision;
+use anchorwatch::replay::{Line, Replay, Rules};
+use anchorwatch::spiffe::{BundleEndpoint, EndpointProfile, EndpointUrl, TrustDomain};
 use anchorwatch::time::Timestamp;
 use anchorwatch::watch::{
     DomainState, Facts, Failure, FailureReason, Observation, Policy, Poll, Source, step as stepped,
 };
+use anchorwatch::web::{DecisionRequest, RebootstrapRequest};
 
 /// The fewest bytes of one poll in [`step`].
 const POLL: usize = 6;
@@ -160,6 +167,94 @@ fn failure(reason: u8) -> Failure {
     let reasons = FailureReason::ALL;
     let reason = reasons.get(usize::from(reason) % reasons.len()).copied();
     Failure::new(reason.unwrap_or(FailureReason::Internal), "fuzz")
+}
+
+/// Lines of recorded polls are read and judged, or refused with a bounded message.
+pub fn replay_lines(data: &[u8]) {
+    /// Time between two lines is judged minute by minute: what would only be waiting is left out.
+    const LONGEST_WAIT: Duration = Duration::from_hours(2);
+    let rules = Rules {
+        policy: Arc::new(Policy::default()),
+        endpoint: BundleEndpoint {
+            trust_domain: "fuzz.example".parse().expect("a trust domain"),
+            url: "https://fuzz.example/".parse().expect("a URL"),
+            profile: EndpointProfile::HttpsWeb,
+        },
+        decisions: Vec::new(),
+    };
+    let mut replay = Replay::new(|_: &TrustDomain| Some(rules.clone()));
+    let mut last: Option<Timestamp> = None;
+    for line in data.split(|byte| *byte == b'\n').take(16) {
+        let Ok(text) = std::str::from_utf8(line) else { continue };
+        match Line::read(text) {
+            Err(why) => assert!(why.to_string().len() < 1024, "foreign text is cut: {why}"),
+            Ok(line) => {
+                let waited = last.and_then(|last| line.at.since(last)).unwrap_or_default();
+                if waited <= LONGEST_WAIT && replay.take(text).is_ok() {
+                    last = Some(line.at);
+                }
+            }
+        }
+    }
+    let _ = replay.finish();
+}
+
+/// The bodies of requests on the admin socket are read, or refused with a bounded message.
+pub fn admin_request(data: &[u8]) {
+    let now = Timestamp::from_unix(1_800_000_000);
+    if let Ok(request) = serde_json::from_slice::<DecisionRequest>(data) {
+        // What is journaled must read as what was decided.
+        let written = serde_json::to_vec(&request.decision).expect("a decision is JSON");
+        let again: Decision = serde_json::from_slice(&written).expect("a decision reads back");
+        assert_eq!(again, request.decision, "what is journaled is not what was decided");
+    }
+    if let Ok(request) = serde_json::from_slice::<RebootstrapRequest>(data) {
+        let read = bootstrap::parse_bytes(request.bundle.as_bytes(), &request.trust_domain);
+        if let Err(why) = read {
+            assert!(why.to_string().len() < 2048, "foreign text is cut: {why}");
+        }
+    }
+    for line in data.split(|byte| *byte == b'\n').take(64) {
+        if let Err(why) = read_sighting(line, now) {
+            assert!(why.to_string().len() < 256, "nothing of a refused line is shown: {why}");
+        }
+    }
+}
+
+/// Whatever is imported becomes a configuration that can be read, or a bounded message.
+pub fn config_import(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let detected = import::detect(text);
+    for origin in [detected, Origin::ServerConf, Origin::FederationList, Origin::Kubernetes] {
+        match import::read(text, origin) {
+            Err(why) => assert!(why.to_string().len() < 4096, "foreign text is cut: {why}"),
+            Ok(imported) => {
+                let written = imported.yaml(&BTreeMap::new());
+                let read = Config::from_text(Path::new("/fuzz/anchorwatch.yaml"), &written);
+                if let Err(faults) = read {
+                    let of_syntax = faults.as_slice().iter().any(|fault| fault.path.is_empty());
+                    assert!(!of_syntax, "what is written is not YAML: {faults}\n{written}");
+                }
+            }
+        }
+    }
+}
+
+/// A web configuration is read, or refused with a fault that has a place.
+pub fn web_config(data: &[u8]) {
+    // Files that it names are read: none that is a device of the machine.
+    if data.windows(2).any(|pair| pair == b"/d" || pair == b"/p" || pair == b"..") {
+        return;
+    }
+    match WebConfig::from_bytes(Path::new("/nonexistent/web.yaml"), data) {
+        Ok(config) => assert!(config.users.len() <= 10_000, "the limit holds"),
+        Err(faults) => {
+            for fault in faults.as_slice() {
+                assert!(0 < fault.line, "a fault without a place: {faults}");
+                assert!(fault.message.len() < 4096, "foreign text is cut: {faults}");
+            }
+        }
+    }
 }
 
 fn before(now: Timestamp, by: Duration) -> Timestamp {

@@ -54,6 +54,7 @@ pub use clock::SystemClock;
 pub use error::StartError;
 pub use once::check_once;
 pub use shared::{Happened, StepFn};
+pub use sightings::{Refusal as SightingRefusal, read as read_sighting};
 
 /// How often what polls see is taken down: a crash costs at most this much of it.
 const FLUSH_EVERY: Duration = Duration::from_secs(30);

@@ -16,8 +16,9 @@ use super::Inner;
 use crate::spiffe::TrustDomain;
 use crate::watch::Sighting;
 use crate::web::api::SightingsTaken;
-use line::Refusal;
 use tail::Tail;
+
+pub use line::{Refusal, read};
 
 /// How often the file is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -48,7 +49,7 @@ impl Inner {
             BTreeMap::new();
         for (place, line) in lines.enumerate() {
             let place = place.saturating_add(1);
-            match line::read(line, now) {
+            match read(line, now) {
                 Ok((name, sighting)) => {
                     let of = said.entry(name).or_default();
                     let known = of.entry(sighting.kid.clone());

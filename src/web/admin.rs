@@ -19,6 +19,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::admin_request::{DecisionRequest, RebootstrapRequest};
 use super::api::{Decided, Report};
 use super::backend::{Backend, Decide, Rebootstrap, Shared};
 use super::listener::{Bounds, Door, accept};
@@ -149,31 +150,12 @@ async fn check(
     }
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RebootstrapBody {
-    trust_domain: TrustDomain,
-    bundle: String,
-    by: String,
-    reason: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct DecideBody {
-    #[serde(default)]
-    trust_domain: Option<TrustDomain>,
-    #[serde(default)]
-    preview: bool,
-    #[serde(flatten)]
-    decision: Decision,
-}
-
 async fn decide(
     State(context): State<Context>,
     Extension(Peer(uid)): Extension<Peer>,
-    Content(body): Content<DecideBody>,
+    Content(body): Content<DecisionRequest>,
 ) -> Response {
-    let DecideBody { trust_domain, preview, decision } = body;
+    let DecisionRequest { trust_domain, preview, decision } = body;
     // Whoever asks is named by the kernel, and comes through this door, whatever the body says.
     let decision = Decision { uid, door: decision::Door::Operator, ..decision };
     match context.backend.decide(Decide { trust_domain, decision, preview }).await {
@@ -196,9 +178,9 @@ async fn sight(State(context): State<Context>, lines: Bytes) -> Response {
 async fn rebootstrap(
     State(context): State<Context>,
     Extension(Peer(uid)): Extension<Peer>,
-    Content(body): Content<RebootstrapBody>,
+    Content(body): Content<RebootstrapRequest>,
 ) -> Response {
-    let RebootstrapBody { trust_domain, bundle, by, reason } = body;
+    let RebootstrapRequest { trust_domain, bundle, by, reason } = body;
     let decision = Rebootstrap { trust_domain, bundle, by, reason, uid };
     let name = decision.trust_domain.clone();
     match context.backend.rebootstrap(decision).await {

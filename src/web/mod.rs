@@ -5,6 +5,7 @@
 //! allowed it.
 
 mod admin;
+mod admin_request;
 pub mod api;
 mod backend;
 mod client;
@@ -21,6 +22,7 @@ mod secure;
 mod site;
 
 pub use admin::AdminListener;
+pub use admin_request::{DecisionRequest, RebootstrapRequest};
 pub use backend::{
     Asked, Backend, BackendError, Decide, EventFilter, Identity, Rebootstrap, ScrapeFacts,
 };

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use rustls::ServerConfig;
 
-use super::fault::{Report, quoted};
+use super::fault::{Faults, Report, quoted};
 use super::reader::{Fields, Value};
 use super::resolve::{LoadError, utf8};
 use super::schema::{Key, one_of};
@@ -91,9 +91,15 @@ impl WebConfig {
         let file = File::open(path).map_err(unreadable)?;
         file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
         let absolute = std::path::absolute(path).map_err(unreadable)?;
+        Ok(Self::from_bytes(&absolute, &bytes)?)
+    }
+
+    /// Reads what a file at the absolute `path` held, and the files that it names. At most 4 MiB
+    /// are read; more is a fault.
+    pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Self, Faults> {
         let mut report = Report::new(path);
-        let config = decode(&absolute, &bytes, &mut report);
-        Ok(report.finish(config)?)
+        let config = decode(path, bytes, &mut report);
+        report.finish(config)
     }
 }
 

@@ -21,15 +21,20 @@ const AHEAD: Duration = Duration::from_mins(5);
 
 /// Why a line is refused. Nothing of its content is kept or shown.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub(in crate::daemon) enum Refusal {
+pub enum Refusal {
+    /// It is or holds something that looks like a token.
     #[error("it looks like a token: only the key ID, iat and exp of one are wanted")]
     Token,
+    /// It is not the JSON object that a line should be.
     #[error("it is not {{\"trust_domain\", \"kid\", \"iat\", \"exp\"}} with times in Unix seconds")]
     Malformed,
+    /// Its times are not those of a token.
     #[error("its times cannot be those of a token: iat before exp, and not in the future")]
     Times,
+    /// No trust domain of this name is watched.
     #[error("its trust domain is not watched")]
     Unwatched,
+    /// The daily budget is spent.
     #[error("the trust domain has spent its daily budget")]
     Budget,
 }
@@ -55,11 +60,8 @@ struct Line {
     exp: i64,
 }
 
-/// What a line says, heard at `now`.
-pub(in crate::daemon) fn read(
-    line: &[u8],
-    now: Timestamp,
-) -> Result<(TrustDomain, Sighting), Refusal> {
+/// What a line says, heard at `now`. A line has at most 1,024 bytes.
+pub fn read(line: &[u8], now: Timestamp) -> Result<(TrustDomain, Sighting), Refusal> {
     if LONGEST < line.len() {
         return Err(Refusal::Token);
     }
