@@ -97,14 +97,17 @@ fn replay_lines_hold_over_the_recordings() {
 
 #[test]
 fn admin_requests_hold_over_requests_and_the_corpus() {
-    let deny = r#"{"decision":"deny","fingerprint":"sha256:HEX","by":"j.doe","reason":"INC-1"}"#;
-    let deny = deny.replace("HEX", &"0".repeat(64));
+    let deny = serde_json::json!({
+        "by": "j.doe", "reason": "INC-1",
+        "decisions": [{ "decision": "deny", "fingerprint": format!("sha256:{}", "0".repeat(64)) }],
+    });
     let bundle = fs::read_to_string("tests/data/bundles/spire-x509-jwt.json").unwrap_or_default();
     let rebootstrap = serde_json::json!({
         "trust_domain": "a.example", "bundle": bundle, "by": "j.doe", "reason": "INC-1",
     });
     let sighting = r#"{"trust_domain":"a.example","kid":"x","iat":1799999000,"exp":1799999300}"#;
-    for request in [deny, rebootstrap.to_string(), sighting.to_owned(), "{}".to_owned()] {
+    for request in [deny.to_string(), rebootstrap.to_string(), sighting.to_owned(), "{}".to_owned()]
+    {
         targets::admin_request(request.as_bytes());
     }
     for seed in &seeds() {

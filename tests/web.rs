@@ -136,7 +136,8 @@ impl Backend for Scripted {
     }
 
     fn decide(&self, decide: Decide) -> Asked<'_, String> {
-        let effect = format!("{} {}", decide.decision.deed.name(), decide.preview);
+        let names: Vec<_> = decide.decisions.iter().map(|one| one.deed.name()).collect();
+        let effect = format!("{} {}", names.join(" "), decide.preview);
         self.decisions.lock().unwrap().push(decide);
         self.answer(effect)
     }

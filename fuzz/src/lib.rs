@@ -14,7 +14,7 @@ use anchorwatch::bundle::{
 use anchorwatch::config::import::{self, Origin};
 use anchorwatch::config::{Config, WebConfig, bootstrap};
 use anchorwatch::daemon::read_sighting;
-use anchorwatch::decision::Decision;
+use anchorwatch::decision::{Decision, Door};
 use anchorwatch::replay::{Line, Replay, Rules};
 use anchorwatch::spiffe::{BundleEndpoint, EndpointProfile, EndpointUrl, TrustDomain};
 use anchorwatch::time::Timestamp;
@@ -204,9 +204,13 @@ pub fn admin_request(data: &[u8]) {
     let now = Timestamp::from_unix(1_800_000_000);
     if let Ok(request) = serde_json::from_slice::<DecisionRequest>(data) {
         // What is journaled must read as what was decided.
-        let written = serde_json::to_vec(&request.decision).expect("a decision is JSON");
-        let again: Decision = serde_json::from_slice(&written).expect("a decision reads back");
-        assert_eq!(again, request.decision, "what is journaled is not what was decided");
+        for deed in request.decisions {
+            let (by, reason) = (request.by.clone(), request.reason.clone());
+            let decision = Decision { deed, by, reason, uid: None, door: Door::Operator };
+            let written = serde_json::to_vec(&decision).expect("a decision is JSON");
+            let again: Decision = serde_json::from_slice(&written).expect("a decision reads back");
+            assert_eq!(again, decision, "what is journaled is not what was decided");
+        }
     }
     if let Ok(request) = serde_json::from_slice::<RebootstrapRequest>(data) {
         let read = bootstrap::parse_bytes(request.bundle.as_bytes(), &request.trust_domain);

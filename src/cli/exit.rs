@@ -19,6 +19,8 @@ pub enum Exit {
     Usage,
     /// The host cannot run it: an address in use, no permission (`EX_OSERR`).
     Host,
+    /// A decision could not be written to the journal, and has no effect (`EX_IOERR`).
+    NotRecorded,
     /// The configuration is wrong (`EX_CONFIG`).
     Config,
 }
@@ -33,6 +35,7 @@ impl Exit {
             Self::CannotLook => 3,
             Self::Usage => 64,
             Self::Host => 71,
+            Self::NotRecorded => 74,
             Self::Config => 78,
         }
     }

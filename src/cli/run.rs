@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
 use super::output::{chain, complain};
@@ -100,20 +101,25 @@ async fn watch(config: Config, options: Options) -> Result<(), StartError> {
     let addresses: Vec<String> = daemon.addresses().iter().map(ToString::to_string).collect();
     info!(domains, http = addresses.join(" "), "watching");
     tell_systemd(&[NotifyState::Ready]);
-    let watchdog = watchdog();
+    let mut watchdog = tokio::time::interval(watchdog());
+    let mut reloads = JoinSet::new();
     loop {
         tokio::select! {
             _ = signals.hangup.recv() => {
                 tell_systemd(&[NotifyState::Reloading, NotifyState::monotonic_usec_now().unwrap_or(NotifyState::MonotonicUsec(0))]);
+                // Beside this loop, so that it holds up neither an end nor the watchdog.
+                reloads.spawn(daemon.reload());
+            }
+            Some(reloaded) = reloads.join_next() => {
                 // Its faults are logged one by one.
-                if daemon.reload().await.is_err() {
-                    warn!("the old configuration stays");
+                if matches!(reloaded, Ok(Err(_))) {
+                    warn!("the configuration was not taken as it stands");
                 }
                 tell_systemd(&[NotifyState::Ready]);
             }
             _ = signals.terminate.recv() => break,
             _ = signals.interrupt.recv() => break,
-            () = tokio::time::sleep(watchdog) => {
+            _ = watchdog.tick() => {
                 if daemon.is_alive() {
                     tell_systemd(&[NotifyState::Watchdog]);
                 }

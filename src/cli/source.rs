@@ -81,6 +81,7 @@ pub(super) fn unanswered(why: &ClientError) -> Exit {
     complain(&chain(why));
     match why {
         ClientError::Refused { .. } => Exit::Warning,
+        ClientError::NotRecorded { .. } => Exit::NotRecorded,
         ClientError::Absent { .. } | ClientError::Broken { .. } => Exit::CannotLook,
     }
 }

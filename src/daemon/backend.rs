@@ -8,6 +8,7 @@ use hyper::body::Bytes;
 use tokio::sync::oneshot;
 
 use super::Inner;
+use super::operations::{self, Operation};
 use super::scheduler::Command;
 use crate::bundle::Fingerprint;
 use crate::journal::{AuthorityEntry, Recorded};
@@ -40,7 +41,7 @@ impl DaemonBackend {
 impl Inner {
     /// Why the scheduler does not turn; `None` where it does.
     pub(super) fn stalled(&self) -> Option<String> {
-        let silent = self.shared.clock.now().since(self.shared.last_tick())?;
+        let silent = self.shared.since_last_tick();
         (STALLED < silent)
             .then(|| format!("the scheduler has not turned for {} s", silent.as_secs()))
     }
@@ -53,6 +54,12 @@ impl Inner {
         if !status.writable {
             let failure = status.failure.as_deref().unwrap_or("the last write failed");
             why.push(format!("the store cannot be written: {failure}"));
+        }
+        let waiting = self.shared.pending();
+        if 0 < waiting {
+            why.push(format!(
+                "decisions of the configuration on {waiting} trust domains are not journaled yet"
+            ));
         }
         why
     }
@@ -84,17 +91,13 @@ impl Inner {
     ) -> Result<(), BackendError> {
         let names: Vec<TrustDomain> = match trust_domain {
             Some(name) => vec![name],
-            None => self.domains.lock().await.keys().cloned().collect(),
-        };
-        let commands = self.commands.load_full();
-        let Some(commands) = commands.as_ref() else {
-            return Err(BackendError::Unavailable("the daemon is stopping".to_owned()));
+            None => self.domains.load().keys().cloned().collect(),
         };
         let mut waiting = Vec::with_capacity(names.len());
         for name in names {
             let (done, polled) = oneshot::channel();
-            let stopping = || BackendError::Unavailable("the daemon is stopping".to_owned());
-            commands.send(Command::PollNow(name, done)).await.map_err(|_| stopping())?;
+            let sent = self.commands.send(Command::PollNow(name, done)).await;
+            sent.map_err(|_| operations::stopping())?;
             waiting.push(polled);
         }
         let all = async {
@@ -207,7 +210,7 @@ impl Backend for DaemonBackend {
     }
 
     fn reload(&self) -> Asked<'_, ()> {
-        Box::pin(async move { self.inner.reload().await.map_err(BackendError::Refused) })
+        Box::pin(self.inner.request(Operation::Reload))
     }
 
     fn check(&self, trust_domain: Option<TrustDomain>) -> Asked<'_, View> {
@@ -217,15 +220,31 @@ impl Backend for DaemonBackend {
         })
     }
 
-    fn rebootstrap(&self, decision: Rebootstrap) -> Asked<'_, usize> {
-        Box::pin(self.inner.take_rebootstrap(decision))
+    fn rebootstrap(&self, asked: Rebootstrap) -> Asked<'_, usize> {
+        Box::pin(async move {
+            let name = asked.trust_domain.clone();
+            let count = self.inner.request(|reply| Operation::Rebootstrap(asked, reply)).await?;
+            // The poll that it began, or the next.
+            self.inner.poll_now(Some(name)).await?;
+            Ok(count)
+        })
     }
 
     fn sight(&self, lines: Bytes) -> Asked<'_, SightingsTaken> {
-        Box::pin(async move { Ok(self.inner.take_sightings(&lines).await) })
+        Box::pin(async move {
+            let inner = Arc::clone(&self.inner);
+            // In a task of its own: all lines are taken in, whether or not whoever sent them waits.
+            let taken = tokio::spawn(async move { inner.take_sightings(&lines).await });
+            taken.await.map_err(|_| operations::stopping())
+        })
     }
 
-    fn decide(&self, decide: Decide) -> Asked<'_, String> {
-        Box::pin(self.inner.take_decision(decide))
+    fn decide(&self, asked: Decide) -> Asked<'_, String> {
+        Box::pin(async move {
+            if asked.preview {
+                return self.inner.preview(asked).await;
+            }
+            self.inner.request(|reply| Operation::Decide(asked, reply)).await
+        })
     }
 }

@@ -1,5 +1,7 @@
-//! One trust domain as the daemon runs it: fetch, step, judge, record, publish.
+//! One trust domain as its owner has it: what a poll brought is stepped, judged, recorded and
+//! published.
 
+mod decided;
 mod judged;
 mod recorded;
 
@@ -9,8 +11,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
 
 use super::board::Slot;
+use super::poll::{PollOrder, Polled};
 use super::shared::Shared;
 use super::{chance, log};
 use crate::bundle::{Authority, AuthorityId};
@@ -24,6 +29,16 @@ use crate::watch::{self, DomainState, Event, FailureReason, Observation, Policy,
 
 pub(super) use judged::ended;
 
+/// A relationship, and what its files hold.
+#[derive(Debug)]
+pub(super) struct Relation {
+    pub(super) relationship: Arc<Relationship>,
+    /// What is polled.
+    pub(super) target: Target,
+    /// The authorities of the bootstrap file, or why it cannot be used.
+    pub(super) bootstrap: Result<Vec<Arc<Authority>>, Arc<str>>,
+}
+
 /// One trust domain under watch.
 #[derive(Debug)]
 pub(super) struct Domain {
@@ -31,7 +46,11 @@ pub(super) struct Domain {
     // What every view shares.
     endpoint: Arc<BundleEndpoint>,
     policy: Arc<Policy>,
-    target: Target,
+    target: Arc<Target>,
+    /// Counted up when the target is another place, or proves who it is by other roots.
+    generation: u64,
+    /// Ends the poll under way.
+    polling: Option<CancellationToken>,
     /// The authorities of the bootstrap file, or why it cannot be used.
     bootstrap: Result<Vec<Arc<Authority>>, Arc<str>>,
     state: DomainState,
@@ -41,22 +60,15 @@ pub(super) struct Domain {
     /// Why it is not watched any more: a panic in its step.
     quarantined: Option<Arc<str>>,
     unrecorded: bool,
+    /// Denials of other trust domains that it missed, until they are recorded.
+    carried: Vec<Event>,
+    /// Whether decisions of the configuration wait to be recorded.
+    pending: bool,
     /// Whether anything was published of it yet.
     shown: bool,
     /// What the process before this one showed, until this one has judged it.
     untold: Vec<Ended>,
     slot: Slot,
-}
-
-/// What came of a poll, for the scheduler.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Polled {
-    /// How long to wait before the next; `None` where there is none.
-    pub(super) next: Option<Duration>,
-    /// Whether it ran into its deadline: such an endpoint waits in the slow lane.
-    pub(super) timed_out: bool,
-    /// The trust domains whose keys are shared with this one, before or after: to be reviewed.
-    pub(super) concerned: BTreeSet<TrustDomain>,
 }
 
 /// What a poll changed, not yet recorded.
@@ -69,12 +81,8 @@ struct Stepped {
 
 impl Domain {
     /// A trust domain with what is on record of it.
-    pub(super) fn new(
-        relationship: Arc<Relationship>,
-        target: Target,
-        bootstrap: Result<Vec<Arc<Authority>>, Arc<str>>,
-        state: DomainState,
-    ) -> Self {
+    pub(super) fn new(relation: Relation, state: DomainState) -> Self {
+        let Relation { relationship, target, bootstrap } = relation;
         let counts = PollCounts::default();
         let untold = state.sight.told.clone();
         let endpoint = Arc::new(relationship.endpoint.clone());
@@ -95,13 +103,17 @@ impl Domain {
             relationship,
             endpoint,
             policy,
-            target,
+            target: Arc::new(target),
+            generation: 0,
+            polling: None,
             bootstrap,
             state,
             held: Vec::new(),
             counts,
             quarantined: None,
             unrecorded: false,
+            carried: Vec::new(),
+            pending: false,
             shown: false,
             untold,
             slot,
@@ -120,29 +132,71 @@ impl Domain {
         &self.state
     }
 
-    /// From now on the relationship is this. Trust and records stay; a quarantine ends.
-    pub(super) fn reconfigure(
-        &mut self,
-        relationship: Arc<Relationship>,
-        target: Target,
-        bootstrap: Result<Vec<Arc<Authority>>, Arc<str>>,
-    ) {
+    /// From now on the relationship is this. Trust and records stay; a quarantine ends. A poll that
+    /// is under way goes on where it asks the same place.
+    pub(super) fn reconfigure(&mut self, relation: Relation) {
+        let Relation { relationship, target, bootstrap } = relation;
         self.endpoint = Arc::new(relationship.endpoint.clone());
         self.policy = Arc::new(relationship.policy.clone());
         self.relationship = relationship;
-        self.target = target;
+        if !target.asks_the_same(&self.target) {
+            self.generation = self.generation.wrapping_add(1);
+            self.void_poll();
+        }
+        self.target = Arc::new(target);
         self.bootstrap = bootstrap;
         self.quarantined = None;
     }
 
-    /// Polls once, and publishes what came of it.
+    /// Ends the poll under way: its answer would not count.
+    fn void_poll(&mut self) {
+        if let Some(polling) = self.polling.take() {
+            polling.cancel();
+        }
+    }
+
+    /// Polls once, for whoever has the domain alone.
     pub(super) async fn poll(&mut self, shared: &Shared) -> Polled {
+        let Some(order) = self.begin_poll(shared) else { return Polled::default() };
+        let Some(fetched) = order.fetch(shared).await else { return Polled::void() };
+        self.finish_poll(shared, &order, fetched).await
+    }
+
+    /// What is to be asked now; `None` after a panic.
+    pub(super) fn begin_poll(&mut self, shared: &Shared) -> Option<PollOrder> {
+        if self.quarantined.is_some() {
+            return None;
+        }
+        let outdated = CancellationToken::new();
+        self.polling = Some(outdated.clone());
+        let (target, trust) = (Arc::clone(&self.target), self.trust(shared));
+        Some(PollOrder { target, trust, generation: self.generation, outdated })
+    }
+
+    /// Takes in what a poll brought, and publishes what came of it. An answer counts only where
+    /// what it was asked for, and what authenticated it, would be so now: a key that was denied
+    /// while it was on its way changes nothing any more.
+    pub(super) async fn finish_poll(
+        &mut self,
+        shared: &Shared,
+        order: &PollOrder,
+        fetched: Fetched,
+    ) -> Polled {
+        self.polling = None;
         if self.quarantined.is_some() {
             return Polled::default();
         }
-        let trust = self.trust(shared);
-        let Fetched { answers, bodies, took } =
-            shared.fetcher.poll(&self.target, trust.as_ref()).await;
+        let Fetched { answers, bodies, took } = fetched;
+        let holds = order.generation == self.generation
+            && order.holds_under(self.trust(shared).as_ref(), &answers);
+        if !holds {
+            let trust_domain = self.trust_domain().as_str();
+            info!(
+                trust_domain,
+                "answer discarded: what authenticates the endpoint changed meanwhile"
+            );
+            return Polled::void();
+        }
         let recalled = self.recall(shared, &answers).await;
         let at = shared.clock.now();
         self.count(&answers, took, shared);
@@ -159,27 +213,24 @@ impl Domain {
         log::events(self.trust_domain(), &step.events);
         self.record(shared, at, step.state, step.events, bodies).await;
         self.publish(shared, at);
-        Polled { next: Some(step.next_poll), timed_out, concerned }
+        Polled { next: Some(step.next_poll), timed_out, concerned, void: false }
     }
 
     /// Puts what is on record into this relationship's words: a first watch, a changed one, lines
-    /// that came into the configuration and lines that went.
-    pub(super) async fn configure(&mut self, shared: &Shared, carried: Vec<Event>) {
+    /// that came into the configuration and lines that went, and denials that it missed. Returns
+    /// whether all that was decided is on record.
+    pub(super) async fn configure(&mut self, shared: &Shared, carried: Vec<Event>) -> bool {
         let endpoint = &self.relationship.endpoint;
         let previous = self.state.facts.endpoint.clone();
-        let mut events = Vec::new();
         if previous.as_ref() != Some(endpoint) {
-            events.push(Event::EndpointConfigured { endpoint: endpoint.clone(), previous });
+            let endpoint = endpoint.clone();
+            self.note(shared, vec![Event::EndpointConfigured { endpoint, previous }]).await;
         }
-        events.extend(carried);
-        let decisions = self.relationship.decisions();
-        let decisions = self.state.facts.decisions.catch_up(&decisions);
-        events.extend(decisions.into_iter().map(|decision| Event::Decided { decision }));
-        if !events.is_empty() {
-            self.note(shared, events).await;
-        }
+        self.carried.extend(carried);
+        let recorded = self.decide_by_configuration(shared).await;
         self.share(shared).await;
         self.publish(shared, shared.clock.now());
+        recorded
     }
 
     /// Why the bootstrap file cannot be used, where nothing else could authenticate.

@@ -15,7 +15,10 @@ mod error;
 mod log;
 mod notices;
 mod once;
+mod operations;
+mod owner;
 mod plan;
+mod poll;
 mod protection;
 mod reload;
 mod scheduler;
@@ -26,12 +29,13 @@ mod targets;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Mutex, broadcast, mpsc};
-use tokio::task::JoinHandle;
+use tokio::sync::{broadcast, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
 
 use crate::config::Config;
@@ -39,15 +43,16 @@ use crate::fetch::Fetcher;
 use crate::judge;
 use crate::notify::Notifier;
 use crate::spiffe::TrustDomain;
-use crate::store::{Loaded, Store, StoreOptions};
+use crate::store::{Loaded, Store, StoreError, StoreOptions};
 use crate::time::Clock;
 use crate::view::View;
 use crate::watch::DomainState;
 use crate::web::{AdminListener, Gate, WebListener};
 use backend::DaemonBackend;
+use operations::Operation;
 use protection::WebFile;
 use reload::Reloads;
-use scheduler::{Command, Scheduler, SharedDomain};
+use scheduler::{Command, Domains, Scheduler};
 use shared::Shared;
 
 pub use clock::SystemClock;
@@ -62,6 +67,11 @@ const FLUSH_EVERY: Duration = Duration::from_secs(30);
 const HEAD_EVERY: Duration = Duration::from_hours(1);
 /// How many commands may wait for the scheduler.
 const COMMANDS: usize = 1024;
+/// How long requests, operations and owners may take to come to their end once a stop was asked
+/// for. With [`CLOSING`] it leaves some of the 2 s that a stop may take.
+const FINISHING: Duration = Duration::from_millis(700);
+/// How long the store may take to be closed then: its last checkpoints take at most a second.
+const CLOSING: Duration = Duration::from_millis(1_100);
 /// How many events whoever listens may be behind.
 const HEARD: usize = 1024;
 
@@ -97,7 +107,8 @@ impl Default for Options {
 pub struct Daemon {
     inner: Arc<Inner>,
     addresses: Vec<SocketAddr>,
-    tasks: Vec<JoinHandle<()>>,
+    /// What ends with the daemon, whatever it is at.
+    tasks: JoinSet<()>,
     listeners: Vec<WebListener>,
     admin: Option<AdminListener>,
 }
@@ -107,14 +118,23 @@ pub struct Daemon {
 pub(crate) struct Inner {
     shared: Arc<Shared>,
     config: ArcSwap<Config>,
-    commands: ArcSwap<Option<mpsc::Sender<Command>>>,
-    domains: Mutex<BTreeMap<TrustDomain, SharedDomain>>,
-    /// What is on record of trust domains that are not watched now.
+    commands: mpsc::Sender<Command>,
+    operations: mpsc::Sender<Box<Operation>>,
+    /// The trust domains that are watched. Only an operation replaces them, whole.
+    domains: ArcSwap<Domains>,
+    /// What is on record of trust domains that are not watched now. Only an operation changes it.
     archive: Mutex<BTreeMap<TrustDomain, DomainState>>,
     reloads: Reloads,
-    notifier: std::sync::Mutex<Option<Notifier>>,
+    notifier: Mutex<Option<Notifier>>,
     options: Options,
     web_file: Option<WebFile>,
+}
+
+impl Inner {
+    /// Nothing is left half done in it: a panic elsewhere while it was held is no reason to stop.
+    fn archive(&self) -> MutexGuard<'_, BTreeMap<TrustDomain, DomainState>> {
+        self.archive.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Daemon {
@@ -144,21 +164,23 @@ impl Daemon {
         }
         info!(entries = head.number, head = %head.head, domains = archive.len(), "store loaded");
         let shared = Arc::new(Shared::new(clock, fetcher, store, options.step)?);
-        let (sender, receiver) = mpsc::channel(COMMANDS);
+        let (commands, scheduled) = mpsc::channel(COMMANDS);
+        let (operations, requested) = mpsc::channel(operations::WAITING);
         let concurrency = config.concurrency;
         let inner = Arc::new(Inner {
             reloads: Reloads::new(shared.clock.now()),
             config: ArcSwap::from_pointee(config),
-            commands: ArcSwap::from_pointee(Some(sender)),
-            domains: Mutex::default(),
+            commands,
+            operations,
+            domains: ArcSwap::default(),
             archive: Mutex::new(archive),
-            notifier: std::sync::Mutex::default(),
+            notifier: Mutex::default(),
             options,
             web_file,
             shared: Arc::clone(&shared),
         });
-        inner.arrange().await;
-        inner.depart_archived().await;
+        inner.arrange_first().await;
+        inner.depart_archived();
         inner.begin_to_tell();
         let backend = Arc::new(DaemonBackend::new(Arc::clone(&inner)));
         let (listeners, addresses) = listen(&inner, &backend).await?;
@@ -166,12 +188,13 @@ impl Daemon {
             .await
             .map_err(|source| StartError::Admin { source })?;
         let scheduler = Scheduler::new(Arc::clone(&shared), concurrency);
-        let tasks = vec![
-            tokio::spawn(scheduler.run(receiver)),
-            tokio::spawn(flush(Arc::clone(&shared))),
-            tokio::spawn(Arc::clone(&inner).follow_sightings()),
-            tokio::spawn(tell_the_head(shared)),
-        ];
+        let mut tasks = JoinSet::new();
+        tasks.spawn(scheduler.run(scheduled));
+        tasks.spawn(flush(Arc::clone(&shared)));
+        tasks.spawn(Arc::clone(&inner).follow_sightings());
+        tasks.spawn(tell_the_head(Arc::clone(&shared)));
+        // It is waited for: what it is at comes to its end.
+        shared.tasks.spawn(Arc::clone(&inner).carry_out(requested));
         Ok(Self { inner, addresses, tasks, listeners, admin: Some(admin) })
     }
 
@@ -191,9 +214,11 @@ impl Daemon {
     }
 
     /// Reads the configuration anew. The old one stays where the new one is bad, and the faults
-    /// are what is returned.
-    pub async fn reload(&self) -> Result<(), String> {
-        self.inner.reload().await
+    /// are what is returned. Once it is taken in, a reload is carried out whether or not this is
+    /// waited for.
+    pub fn reload(&self) -> impl Future<Output = Result<(), String>> + Send + use<> {
+        let inner = Arc::clone(&self.inner);
+        async move { inner.request(Operation::Reload).await.map_err(|why| why.to_string()) }
     }
 
     /// Whether the scheduler turns, and the store can be written.
@@ -206,24 +231,34 @@ impl Daemon {
         self.inner.stalled().is_none()
     }
 
-    /// Stops polling and listening, takes down what was seen, and gives the store back.
-    pub async fn stop(mut self) -> Result<(), crate::store::StoreError> {
-        // Without a sender the scheduler ends, and drops the polls under way.
-        self.inner.commands.store(Arc::new(None));
+    /// Stops polling and listening, lets what is under way come to its end, takes down what was
+    /// seen, and gives the store back: within 2 s, whatever an endpoint, a reader or the disk does.
+    pub async fn stop(mut self) -> Result<(), StoreError> {
+        let finished = Instant::now() + FINISHING;
+        let shared = &self.inner.shared;
+        // From now on nothing is begun: polls under way are dropped, owners end what they are at.
+        shared.stopping.cancel();
+        let mut closing = JoinSet::new();
         for listener in std::mem::take(&mut self.listeners) {
-            listener.stop().await;
+            closing.spawn(listener.stop());
         }
         if let Some(admin) = self.admin.take() {
-            admin.stop().await;
+            closing.spawn(admin.stop());
         }
-        for task in self.tasks.drain(..) {
-            task.abort();
-        }
+        self.tasks.abort_all();
         self.inner.fall_silent();
-        let shared = &self.inner.shared;
+        shared.tasks.close();
+        let ended = async {
+            shared.tasks.wait().await;
+            while closing.join_next().await.is_some() {}
+        };
+        if timeout_at(finished, ended).await.is_err() {
+            warn!("something did not come to its end in time: what it had recorded is recorded");
+        }
         shared.store.note_sight(shared.board.sights());
         info!(head = %shared.store.status().head.head, "store closed");
-        shared.store.clone().close().await
+        let closed = shared.store.clone().close();
+        timeout_at(finished + CLOSING, closed).await.unwrap_or(Err(StoreError::Closed))
     }
 }
 

@@ -35,10 +35,9 @@ pub async fn check_once(config: Config, only: Option<&TrustDomain>) -> Result<Vi
         let mut domains = Vec::new();
         for relationship in round {
             let state = loaded.domains.remove(relationship.trust_domain()).unwrap_or_default();
-            let target = targets::target(relationship, &config);
-            let bootstrap = targets::bootstrap(relationship);
+            let relation = targets::relation(relationship, &config);
             shared.hold(relationship.trust_domain(), &state.facts);
-            let domain = Domain::new(Arc::clone(relationship), target, bootstrap, state);
+            let domain = Domain::new(relation, state);
             slots.insert(relationship.trust_domain().clone(), domain.slot());
             if only.is_none_or(|only| only == relationship.trust_domain()) {
                 domains.push(domain);

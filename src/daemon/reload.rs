@@ -4,26 +4,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
-use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
-use super::domain::{Domain, ended};
-use super::scheduler::{Command, SharedDomain};
+use super::domain::{Domain, Relation, ended};
+use super::owner::{DomainHandle, Work};
+use super::scheduler::{Command, Domains};
 use super::{Inner, carry, targets};
-use crate::config::{Config, Relationship};
+use crate::config::Config;
 use crate::decision::Denial;
 use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
 use crate::view::Departed;
-use crate::watch::{DomainState, Facts};
+use crate::watch::{DomainState, Event, Facts};
+use crate::web::BackendError;
 
 /// How the last reload went.
 #[derive(Debug)]
 pub(super) struct Reloads {
     successful: AtomicBool,
     last_success: AtomicI64,
-    one_at_a_time: Mutex<()>,
 }
 
 impl Reloads {
@@ -31,7 +31,6 @@ impl Reloads {
         Self {
             successful: AtomicBool::new(true),
             last_success: AtomicI64::new(at.as_unix_micros()),
-            one_at_a_time: Mutex::default(),
         }
     }
 
@@ -44,13 +43,27 @@ impl Reloads {
     }
 }
 
+/// A configuration, and what the files that it names hold.
+struct Prepared {
+    config: Config,
+    relations: Vec<Relation>,
+}
+
+impl Prepared {
+    /// Reads files, and blocks meanwhile.
+    fn of(config: Config) -> Self {
+        let relation = |relationship| targets::relation(relationship, &config);
+        let relations = config.relationships.iter().map(relation).collect();
+        Self { config, relations }
+    }
+}
+
 impl Inner {
     /// Reads the configuration and the web configuration anew. Of each, the old one stays where
     /// the new one is bad.
-    pub(super) async fn reload(&self) -> Result<(), String> {
-        let _turn = self.reloads.one_at_a_time.lock().await;
+    pub(super) async fn reload_all(&self) -> Result<(), BackendError> {
         let web = match &self.web_file {
-            Some(file) => file.reload().await,
+            Some(file) => file.reload().await.map_err(BackendError::Refused),
             None => Ok(()),
         };
         let taken = self.reload_watch().await.and(web);
@@ -62,82 +75,133 @@ impl Inner {
         taken
     }
 
-    async fn reload_watch(&self) -> Result<(), String> {
+    async fn reload_watch(&self) -> Result<(), BackendError> {
         let path = self.config.load().path.clone();
-        let next = match Config::load(&path) {
-            Ok(next) => next,
-            Err(why) => {
-                let text = why.to_string();
-                for fault in text.lines() {
-                    error!(fault, "configuration refused, the old one stays");
-                }
-                return Err(text);
+        let load = move || Config::load(&path).map(Prepared::of);
+        let loaded = tokio::task::spawn_blocking(load).await.map_err(|why| {
+            error!(%why, "reading the configuration ended unexpectedly");
+            BackendError::Unavailable("the configuration could not be read: see the log".to_owned())
+        })?;
+        let Prepared { config, relations } = loaded.map_err(|why| {
+            let text = why.to_string();
+            for fault in text.lines() {
+                error!(fault, "configuration refused, the old one stays");
             }
-        };
-        for change in next.changes_since(&self.config.load()) {
+            BackendError::Refused(text)
+        })?;
+        for change in config.changes_since(&self.config.load()) {
             if change.needs_restart() {
                 warn!(%change, "configuration changed");
             } else {
                 info!(%change, "configuration changed");
             }
         }
-        self.config.store(Arc::new(next));
-        self.arrange().await;
+        self.config.store(Arc::new(config));
+        let waiting = self.arrange(relations).await;
         self.tell_alertmanagers();
-        Ok(())
+        if waiting == 0 {
+            return Ok(());
+        }
+        Err(BackendError::NotRecorded(format!(
+            "the configuration was taken, but the journal cannot be written: its decisions on {waiting} trust domains have no effect yet, and are tried again"
+        )))
+    }
+
+    /// Begins to watch what the configuration says.
+    pub(super) async fn arrange_first(&self) {
+        let config = Config::clone(&self.config.load());
+        // A panic here is one of the start.
+        if let Ok(prepared) = tokio::task::spawn_blocking(|| Prepared::of(config)).await {
+            self.arrange(prepared.relations).await;
+        }
     }
 
     /// Makes the watch what the configuration says. Trust and records are kept, whatever changes.
-    pub(super) async fn arrange(&self) {
-        let config = self.config.load_full();
-        let mut archive = self.archive.lock().await;
-        let mut before = std::mem::take(&mut *self.domains.lock().await);
-        let (mut domains, mut joined) = (BTreeMap::new(), BTreeSet::new());
-        let mut slots = BTreeMap::new();
-        for relationship in &config.relationships {
-            let name = relationship.endpoint.trust_domain.clone();
-            let domain = if let Some(known) = before.remove(&name) {
-                self.reconfigure(&known, relationship).await;
-                known
+    /// Returns of how many trust domains the configuration's decisions could not be recorded.
+    ///
+    /// Until all of it is done, everybody sees the domains as they were, but for those that go: no
+    /// name that was watched is ever without its state, here or in the archive.
+    async fn arrange(&self, relations: Vec<Relation>) -> usize {
+        let before = self.domains.load_full();
+        let names = |relation: &Relation| relation.relationship.trust_domain().clone();
+        let watched: BTreeSet<TrustDomain> = relations.iter().map(names).collect();
+        let departed = self.retire(&before, &watched).await;
+        let (mut domains, mut slots) = (Domains::new(), BTreeMap::new());
+        let (mut joined, mut stayed) = (Vec::new(), Vec::new());
+        for relation in relations {
+            let name = relation.relationship.trust_domain().clone();
+            let domain = before.get(&name).filter(|domain| !domain.is_gone());
+            let domain = if let Some(domain) = domain {
+                stayed.push((Arc::clone(domain), relation));
+                Arc::clone(domain)
             } else {
-                let state = archive.remove(&name).unwrap_or_default();
-                joined.insert(name.clone());
+                let state = self.on_record(&name, &before);
                 self.shared.hold(&name, &state.facts);
-                Arc::new(Mutex::new(self.domain(relationship, state)))
+                let domain = DomainHandle::start(Domain::new(relation, state), &self.shared);
+                joined.push(Arc::clone(&domain));
+                domain
             };
-            slots.insert(name.clone(), domain.lock().await.slot());
+            slots.insert(name.clone(), Arc::clone(domain.slot()));
             domains.insert(name, domain);
         }
-        self.lay_aside(before, &mut archive).await;
+        let denials = self.denials(&domains);
         // At once: what they record then shares the store's transactions.
         let mut configuring = JoinSet::new();
-        let mut states: Vec<DomainState> = archive.values().cloned().collect();
-        for domain in domains.values() {
-            states.push(domain.lock().await.state().clone());
+        for (domain, relation) in stayed {
+            configuring.spawn(async move { configure(&domain, Some(relation), Vec::new()).await });
         }
-        let denials: Arc<[Denial]> = carry::denials(&states).into();
-        for (name, domain) in &domains {
-            let (domain, shared) = (Arc::clone(domain), Arc::clone(&self.shared));
-            let carried = if joined.contains(name) { Arc::clone(&denials) } else { Arc::default() };
-            configuring.spawn(async move {
-                let mut domain = domain.lock().await;
-                let carried = carry::missed(&carried, domain.state());
-                domain.configure(&shared, carried).await;
-            });
+        for domain in joined {
+            let missed = carry::missed(&denials, &domain.state());
+            configuring.spawn(async move { configure(&domain, None, missed).await });
         }
-        while configuring.join_next().await.is_some() {}
-        self.shared.board.arrange(config.trust_domain.clone(), slots);
-        self.domains.lock().await.clone_from(&domains);
-        if let Some(commands) = self.commands.load().as_ref() {
-            // Gone only when the daemon stops.
-            drop(commands.send(Command::Replace(domains)).await);
+        let mut waiting: usize = 0;
+        while let Some(recorded) = configuring.join_next().await {
+            waiting = waiting.saturating_add(usize::from(!recorded.unwrap_or(true)));
         }
+        let domains = Arc::new(domains);
+        let trust_domain = self.config.load().trust_domain.clone();
+        self.domains.store(Arc::clone(&domains));
+        self.shared.board.arrange(trust_domain, slots);
+        self.shared.board.depart(departed, &watched, self.shared.clock.now());
+        self.archive().retain(|name, _| !watched.contains(name));
+        // Gone only when the daemon stops.
+        drop(self.commands.send(Command::Replace(domains)).await);
+        waiting
+    }
+
+    /// Ends the watch over trust domains that are not in the configuration any more. What is on
+    /// record of them is kept.
+    async fn retire(&self, before: &Domains, watched: &BTreeSet<TrustDomain>) -> Vec<Departed> {
+        let at = self.shared.clock.now();
+        let mut departed = Vec::new();
+        for (name, domain) in before.iter().filter(|(name, _)| !watched.contains(*name)) {
+            // An owner that a bug ended gives nothing back, and what was published is recorded.
+            let state = domain.ask(Work::Retire).await.unwrap_or_else(|| domain.state());
+            self.shared.hold(name, &Facts::default());
+            let ended = ended(&domain.slot().load(), &state.sight.told, &[], at);
+            departed.push(Departed { trust_domain: name.clone(), ended });
+            self.archive().insert(name.clone(), state);
+        }
+        departed
+    }
+
+    /// What is on record of a trust domain that nobody owns now.
+    fn on_record(&self, name: &TrustDomain, before: &Domains) -> DomainState {
+        let known = before.get(name).map(|domain| domain.state());
+        known.or_else(|| self.archive().get(name).cloned()).unwrap_or_default()
+    }
+
+    /// The denials of all trust domains, those that are not watched now among them.
+    fn denials(&self, domains: &Domains) -> Vec<Denial> {
+        let mut states: Vec<DomainState> = self.archive().values().cloned().collect();
+        states.extend(domains.values().map(|domain| domain.state()));
+        carry::denials(&states)
     }
 
     /// What was to be said of trust domains that went out of the configuration while the daemon was
     /// away ended too.
-    pub(super) async fn depart_archived(&self) {
-        let gone = self.archive.lock().await;
+    pub(super) fn depart_archived(&self) {
+        let gone = self.archive();
         let gone = gone.iter().filter(|(_, state)| !state.sight.told.is_empty());
         let depart = |(name, state): (&TrustDomain, &DomainState)| Departed {
             trust_domain: name.clone(),
@@ -146,37 +210,10 @@ impl Inner {
         let gone = gone.map(depart).collect();
         self.shared.board.depart(gone, &BTreeSet::new(), self.shared.clock.now());
     }
+}
 
-    fn domain(&self, relationship: &Arc<Relationship>, state: DomainState) -> Domain {
-        let target = targets::target(relationship, &self.config.load());
-        let bootstrap = targets::bootstrap(relationship);
-        Domain::new(Arc::clone(relationship), target, bootstrap, state)
-    }
-
-    async fn reconfigure(&self, known: &Mutex<Domain>, relationship: &Arc<Relationship>) {
-        let target = targets::target(relationship, &self.config.load());
-        let bootstrap = targets::bootstrap(relationship);
-        known.lock().await.reconfigure(Arc::clone(relationship), target, bootstrap);
-    }
-
-    /// A trust domain that is watched no more keeps what is on record of it.
-    async fn lay_aside(
-        &self,
-        gone: BTreeMap<TrustDomain, SharedDomain>,
-        archive: &mut BTreeMap<TrustDomain, DomainState>,
-    ) {
-        let at = self.shared.clock.now();
-        let mut departed = Vec::new();
-        for (name, domain) in gone {
-            let domain = domain.lock().await;
-            self.shared.hold(&name, &Facts::default());
-            archive.insert(name.clone(), domain.state().clone());
-            let ended = ended(&domain.slot().load(), &domain.state().sight.told, &[], at);
-            departed.push(Departed { trust_domain: name, ended });
-        }
-        let config = self.config.load();
-        let watched = config.relationships.iter();
-        let watched = watched.map(|relationship| relationship.trust_domain().clone()).collect();
-        self.shared.board.depart(departed, &watched, at);
-    }
+async fn configure(domain: &DomainHandle, relation: Option<Relation>, missed: Vec<Event>) -> bool {
+    let configured = domain.ask(|reply| Work::Configure(relation, missed, reply)).await;
+    // Where the owner is gone, its end was told already.
+    configured.unwrap_or(true)
 }

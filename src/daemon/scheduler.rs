@@ -8,23 +8,26 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::Instant;
 use tracing::error;
 
 use super::chance;
-use super::domain::{Domain, Polled};
+use super::owner::{DomainHandle, Work};
+use super::poll::Polled;
 use super::shared::Shared;
 use crate::spiffe::TrustDomain;
 
-/// A domain as polls, reload and decisions share it: whoever holds the lock has it alone.
-pub(super) type SharedDomain = Arc<Mutex<Domain>>;
+/// The trust domains that are watched. It is replaced whole, so nobody sees a part of it.
+pub(super) type Domains = BTreeMap<TrustDomain, Arc<DomainHandle>>;
 
 /// At least this often the scheduler turns, and says so.
 const TICK: Duration = Duration::from_secs(1);
 /// Time alone changes findings, so all domains are judged anew this often.
 const JUDGE_EVERY: Duration = Duration::from_secs(15);
+/// How many domains are judged anew at one time: the round must leave room for polls.
+const JUDGED_AT_ONCE: usize = 8;
 /// At most this share of the polls under way may go to endpoints that timed out.
 const SLOW_SHARE: usize = 4;
 /// At a start, polls begin at most at this rate, so that ten thousand handshakes do not come at
@@ -35,8 +38,8 @@ const STARTS_PER_SECOND: f64 = 500.0;
 pub(super) enum Command {
     /// Poll this domain now, and say when it is done.
     PollNow(TrustDomain, oneshot::Sender<()>),
-    /// From now on watch these domains. The old ones are given back once no poll holds them.
-    Replace(BTreeMap<TrustDomain, SharedDomain>),
+    /// From now on watch these domains.
+    Replace(Arc<Domains>),
 }
 
 /// The domains that are watched, each with its next turn.
@@ -55,7 +58,7 @@ pub(super) struct Scheduler {
 }
 
 struct Watched {
-    domain: SharedDomain,
+    domain: Arc<DomainHandle>,
     /// Which of its turns counts: an older one in the queue is void.
     turn: u64,
     in_flight: bool,
@@ -79,8 +82,8 @@ impl Scheduler {
         }
     }
 
-    /// Turns until the sender of commands is gone. Polls under way are dropped then: what they
-    /// recorded is recorded, what they did not is polled again.
+    /// Turns until the daemon stops. Polls under way are dropped then: what they recorded is
+    /// recorded, what they did not is polled again.
     pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         let mut judge_at = Instant::now() + JUDGE_EVERY;
         loop {
@@ -92,6 +95,7 @@ impl Scheduler {
             }
             let wake = self.next_turn().min(Instant::now() + TICK);
             tokio::select! {
+                () = self.shared.stopping.cancelled() => return,
                 command = commands.recv() => match command {
                     Some(command) => self.obey(command),
                     None => return,
@@ -130,21 +134,20 @@ impl Scheduler {
                     }
                 }
             },
-            Command::Replace(domains) => self.replace(domains),
+            Command::Replace(domains) => self.replace(&domains),
         }
     }
 
-    fn replace(&mut self, domains: BTreeMap<TrustDomain, SharedDomain>) {
+    fn replace(&mut self, domains: &Domains) {
         let count = u32::try_from(domains.len()).unwrap_or(u32::MAX);
         let spread = f64::from(count) / STARTS_PER_SECOND;
         let mut before = std::mem::take(&mut self.domains);
         self.due.clear();
         for (trust_domain, domain) in domains {
-            let known =
-                before.remove(&trust_domain).filter(|old| Arc::ptr_eq(&old.domain, &domain));
+            let known = before.remove(trust_domain).filter(|old| Arc::ptr_eq(&old.domain, domain));
             let fresh = known.is_none();
-            let watched = known.unwrap_or(Watched {
-                domain,
+            let watched = known.unwrap_or_else(|| Watched {
+                domain: Arc::clone(domain),
                 turn: 0,
                 in_flight: false,
                 again: false,
@@ -156,7 +159,7 @@ impl Scheduler {
             if !in_flight {
                 // What was not polled for long is caught up with soon, what is new at once.
                 let spread = if fresh { spread } else { spread.max(1.0) };
-                self.schedule(&trust_domain, Duration::from_secs_f64(spread * chance::unit()));
+                self.schedule(trust_domain, Duration::from_secs_f64(spread * chance::unit()));
             }
         }
     }
@@ -193,7 +196,7 @@ impl Scheduler {
                     None => None,
                 };
                 let _permit = permits.acquire_owned().await.ok();
-                let polled = domain.lock().await.poll(&shared).await;
+                let polled = domain.poll(&shared).await;
                 (trust_domain, turn, polled)
             });
         }
@@ -206,7 +209,8 @@ impl Scheduler {
         }
         watched.in_flight = false;
         watched.slow = polled.timed_out;
-        let again = std::mem::take(&mut watched.again);
+        // An answer that does not count is none that anybody waits for.
+        let again = std::mem::take(&mut watched.again) || polled.void;
         if !again {
             for waiting in watched.waiting.drain(..) {
                 // Whoever asked may be gone.
@@ -226,13 +230,11 @@ impl Scheduler {
             return;
         }
         let domains: Vec<_> = self.domains.values().map(|one| Arc::clone(&one.domain)).collect();
-        let shared = Arc::clone(&self.shared);
+        let room = Arc::new(Semaphore::new(JUDGED_AT_ONCE));
         self.round = Some(self.judging.spawn(async move {
             for domain in domains {
-                // A domain that is being polled is judged by its poll.
-                if let Ok(mut domain) = domain.try_lock() {
-                    domain.tick(&shared).await;
-                }
+                let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
+                domain.review(permit);
                 tokio::task::yield_now().await;
             }
         }));
@@ -241,8 +243,10 @@ impl Scheduler {
     /// The keys of another trust domain changed, and these share some with it.
     fn concern(&mut self, concerned: &BTreeSet<TrustDomain>) {
         for watched in concerned.iter().filter_map(|name| self.domains.get(name)) {
-            let (domain, shared) = (Arc::clone(&watched.domain), Arc::clone(&self.shared));
-            self.judging.spawn(async move { domain.lock().await.share(&shared).await });
+            let domain = Arc::clone(&watched.domain);
+            self.judging.spawn(async move {
+                domain.send(Work::ReviewSharedKeys).await;
+            });
         }
     }
 

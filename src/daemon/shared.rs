@@ -1,10 +1,13 @@
 //! What every poll uses.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{broadcast, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::board::Board;
 use crate::fetch::Fetcher;
@@ -36,7 +39,18 @@ pub(super) struct Shared {
     pub(super) changed: watch::Sender<()>,
     /// Which key stands in which trust domains.
     commons: Mutex<Commons>,
-    last_tick: AtomicI64,
+    /// The trust domains of which decisions of the configuration wait to be recorded.
+    pending: Mutex<BTreeSet<TrustDomain>>,
+    /// The owners, and what else must come to its end before the store is closed.
+    pub(super) tasks: TaskTracker,
+    /// Cancelled when the daemon stops: what is under way is brought to its end, and nothing is
+    /// begun any more.
+    pub(super) stopping: CancellationToken,
+    /// Where monotonic time is counted from.
+    started: Instant,
+    /// When the scheduler turned last, in milliseconds since the start. A wall clock that is
+    /// stepped says nothing of whether it turns.
+    last_tick: AtomicU64,
 }
 
 impl Shared {
@@ -49,7 +63,11 @@ impl Shared {
         Ok(Self {
             registered: Registered::new()?,
             commons: Mutex::default(),
-            last_tick: AtomicI64::new(clock.now().as_unix_micros()),
+            pending: Mutex::default(),
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+            started: Instant::now(),
+            last_tick: AtomicU64::new(0),
             changed: watch::Sender::new(()),
             clock,
             fetcher,
@@ -93,13 +111,36 @@ impl Shared {
         self.commons.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The scheduler turns.
-    pub(super) fn ticked(&self) {
-        self.last_tick.store(self.clock.now().as_unix_micros(), Ordering::Relaxed);
+    /// Takes down whether decisions of the configuration wait to be recorded.
+    pub(super) fn note_pending(&self, trust_domain: &TrustDomain, waits: bool) {
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        if waits {
+            pending.insert(trust_domain.clone());
+        } else {
+            pending.remove(trust_domain);
+        }
     }
 
+    /// How many trust domains have decisions of the configuration that wait to be recorded.
+    pub(super) fn pending(&self) -> usize {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// The scheduler turns.
+    pub(super) fn ticked(&self) {
+        let passed = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last_tick.store(passed, Ordering::Relaxed);
+    }
+
+    /// How long ago the scheduler turned last, on the monotonic clock.
+    pub(super) fn since_last_tick(&self) -> Duration {
+        let last = Duration::from_millis(self.last_tick.load(Ordering::Relaxed));
+        self.started.elapsed().saturating_sub(last)
+    }
+
+    /// When the scheduler turned last, as the wall clock shows it now.
     pub(super) fn last_tick(&self) -> Timestamp {
-        Timestamp::from_unix_micros(self.last_tick.load(Ordering::Relaxed))
+        self.clock.now().saturating_sub(self.since_last_tick())
     }
 }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use super::Inner;
+use super::owner::Work;
 use crate::spiffe::TrustDomain;
 use crate::watch::Sighting;
 use crate::web::api::SightingsTaken;
@@ -62,14 +63,17 @@ impl Inner {
             }
         }
         for (name, sightings) in said {
-            let domain = self.domains.lock().await.get(&name).cloned();
+            let domain = self.domains.load().get(&name).cloned();
             let recorded = match domain {
                 None => Err(Refusal::Unwatched),
                 Some(domain) => {
                     let sightings = sightings.values().map(|(sighting, _)| sighting.clone());
-                    let mut domain = domain.lock().await;
-                    let recorded = domain.sighted(&self.shared, sightings.collect()).await;
-                    recorded.ok_or(Refusal::Budget)
+                    let sightings = sightings.collect();
+                    let recorded =
+                        domain.ask(|reply| Work::RecordSightings(sightings, reply)).await;
+                    recorded
+                        .ok_or(Refusal::Unwatched)
+                        .and_then(|known| known.ok_or(Refusal::Budget))
                 }
             };
             match recorded {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tracing::error;
 
+use super::domain::Relation;
 use crate::bundle::{Authority, SvidType};
 use crate::config::{self, Config, Relationship};
 use crate::fetch::{Limits, Probe, Target, WebRoots};
@@ -13,8 +14,17 @@ use crate::notify::Recipient;
 /// The most bytes of a CA file: the platform's own have a quarter of it.
 const MOST_CA_BYTES: u64 = 1 << 20;
 
+/// A relationship with what its files hold. Reads them, and blocks meanwhile.
+pub(super) fn relation(relationship: &Arc<Relationship>, config: &Config) -> Relation {
+    Relation {
+        target: target(relationship, config),
+        bootstrap: bootstrap(relationship),
+        relationship: Arc::clone(relationship),
+    }
+}
+
 /// What is polled for this relationship.
-pub(super) fn target(relationship: &Relationship, config: &Config) -> Target {
+fn target(relationship: &Relationship, config: &Config) -> Target {
     let timeout = relationship.policy.timeout;
     let limits = Limits {
         timeout,
@@ -65,7 +75,7 @@ pub(super) fn recipients(config: &Config) -> Vec<Recipient> {
 }
 
 /// The authorities of the bootstrap file, or why it cannot be used.
-pub(super) fn bootstrap(relationship: &Relationship) -> Result<Vec<Arc<Authority>>, Arc<str>> {
+fn bootstrap(relationship: &Relationship) -> Result<Vec<Arc<Authority>>, Arc<str>> {
     let Some(path) = &relationship.bootstrap_bundle_path else {
         return Err("no bootstrap_bundle_path is configured".into());
     };

@@ -82,6 +82,20 @@ impl Target {
             memory: Arc::default(),
         }
     }
+
+    /// Whether both ask the same place in the same way, and have it prove who it is by the same
+    /// roots: then the answer of one is an answer of the other.
+    pub fn asks_the_same(&self, other: &Self) -> bool {
+        let same_roots = match (&self.roots, &other.roots) {
+            (None, None) => true,
+            (Some(one), Some(other)) => one.are_those_of(other),
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        same_roots
+            && self.endpoint == other.endpoint
+            && self.probe == other.probe
+            && self.proxy == other.proxy
+    }
 }
 
 /// What a poll brought.

@@ -74,6 +74,14 @@ impl WebRoots {
         Self { anchors: Vec::new(), source: "the CA file", unusable: 0 }
     }
 
+    /// Whether these are the same certificates in the same order.
+    pub(super) fn are_those_of(&self, other: &Self) -> bool {
+        let all = |roots: &'_ Self| -> Vec<Fingerprint> {
+            roots.anchors.iter().map(|(_, fingerprint)| *fingerprint).collect()
+        };
+        all(self) == all(other)
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.anchors.len()

@@ -23,6 +23,7 @@ mod query;
 mod reader;
 mod schema;
 mod status;
+mod transaction;
 mod verify;
 mod writer;
 
@@ -52,7 +53,7 @@ use backlog::Backlog;
 use directory::Identity;
 use progress::Progress;
 use prune::Pruner;
-use writer::{Append, Command, Recall, Writer};
+use writer::{Append, Command, Recall, Together, Writer};
 
 /// How many commands may wait for the writer: as many as there may be polls at once.
 const WAITING: usize = 1_024;
@@ -114,7 +115,7 @@ impl Store {
         let status = Arc::new(ArcSwap::from_pointee(StoreStatus {
             head,
             created,
-            journal_size_bytes: writer::size(&connection)
+            journal_size_bytes: transaction::size(&connection)
                 .map_err(StoreError::database("read the store's size"))?,
             ..opened(&connection, now)
         }));
@@ -129,6 +130,7 @@ impl Store {
             chain: head,
             progress,
             backlog: Backlog::new(options.backlog),
+            together: Vec::new(),
             sights: BTreeMap::new(),
             pruner: Pruner::new(),
             failed_at: None,
@@ -168,6 +170,32 @@ impl Store {
         let append = Append { batch, sight, reply, permit };
         if self.commands.send(Command::Append(Box::new(append))).is_err() {
             tracing::error!("the store is closed already: an event is lost");
+            return Durability::Unrecorded;
+        }
+        answer.await.unwrap_or(Durability::Unrecorded)
+    }
+
+    /// Records what happened to several trust domains in one transaction, or nothing of it: where
+    /// the answer is [`Durability::Unrecorded`], nothing waits to be written later. What waits from
+    /// before is written first, since the journal keeps the order. At most one batch a trust domain.
+    pub async fn append_together(&self, batches: Vec<Batch>) -> Durability {
+        if batches.is_empty() {
+            return Durability::Durable;
+        }
+        let prepared: Result<_, _> = batches.into_iter().map(batch::Prepared::new).collect();
+        let batches = match prepared {
+            Ok(batches) => batches,
+            Err(error) => {
+                tracing::error!(%error, "cannot write an event out: nothing of it is recorded");
+                return Durability::Unrecorded;
+            }
+        };
+        let Ok(permit) = Arc::clone(&self.places).acquire_owned().await else {
+            return Durability::Unrecorded;
+        };
+        let (reply, answer) = oneshot::channel();
+        let together = Together { batches, reply, permit };
+        if self.commands.send(Command::Together(Box::new(together))).is_err() {
             return Durability::Unrecorded;
         }
         answer.await.unwrap_or(Durability::Unrecorded)

@@ -10,15 +10,16 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::backlog::Backlog;
-use super::batch::{self, Prepared};
+use super::batch::Prepared;
 use super::directory::{Identity, Lock};
 use super::index;
-use super::progress::{Moved, Progress};
+use super::progress::Progress;
 use super::prune::Pruner;
+use super::transaction::{self, WriteError, Written};
 use super::{Durability, StoreError, StoreOptions, StoreStatus};
 use crate::bundle::AuthorityId;
 use crate::journal::{Chain, record_after};
@@ -39,6 +40,7 @@ const QUICK_RETRY: usize = 1 << 20;
 #[derive(Debug)]
 pub(super) enum Command {
     Append(Box<Append>),
+    Together(Box<Together>),
     Sights {
         sights: Vec<(TrustDomain, Sight)>,
         permit: Permit,
@@ -69,6 +71,14 @@ pub(super) struct Append {
     pub(super) permit: Permit,
 }
 
+/// Batches that are written in one transaction, or not at all.
+#[derive(Debug)]
+pub(super) struct Together {
+    pub(super) batches: Vec<(Prepared, Sight)>,
+    pub(super) reply: oneshot::Sender<Durability>,
+    pub(super) permit: Permit,
+}
+
 /// Authorities to look up.
 #[derive(Debug)]
 pub(super) struct Recall {
@@ -88,6 +98,8 @@ pub(super) struct Writer {
     pub(super) chain: Chain,
     pub(super) progress: Progress,
     pub(super) backlog: Backlog,
+    /// What is written together or refused. It never waits for a later attempt.
+    pub(super) together: Vec<Together>,
     pub(super) sights: BTreeMap<TrustDomain, Sight>,
     pub(super) pruner: Pruner,
     pub(super) failed_at: Option<Instant>,
@@ -137,6 +149,7 @@ impl Writer {
                 self.backlog.push(batch, reply);
                 drop(permit);
             }
+            Command::Together(together) => self.together.push(*together),
             Command::Sights { sights, permit } => {
                 self.sights.extend(sights);
                 drop(permit);
@@ -167,27 +180,76 @@ impl Writer {
         }
     }
 
-    /// Writes all that waits in one transaction. Returns whether it wrote anything.
+    /// Writes all that waits, and then what is written together or refused: the journal's order is
+    /// the order in which things happened. Returns whether it wrote anything.
     fn flush(&mut self) -> bool {
+        let together = std::mem::take(&mut self.together);
         if self.backlog.is_empty() && self.sights.is_empty() {
-            return false;
+            return !together.is_empty() && self.write_together(together);
         }
-        let before = self.status.load_full();
-        let mut status = StoreStatus::clone(&before);
+        // An operator who decides is reason enough to try a store that failed a moment ago.
+        let wrote = self.write_what_waits(!together.is_empty());
+        if together.is_empty() {
+            return wrote;
+        }
+        if wrote {
+            self.write_together(together);
+        } else {
+            answer_all(together, Durability::Unrecorded);
+        }
+        wrote
+    }
+
+    /// Writes all that waits in one transaction. Returns whether it did.
+    fn write_what_waits(&mut self, at_once: bool) -> bool {
         let interval = self.options.retry_interval;
         let rests = self.failed_at.is_some_and(|failed_at| failed_at.elapsed() < interval);
-        if rests && QUICK_RETRY < self.backlog.size().bytes {
+        if rests && !at_once && QUICK_RETRY < self.backlog.size().bytes {
+            let status = StoreStatus::clone(&self.status.load());
             self.settle(false, status);
             return false;
         }
-        let written = self.transact();
+        let (chain, progress, every) = (self.chain, &self.progress, self.options.checkpoint_every);
+        let written = self.is_there().and_then(|()| {
+            let (waiting, sights) = (self.backlog.batches(), &self.sights);
+            transaction::write(&mut self.connection, chain, progress, every, waiting, sights)
+        });
+        let (wrote, status) = self.take_in(written);
+        if wrote {
+            self.sights.clear();
+        }
+        self.settle(wrote, status);
+        wrote
+    }
+
+    /// Writes these in one transaction of their own. Where that fails nothing of them is kept, so
+    /// that none of them takes effect later. Returns whether it wrote.
+    fn write_together(&mut self, together: Vec<Together>) -> bool {
+        let all = || together.iter().flat_map(|one| &one.batches);
+        let sights: BTreeMap<TrustDomain, Sight> =
+            all().map(|(batch, sight)| (batch.trust_domain.clone(), sight.clone())).collect();
+        let (chain, progress, every) = (self.chain, &self.progress, self.options.checkpoint_every);
+        let written = self.is_there().and_then(|()| {
+            let batches = all().map(|(batch, _)| batch);
+            transaction::write(&mut self.connection, chain, progress, every, batches, &sights)
+        });
+        let (wrote, status) = self.take_in(written);
+        self.status.store(Arc::new(status));
+        let durability = if wrote { Durability::Durable } else { Durability::Unrecorded };
+        answer_all(together, durability);
+        wrote
+    }
+
+    /// Takes in how a transaction ended. Returns whether it is durable, and how the store fares.
+    fn take_in(&mut self, written: Result<Written, WriteError>) -> (bool, StoreStatus) {
+        let before = self.status.load_full();
+        let mut status = StoreStatus::clone(&before);
         let wrote = written.is_ok();
         self.failed_at = (!wrote).then(Instant::now);
         match written {
             Ok(Written { chain, moved, size }) => {
                 self.chain = chain;
                 self.progress.advance(moved);
-                self.sights.clear();
                 if !before.writable {
                     tracing::warn!("the store can be written again: nothing waits any more");
                 }
@@ -207,8 +269,7 @@ impl Writer {
             }
         }
         status.head = self.chain;
-        self.settle(wrote, status);
-        wrote
+        (wrote, status)
     }
 
     /// Publishes the status, and then tells those who wait: what they read next is the new one.
@@ -231,28 +292,12 @@ impl Writer {
         self.backlog.unwritten();
     }
 
-    fn transact(&mut self) -> Result<Written, WriteError> {
-        // The kernel would let us write on, into a file that nobody can open any more.
+    /// The kernel would let us write on, into a file that nobody can open any more.
+    fn is_there(&self) -> Result<(), WriteError> {
         if Identity::of(&self.database).ok() != Some(self.identity) {
             return Err(WriteError::Gone { path: self.database.clone() });
         }
-        let transaction =
-            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let (mut chain, mut moved) = (self.chain, Moved::default());
-        for batch in self.backlog.batches() {
-            chain = batch::write(&transaction, chain, batch)?;
-            self.progress.wrote(&mut moved, batch, chain);
-        }
-        self.progress.checkpoint_due(&mut moved, &transaction, self.options.checkpoint_every)?;
-        for (trust_domain, sight) in &self.sights {
-            // The last success that is recorded must not lie after a change that is not.
-            if !self.progress.has_diverged(trust_domain) {
-                write_sight(&transaction, trust_domain, sight)?;
-            }
-        }
-        let size = size(&transaction)?;
-        transaction.commit()?;
-        Ok(Written { chain, moved, size })
+        Ok(())
     }
 
     /// What is on record of these authorities, in the database and in what waits.
@@ -318,41 +363,11 @@ impl Writer {
     }
 }
 
-/// Why nothing could be written.
-#[derive(Debug, thiserror::Error)]
-enum WriteError {
-    /// The file is no longer where it was.
-    #[error("{} was removed or replaced: a restart begins anew with what is there", path.display())]
-    Gone { path: PathBuf },
-    /// The database failed.
-    #[error(transparent)]
-    Database(#[from] rusqlite::Error),
-}
-
-struct Written {
-    chain: Chain,
-    moved: Moved,
-    size: u64,
-}
-
-/// The size of the database in bytes.
-pub(super) fn size(connection: &Connection) -> rusqlite::Result<u64> {
-    let number = |pragma: &str| -> rusqlite::Result<i64> {
-        connection.pragma_query_value(None, pragma, |row| row.get(0))
-    };
-    Ok(super::column::from_number(number("page_count")?.saturating_mul(number("page_size")?)))
-}
-
-fn write_sight(
-    connection: &Connection,
-    trust_domain: &TrustDomain,
-    sight: &Sight,
-) -> rusqlite::Result<()> {
-    let Ok(text) = serde_json::to_string(sight) else {
-        tracing::error!(%trust_domain, "cannot write out what the last polls saw");
-        return Ok(());
-    };
-    let write = "INSERT INTO sights (trust_domain, sight) VALUES (?1, ?2)
-        ON CONFLICT (trust_domain) DO UPDATE SET sight = ?2";
-    connection.prepare_cached(write)?.execute(params![trust_domain.as_str(), text]).map(drop)
+/// Tells those who wait what became of theirs. The permits end here: who is told may ask again.
+fn answer_all(together: Vec<Together>, durability: Durability) {
+    for Together { reply, permit, .. } in together {
+        drop(permit);
+        // Whoever asked may be gone.
+        let _gone = reply.send(durability);
+    }
 }

@@ -31,6 +31,8 @@ use crate::spiffe::TrustDomain;
 
 /// The most bytes of a decision: a bundle, and a few words.
 const BODY: usize = 8 << 20;
+/// The most decisions at once: more keys than any incident has that a person looked through.
+const DECISIONS: usize = 1_024;
 
 /// Who asks, by the kernel's word.
 #[derive(Clone, Copy, Debug)]
@@ -155,10 +157,16 @@ async fn decide(
     Extension(Peer(uid)): Extension<Peer>,
     Content(body): Content<DecisionRequest>,
 ) -> Response {
-    let DecisionRequest { trust_domain, preview, decision } = body;
-    // Whoever asks is named by the kernel, and comes through this door, whatever the body says.
-    let decision = Decision { uid, door: decision::Door::Operator, ..decision };
-    match context.backend.decide(Decide { trust_domain, decision, preview }).await {
+    let DecisionRequest { trust_domain, preview, by, reason, decisions } = body;
+    if DECISIONS < decisions.len() {
+        let why = format!("{} decisions at once: {DECISIONS} are allowed", decisions.len());
+        return router::fault(StatusCode::BAD_REQUEST, &why);
+    }
+    // The kernel names who asks, and what comes through this socket comes from an operator.
+    let door = decision::Door::Operator;
+    let decision = |deed| Decision { deed, by: by.clone(), reason: reason.clone(), uid, door };
+    let decisions = decisions.into_iter().map(decision).collect();
+    match context.backend.decide(Decide { trust_domain, decisions, preview }).await {
         Ok(effect) => Json(Decided { effect }).into_response(),
         Err(why) => router::refused(&why),
     }

@@ -3,21 +3,26 @@
 
 use serde::Deserialize;
 
-use crate::decision::Decision;
+use crate::decision::Deed;
 use crate::spiffe::TrustDomain;
 
-/// The body of `POST /admin/v1/decisions`.
+/// The body of `POST /admin/v1/decisions`: what one person decides for one reason. All of it holds,
+/// or nothing.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct DecisionRequest {
-    /// The trust domain that the decision is about, where it is about one.
+    /// The trust domain that the decisions are about, where they are about one.
     #[serde(default)]
     pub trust_domain: Option<TrustDomain>,
     /// Whether only the effect is wanted, and nothing is decided.
     #[serde(default)]
     pub preview: bool,
-    /// The decision. The kernel names who asks, whatever stands here.
-    #[serde(flatten)]
-    pub decision: Decision,
+    /// Name of the person who decides. The kernel names the user ID beside it.
+    pub by: Box<str>,
+    /// Reason of the decisions.
+    pub reason: Box<str>,
+    /// The decisions, each with its own members.
+    pub decisions: Vec<Deed>,
 }
 
 /// The body of `POST /admin/v1/rebootstrap`.

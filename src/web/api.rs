@@ -242,6 +242,14 @@ pub struct Decided {
 pub struct Fault {
     /// In words.
     pub error: String,
+    /// For programs, where a kind of fault is worth telling from the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Box<str>>,
+}
+
+impl Fault {
+    /// A decision that could not be written to the journal, and has no effect: status 507.
+    pub const NOT_RECORDED: &'static str = "not_recorded";
 }
 
 /// What became of lines that tell of sighted tokens.

@@ -30,6 +30,9 @@ pub enum BackendError {
     /// It cannot be looked up now.
     #[error("{0}")]
     Unavailable(String),
+    /// What was decided could not be written to the journal, and so has no effect.
+    #[error("{0}")]
+    NotRecorded(String),
 }
 
 /// Which entries of the journal are asked for.
@@ -71,8 +74,9 @@ pub struct Rebootstrap {
 pub struct Decide {
     /// Of this trust domain, where the decision is about one.
     pub trust_domain: Option<TrustDomain>,
-    /// What, who and why, and the user ID of the process that asks, by the kernel's word.
-    pub decision: Decision,
+    /// What, who and why, and the user ID of the process that asks, by the kernel's word. All of
+    /// them hold or none.
+    pub decisions: Vec<Decision>,
     /// Whether only what it would do is asked.
     pub preview: bool,
 }

@@ -36,6 +36,12 @@ pub enum ClientError {
         /// In its words.
         error: String,
     },
+    /// What was decided could not be written to the journal, and has no effect.
+    #[error("{error}")]
+    NotRecorded {
+        /// In the daemon's words.
+        error: String,
+    },
     /// The daemon went away, or what answers is none.
     #[error("the daemon's answer broke off or cannot be read: {detail}")]
     Broken {
@@ -104,10 +110,14 @@ impl AdminClient {
                 .await
                 .map_err(|_| broken(format!("none within {} s", self.patience.as_secs())))??;
         if status != StatusCode::OK {
-            let fault = serde_json::from_slice::<Fault>(&body);
-            let text = || String::from_utf8_lossy(&body).trim_end().to_owned();
-            let error = fault.map_or_else(|_| text(), |fault| fault.error);
-            return Err(ClientError::Refused { error });
+            let Ok(Fault { error, code }) = serde_json::from_slice(&body) else {
+                let error = String::from_utf8_lossy(&body).trim_end().to_owned();
+                return Err(ClientError::Refused { error });
+            };
+            return Err(match code.as_deref() {
+                Some(Fault::NOT_RECORDED) => ClientError::NotRecorded { error },
+                _ => ClientError::Refused { error },
+            });
         }
         Ok(body)
     }

@@ -95,7 +95,16 @@ async fn reload(State(context): State<Context>) -> Response {
     }
     match context.backend.reload().await {
         Ok(()) => "the configuration was taken\n".into_response(),
-        Err(why) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{why}\n")).into_response(),
+        Err(why) => {
+            let status = match why {
+                BackendError::NotRecorded(_) => StatusCode::INSUFFICIENT_STORAGE,
+                BackendError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+                BackendError::NotFound(_) | BackendError::Refused(_) => {
+                    StatusCode::INTERNAL_SERVER_ERROR
+                }
+            };
+            (status, format!("{why}\n")).into_response()
+        }
     }
 }
 
@@ -206,7 +215,7 @@ async fn events(
 
 /// A fault as JSON.
 pub(super) fn fault(status: StatusCode, error: &str) -> Response {
-    (status, Json(Fault { error: error.to_owned() })).into_response()
+    (status, Json(Fault { error: error.to_owned(), code: None })).into_response()
 }
 
 /// Why the backend gave no answer.
@@ -215,6 +224,11 @@ pub(super) fn refused(why: &BackendError) -> Response {
         BackendError::NotFound(_) => StatusCode::NOT_FOUND,
         BackendError::Refused(_) => StatusCode::BAD_REQUEST,
         BackendError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        BackendError::NotRecorded(_) => {
+            let code = Some(Fault::NOT_RECORDED.into());
+            let fault = Fault { error: why.to_string(), code };
+            return (StatusCode::INSUFFICIENT_STORAGE, Json(fault)).into_response();
+        }
     };
     fault(status, &why.to_string())
 }

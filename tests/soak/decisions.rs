@@ -65,15 +65,13 @@ fn decision(number: u64, trust_domains: &[String]) -> (Value, Vec<String>) {
     let reason = format!("CHG-{number}");
     let place = usize::try_from(number).unwrap() % trust_domains.len();
     let one = &trust_domains[place];
+    let deed = |word: &str| json!([{ "decision": word, "fingerprint": fingerprint }]);
     if number % DENIAL_EVERY == 0 {
-        let deny = json!({
-            "decision": "deny", "fingerprint": fingerprint, "by": "j.doe", "reason": reason,
-        });
+        let deny = json!({ "by": "j.doe", "reason": reason, "decisions": deed("deny") });
         return (deny, trust_domains.to_vec());
     }
     let approve = json!({
-        "decision": "approve", "fingerprint": fingerprint, "trust_domain": one,
-        "by": "j.doe", "reason": reason,
+        "trust_domain": one, "by": "j.doe", "reason": reason, "decisions": deed("approve"),
     });
     (approve, vec![one.clone()])
 }

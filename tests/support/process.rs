@@ -122,8 +122,16 @@ impl Process {
 
     /// Where it is to listen. Port 0 is any free one.
     pub(crate) fn start_at(config: &Path, listen: &str) -> Self {
+        Self::start_with(config, &[&format!("--web.listen-address={listen}")])
+    }
+
+    /// With these arguments more. Without an address among them it listens on any free port.
+    pub(crate) fn start_with(config: &Path, arguments: &[&str]) -> Self {
+        let listens = arguments.iter().any(|one| one.starts_with("--web.listen-address"));
+        let free = (!listens).then_some("--web.listen-address=127.0.0.1:0");
         let mut child = anchorwatch(config, &["run", "--log.format=json"])
-            .arg(format!("--web.listen-address={listen}"))
+            .args(arguments)
+            .args(free)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();

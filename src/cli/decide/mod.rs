@@ -9,7 +9,7 @@ use super::output::{complain, print};
 use super::source::{self, Source};
 use super::{Exit, Global, runtime};
 use crate::bundle::Fingerprint;
-use crate::decision::{Announcement, Decision, Deed, Door, Outage};
+use crate::decision::{Announcement, Deed, Outage};
 use crate::finding::{FindingKind, IncidentId};
 use crate::spiffe::TrustDomain;
 use crate::web::AdminClient;
@@ -173,47 +173,29 @@ fn with_daemon(
     })
 }
 
-/// Prints what each decision would do, asks where someone can answer, and does it.
+/// Prints what the decisions would do, asks where someone can answer, and does all of it or nothing.
 async fn carry_out(
     client: &AdminClient,
     trust_domain: Option<&TrustDomain>,
     deeds: Vec<Deed>,
     words: &Words,
 ) -> Result<(), Exit> {
-    let body = |deed: &Deed, preview: bool| {
-        let decision = Decision {
-            deed: deed.clone(),
-            by: words.by.as_str().into(),
-            reason: words.reason.as_str().into(),
-            uid: None,
-            door: Door::Operator,
-        };
-        let mut body = serde_json::to_value(&decision).unwrap_or_default();
-        if let Some(fields) = body.as_object_mut() {
-            fields.insert("preview".to_owned(), preview.into());
-            if let Some(name) = trust_domain {
-                fields.insert("trust_domain".to_owned(), name.as_str().into());
-            }
-        }
-        body
-    };
-    let ask = async |deed: &Deed, preview: bool| {
-        let body = body(deed, preview);
+    let ask = async |preview: bool| {
+        let body = serde_json::json!({
+            "trust_domain": trust_domain,
+            "preview": preview,
+            "by": words.by,
+            "reason": words.reason,
+            "decisions": deeds,
+        });
         let decided = client.post::<Decided>("/admin/v1/decisions", &body).await;
         decided.map_err(|why| source::unanswered(&why))
     };
-    for deed in &deeds {
-        print(&ask(deed, true).await?.effect);
-    }
+    print(&ask(true).await?.effect);
     if !words.confirmed() {
         return Err(Exit::Warning);
     }
-    for (done, deed) in deeds.iter().enumerate() {
-        if let Err(exit) = ask(deed, false).await {
-            complain(&format!("{done} of {} were decided, and journaled", deeds.len()));
-            return Err(exit);
-        }
-    }
+    ask(false).await?;
     print("decided, and journaled");
     Ok(())
 }

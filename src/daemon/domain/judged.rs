@@ -92,6 +92,14 @@ impl Domain {
         shared.registered.panicked();
     }
 
+    /// Shows that nobody owns the domain any more. Nothing is judged here: this runs in a panic.
+    pub(in crate::daemon) fn lose(&mut self, shared: &Shared) {
+        self.quarantine(shared, "owner");
+        let view = DomainView::clone(&self.slot.load());
+        let (counts, stopped) = (Arc::new(self.counts.clone()), self.quarantined.clone());
+        self.slot.store(Arc::new(DomainView { counts, stopped, ..view }));
+    }
+
     /// Shows what is known and what is to be said of it.
     pub(super) fn publish(&mut self, shared: &Shared, at: Timestamp) {
         let before = self.slot.load_full();

@@ -22,9 +22,9 @@ use crate::view::PollCounts;
 use crate::watch::{DomainState, Event, Sighting};
 
 impl Domain {
-    /// Records events that no poll brought, the configuration's or an operator's, with the
-    /// findings that begin and end with them.
-    pub(in crate::daemon) async fn note(&mut self, shared: &Shared, events: Vec<Event>) {
+    /// Records events that no poll brought and nobody decided, with the findings that begin and end
+    /// with them.
+    pub(super) async fn note(&mut self, shared: &Shared, events: Vec<Event>) {
         let at = shared.clock.now();
         let mut state = self.state.clone();
         let policy = &self.relationship.policy;
@@ -89,7 +89,7 @@ impl Domain {
         self.count_rotations(finished);
     }
 
-    fn count_events(&mut self, events: &[Event]) {
+    pub(super) fn count_events(&mut self, events: &[Event]) {
         for event in events {
             count(&mut self.counts.events, &Event::NAMES, event.name());
             match event {
@@ -103,7 +103,7 @@ impl Domain {
     }
 
     /// Counts the verdicts on the hand-overs that finished since so many had.
-    fn count_rotations(&mut self, finished: u64) {
+    pub(super) fn count_rotations(&mut self, finished: u64) {
         let course = &self.state.facts.course;
         let new = course.finished.saturating_sub(finished);
         let Some(new) = usize::try_from(new).ok().filter(|new| 0 < *new) else { return };

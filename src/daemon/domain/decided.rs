@@ -1,0 +1,125 @@
+//! Decisions: durable before they have any effect, and refused where they cannot be.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use tracing::{info, warn};
+
+use super::Domain;
+use crate::daemon::log;
+use crate::daemon::owner::Part;
+use crate::daemon::shared::Shared;
+use crate::judge;
+use crate::store::{Batch, Durability};
+use crate::time::Timestamp;
+use crate::watch::{DomainState, Event};
+
+/// What a decision comes to, before anything of it holds.
+struct Draft {
+    at: Timestamp,
+    state: DomainState,
+    events: Vec<Event>,
+}
+
+impl Domain {
+    /// Works out what a decision comes to, gives that away to be recorded with the parts of others,
+    /// and takes it over only where all of it is durable.
+    pub(in crate::daemon) async fn take_part(&mut self, shared: &Shared, part: Part) {
+        let Part { events, batch, verdict, applied, mut released } = part;
+        let Some(draft) = self.draft(shared, events) else { return };
+        if batch.send(self.batch(&draft)).is_ok() && verdict.await == Ok(Durability::Durable) {
+            self.adopt(shared, draft);
+        }
+        drop(applied);
+        // Its end is the message.
+        while released.changed().await.is_ok() {}
+    }
+
+    /// Records the decisions of the configuration that are not on record yet. What cannot be
+    /// recorded has no effect, and is tried again. Returns whether all of it is on record.
+    pub(super) async fn decide_by_configuration(&mut self, shared: &Shared) -> bool {
+        let decisions = self.relationship.decisions();
+        let decisions = self.state.facts.decisions.catch_up(&decisions);
+        let decided = decisions.into_iter().map(|decision| Event::Decided { decision });
+        let events: Vec<Event> = self.carried.iter().cloned().chain(decided).collect();
+        let recorded = events.is_empty() || self.decide(shared, events).await;
+        if recorded {
+            self.carried.clear();
+        }
+        let trust_domain = self.trust_domain().as_str();
+        match (self.pending, recorded) {
+            (false, false) => warn!(
+                trust_domain,
+                "decisions of the configuration cannot be journaled: they have no effect yet, and are tried again"
+            ),
+            (true, true) => info!(trust_domain, "decisions of the configuration are journaled now"),
+            (true, false) | (false, true) => (),
+        }
+        self.pending = !recorded;
+        shared.note_pending(self.trust_domain(), self.pending);
+        recorded
+    }
+
+    /// Tries again what could not be recorded of the configuration, once the store can be written.
+    pub(in crate::daemon) async fn catch_up_with_configuration(&mut self, shared: &Shared) {
+        if self.pending && shared.store.status().writable {
+            self.decide_by_configuration(shared).await;
+        }
+    }
+
+    /// Records a decision that concerns this trust domain alone. Returns whether it holds.
+    async fn decide(&mut self, shared: &Shared, events: Vec<Event>) -> bool {
+        let Some(draft) = self.draft(shared, events) else { return false };
+        let recorded = shared.store.append_together(vec![self.batch(&draft)]).await;
+        let holds = recorded == Durability::Durable;
+        if holds {
+            self.adopt(shared, draft);
+        }
+        holds
+    }
+
+    /// `None` after a panic of the judgement, which ends the watch over this domain.
+    fn draft(&mut self, shared: &Shared, events: Vec<Event>) -> Option<Draft> {
+        let at = shared.clock.now();
+        let drafted = catch_unwind(AssertUnwindSafe(|| {
+            let (mut state, policy) = (self.state.clone(), &self.relationship.policy);
+            let record = |event| judge::record(&mut state, at, event, policy);
+            let events = events.into_iter().flat_map(record).collect();
+            Draft { at, state, events }
+        }));
+        if drafted.is_err() {
+            self.quarantine(shared, "decision");
+            self.publish(shared, at);
+        }
+        drafted.ok()
+    }
+
+    fn batch(&self, draft: &Draft) -> Batch {
+        Batch {
+            trust_domain: self.trust_domain().clone(),
+            at: draft.at,
+            events: draft.events.clone(),
+            bodies: Vec::new(),
+            facts: Arc::clone(&draft.state.facts),
+            sight: draft.state.sight.clone(),
+        }
+    }
+
+    /// It is durable: from now on it holds.
+    fn adopt(&mut self, shared: &Shared, draft: Draft) {
+        let Draft { at, state, events } = draft;
+        let trusted = self.trust(shared);
+        log::events(self.trust_domain(), &events);
+        self.count_events(&events);
+        let finished = self.state.facts.course.finished;
+        self.state = state;
+        // What waited before was written with it.
+        self.unrecorded = false;
+        self.count_rotations(finished);
+        shared.tell(at, self.trust_domain(), events);
+        if self.trust(shared) != trusted {
+            self.void_poll();
+        }
+        self.publish(shared, at);
+    }
+}

@@ -1,0 +1,77 @@
+//! One poll, from the order of a domain's owner to its answer. Nothing here holds the state: a
+//! decision, a reload and a stop go on while an endpoint takes its time.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::shared::Shared;
+use crate::fetch::{Fetched, Target};
+use crate::spiffe::TrustDomain;
+use crate::watch::{Answer, FailureReason, Trust};
+
+/// What is to be asked, and what authenticates the endpoint, as the owner knew it at that moment.
+#[derive(Debug)]
+pub(super) struct PollOrder {
+    pub(super) target: Arc<Target>,
+    pub(super) trust: Option<Trust>,
+    /// Which endpoint and roots it was made for: the domain counts them up.
+    pub(super) generation: u64,
+    /// Cancelled once its answer could not count any more.
+    pub(super) outdated: CancellationToken,
+}
+
+/// What came of a poll, for the scheduler.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Polled {
+    /// How long to wait before the next; `None` where there is none.
+    pub(super) next: Option<Duration>,
+    /// Whether the answer does not count: it was asked for under another configuration or trust
+    /// than there is now.
+    pub(super) void: bool,
+    /// Whether it ran into its deadline: such an endpoint waits in the slow lane.
+    pub(super) timed_out: bool,
+    /// The trust domains whose keys are shared with this one, before or after: to be reviewed.
+    pub(super) concerned: BTreeSet<TrustDomain>,
+}
+
+impl Polled {
+    /// A poll that is made anew at once.
+    pub(super) fn void() -> Self {
+        Self { next: Some(Duration::ZERO), void: true, ..Self::default() }
+    }
+}
+
+impl PollOrder {
+    /// Asks the endpoint. `None` once the answer could not count any more.
+    pub(super) async fn fetch(&self, shared: &Shared) -> Option<Fetched> {
+        tokio::select! {
+            biased;
+            () = self.outdated.cancelled() => None,
+            fetched = shared.fetcher.poll(&self.target, self.trust.as_ref()) => Some(fetched),
+        }
+    }
+
+    /// Whether what authenticated these answers would authenticate them by `trust` too. A failure
+    /// of authentication counts only under the trust that it was found with.
+    pub(super) fn holds_under(&self, trust: Option<&Trust>, answers: &[Answer]) -> bool {
+        if self.trust.as_ref() == trust {
+            return true;
+        }
+        let is_trusted = |answer: &Answer| match answer {
+            Ok(observation) => {
+                let presented = observation.source.presented.as_ref();
+                presented.and_then(|presented| presented.anchor).is_some_and(|anchor| {
+                    let mut anchors = trust.iter().flat_map(|trust| trust.authorities.iter());
+                    anchors.any(|authority| authority.id.fingerprint == anchor)
+                })
+            }
+            Err(failure) => {
+                !failure.reason.is_authentication() && failure.reason != FailureReason::NoTrust
+            }
+        };
+        answers.iter().all(is_trusted)
+    }
+}

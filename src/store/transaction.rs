@@ -1,0 +1,82 @@
+//! One transaction of the writer: batches, the checkpoints that are due by them, and sights.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use rusqlite::{Connection, TransactionBehavior, params};
+
+use super::batch::{self, Prepared};
+use super::progress::{Moved, Progress};
+use crate::journal::Chain;
+use crate::spiffe::TrustDomain;
+use crate::watch::Sight;
+
+/// Why nothing could be written.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum WriteError {
+    /// The file is no longer where it was.
+    #[error("{} was removed or replaced: a restart begins anew with what is there", path.display())]
+    Gone { path: PathBuf },
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] rusqlite::Error),
+}
+
+/// What a transaction that is durable changed.
+pub(super) struct Written {
+    /// The head of the journal after it.
+    pub(super) chain: Chain,
+    /// How far the trust domains' checkpoints lag behind now.
+    pub(super) moved: Moved,
+    /// The size of the database in bytes.
+    pub(super) size: u64,
+}
+
+/// Writes all of this, chained to the entries up to `chain`, or nothing of it.
+pub(super) fn write<'a>(
+    connection: &mut Connection,
+    mut chain: Chain,
+    progress: &Progress,
+    checkpoint_every: usize,
+    batches: impl Iterator<Item = &'a Prepared>,
+    sights: &BTreeMap<TrustDomain, Sight>,
+) -> Result<Written, WriteError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut moved = Moved::default();
+    for batch in batches {
+        chain = batch::write(&transaction, chain, batch)?;
+        progress.wrote(&mut moved, batch, chain);
+    }
+    progress.checkpoint_due(&mut moved, &transaction, checkpoint_every)?;
+    for (trust_domain, sight) in sights {
+        // The last success that is recorded must not lie after a change that is not.
+        if !progress.has_diverged(trust_domain) {
+            write_sight(&transaction, trust_domain, sight)?;
+        }
+    }
+    let size = size(&transaction)?;
+    transaction.commit()?;
+    Ok(Written { chain, moved, size })
+}
+
+/// The size of the database in bytes.
+pub(super) fn size(connection: &Connection) -> rusqlite::Result<u64> {
+    let number = |pragma: &str| -> rusqlite::Result<i64> {
+        connection.pragma_query_value(None, pragma, |row| row.get(0))
+    };
+    Ok(super::column::from_number(number("page_count")?.saturating_mul(number("page_size")?)))
+}
+
+fn write_sight(
+    connection: &Connection,
+    trust_domain: &TrustDomain,
+    sight: &Sight,
+) -> rusqlite::Result<()> {
+    let Ok(text) = serde_json::to_string(sight) else {
+        tracing::error!(%trust_domain, "cannot write out what the last polls saw");
+        return Ok(());
+    };
+    let write = "INSERT INTO sights (trust_domain, sight) VALUES (?1, ?2)
+        ON CONFLICT (trust_domain) DO UPDATE SET sight = ?2";
+    connection.prepare_cached(write)?.execute(params![trust_domain.as_str(), text]).map(drop)
+}
