@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use anchorwatch::issuer::IssuerSettings;
-use anchorwatch::judge::{self, Assessment, Case};
+use anchorwatch::judge::{self, Assessment, Case, NO_SHARED_KEYS};
 use anchorwatch::simulate::{Scenario, Skip, Turn, World};
 use anchorwatch::spiffe::{BundleEndpoint, EndpointProfile};
 use anchorwatch::time::Timestamp;
@@ -65,7 +65,7 @@ impl Scene {
             state: &state,
             policy: &self.policy,
             bootstrap_fault: None,
-            shared: &[],
+            shared: &NO_SHARED_KEYS,
         };
         let assessment = judge::assess(&case, at);
         (state, assessment)

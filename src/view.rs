@@ -10,7 +10,7 @@ use crate::bundle::SvidType;
 use crate::decision::Deed;
 pub use crate::finding::Ended;
 use crate::finding::{Finding, FindingKind};
-use crate::judge::{Case, VerdictKind};
+use crate::judge::{Case, NO_SHARED_KEYS, VerdictKind};
 use crate::spiffe::{BundleEndpoint, TrustDomain};
 use crate::time::Timestamp;
 use crate::watch::{DomainState, FailureReason, Policy};
@@ -78,7 +78,7 @@ impl DomainView {
             state: &self.state,
             policy: &self.policy,
             bootstrap_fault: None,
-            shared: &[],
+            shared: &NO_SHARED_KEYS,
         }
     }
 }

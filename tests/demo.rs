@@ -14,7 +14,7 @@ use anchorwatch::config::Config;
 use anchorwatch::demo::{Character, Scene};
 use anchorwatch::fetch::{Fetcher, Target};
 use anchorwatch::finding::FindingKind;
-use anchorwatch::judge::{self, Case};
+use anchorwatch::judge::{self, Case, NO_SHARED_KEYS};
 use anchorwatch::spiffe::{BundleEndpoint, TrustDomain};
 use anchorwatch::time::{Clock, Timestamp};
 use anchorwatch::watch::{DomainState, Event, Policy, Poll};
@@ -97,7 +97,7 @@ impl Watch {
             let step = judge::step(std::mem::take(state), poll, at, &self.policy, 0.5);
             *state = step.state;
             let endpoint = state.facts.endpoint.clone().unwrap();
-            let (policy, shared) = (&self.policy, &[]);
+            let (policy, shared) = (&self.policy, &NO_SHARED_KEYS);
             let case = Case { endpoint: &endpoint, state, policy, bootstrap_fault: None, shared };
             let findings = judge::assess(&case, at).findings;
             self.found.extend(findings.iter().map(|one| (trust_domain.clone(), one.kind)));

@@ -13,7 +13,7 @@ use anchorwatch::decision::{Decision, Deed, Door};
 use anchorwatch::finding::{FindingId, FindingKind, Nature};
 use anchorwatch::issuer::IssuerSettings;
 use anchorwatch::journal::Entry;
-use anchorwatch::judge::{self, Commons};
+use anchorwatch::judge::{self, PublicKeyIndex};
 use anchorwatch::replay::{Change, JournalReplay, Report, Rules, Summary};
 use anchorwatch::simulate::{Incident, Scenario, Skip, World};
 use anchorwatch::spiffe::{BundleEndpoint, EndpointProfile, TrustDomain};
@@ -52,7 +52,7 @@ struct Watched {
 impl Watched {
     fn of(scenario: &Scenario, policy: &Policy) -> Self {
         let name = scenario.trust_domain.clone();
-        let (mut commons, mut recall) = (Commons::default(), Recall::default());
+        let (mut keys, mut recall) = (PublicKeyIndex::default(), Recall::default());
         let mut state = DomainState::default();
         let endpoint = endpoint(&name);
         let configured = Event::EndpointConfigured { endpoint, previous: None };
@@ -67,8 +67,8 @@ impl Watched {
             let Step { mut events, .. } = step;
             state = step.state;
             recall.note(&state.facts);
-            commons.update(&name, &state.facts);
-            let shared = commons.shared(&name, &state.facts);
+            keys.update(&name, &state.facts);
+            let shared = keys.ask(&name, &state.facts);
             events.extend(judge::review_state(&mut state, policy, &shared, turn.at));
             watched.end = turn.at;
             watched.note(&name, turn.at, events, &state);

@@ -1,7 +1,7 @@
 //! The alert of a kind of finding.
 
 use super::{Alert, GRAFANA, JOB};
-use crate::finding::{FindingKind, Severity};
+use crate::finding::{FindingKind, Scope, Severity};
 
 /// What tells an alert from another of its name. Not the severity: a finding that grows urgent is
 /// the same one. Not the instance: a daemon that moved is the same one.
@@ -18,7 +18,7 @@ pub enum About<'a> {
     Labels,
     /// The values of one finding; use and subject are empty where there is none.
     Values {
-        /// Whose.
+        /// The trust domain; empty where it is a matter of several.
         trust_domain: &'a str,
         /// The use, as in metrics.
         svid_type: &'a str,
@@ -35,9 +35,17 @@ impl About<'_> {
         }
     }
 
-    /// The trust domain, and what follows where there is any.
-    fn words(&self) -> String {
+    /// The trust domain, and what follows where there is any. A matter of several trust domains is
+    /// named by its subject.
+    fn words(&self, scope: Scope) -> String {
         match self {
+            Self::Labels if scope == Scope::Federation => {
+                "{{ $labels.subject }}{{ with $labels.use }}, {{ . }}{{ end }}".to_owned()
+            }
+            Self::Values { svid_type, subject, .. } if scope == Scope::Federation => {
+                let separator = if svid_type.is_empty() { "" } else { ", " };
+                format!("{subject}{separator}{svid_type}")
+            }
             Self::Labels => format!(
                 "{}{{{{ with $labels.use }}}}, {{{{ . }}}}{{{{ end }}}}{{{{ with $labels.subject }}}}, {{{{ . }}}}{{{{ end }}}}",
                 self.trust_domain()
@@ -73,13 +81,16 @@ pub fn summary(kind: FindingKind) -> &'static str {
 
 /// What one alert says: what it is about, what to do first, what ends it and where the evidence is.
 pub fn description(kind: FindingKind, about: About<'_>) -> String {
+    let of = match kind.scope() {
+        Scope::TrustDomain => format!("--trust-domain {} ", about.trust_domain()),
+        Scope::Federation => String::new(),
+    };
     format!(
-        "{}: {} Look first: {} It ends {}. `anchorwatch findings --trust-domain {} --kind {kind}` has the evidence.",
-        about.words(),
+        "{}: {} Look first: {} It ends {}. `anchorwatch findings {of}--kind {kind}` has the evidence.",
+        about.words(kind.scope()),
         kind.raised(),
         kind.first_step(),
         kind.clears(),
-        about.trust_domain(),
     )
 }
 
@@ -92,9 +103,12 @@ pub(super) fn alert(kind: FindingKind) -> Alert {
         labels: Vec::new(),
         summary: summary(kind),
         description: description(kind, About::Labels),
-        dashboard: format!(
-            "{GRAFANA}/d/anchorwatch-trust-domain?var-trust_domain={{{{ $labels.trust_domain }}}}"
-        ),
+        dashboard: match kind.scope() {
+            Scope::TrustDomain => format!(
+                "{GRAFANA}/d/anchorwatch-trust-domain?var-trust_domain={{{{ $labels.trust_domain }}}}"
+            ),
+            Scope::Federation => format!("{GRAFANA}/d/anchorwatch-overview"),
+        },
     }
 }
 

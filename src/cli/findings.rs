@@ -56,7 +56,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
             Err(exit) => return exit,
         };
         open.retain(|one| {
-            arguments.trust_domain.as_ref().is_none_or(|name| *name == one.trust_domain)
+            arguments.trust_domain.as_ref().is_none_or(|name| *name == one.recorded_by)
                 && arguments.kind.is_none_or(|kind| kind.label() == one.kind)
         });
         show(&open, arguments.output);
@@ -89,7 +89,9 @@ fn show(open: &[OpenFinding], output: Output) {
 
 /// A finding in full, for whoever reads it at 03:00.
 pub(super) fn described(one: &OpenFinding) -> String {
-    let OpenFinding { trust_domain, id, incident, kind, severity, since, ends, .. } = one;
+    let OpenFinding { id, incident, kind, severity, since, ends, .. } = one;
+    let trust_domain =
+        one.trust_domain.as_ref().map_or("several trust domains", TrustDomain::as_str);
     let svid_type = one.svid_type.map(|svid_type| format!("  {}", svid_type.label()));
     let subject = match &*one.subject {
         "" => String::new(),

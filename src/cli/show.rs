@@ -1,5 +1,6 @@
 //! `anchorwatch show FINGERPRINT`: all that is on record of one authority.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -15,34 +16,75 @@ use crate::config::Config;
 use crate::daemon::SystemClock;
 use crate::journal::Recorded;
 use crate::spiffe::TrustDomain;
-use crate::store::EventQuery;
+use crate::store::{AuthorityQuery, EventQuery};
 use crate::time::{Bracket, Clock as _, Window};
 use crate::web::AdminClient;
 use crate::web::api::{AuthorityReport, DomainReport, HandOverReport, OpenFinding, RotationReport};
 
 /// How many events of one authority are shown.
 const EVENTS: usize = 1000;
+/// Of how many authorities of one public key more is asked than what they are.
+const CERTIFICATES: usize = 16;
 
 /// Tell all that is on record of one authority.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-The fingerprint is given in full: `sha256:` and 64 hex digits, or the digits alone. `anchorwatch
-authorities --output json` prints it so.
+A fingerprint or the identifier of a public key: in full (`sha256:` and 64 hex digits, or the digits
+alone), or its first 16 digits, as findings name it.
 
-Example:
-  anchorwatch show sha256:3f9c…")]
+Examples:
+  anchorwatch show sha256:3f9c…
+  anchorwatch show 3f9c1a2b4d5e6f70")]
 pub(super) struct Arguments {
-    /// The whole fingerprint.
-    #[arg(value_name = "FINGERPRINT", value_parser = fingerprint)]
-    fingerprint: Fingerprint,
+    /// Authority or public key, in full or by its first 16 digits.
+    #[arg(value_name = "FINGERPRINT", value_parser = wanted)]
+    wanted: Wanted,
     /// How it is printed.
     #[arg(long, value_enum, default_value_t)]
     output: Output,
 }
 
-fn fingerprint(text: &str) -> Result<Fingerprint, String> {
-    let whole = if text.contains(':') { text.to_owned() } else { format!("sha256:{text}") };
-    whole.parse().map_err(|why: crate::bundle::FingerprintError| why.to_string())
+/// What is looked for.
+#[derive(Clone, Debug)]
+enum Wanted {
+    Whole(Fingerprint),
+    /// The first 16 digits.
+    Beginning(Box<str>),
+}
+
+impl Wanted {
+    fn is(&self, report: &AuthorityReport) -> bool {
+        let key = report.public_key;
+        match self {
+            Self::Whole(whole) => {
+                report.fingerprint == *whole
+                    || key.is_some_and(|key| key.as_bytes() == whole.as_bytes())
+            }
+            Self::Beginning(digits) => {
+                report.fingerprint.short() == **digits
+                    || key.is_some_and(|key| key.short() == **digits)
+            }
+        }
+    }
+
+    fn digits(&self) -> String {
+        match self {
+            Self::Whole(whole) => whole.short(),
+            Self::Beginning(digits) => digits.to_string(),
+        }
+    }
+}
+
+fn wanted(text: &str) -> Result<Wanted, String> {
+    /// How many digits findings show.
+    const SHORT: usize = 16;
+    let digits = text.strip_prefix("sha256:").unwrap_or(text);
+    let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    if digits.len() == SHORT && digits.bytes().all(is_hex) {
+        return Ok(Wanted::Beginning(digits.into()));
+    }
+    let whole = format!("sha256:{digits}").parse().map(Wanted::Whole);
+    whole.map_err(|why: crate::bundle::FingerprintError| why.to_string())
 }
 
 /// All that is known of one authority.
@@ -66,7 +108,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
         Err(exit) => return exit,
     };
     runtime(async {
-        match look_up(&config, arguments.fingerprint).await {
+        match look_up(&config, &arguments.wanted).await {
             Ok(known) if known.is_empty() => {
                 complain("no such authority is on record");
                 Exit::Warning
@@ -80,28 +122,50 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
     })
 }
 
-async fn look_up(config: &Config, fingerprint: Fingerprint) -> Result<Known, Exit> {
+async fn look_up(config: &Config, wanted: &Wanted) -> Result<Known, Exit> {
     let mut known = match source::find(config).await {
-        Source::Daemon(client) => asked(&client, fingerprint).await?,
-        Source::Store(path) => stored(config, &path, fingerprint)?,
+        Source::Daemon(client) => asked(&client, wanted).await?,
+        Source::Store(path) => stored(config, &path, wanted)?,
     };
-    known.findings.retain(|finding| finding.fingerprint == Some(fingerprint));
-    let about = |one: &HandOverReport| one.old == fingerprint || one.new == Some(fingerprint);
+    let meant = fingerprints(wanted, &known.reports);
+    let is_meant = |fingerprint: Option<Fingerprint>| {
+        fingerprint.is_some_and(|fingerprint| meant.contains(&fingerprint))
+    };
+    let digits = wanted.digits();
+    known.findings.retain(|one| is_meant(one.fingerprint) || one.subject == digits);
+    let about = |one: &HandOverReport| is_meant(Some(one.old)) || is_meant(one.new);
     known.handovers.retain(|(_, handover)| about(handover));
     Ok(known)
 }
 
-async fn asked(client: &AdminClient, fingerprint: Fingerprint) -> Result<Known, Exit> {
+/// The fingerprints that are meant: one public key may have several certificates. An authority
+/// that only an answer beside the state showed has no report, and events all the same.
+fn fingerprints(wanted: &Wanted, reports: &[AuthorityReport]) -> BTreeSet<Fingerprint> {
+    let mut meant: BTreeSet<_> =
+        reports.iter().map(|report| report.fingerprint).take(CERTIFICATES).collect();
+    if let Wanted::Whole(whole) = wanted
+        && meant.is_empty()
+    {
+        meant.insert(*whole);
+    }
+    meant
+}
+
+async fn asked(client: &AdminClient, wanted: &Wanted) -> Result<Known, Exit> {
     let unanswered = |why| source::unanswered(&why);
     let all = super::authorities::asked(client, None).await.map_err(unanswered)?;
-    let reports: Vec<_> =
-        all.into_iter().filter(|report| report.fingerprint == fingerprint).collect();
-    let name = quoted(&fingerprint.to_string());
-    let target = format!("/api/v1/events?limit={EVENTS}&authority={name}");
-    let entries = client.get(&target).await.map_err(unanswered)?;
+    let reports: Vec<_> = all.into_iter().filter(|report| wanted.is(report)).collect();
+    let mut entries: Vec<Recorded> = Vec::new();
+    for fingerprint in fingerprints(wanted, &reports) {
+        let name = quoted(&fingerprint.to_string());
+        let target = format!("/api/v1/events?limit={EVENTS}&authority={name}");
+        let of: Vec<Recorded> = client.get(&target).await.map_err(unanswered)?;
+        entries.extend(of);
+    }
+    entries.sort_by_key(|entry| entry.number);
     let findings = client.get("/api/v1/findings").await.map_err(unanswered)?;
     let mut handovers = Vec::new();
-    for report in &reports {
+    for report in reports.iter().take(CERTIFICATES) {
         let target = format!("/api/v1/trust-domains/{}", quoted(report.trust_domain.as_str()));
         // One that is watched no more has no rotation.
         let domain = client.get::<DomainReport>(&target).await.ok();
@@ -112,16 +176,22 @@ async fn asked(client: &AdminClient, fingerprint: Fingerprint) -> Result<Known, 
     Ok(Known { reports, findings, handovers, entries })
 }
 
-fn stored(config: &Config, path: &Path, fingerprint: Fingerprint) -> Result<Known, Exit> {
+fn stored(config: &Config, path: &Path, wanted: &Wanted) -> Result<Known, Exit> {
     let store = source::open(path)?;
     let failed = |why: crate::store::StoreError| {
         complain(&chain(&why));
         Exit::CannotLook
     };
-    let found = store.authority(fingerprint).map_err(failed)?;
-    let query = EventQuery { authority: Some(fingerprint), limit: EVENTS, ..EventQuery::default() };
-    let entries = store.events(&query).map_err(failed)?;
-    let reports = reported(config, &store, found)?;
+    let found = store.authorities(&AuthorityQuery::default()).map_err(failed)?;
+    let mut reports = reported(config, &store, found)?;
+    reports.retain(|report| wanted.is(report));
+    let mut entries = Vec::new();
+    for fingerprint in fingerprints(wanted, &reports) {
+        let authority = Some(fingerprint);
+        let query = EventQuery { authority, limit: EVENTS, ..EventQuery::default() };
+        entries.extend(store.events(&query).map_err(failed)?);
+    }
+    entries.sort_by_key(|entry| entry.number);
     let (mut findings, mut handovers) = (Vec::new(), Vec::new());
     for relationship in &config.relationships {
         let name = relationship.trust_domain();

@@ -63,6 +63,7 @@ pub(super) fn between(old: &Config, new: &Config) -> Vec<Change> {
         ("limits", old.limits != new.limits),
         ("metrics", old.metrics != new.metrics),
         ("sightings", old.sightings != new.sightings),
+        ("shared_authorities", old.shared_authorities != new.shared_authorities),
         ("alertmanagers", old.alertmanagers != new.alertmanagers),
     ];
     let differs = |(key, differs): &(&'static str, bool)| differs.then_some(*key);

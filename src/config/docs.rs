@@ -123,6 +123,7 @@ fn below(kind: &Kind) -> Option<&'static Scope> {
         | Kind::Switch
         | Kind::Text { .. }
         | Kind::TrustDomain
+        | Kind::TrustDomains { .. }
         | Kind::Url => None,
     }
 }

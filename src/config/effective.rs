@@ -9,8 +9,9 @@ use super::{
     Alertmanager, Announcement, Approval, Config, Limits, Outage, Relationship, duration, scalar,
 };
 use crate::bundle::consumer::Consumer;
+use crate::decision::SharedAuthority;
 use crate::finding::Severities;
-use crate::spiffe::EndpointProfile;
+use crate::spiffe::{EndpointProfile, TrustDomain};
 use crate::watch::{IssuerModel, PollInterval};
 
 /// What YAML and JSON are written from, in the order of the documentation.
@@ -164,6 +165,7 @@ pub(super) fn tree(config: &Config) -> Tree {
         .iter()
         .map(|one| (one.trust_domain().as_str().to_owned(), relationship(one)));
     let alertmanagers = config.alertmanagers.iter().map(alertmanager).collect();
+    let shared = config.shared_authorities.iter().map(shared_authority);
     let per_authority = Tree::Flag(config.metrics.per_authority);
     mapping([
         ("trust_domain", config.trust_domain.as_ref().map(|name| Tree::text(name.as_str()))),
@@ -174,6 +176,7 @@ pub(super) fn tree(config: &Config) -> Tree {
         ("metrics", Some(mapping([("per_authority", Some(per_authority))]))),
         ("retention", Some(mapping([("bodies", Some(time(config.retention.bodies)))]))),
         ("sightings", config.sightings.as_deref().map(path)),
+        ("shared_authorities", Some(Tree::List(shared.collect()))),
         ("alertmanagers", Some(Tree::List(alertmanagers))),
         ("defaults", Some(mapping([("severity", Some(severity(&config.severity)))]))),
         ("federates_with", Some(Tree::Mapping(relationships.collect()))),
@@ -271,6 +274,18 @@ fn approval(approval: &Approval) -> Tree {
         ("fingerprint", Some(Tree::Text(approval.fingerprint.to_string()))),
         ("reason", Some(Tree::text(&*approval.reason))),
         ("by", approval.by.as_deref().map(Tree::text)),
+    ])
+}
+
+fn shared_authority(shared: &SharedAuthority) -> Tree {
+    let names = |names: &std::collections::BTreeSet<TrustDomain>| {
+        Tree::List(names.iter().map(|name| Tree::text(name.as_str())).collect())
+    };
+    mapping([
+        ("fingerprint", Some(Tree::Text(shared.fingerprint.to_string()))),
+        ("trust_domains", shared.trust_domains.as_ref().map(names)),
+        ("reason", Some(Tree::text(&*shared.reason))),
+        ("by", shared.by.as_deref().map(Tree::text)),
     ])
 }
 

@@ -1,6 +1,6 @@
 //! Authorities that a reviewed configuration explains: approved, or announced.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::fault::{Report, quoted};
@@ -8,10 +8,11 @@ use super::reader::{Fields, Value};
 use super::scalar;
 use super::schema::{
     AWAY_FROM, AWAY_UNTIL, BY, COUNT, FINGERPRINT, KEY_TYPE, Key, Kind, MAX_LIFETIME, MAX_WINDOW,
-    NOT_AFTER, NOT_BEFORE, REASON, Scope, USE,
+    NOT_AFTER, NOT_BEFORE, REASON, SHARED_BY, Scope, USE,
 };
 use crate::bundle::{Fingerprint, KeyType, SvidType};
-use crate::decision::{self, Decision, Deed, Door};
+use crate::decision::{self, Decision, Deed, Door, SharedAuthority};
+use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
 
 /// One authority that is explained.
@@ -142,6 +143,60 @@ pub(super) fn approvals(
         }
         Some(Approval { fingerprint, reason: reason?, by })
     })
+}
+
+/// `shared_authorities`
+pub(super) fn shared_authorities(
+    value: &Value<'_>,
+    key: &'static Key,
+    report: &mut Report,
+) -> Option<Vec<SharedAuthority>> {
+    let mut seen: BTreeMap<Fingerprint, usize> = BTreeMap::new();
+    list(value, key, report, |fields, report| {
+        let fingerprint = fields.read(&FINGERPRINT, report, scalar::fingerprint);
+        let trust_domains = fields.read(&SHARED_BY, report, trust_domains);
+        let reason = fields.read(&REASON, report, scalar::words);
+        let by = fields.read(&BY, report, scalar::words);
+        // A list that cannot be read does not mean "any".
+        if fields.get(&SHARED_BY).is_some() && trust_domains.is_none() {
+            return None;
+        }
+        let fingerprint = fingerprint?;
+        if let Some(value) = fields.get(&FINGERPRINT) {
+            if let Some(line) = seen.get(&fingerprint) {
+                let message = "this fingerprint is declared twice";
+                value.fault(report, message, format!("it stands in line {line}, so join them"));
+            }
+            seen.insert(fingerprint, value.place().line);
+        }
+        Some(SharedAuthority { fingerprint, trust_domains, reason: reason?, by })
+    })
+}
+
+/// Names of trust domains, each once. One alone shares nothing.
+fn trust_domains(
+    value: &Value<'_>,
+    key: &'static Key,
+    report: &mut Report,
+) -> Option<BTreeSet<TrustDomain>> {
+    let Kind::TrustDomains { max } = key.kind else { return None };
+    let elements = value.elements(key.kind.noun(), &key.kind.example(), report)?;
+    if !(2..=max).contains(&elements.len()) {
+        let message = format!("the list has {} elements", elements.len());
+        value.fault(report, message, format!("2 to {max} trust domains share an authority"));
+        return None;
+    }
+    let mut names = BTreeSet::new();
+    for element in &elements {
+        let written = scalar::text(element, key, report)?;
+        let name = scalar::trust_domain(written, |message, hint| {
+            element.fault(report, message, hint);
+        })?;
+        if !names.insert(name) {
+            element.fault(report, "this trust domain is named twice", "remove one");
+        }
+    }
+    Some(names)
 }
 
 /// `announced`

@@ -50,6 +50,7 @@ pub use resolve::{LoadError, Read};
 pub use web::WebConfig;
 
 use crate::bundle::{Digest, ParseLimits};
+use crate::decision::SharedAuthority;
 use crate::finding::Severities;
 use crate::spiffe::TrustDomain;
 use crate::watch::Budget;
@@ -84,6 +85,8 @@ pub struct Config {
     pub severity: Severities,
     /// Where relying parties report tokens that they saw.
     pub sightings: Option<PathBuf>,
+    /// Authorities that several trust domains share on purpose.
+    pub shared_authorities: Vec<SharedAuthority>,
 }
 
 /// Where history is kept.

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use super::alertmanager::alertmanagers;
 use super::bootstrap;
 use super::fault::{Faults, Report};
+use super::intent::shared_authorities;
 use super::reader::{Fields, Value};
 use super::relationship::{Written, name, relationship};
 use super::schema::{
     ADDRESSES, ADMIN_SOCKET, ALERTMANAGERS, BODIES, BODY, CA_FILE, CONCURRENCY, DAILY_BYTES,
     DAILY_EVENTS, DEFAULTS, DEFAULTS_SECTION, FEDERATES_WITH, KEYS, Key, LIMITS, LIMITS_SECTION,
-    METRICS, METRICS_SECTION, NESTING, PER_AUTHORITY, RETENTION, RETENTION_SECTION, SIGHTINGS,
-    STORE, STORE_PATH, STORE_SECTION, Scope, TOP, TRUST_DOMAIN,
+    METRICS, METRICS_SECTION, NESTING, PER_AUTHORITY, RETENTION, RETENTION_SECTION,
+    SHARED_AUTHORITIES, SIGHTINGS, STORE, STORE_PATH, STORE_SECTION, Scope, TOP, TRUST_DOMAIN,
 };
 use super::serving;
 use super::settings::Settings;
@@ -186,6 +187,7 @@ fn config(
         .map(|bodies| Retention { bodies });
     let concurrency = fields.read(&CONCURRENCY, report, scalar::count);
     let sightings = fields.read(&SIGHTINGS, report, file);
+    let shared_authorities = fields.read(&SHARED_AUTHORITIES, report, shared_authorities);
     let alertmanagers = fields.read(&ALERTMANAGERS, report, |value, key, report| {
         alertmanagers(value, key, directory, report)
     });
@@ -209,6 +211,7 @@ fn config(
         alertmanagers: alertmanagers.unwrap_or_default(),
         severity: defaults.severity.unwrap_or_default(),
         sightings,
+        shared_authorities: shared_authorities.unwrap_or_default(),
     };
     Some((config, files))
 }

@@ -5,7 +5,6 @@ mod decided;
 mod judged;
 mod recorded;
 
-use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +20,7 @@ use super::{chance, log};
 use crate::bundle::{Authority, AuthorityId};
 use crate::config::Relationship;
 use crate::fetch::{Fetched, Target};
-use crate::judge;
+use crate::judge::{self, SharedKeys};
 use crate::spiffe::{BundleEndpoint, TrustDomain};
 use crate::time::Timestamp;
 use crate::view::{DomainView, Ended, PollCounts};
@@ -54,8 +53,8 @@ pub(super) struct Domain {
     /// The authorities of the bootstrap file, or why it cannot be used.
     bootstrap: Result<Vec<Arc<Authority>>, Arc<str>>,
     state: DomainState,
-    /// Its keys that stand in other trust domains too.
-    held: Vec<judge::Shared>,
+    /// The keys of several trust domains that this one is to report.
+    shared_keys: SharedKeys,
     counts: PollCounts,
     /// Why it is not watched any more: a panic in its step.
     quarantined: Option<Arc<str>>,
@@ -74,9 +73,7 @@ pub(super) struct Domain {
 /// What a poll changed, not yet recorded.
 struct Stepped {
     step: watch::Step,
-    /// Its keys that stand in other trust domains too, where its key set changed.
-    held: Option<Vec<judge::Shared>>,
-    concerned: BTreeSet<TrustDomain>,
+    shared_keys: SharedKeys,
 }
 
 impl Domain {
@@ -108,7 +105,7 @@ impl Domain {
             polling: None,
             bootstrap,
             state,
-            held: Vec::new(),
+            shared_keys: SharedKeys::default(),
             counts,
             quarantined: None,
             unrecorded: false,
@@ -203,17 +200,15 @@ impl Domain {
         let timed_out =
             matches!(answers.first(), Some(Err(why)) if why.reason == FailureReason::Timeout);
         let poll = Poll { answers, recalled };
-        let Some(Stepped { step, held, concerned }) = self.step(shared, poll, at) else {
+        let Some(Stepped { step, shared_keys }) = self.step(shared, poll, at) else {
             self.publish(shared, at);
             return Polled { timed_out, ..Polled::default() };
         };
-        if let Some(held) = held {
-            self.held = held;
-        }
+        self.shared_keys = shared_keys;
         log::events(self.trust_domain(), &step.events);
         self.record(shared, at, step.state, step.events, bodies).await;
         self.publish(shared, at);
-        Polled { next: Some(step.next_poll), timed_out, concerned, void: false }
+        Polled { next: Some(step.next_poll), timed_out, void: false }
     }
 
     /// Puts what is on record into this relationship's words: a first watch, a changed one, lines
@@ -228,8 +223,9 @@ impl Domain {
         }
         self.carried.extend(carried);
         let recorded = self.decide_by_configuration(shared).await;
-        self.share(shared).await;
-        self.publish(shared, shared.clock.now());
+        let at = shared.clock.now();
+        self.review(shared, at).await;
+        self.publish(shared, at);
         recorded
     }
 
@@ -302,16 +298,12 @@ impl Domain {
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let policy = &self.relationship.policy;
             let mut step = (shared.step)(self.state.clone(), poll, at, policy, chance::unit());
-            let (held, concerned) = if step.events.iter().any(changes_keys) {
-                let (held, concerned) = shared.hold(self.trust_domain(), &step.state.facts);
-                (Some(held), concerned)
-            } else {
-                (None, BTreeSet::new())
-            };
-            let keys = held.as_deref().unwrap_or(&self.held);
-            let said = judge::review_state(&mut step.state, policy, keys, at);
+            let changed = step.events.iter().any(changes_keys);
+            let name = self.trust_domain();
+            let shared_keys = shared.shared_keys(name, &step.state.facts, changed);
+            let said = judge::review_state(&mut step.state, policy, &shared_keys, at);
             step.events.extend(said);
-            Stepped { step, held, concerned }
+            Stepped { step, shared_keys }
         }));
         if outcome.is_err() {
             self.quarantine(shared, "step");
@@ -320,7 +312,7 @@ impl Domain {
     }
 }
 
-/// Whether other trust domains must be looked at after this event.
+/// Whether a trust domain publishes other keys after this event.
 fn changes_keys(event: &Event) -> bool {
     matches!(event, Event::AuthorityIntroduced { .. } | Event::AuthorityRemoved { .. })
 }

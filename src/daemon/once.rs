@@ -28,6 +28,7 @@ pub async fn check_once(config: Config, only: Option<&TrustDomain>) -> Result<Vi
     let (store, mut loaded) = opened.await.map_err(|_| StartError::Interrupted)??;
     let fetcher = Fetcher::new(Arc::clone(&clock));
     let shared = Arc::new(Shared::new(clock, fetcher, store, judge::step)?);
+    shared.declare_shared(&config.shared_authorities);
     let denials = carry::denials(loaded.domains.values());
     let mut slots = BTreeMap::new();
     let mut rounds = Vec::new();
@@ -36,7 +37,7 @@ pub async fn check_once(config: Config, only: Option<&TrustDomain>) -> Result<Vi
         for relationship in round {
             let state = loaded.domains.remove(relationship.trust_domain()).unwrap_or_default();
             let relation = targets::relation(relationship, &config);
-            shared.hold(relationship.trust_domain(), &state.facts);
+            shared.load_keys(relationship.trust_domain(), &state.facts);
             let domain = Domain::new(relation, state);
             slots.insert(relationship.trust_domain().clone(), domain.slot());
             if only.is_none_or(|only| only == relationship.trust_domain()) {
@@ -45,9 +46,12 @@ pub async fn check_once(config: Config, only: Option<&TrustDomain>) -> Result<Vi
         }
         rounds.push(domains);
     }
+    // What was settled while they were watched stays so.
+    for (name, state) in &loaded.domains {
+        shared.remove_keys(name, &state.facts);
+    }
     shared.board.arrange(config.trust_domain.clone(), slots);
     let permits = Arc::new(Semaphore::new(config.concurrency));
-    let mut polled = Vec::new();
     for round in rounds {
         let mut polls = JoinSet::new();
         for mut domain in round {
@@ -57,16 +61,10 @@ pub async fn check_once(config: Config, only: Option<&TrustDomain>) -> Result<Vi
                 let _permit = permits.acquire_owned().await.ok();
                 domain.configure(&shared, carried).await;
                 domain.poll(&shared).await;
-                domain
             });
         }
-        while let Some(domain) = polls.join_next().await {
-            polled.extend(domain);
-        }
-    }
-    // A key in two trust domains shows once both are read.
-    for mut domain in polled {
-        domain.share(&shared).await;
+        // A key of two trust domains is reported by the one that is read later.
+        while polls.join_next().await.is_some() {}
     }
     shared.store.note_sight(shared.board.sights());
     let view = shared.board.capture(shared.clock.now());

@@ -39,8 +39,6 @@ pub(super) enum Work {
     Configure(Option<Relation>, Vec<Event>, oneshot::Sender<bool>),
     /// Judge anew, since time went on. The permit bounds how many do so at one time.
     Review(OwnedSemaphorePermit),
-    /// Judge anew, since another trust domain's keys changed.
-    ReviewSharedKeys,
     /// Give the state back, and end.
     Retire(oneshot::Sender<DomainState>),
 }
@@ -171,7 +169,6 @@ impl Owner {
                 domain.tick(shared).await;
                 drop(permit);
             }
-            Work::ReviewSharedKeys => domain.share(shared).await,
             Work::Retire(reply) => {
                 shared.note_pending(domain.trust_domain(), false);
                 _ = reply.send(domain.state().clone());

@@ -1,7 +1,6 @@
 //! One poll, from the order of a domain's owner to its answer. Nothing here holds the state: a
 //! decision, a reload and a stop go on while an endpoint takes its time.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +8,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::shared::Shared;
 use crate::fetch::{Fetched, Target};
-use crate::spiffe::TrustDomain;
 use crate::watch::{Answer, FailureReason, Trust};
 
 /// What is to be asked, and what authenticates the endpoint, as the owner knew it at that moment.
@@ -33,8 +31,6 @@ pub(super) struct Polled {
     pub(super) void: bool,
     /// Whether it ran into its deadline: such an endpoint waits in the slow lane.
     pub(super) timed_out: bool,
-    /// The trust domains whose keys are shared with this one, before or after: to be reviewed.
-    pub(super) concerned: BTreeSet<TrustDomain>,
 }
 
 impl Polled {

@@ -16,7 +16,7 @@ use crate::decision::Denial;
 use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
 use crate::view::Departed;
-use crate::watch::{DomainState, Event, Facts};
+use crate::watch::{DomainState, Event};
 use crate::web::BackendError;
 
 /// How the last reload went.
@@ -122,6 +122,7 @@ impl Inner {
     /// Until all of it is done, everybody sees the domains as they were, but for those that go: no
     /// name that was watched is ever without its state, here or in the archive.
     async fn arrange(&self, relations: Vec<Relation>) -> usize {
+        self.shared.declare_shared(&self.config.load().shared_authorities);
         let before = self.domains.load_full();
         let names = |relation: &Relation| relation.relationship.trust_domain().clone();
         let watched: BTreeSet<TrustDomain> = relations.iter().map(names).collect();
@@ -136,13 +137,17 @@ impl Inner {
                 Arc::clone(domain)
             } else {
                 let state = self.on_record(&name, &before);
-                self.shared.hold(&name, &state.facts);
+                self.shared.load_keys(&name, &state.facts);
                 let domain = DomainHandle::start(Domain::new(relation, state), &self.shared);
                 joined.push(Arc::clone(&domain));
                 domain
             };
             slots.insert(name.clone(), Arc::clone(domain.slot()));
             domains.insert(name, domain);
+        }
+        // What was settled while they were watched stays so.
+        for (name, state) in self.archive().iter().filter(|(name, _)| !watched.contains(*name)) {
+            self.shared.remove_keys(name, &state.facts);
         }
         let denials = self.denials(&domains);
         // At once: what they record then shares the store's transactions.
@@ -177,7 +182,7 @@ impl Inner {
         for (name, domain) in before.iter().filter(|(name, _)| !watched.contains(*name)) {
             // An owner that a bug ended gives nothing back, and what was published is recorded.
             let state = domain.ask(Work::Retire).await.unwrap_or_else(|| domain.state());
-            self.shared.hold(name, &Facts::default());
+            self.shared.remove_keys(name, &state.facts);
             let ended = ended(&domain.slot().load(), &state.sight.told, &[], at);
             departed.push(Departed { trust_domain: name.clone(), ended });
             self.archive().insert(name.clone(), state);

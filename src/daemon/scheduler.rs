@@ -4,7 +4,7 @@
 //! up a poll.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tracing::error;
 
 use super::chance;
-use super::owner::{DomainHandle, Work};
+use super::owner::DomainHandle;
 use super::poll::Polled;
 use super::shared::Shared;
 use crate::spiffe::TrustDomain;
@@ -102,7 +102,6 @@ impl Scheduler {
                 },
                 Some(done) = self.polls.join_next() => match done {
                     Ok((trust_domain, turn, polled)) => {
-                        self.concern(&polled.concerned);
                         self.polled(&trust_domain, turn, &polled);
                     }
                     Err(why) => {
@@ -238,16 +237,6 @@ impl Scheduler {
                 tokio::task::yield_now().await;
             }
         }));
-    }
-
-    /// The keys of another trust domain changed, and these share some with it.
-    fn concern(&mut self, concerned: &BTreeSet<TrustDomain>) {
-        for watched in concerned.iter().filter_map(|name| self.domains.get(name)) {
-            let domain = Arc::clone(&watched.domain);
-            self.judging.spawn(async move {
-                domain.send(Work::ReviewSharedKeys).await;
-            });
-        }
     }
 
     fn judged(&self, done: Result<(), JoinError>) {

@@ -10,14 +10,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::board::Board;
+use crate::decision::SharedAuthority;
 use crate::fetch::Fetcher;
 use crate::journal::Entry;
-use crate::judge::{self, Commons};
+use crate::judge::{PublicKeyIndex, SharedKeys};
 use crate::metrics::Registered;
 use crate::spiffe::TrustDomain;
 use crate::store::Store;
 use crate::time::{Clock, Timestamp};
-use crate::watch::{DomainState, Event, Facts, Policy, Poll, Step};
+use crate::watch::{DomainState, Event, Facts, Ledger, Policy, Poll, Step};
 
 /// The function that decides. A parameter, so that a test can hand in one that panics.
 pub type StepFn = fn(DomainState, Poll, Timestamp, &Policy, f64) -> Step;
@@ -37,8 +38,8 @@ pub(super) struct Shared {
     pub(super) registered: Registered,
     /// Findings began or ended.
     pub(super) changed: watch::Sender<()>,
-    /// Which key stands in which trust domains.
-    commons: Mutex<Commons>,
+    /// Which key is published by which trust domains.
+    keys: Mutex<PublicKeyIndex>,
     /// The trust domains of which decisions of the configuration wait to be recorded.
     pending: Mutex<BTreeSet<TrustDomain>>,
     /// The owners, and what else must come to its end before the store is closed.
@@ -62,7 +63,7 @@ impl Shared {
     ) -> Result<Self, prometheus::Error> {
         Ok(Self {
             registered: Registered::new()?,
-            commons: Mutex::default(),
+            keys: Mutex::default(),
             pending: Mutex::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
@@ -89,26 +90,46 @@ impl Shared {
         }
     }
 
-    /// Takes in the keys that a trust domain has now: those of them that stand in others too, and
-    /// the trust domains that must be looked at again.
-    pub(super) fn hold(
+    /// Declares which authorities are shared on purpose.
+    pub(super) fn declare_shared(&self, shared: &[SharedAuthority]) {
+        self.keys().declare(shared);
+    }
+
+    /// Takes in what is on record of a trust domain: its keys, and the shared keys that it reports.
+    pub(super) fn load_keys(&self, trust_domain: &TrustDomain, facts: &Facts) {
+        let mut keys = self.keys();
+        keys.update(trust_domain, facts);
+        keys.take_reports(trust_domain, &facts.ledger);
+    }
+
+    /// A trust domain is not watched, or no longer.
+    pub(super) fn remove_keys(&self, trust_domain: &TrustDomain, facts: &Facts) {
+        self.keys().remove(trust_domain, &facts.ledger);
+    }
+
+    /// Which keys of several trust domains this one is to report. `changed` says that its keys are
+    /// others than before.
+    pub(super) fn shared_keys(
         &self,
         trust_domain: &TrustDomain,
         facts: &Facts,
-    ) -> (Vec<judge::Shared>, BTreeSet<TrustDomain>) {
-        let mut commons = self.commons();
-        let concerned = commons.update(trust_domain, facts);
-        (commons.shared(trust_domain, facts), concerned)
+        changed: bool,
+    ) -> SharedKeys {
+        let mut keys = self.keys();
+        if changed {
+            keys.update(trust_domain, facts);
+        }
+        keys.ask(trust_domain, facts)
     }
 
-    /// The keys of a trust domain that stand in others too.
-    pub(super) fn held(&self, trust_domain: &TrustDomain, facts: &Facts) -> Vec<judge::Shared> {
-        self.commons().shared(trust_domain, facts)
+    /// Takes in which shared keys a trust domain reports, once it was judged.
+    pub(super) fn take_reports(&self, trust_domain: &TrustDomain, ledger: &Ledger) {
+        self.keys().take_reports(trust_domain, ledger);
     }
 
     /// Nothing is left half done in it: a panic elsewhere while it was held is no reason to stop.
-    fn commons(&self) -> MutexGuard<'_, Commons> {
-        self.commons.lock().unwrap_or_else(PoisonError::into_inner)
+    fn keys(&self) -> MutexGuard<'_, PublicKeyIndex> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes down whether decisions of the configuration wait to be recorded.

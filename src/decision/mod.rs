@@ -5,10 +5,12 @@
 
 mod announcement;
 mod outage;
+mod shared;
 mod standing;
 
 pub use announcement::{Announced, Announcement};
 pub use outage::{AnnouncedOutage, Outage};
+pub use shared::SharedAuthority;
 pub use standing::{Approval, Decisions, Denial};
 
 use serde::{Deserialize, Serialize};

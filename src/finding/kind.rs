@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::Severity;
+use crate::spiffe::TrustDomain;
 
 /// Whether a finding waits for someone, or ends by itself.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -13,6 +14,16 @@ pub enum Nature {
     Event,
     /// It is true now, and ends by itself.
     Condition,
+}
+
+/// What a finding is about: one trust domain, or a matter of several.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Scope {
+    /// One trust domain, which its `trust_domain` label names.
+    TrustDomain,
+    /// A matter of several: its `trust_domain` label is empty, and it is reported once, in the
+    /// journal of one of them.
+    Federation,
 }
 
 macro_rules! catalogue {
@@ -91,7 +102,7 @@ catalogue! {
         "An authority that names another trust domain, or another trust domain's key set served here.",
         ends "by `ack`, or when the key is approved";
     Event AuthorityShared "authority_shared" Warning:
-        "One key in two trust domains, or under two uses.",
+        "One public key in several trust domains, or under two uses.",
         ends "by `ack`, or when the key is approved";
     Event EarlyRemoval "early_removal" Warning:
         "An authority was removed before everything that it had signed can have expired.",
@@ -191,6 +202,19 @@ impl FindingKind {
         Self::ALL.iter().copied().find(|kind| kind.label() == label)
     }
 
+    /// Whether it is about one trust domain.
+    pub fn scope(self) -> Scope {
+        if self == Self::AuthorityShared { Scope::Federation } else { Scope::TrustDomain }
+    }
+
+    /// The `trust_domain` label of such a finding of this trust domain's journal.
+    pub fn trust_domain_label(self, recorded_by: &TrustDomain) -> &str {
+        match self.scope() {
+            Scope::TrustDomain => recorded_by.as_str(),
+            Scope::Federation => "",
+        }
+    }
+
     /// Whether a full cap may never drop it: what says that someone else's key is trusted
     /// (design, 6).
     pub fn is_never_dropped(self) -> bool {
@@ -211,10 +235,10 @@ impl FindingKind {
             Self::UnexpectedAuthority => {
                 "ask the partner, over another way, whether this whole fingerprint is theirs; `anchorwatch show FINGERPRINT` has all that is on record, then `approve` or `deny`."
             }
-            Self::KeyRebound
-            | Self::ForeignAuthority
-            | Self::AuthorityShared
-            | Self::AuthorityResurrected => {
+            Self::AuthorityShared => {
+                "`anchorwatch show SUBJECT` lists every trust domain that publishes the key; ask their operators whether they share it on purpose, and declare that in `shared_authorities`."
+            }
+            Self::KeyRebound | Self::ForeignAuthority | Self::AuthorityResurrected => {
                 "compare the fingerprint with the partner's over another way; `anchorwatch show FINGERPRINT` says where it stood and when."
             }
             Self::Equivocation | Self::Rollback | Self::ReplicasDisagree | Self::HiddenChange => {

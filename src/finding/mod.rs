@@ -13,12 +13,13 @@ mod severity;
 
 pub use ended::Ended;
 pub use id::{FindingId, FindingIdError, IncidentId};
-pub use kind::{FindingKind, Nature};
+pub use kind::{FindingKind, Nature, Scope};
 pub use severity::{Severities, Severity};
 
 use serde::{Deserialize, Serialize};
 
-use crate::bundle::{AuthorityId, Fingerprint, SvidType};
+use crate::bundle::{Authority, AuthorityId, Fingerprint, SvidType};
+use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
 
 /// A judgement for the operator.
@@ -54,12 +55,26 @@ impl Finding {
         self.svid_type == Some(id.svid_type) && self.names(id.fingerprint)
     }
 
+    /// Whether it is about this authority, or about its public key.
+    pub fn concerns(&self, authority: &Authority) -> bool {
+        let key = authority.public_key.filter(|_| self.kind == FindingKind::AuthorityShared);
+        self.is_about(authority.id) || key.is_some_and(|key| *self.subject == *key.short())
+    }
+
     /// Whether its subject is this fingerprint's. A token's key ID is foreign text, and may look like
-    /// one.
+    /// one; a shared key is named by its public key.
     pub fn names(&self, fingerprint: Fingerprint) -> bool {
-        let of_a_token =
-            matches!(self.kind, FindingKind::UnlistedSigner | FindingKind::TokenLifetime);
-        !of_a_token && *self.subject == *fingerprint.short()
+        let of_another_kind = matches!(
+            self.kind,
+            FindingKind::UnlistedSigner | FindingKind::TokenLifetime | FindingKind::AuthorityShared
+        );
+        !of_another_kind && *self.subject == *fingerprint.short()
+    }
+
+    /// The `trust_domain` label of a finding of this trust domain's journal: empty where it is a
+    /// matter of several.
+    pub fn trust_domain_label<'a>(&self, recorded_by: &'a TrustDomain) -> &'a str {
+        self.kind.trust_domain_label(recorded_by)
     }
 
     /// What tells it from every other finding of its domain that is open.

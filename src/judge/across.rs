@@ -1,118 +1,22 @@
-//! One key in two trust domains, or under two uses.
-
-use std::collections::{BTreeMap, BTreeSet};
+//! One key in several trust domains or under two uses, and one trust domain's keys in another.
 
 use super::Case;
 use super::draft::Draft;
+use super::key_index::{KeySetTwin, SharedKey, TwoUses};
 use super::words::foreign;
-use crate::bundle::{AuthorityId, PublicKeyId};
-use crate::finding::{FindingKind, Severity};
-use crate::spiffe::TrustDomain;
-use crate::watch::Facts;
-
-/// A key of this trust domain that stands in others too.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Shared {
-    /// The key here.
-    pub authority: AuthorityId,
-    /// Where else.
-    pub with: Vec<TrustDomain>,
-}
-
-/// Which public key stands in which trust domains.
-#[derive(Clone, Debug, Default)]
-pub struct Commons {
-    holders: BTreeMap<PublicKeyId, BTreeSet<TrustDomain>>,
-    held: BTreeMap<TrustDomain, BTreeSet<PublicKeyId>>,
-}
-
-impl Commons {
-    /// Takes in the keys that a trust domain has now. Returns the trust domains whose keys are
-    /// shared with it, before or after: those that must be looked at again.
-    pub fn update(&mut self, trust_domain: &TrustDomain, facts: &Facts) -> BTreeSet<TrustDomain> {
-        let now: BTreeSet<PublicKeyId> =
-            facts.published().filter_map(|record| record.authority.public_key).collect();
-        let before = self.held.get(trust_domain).cloned().unwrap_or_default();
-        let mut concerned = BTreeSet::new();
-        for gone in before.difference(&now) {
-            if let Some(holders) = self.holders.get_mut(gone) {
-                holders.remove(trust_domain);
-                concerned.extend(holders.iter().cloned());
-                if holders.is_empty() {
-                    self.holders.remove(gone);
-                }
-            }
-        }
-        for new in now.difference(&before) {
-            let holders = self.holders.entry(*new).or_default();
-            concerned.extend(holders.iter().cloned());
-            holders.insert(trust_domain.clone());
-        }
-        self.held.insert(trust_domain.clone(), now);
-        concerned
-    }
-
-    /// Whether any key of a trust domain stands in another.
-    pub fn are_shared(&self, trust_domain: &TrustDomain) -> bool {
-        let held = self.held.get(trust_domain);
-        let mut keys = held.into_iter().flatten();
-        keys.any(|key| self.holders.get(key).is_some_and(|holders| 1 < holders.len()))
-    }
-
-    /// The keys of a trust domain that stand in others too.
-    pub fn shared(&self, trust_domain: &TrustDomain, facts: &Facts) -> Vec<Shared> {
-        let published = facts.published().filter_map(|record| {
-            let holders = self.holders.get(&record.authority.public_key?)?;
-            let with: Vec<_> =
-                holders.iter().filter(|holder| *holder != trust_domain).cloned().collect();
-            (!with.is_empty()).then(|| Shared { authority: record.id(), with })
-        });
-        published.collect()
-    }
-}
-
-/// How large a part of a bundle makes it another trust domain's.
-const MOST_OF_IT: usize = 2;
+use crate::finding::{Finding, FindingKind, Severity};
 
 /// `authority_shared`, `foreign_authority`
 pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
-    let facts = case.facts();
-    let total = facts.published().count();
-    for shared in case.shared {
-        let Some(record) = facts.record(shared.authority) else { continue };
-        let names: Vec<String> = shared.with.iter().map(ToString::to_string).collect();
-        drafts.push(
-            Draft::new(FindingKind::AuthorityShared, Severity::Warning, record.published.until)
-                .about(shared.authority)
-                .because(format!(
-                    "its public key stands in {} too: whoever holds it can mint identities of both",
-                    names.join(", ")
-                ))
-                .because("a corporate root that both use looks so"),
-        );
-    }
-    // Most of what is served here is another trust domain's: a swapped URL, or an impersonation.
+    let keys = case.shared.keys.iter().map(shared);
+    let uses = case.shared.two_uses.iter().map(|one| two_uses(case, one));
+    // While it is open it is one thing to decide on, whoever else comes to publish the key.
+    drafts.extend(keys.chain(uses).filter(|draft| !draft.is_open(case)));
     // It stays one thing to decide on while the other's keys rotate.
-    if 1 < total
-        && !case.is_open(FindingKind::ForeignAuthority, None, "")
-        && total <= case.shared.len().saturating_mul(MOST_OF_IT)
-        && let Some(confirmed) = &facts.confirmed
-    {
-        let mut names: Vec<String> =
-            case.shared.iter().flat_map(|one| &one.with).map(ToString::to_string).collect();
-        names.sort_unstable();
-        names.dedup();
-        drafts.push(
-            Draft::new(FindingKind::ForeignAuthority, Severity::Critical, confirmed.since.until)
-                .because(format!(
-                    "{} of the {total} authorities served here are those of {}: its key set is served under this name",
-                    case.shared.len(),
-                    names.join(", ")
-                ))
-                .because("a URL that was swapped in a configuration looks so, and a load balancer's mistake"),
-        );
+    if !case.is_open(FindingKind::ForeignAuthority, None, "") {
+        drafts.extend(case.shared.twin.as_ref().map(twin));
     }
-    drafts.extend(two_uses(facts));
+    let facts = case.facts();
     let published = facts.published().map(|record| (&record.authority, record.published));
     let glimpsed = facts.glimpsed.iter().map(|glimpse| (&glimpse.authority, glimpse.seen));
     for (authority, seen) in published.chain(glimpsed) {
@@ -127,23 +31,103 @@ pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
     }
 }
 
-/// One key under two uses.
-fn two_uses(facts: &Facts) -> Vec<Draft> {
-    let mut by_key: BTreeMap<PublicKeyId, AuthorityId> = BTreeMap::new();
-    let mut drafts = Vec::new();
-    for record in facts.published() {
-        let Some(key) = record.authority.public_key else { continue };
-        match by_key.get(&key) {
-            Some(other) if other.svid_type != record.id().svid_type => drafts.push(
-                Draft::new(FindingKind::AuthorityShared, Severity::Warning, record.published.until)
-                    .about(record.id())
-                    .because(format!("its public key stands here as {other} too")),
-            ),
-            Some(_) => (),
-            None => {
-                by_key.insert(key, record.id());
+/// A shared key is said to be as urgent as it is now, and published by whom it is now: what the
+/// journal has of it is as of when it was raised.
+pub(super) fn refresh(case: &Case<'_>, findings: &mut [Finding]) {
+    for key in &case.shared.keys {
+        let is_it = |finding: &&mut Finding| {
+            finding.kind == FindingKind::AuthorityShared
+                && finding.svid_type.is_none()
+                && finding.subject == key.subject
+        };
+        let Some(finding) = findings.iter_mut().find(is_it) else { continue };
+        let own = case.policy.severity.of(finding.kind);
+        finding.severity = own.unwrap_or_else(|| severity(key));
+        let known = std::mem::take(&mut finding.evidence);
+        let mut fresh = evidence(key);
+        if known.first() == fresh.first() {
+            finding.evidence = fresh;
+        } else {
+            // When it was raised, then now.
+            finding.evidence.extend(known.into_iter().take(1));
+            if let Some(first) = fresh.first_mut() {
+                first.insert_str(0, "Now: ");
             }
+            finding.evidence.extend(fresh);
         }
     }
-    drafts
+}
+
+fn shared(key: &SharedKey) -> Draft {
+    Draft::new(FindingKind::AuthorityShared, severity(key), key.since)
+        .subject(&key.subject)
+        .because_all(evidence(key))
+}
+
+/// A declared sharing is worth knowing and no more, as long as nobody else takes part in it.
+fn severity(key: &SharedKey) -> Severity {
+    if key.declared.is_some() && key.undeclared.count == 0 {
+        Severity::Info
+    } else {
+        Severity::Warning
+    }
+}
+
+fn evidence(key: &SharedKey) -> Vec<String> {
+    let mut sentences = vec![
+        format!(
+            "Public key {} is published by {} trust domains: {}.",
+            key.subject, key.publishers.count, key.publishers
+        ),
+        "Whoever holds its private key can mint identities of each of them.".to_owned(),
+    ];
+    sentences.push(match &key.declared {
+        None => "Possible causes: a corporate root that these trust domains share (declare it in \
+                 `shared_authorities`), or a key that was copied from one to another."
+            .to_owned(),
+        Some(declared) => {
+            format!("The sharing is declared in the configuration {}.", declared.words())
+        }
+    });
+    match key.undeclared.count {
+        0 => (),
+        1 => sentences.push(format!("Not covered by that declaration: {}.", key.undeclared)),
+        count => sentences.push(format!(
+            "{count} trust domains are not covered by that declaration: {}.",
+            key.undeclared
+        )),
+    }
+    sentences
+}
+
+/// One key under two uses: what a relying party of the one accepts, the other's signer can make.
+fn two_uses(case: &Case<'_>, key: &TwoUses) -> Draft {
+    let TwoUses { subject, first, second, since } = key;
+    let name = &case.endpoint.trust_domain;
+    let (first, second_label) = (first.label(), second.label());
+    Draft::new(FindingKind::AuthorityShared, Severity::Warning, *since)
+        .of(*second)
+        .subject(subject)
+        .because(format!(
+            "{name} publishes public key {subject} under two uses: {first} and {second_label}."
+        ))
+        .because("Whoever can have the one signed can forge the other.".to_owned())
+}
+
+/// Most of what is served here is another trust domain's: a swapped URL, or an impersonation.
+fn twin(twin: &KeySetTwin) -> Draft {
+    let KeySetTwin { trust_domain, common, total, since, from_the_first } = twin;
+    let draft = Draft::new(FindingKind::ForeignAuthority, Severity::Critical, *since)
+        .because(format!(
+            "{common} of the {total} keys served here are also published by {trust_domain}, which published them before: its key set is served under this name."
+        ))
+        .because(
+            "Possible causes: two URLs that were swapped in a configuration, a load balancer's mistake, or an endpoint in between.",
+        );
+    if !from_the_first {
+        return draft;
+    }
+    draft.because(format!(
+        "The first bundle that was seen here had them already, so it may be the URL of {trust_domain} that is wrong."
+    ))
 }

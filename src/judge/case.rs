@@ -2,7 +2,7 @@
 
 use crate::bundle::SvidType;
 use crate::finding::{Finding, FindingKind};
-use crate::judge::Shared;
+use crate::judge::SharedKeys;
 use crate::spiffe::BundleEndpoint;
 use crate::watch::{DomainState, Facts, Policy, Sight};
 
@@ -17,8 +17,8 @@ pub struct Case<'a> {
     pub policy: &'a Policy,
     /// Why the bootstrap file cannot be used, where it is needed and cannot.
     pub bootstrap_fault: Option<&'a str>,
-    /// Its keys that stand in other trust domains too.
-    pub shared: &'a [Shared],
+    /// The keys of several trust domains that this one is to report.
+    pub shared: &'a SharedKeys,
 }
 
 impl<'a> Case<'a> {

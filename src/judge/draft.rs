@@ -1,8 +1,8 @@
 //! A finding in the making.
 
 use super::Case;
-use crate::bundle::{AuthorityId, Fingerprint, SvidType};
-use crate::finding::{Finding, FindingId, FindingKind, IncidentId, Severity};
+use crate::bundle::{AuthorityId, Fingerprint, PublicKeyId, SvidType};
+use crate::finding::{Finding, FindingId, FindingKind, IncidentId, Scope, Severity};
 use crate::time::Timestamp;
 
 /// How much of a fingerprint is shown where it is not decided on.
@@ -54,12 +54,22 @@ impl Draft {
         self
     }
 
+    /// Whether a finding about the same thing is open.
+    pub(super) fn is_open(&self, case: &Case<'_>) -> bool {
+        case.is_open(self.kind, self.svid_type, &self.subject)
+    }
+
     pub(super) fn finish(self, case: &Case<'_>) -> Finding {
         let Self { kind, severity, svid_type, subject, since, evidence } = self;
-        let trust_domain = Some(&case.endpoint.trust_domain);
+        let trust_domain = &case.endpoint.trust_domain;
+        // What is no single trust domain's has the same name wherever it is reported.
+        let of = match kind.scope() {
+            Scope::TrustDomain => Some(trust_domain),
+            Scope::Federation => None,
+        };
         Finding {
-            id: FindingId::new(trust_domain, kind, svid_type, &subject, since),
-            incident: IncidentId::new(trust_domain, since),
+            id: FindingId::new(of, kind, svid_type, &subject, since),
+            incident: IncidentId::new(Some(trust_domain), since),
             kind,
             severity,
             svid_type,
@@ -76,7 +86,7 @@ pub(super) fn short(id: AuthorityId) -> String {
 }
 
 /// What a finding's subject tells of an authority: the first bytes of its fingerprint.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(super) struct Prefix([u8; SHORT / 2]);
 
 impl Prefix {
@@ -94,6 +104,11 @@ impl Prefix {
     /// What [`short`] would tell of this authority.
     pub(super) fn from_id(id: AuthorityId) -> Option<Self> {
         Self::from_fingerprint(id.fingerprint)
+    }
+
+    /// The same of a public key, as findings about shared keys name it.
+    pub(super) fn from_public_key(id: PublicKeyId) -> Option<Self> {
+        id.as_bytes().first_chunk().copied().map(Self)
     }
 
     /// The same of a fingerprint, of whatever use.

@@ -101,8 +101,10 @@ fn explained(
         }),
         FindingKind::KeyRebound
         | FindingKind::AuthorityResurrected
-        | FindingKind::ForeignAuthority
-        | FindingKind::AuthorityShared => approved(),
+        | FindingKind::ForeignAuthority => approved(),
+        FindingKind::AuthorityShared => {
+            is_shared_key_approved(case, finding).then_some("the authority was approved")
+        }
         FindingKind::IssuerUnlearned => {
             super::rhythm::is_learned(case).then_some("the issuer's rhythm is learned")
         }
@@ -126,6 +128,16 @@ fn is_approved(case: &Case<'_>, finding: &Finding, record: Option<&AuthorityReco
                 .any(|approval| Prefix::from_fingerprint(approval.fingerprint) == Some(subject))
         }),
     }
+}
+
+/// Whether an operator approved of an authority of the public key that a finding is about.
+fn is_shared_key_approved(case: &Case<'_>, finding: &Finding) -> bool {
+    let Some(subject) = Prefix::of(&finding.subject) else { return false };
+    let of_the_key = |record: &&AuthorityRecord| {
+        record.authority.public_key.and_then(Prefix::from_public_key) == Some(subject)
+    };
+    let mut records = case.facts().authorities.iter().filter(of_the_key);
+    records.any(|record| is_approved(case, finding, Some(record)))
 }
 
 /// Whether a full cap may not drop this one: a denied, rebound or foreign key (design, 6).

@@ -14,6 +14,7 @@ mod endpoint;
 mod expected;
 mod explain;
 mod hygiene;
+mod key_index;
 mod lead;
 mod ledger;
 mod lockout;
@@ -25,9 +26,11 @@ mod unexpected;
 mod verdict;
 mod words;
 
-pub use across::{Commons, Shared};
 pub use case::Case;
 pub use expected::Expected;
+pub use key_index::{
+    KeySetTwin, NO_SHARED_KEYS, NameSample, PublicKeyIndex, SharedKey, SharedKeys, TwoUses,
+};
 pub use lockout::Lockout;
 pub use removal::{InFlight, in_flight};
 pub use unexpected::Reading;
@@ -65,6 +68,7 @@ pub fn assess(case: &Case<'_>, at: Timestamp) -> Assessment {
     let all = ledger.open.iter().map(Cow::Borrowed).chain(conditions).collect();
     let mut assessment = cap(case, all);
     unexpected::refresh(case, at, &mut assessment.findings);
+    across::refresh(case, &mut assessment.findings);
     assessment
 }
 
@@ -141,7 +145,7 @@ pub fn step(state: DomainState, poll: Poll, at: Timestamp, policy: &Policy, jitt
         return step;
     }
     drop(known);
-    let events = review_state(&mut step.state, policy, &[], at);
+    let events = review_state(&mut step.state, policy, &NO_SHARED_KEYS, at);
     step.events.extend(events);
     step
 }
@@ -151,7 +155,7 @@ pub fn step(state: DomainState, poll: Poll, at: Timestamp, policy: &Policy, jitt
 pub fn record(state: &mut DomainState, at: Timestamp, event: Event, policy: &Policy) -> Vec<Event> {
     watch::record(state, at, &event);
     let mut events = vec![event];
-    events.extend(review_state(state, policy, &[], at));
+    events.extend(review_state(state, policy, &NO_SHARED_KEYS, at));
     events
 }
 
@@ -159,7 +163,7 @@ pub fn record(state: &mut DomainState, at: Timestamp, event: Event, policy: &Pol
 pub fn review_state(
     state: &mut DomainState,
     policy: &Policy,
-    shared: &[Shared],
+    shared: &SharedKeys,
     at: Timestamp,
 ) -> Vec<Event> {
     let Some(endpoint) = state.facts.endpoint.clone() else { return Vec::new() };

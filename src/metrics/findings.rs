@@ -1,5 +1,6 @@
 //! The findings' families.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use super::catalogue::TRUST_DOMAIN;
@@ -7,7 +8,7 @@ use super::sources::count;
 use super::{Encoder, Family, Group, Kind, Scrape};
 use crate::bundle::SvidType;
 use crate::decision::Deed;
-use crate::finding::{Finding, FindingKind, Severity};
+use crate::finding::{Finding, FindingKind, Scope, Severity};
 use crate::view::{DomainView, Ended};
 
 pub(super) const FAMILIES: &[Family] = &[OPEN, RAISED, DROPPED, DECISIONS];
@@ -17,7 +18,7 @@ const OPEN: Family = Family {
     kind: Kind::Gauge,
     help: "1 while a finding is true, 0 for 25 hours after it ended, then gone.",
     labels: &[
-        TRUST_DOMAIN,
+        ("trust_domain", "the trust domain; empty for a finding about a key that several publish"),
         ("kind", "what the finding is about"),
         ("use", "the use that it is about, empty where it is about none"),
         ("subject", "what exactly it is about, empty where the domain is meant"),
@@ -86,6 +87,8 @@ fn name(domain: &DomainView) -> &str {
 }
 
 fn finding_open(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+    // A matter of several trust domains is one series, whoever reports it.
+    let mut federation: BTreeMap<About<'_>, bool> = BTreeMap::new();
     for domain in &scrape.view.domains {
         let trust_domain = domain.endpoint.trust_domain.as_str();
         // Two findings may be about the same thing at two times: that is one series.
@@ -93,21 +96,40 @@ fn finding_open(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
         for finding in domain.findings.iter() {
             let Finding { kind, svid_type, subject, severity, .. } = finding;
             let labels = (*kind, *svid_type, &**subject, *severity);
-            if !told.contains(&labels) {
+            if kind.scope() == Scope::Federation {
+                federation.insert(labels, true);
+            } else if !told.contains(&labels) {
                 told.push(labels);
                 out.sample(&named(trust_domain, labels), 1.0)?;
             }
         }
         for ended in domain.ended.iter() {
-            out.sample(&named(trust_domain, of(ended)), 0.0)?;
+            end(&mut federation, trust_domain, ended, out)?;
         }
     }
     for gone in &scrape.view.departed {
         for ended in gone.ended.iter() {
-            out.sample(&named(gone.trust_domain.as_str(), of(ended)), 0.0)?;
+            end(&mut federation, gone.trust_domain.as_str(), ended, out)?;
         }
     }
+    for (labels, is_open) in federation {
+        out.sample(&named("", labels), if is_open { 1.0 } else { 0.0 })?;
+    }
     Ok(())
+}
+
+/// What ended in one trust domain's journal may be open in another's.
+fn end<'a>(
+    federation: &mut BTreeMap<About<'a>, bool>,
+    trust_domain: &str,
+    ended: &'a Ended,
+    out: &mut Encoder<'_>,
+) -> io::Result<()> {
+    if ended.kind.scope() == Scope::Federation {
+        federation.entry(of(ended)).or_insert(false);
+        return Ok(());
+    }
+    out.sample(&named(trust_domain, of(ended)), 0.0)
 }
 
 /// What tells a finding's series from another.

@@ -90,7 +90,7 @@ fn labels(
     [
         ("alertname", alerts::name(kind)),
         ("severity", severity.label().to_owned()),
-        ("trust_domain", trust_domain.to_string()),
+        ("trust_domain", kind.trust_domain_label(trust_domain).to_owned()),
         ("kind", kind.label().to_owned()),
         ("use", svid_type.map_or("", SvidType::label).to_owned()),
         ("subject", subject.to_owned()),
@@ -104,7 +104,7 @@ fn told(pairs: Vec<(&'static str, String)>) -> BTreeMap<&'static str, String> {
 }
 
 fn alert(domain: &DomainView, finding: &Finding, context: &Context) -> Alert {
-    let trust_domain = domain.endpoint.trust_domain.as_str();
+    let trust_domain = finding.trust_domain_label(&domain.endpoint.trust_domain);
     let svid_type = finding.svid_type.map_or("", SvidType::label);
     let name = alerts::name(finding.kind);
     let about = About::Values { trust_domain, svid_type, subject: &finding.subject };
@@ -144,7 +144,7 @@ fn alert(domain: &DomainView, finding: &Finding, context: &Context) -> Alert {
 
 /// The authority that a finding is about.
 fn record<'a>(domain: &'a DomainView, finding: &Finding) -> Option<&'a AuthorityRecord> {
-    domain.state.facts.authorities.iter().find(|record| finding.is_about(record.id()))
+    domain.state.facts.authorities.iter().find(|record| finding.concerns(&record.authority))
 }
 
 fn evidence(finding: &Finding) -> String {

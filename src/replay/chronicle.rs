@@ -11,7 +11,7 @@ use super::Rules;
 use super::report::{Report, Totals};
 use super::told::Told;
 use crate::finding::FindingKind;
-use crate::judge::{self, Case, Shared};
+use crate::judge::{self, Case, SharedKeys};
 use crate::spiffe::{BundleEndpoint, TrustDomain};
 use crate::time::Timestamp;
 use crate::watch::{self, DomainState, Event, Facts, Policy};
@@ -67,9 +67,7 @@ pub(super) struct Chronicle {
     endpoint: Option<BundleEndpoint>,
     keeps_decisions: bool,
     state: DomainState,
-    shared: Vec<Shared>,
-    /// Other trust domains hold other keys since then.
-    notes: Vec<(Timestamp, Vec<Shared>)>,
+    shared: SharedKeys,
     /// The last look.
     at: Timestamp,
     /// The last poll that the journal tells of, good or bad.
@@ -91,8 +89,7 @@ impl Chronicle {
             endpoint: None,
             keeps_decisions,
             state: DomainState::default(),
-            shared: Vec::new(),
-            notes: Vec::new(),
+            shared: SharedKeys::default(),
             at,
             polled: at,
             told: Told::default(),
@@ -108,11 +105,11 @@ impl Chronicle {
         &self.state.facts
     }
 
-    /// Other trust domains hold other keys from now on.
-    pub(super) fn compare(&mut self, shared: Vec<Shared>, at: Timestamp) {
-        let known = self.notes.last().map_or(&self.shared, |(_, shared)| shared);
-        if *known != shared {
-            self.notes.push((at, shared));
+    /// From now on these are the keys of several trust domains that this one is to report.
+    pub(super) fn compare(&mut self, shared: SharedKeys, at: Timestamp, reports: &mut Vec<Report>) {
+        if shared != self.shared {
+            self.shared = shared;
+            self.look(at, reports);
         }
     }
 
@@ -235,17 +232,6 @@ impl Chronicle {
 
     /// Time passes. Polls were good until `good` at the latest, where they did not fail.
     pub(super) fn pass(&mut self, good: Timestamp, until: Timestamp, reports: &mut Vec<Report>) {
-        while self.notes.first().is_some_and(|(at, _)| *at < until) {
-            let (at, shared) = self.notes.remove(0);
-            self.pass_quietly(good.min(at), at, reports);
-            self.shared = shared;
-            self.see(at.max(self.at));
-            self.look(at.max(self.at), reports);
-        }
-        self.pass_quietly(good, until, reports);
-    }
-
-    fn pass_quietly(&mut self, good: Timestamp, until: Timestamp, reports: &mut Vec<Report>) {
         while let Some(date) = self.next_date(good) {
             self.wait(date, reports);
             self.see(date);

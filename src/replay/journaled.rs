@@ -7,7 +7,7 @@ use super::chronicle::{Chronicle, Moment};
 use super::report::{Report, Summary};
 use super::{Rules, Totals};
 use crate::journal::Entry;
-use crate::judge::Commons;
+use crate::judge::PublicKeyIndex;
 use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
 
@@ -21,7 +21,7 @@ pub struct JournalReplay<F> {
     keeps_decisions: bool,
     domains: BTreeMap<TrustDomain, Chronicle>,
     left_out: BTreeSet<TrustDomain>,
-    commons: Commons,
+    keys: PublicKeyIndex,
     /// What one poll or decision brought stands in entries of its own: all of them count at once.
     moment: Option<(TrustDomain, Moment)>,
     last: Option<Timestamp>,
@@ -37,7 +37,7 @@ impl<F: Fn(&TrustDomain) -> Option<Rules>> JournalReplay<F> {
             keeps_decisions,
             domains: BTreeMap::new(),
             left_out: BTreeSet::new(),
-            commons: Commons::default(),
+            keys: PublicKeyIndex::default(),
             moment: None,
             last: None,
             entries: 0,
@@ -78,14 +78,10 @@ impl<F: Fn(&TrustDomain) -> Option<Rules>> JournalReplay<F> {
             }
         };
         chronicle.take(moment, &mut reports);
-        let mut concerned = self.commons.update(&name, chronicle.facts());
-        concerned.insert(name);
-        for name in concerned {
-            if let Some(chronicle) = self.domains.get_mut(&name) {
-                let shared = self.commons.shared(&name, chronicle.facts());
-                chronicle.compare(shared, at);
-            }
-        }
+        self.keys.update(&name, chronicle.facts());
+        let shared = self.keys.ask(&name, chronicle.facts());
+        chronicle.compare(shared, at, &mut reports);
+        self.keys.take_reports(&name, &chronicle.facts().ledger);
         reports
     }
 

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::decision::{Decision, Deed};
-use crate::judge::Commons;
+use crate::judge::PublicKeyIndex;
 use crate::spiffe::{BundleEndpoint, TrustDomain};
 use crate::time::Timestamp;
 use crate::watch::Policy;
@@ -53,7 +53,7 @@ pub struct Rules {
 pub struct Replay<F> {
     rules: F,
     domains: BTreeMap<TrustDomain, Watched>,
-    commons: Commons,
+    keys: PublicKeyIndex,
     /// A denial binds a public key everywhere, also where nothing was seen yet.
     denials: Vec<Decision>,
     at: Option<Timestamp>,
@@ -63,8 +63,8 @@ pub struct Replay<F> {
 impl<F: Fn(&TrustDomain) -> Option<Rules>> Replay<F> {
     /// A replay under these rules.
     pub fn new(rules: F) -> Self {
-        let (domains, commons) = (BTreeMap::new(), Commons::default());
-        Self { rules, domains, commons, denials: Vec::new(), at: None, lines: 0 }
+        let (domains, keys) = (BTreeMap::new(), PublicKeyIndex::default());
+        Self { rules, domains, keys, denials: Vec::new(), at: None, lines: 0 }
     }
 
     /// Takes in a line of text, which must not be earlier than the one before.
@@ -92,10 +92,11 @@ impl<F: Fn(&TrustDomain) -> Option<Rules>> Replay<F> {
                 watched
             }
         };
+        let mut everywhere = false;
         match seen {
             Seen::Decision(decision) => {
                 let decision = bound(*decision, watched);
-                let everywhere = matches!(decision.deed, Deed::Deny { .. });
+                everywhere = matches!(decision.deed, Deed::Deny { .. });
                 watched.decide(at, &decision);
                 if everywhere {
                     for (_, other) in self.domains.iter_mut().filter(|(n, _)| **n != trust_domain) {
@@ -107,24 +108,17 @@ impl<F: Fn(&TrustDomain) -> Option<Rules>> Replay<F> {
             Seen::Rebootstrap(rebootstrap) => watched.rebootstrap(at, *rebootstrap),
             seen => watched.poll(at, seen)?,
         }
-        self.compare(&trust_domain, at);
-        for (name, watched) in &mut self.domains {
-            watched.report(name, at, &mut reports);
+        if let Some(watched) = self.domains.get_mut(&trust_domain) {
+            self.keys.update(&trust_domain, watched.facts());
+            watched.compare(&mut self.keys, &trust_domain, at);
+            watched.report(&trust_domain, at, &mut reports);
         }
-        Ok(reports)
-    }
-
-    /// Looks at keys that stand in two trust domains.
-    fn compare(&mut self, trust_domain: &TrustDomain, at: Timestamp) {
-        let Some(watched) = self.domains.get(trust_domain) else { return };
-        let mut concerned = self.commons.update(trust_domain, watched.facts());
-        concerned.insert(trust_domain.clone());
-        for name in concerned {
-            if let Some(watched) = self.domains.get_mut(&name) {
-                let shared = self.commons.shared(&name, watched.facts());
-                watched.compare(shared, at);
+        if everywhere {
+            for (name, watched) in &mut self.domains {
+                watched.report(name, at, &mut reports);
             }
         }
+        Ok(reports)
     }
 
     /// Time passes until the next line.
@@ -137,6 +131,7 @@ impl<F: Fn(&TrustDomain) -> Option<Rules>> Replay<F> {
                 return reports;
             }
             for (name, watched) in &mut self.domains {
+                watched.compare(&mut self.keys, name, at);
                 watched.review(at);
                 watched.report(name, at, &mut reports);
             }

@@ -7,7 +7,7 @@ use super::told::Told;
 use super::{LineError, Rebootstrap, Rules, Seen};
 use crate::bundle::{Authority, SvidType};
 use crate::decision::{Decision, Deed, Door};
-use crate::judge::{self, Case, Shared};
+use crate::judge::{self, Case, PublicKeyIndex, SharedKeys};
 use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
 use crate::watch::{DomainState, Event, Facts, Observation, Poll, Recall, Step};
@@ -18,7 +18,7 @@ pub(super) struct Watched {
     state: DomainState,
     last: Option<Observation>,
     recall: Recall,
-    shared: Vec<Shared>,
+    shared: SharedKeys,
     told: Told,
     /// What was assessed last: facts that did not change, within a tick, say nothing new.
     stale: bool,
@@ -39,7 +39,7 @@ impl Watched {
             state,
             last: None,
             recall: Recall::default(),
-            shared: Vec::new(),
+            shared: SharedKeys::default(),
             told: Told::of_polls(),
             stale: true,
         }
@@ -109,11 +109,14 @@ impl Watched {
         self.stale = true;
     }
 
-    pub(super) fn compare(&mut self, shared: Vec<Shared>, at: Timestamp) {
+    /// Asks which keys of several trust domains this one is to report, and reports them.
+    pub(super) fn compare(&mut self, keys: &mut PublicKeyIndex, name: &TrustDomain, at: Timestamp) {
+        let shared = keys.ask(name, &self.state.facts);
         if shared != self.shared {
             self.shared = shared;
             self.review(at);
         }
+        keys.take_reports(name, &self.state.facts.ledger);
     }
 
     /// Time alone raises findings too.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use crate::bundle::AuthorityId;
 use crate::finding::{Finding, FindingId, FindingKind, Severity};
-use crate::judge::{self, Case, Commons, Shared};
+use crate::judge::{self, Case, NO_SHARED_KEYS, PublicKeyIndex, SharedKeys};
 use crate::simulate::{KeyPool, Scenario, Truth, Turn, World};
 use crate::spiffe::{BundleEndpoint, EndpointProfile};
 use crate::time::Timestamp;
@@ -83,13 +83,13 @@ pub fn play(scenario: &Scenario, seed: u64, policy: &Policy, keys: &KeyPool) -> 
 /// What is carried from poll to poll beside the state.
 #[derive(Default)]
 struct Seen {
-    commons: Commons,
+    keys: PublicKeyIndex,
     recall: Recall,
     standings: Vec<(AuthorityId, Standing)>,
 }
 
 impl Seen {
-    fn take(&mut self, state: &mut DomainState, turn: &Turn, policy: &Policy) -> Vec<Shared> {
+    fn take(&mut self, state: &mut DomainState, turn: &Turn, policy: &Policy) -> SharedKeys {
         turn.catch_up(state);
         let known = std::sync::Arc::clone(&state.facts);
         let mut poll = turn.poll();
@@ -101,17 +101,17 @@ impl Seen {
             Event::AuthorityJudged { authority, standing } => Some((authority, standing)),
             _ => None,
         }));
-        let mut shared = Vec::new();
+        let mut shared = NO_SHARED_KEYS.clone();
         let changed = !std::sync::Arc::ptr_eq(&known, &state.facts);
         if changed {
             self.recall.note(&state.facts);
             if let Some(name) = state.facts.trust_domain().cloned() {
-                self.commons.update(&name, &state.facts);
-                shared = self.commons.shared(&name, &state.facts);
+                self.keys.update(&name, &state.facts);
+                shared = self.keys.ask(&name, &state.facts);
             }
         }
         // A step that changed something has reviewed it, as far as one domain alone can show it.
-        if !changed || !shared.is_empty() {
+        if !changed || shared != NO_SHARED_KEYS {
             judge::review_state(state, policy, &shared, turn.at);
         }
         shared

@@ -4,7 +4,7 @@ use anchorwatch::bundle::Validity;
 use anchorwatch::finding::{FindingKind as F, Severity::*};
 use anchorwatch::simulate::KeyAlgorithm;
 use anchorwatch::watch::{JudgementPolicy, Policy, foreign_uri};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::story::{DAY, HOUR, LIFE, MINUTE, POLL, SOON, Story, UNTIL_DUE, policy};
 
@@ -316,18 +316,29 @@ fn a_lagging_answer_resurrects_nothing() {
     story.without(F::Rollback);
 }
 
-/// A29: one key in two trust domains.
+/// A29: one key in two trust domains. The one whose poll made it shared reports it.
 #[test]
 fn a_key_of_two_trust_domains_is_told() {
     let mut story = Story::calm();
-    let other = json!({
-        "at": story.now, "trust_domain": "c.example",
-        "bundle": {"keys": [story.newest_jwt().element], "spiffe_sequence": 1, "spiffe_refresh_hint": 1200},
-    });
-    story.take(&other.to_string());
+    let mut other = Story::named("c.example", policy(), 11);
+    let document = |keys: &[&Value], sequence: u64| json!({"keys": keys, "spiffe_sequence": sequence, "spiffe_refresh_hint": 1200});
+    let own = other.jwt(story.now);
+    let line = |at, keys: &[&Value], sequence| {
+        json!({"at": at, "trust_domain": "c.example", "bundle": document(keys, sequence)})
+            .to_string()
+    };
+    story.take(&line(story.now, &[&own.element], 1));
+    let stolen = own.clone();
+    story.publish([stolen]);
     story.next();
-    story.raises(F::AuthorityShared, Warning);
+    let finding = story.raises(F::AuthorityShared, Warning);
+    assert!(finding.evidence[0].contains("by 2 trust domains: c.example, b.example."));
     story.acks();
+    story.without(F::AuthorityShared);
+    // Its next rotation is the other's, and says nothing new of this key.
+    let next = other.jwt(story.now);
+    story.take(&line(story.now, &[&own.element, &next.element], 2));
+    story.next();
     story.without(F::AuthorityShared);
 }
 

@@ -6,7 +6,7 @@ use anchorwatch::bundle::SvidType;
 use anchorwatch::finding::{
     Finding, FindingId, FindingKind, FindingKind as F, IncidentId, Severities, Severity::*,
 };
-use anchorwatch::judge::{self, Assessment, Case, MOST};
+use anchorwatch::judge::{self, Assessment, Case, MOST, NO_SHARED_KEYS};
 use anchorwatch::spiffe::{BundleEndpoint, EndpointProfile};
 use anchorwatch::time::Timestamp;
 use anchorwatch::watch::{DomainState, Event, Ledger, Policy, Sighting};
@@ -59,7 +59,7 @@ impl Crowd {
 
     fn said(&self) -> Assessment {
         let (endpoint, state, policy) = (&self.endpoint, &self.state, &self.policy);
-        let case = Case { endpoint, state, policy, bootstrap_fault: None, shared: &[] };
+        let case = Case { endpoint, state, policy, bootstrap_fault: None, shared: &NO_SHARED_KEYS };
         judge::assess(&case, self.at)
     }
 
@@ -149,14 +149,14 @@ fn a_full_ledger_raises_nothing_at_every_look() {
     let sighted = Event::KidSighted { sighting };
     let events = judge::record(&mut crowd.state, crowd.at, sighted, &crowd.policy);
     assert_eq!(events.len(), 1, "{events:?}");
-    let looked = judge::review_state(&mut crowd.state, &crowd.policy, &[], crowd.at);
+    let looked = judge::review_state(&mut crowd.state, &crowd.policy, &NO_SHARED_KEYS, crowd.at);
     assert!(looked.is_empty(), "{looked:?}");
     // Once there is room, it is said.
     let finding = crowd.state.facts.ledger.open[0].id;
     let decision = json!({"decision": "ack", "finding": finding, "by": "j.doe", "reason": "seen"});
     let decision = serde_json::from_value(decision).unwrap();
     judge::record(&mut crowd.state, crowd.at, Event::Decided { decision }, &crowd.policy);
-    judge::review_state(&mut crowd.state, &crowd.policy, &[], crowd.at);
+    judge::review_state(&mut crowd.state, &crowd.policy, &NO_SHARED_KEYS, crowd.at);
     let open = &crowd.state.facts.ledger.open;
     assert_eq!(open.last().map(|one| one.kind), Some(F::TokenLifetime));
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anchorwatch::bundle::{Certificate, Validity};
 use anchorwatch::finding::{Finding, FindingKind, FindingKind as F, Severity, Severity::*};
-use anchorwatch::judge::{self, Case};
+use anchorwatch::judge::{self, Case, NO_SHARED_KEYS};
 use anchorwatch::spiffe::{BundleEndpoint, EndpointProfile};
 use anchorwatch::time::Timestamp;
 use anchorwatch::watch::{DomainState, Event, Failure, FailureReason, Poll, Sighting};
@@ -141,13 +141,14 @@ impl Bare {
     /// Time passes, and what time alone brings is journaled.
     fn waits(&mut self, long: Duration) {
         self.at = self.at.saturating_add(long);
-        judge::review_state(&mut self.state, &policy(), &[], self.at);
+        judge::review_state(&mut self.state, &policy(), &NO_SHARED_KEYS, self.at);
     }
 
     fn findings(&self) -> Vec<Finding> {
         let policy = policy();
         let (endpoint, state, bootstrap_fault) = (&self.endpoint, &self.state, self.fault);
-        let case = Case { endpoint, state, policy: &policy, bootstrap_fault, shared: &[] };
+        let case =
+            Case { endpoint, state, policy: &policy, bootstrap_fault, shared: &NO_SHARED_KEYS };
         judge::assess(&case, self.at).findings
     }
 

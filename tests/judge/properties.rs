@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anchorwatch::finding::{Finding, FindingId, FindingKind as F, Nature, Severity};
 use anchorwatch::issuer::IssuerSettings;
-use anchorwatch::judge::{self, Case};
+use anchorwatch::judge::{self, Case, NO_SHARED_KEYS};
 use anchorwatch::replay::{Change, Report};
 use anchorwatch::score::{Raised, play};
 use anchorwatch::simulate::{Incident, KeyPool, Lines, Scenario, Skip, Turn, World};
@@ -74,14 +74,14 @@ impl Watched {
         let state = std::mem::take(&mut self.state);
         let Step { state, mut events, .. } = judge::step(state, turn.poll(), at, &self.policy, 0.5);
         self.state = state;
-        events.extend(judge::review_state(&mut self.state, &self.policy, &[], at));
+        events.extend(judge::review_state(&mut self.state, &self.policy, &NO_SHARED_KEYS, at));
         self.journal.extend(events.iter().map(|event| (at, event.clone())));
         events
     }
 
     fn findings(&self, at: Timestamp) -> Vec<Finding> {
         let (endpoint, state, policy) = (&self.endpoint, &self.state, &self.policy);
-        let case = Case { endpoint, state, policy, bootstrap_fault: None, shared: &[] };
+        let case = Case { endpoint, state, policy, bootstrap_fault: None, shared: &NO_SHARED_KEYS };
         judge::assess(&case, at).findings
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anchorwatch::bundle::IrregularityKind;
 use anchorwatch::decision::{Decision, Deed, Door, Outage};
 use anchorwatch::finding::{Finding, FindingKind, Severity};
-use anchorwatch::judge::{Case, assess, review};
+use anchorwatch::judge::{Case, NO_SHARED_KEYS, assess, review};
 use anchorwatch::spiffe::{BundleEndpoint, EndpointProfile};
 use anchorwatch::time::Timestamp;
 use anchorwatch::watch::{
@@ -32,7 +32,7 @@ fn found_at(story: &Timeline, at: Timestamp) -> Vec<Finding> {
         state,
         policy: &policy,
         bootstrap_fault: None,
-        shared: &[],
+        shared: &NO_SHARED_KEYS,
     };
     let mut state = story.state().clone();
     for event in review(&case(story.state()), at) {
@@ -90,7 +90,13 @@ fn an_announced_outage_holds_staleness_until_three_intervals_after_its_end() {
     let (endpoint, policy) = (endpoint(), story.policy().clone());
     let found = |state: &DomainState, at| -> Vec<FindingKind> {
         let endpoint = &endpoint;
-        let case = Case { endpoint, state, policy: &policy, bootstrap_fault: None, shared: &[] };
+        let case = Case {
+            endpoint,
+            state,
+            policy: &policy,
+            bootstrap_fault: None,
+            shared: &NO_SHARED_KEYS,
+        };
         let findings = assess(&case, at).findings.into_iter().map(|finding| finding.kind);
         findings.filter(|kind| *kind != FindingKind::BaselineMissing).collect()
     };
@@ -155,7 +161,13 @@ fn a_bootstrap_file_that_is_needed_and_unusable_is_critical() {
     let (endpoint, policy) = (endpoint(), Policy::default());
     let bootstrap_fault = Some("the file is empty");
     let state = story.state();
-    let case = Case { endpoint: &endpoint, state, policy: &policy, bootstrap_fault, shared: &[] };
+    let case = Case {
+        endpoint: &endpoint,
+        state,
+        policy: &policy,
+        bootstrap_fault,
+        shared: &NO_SHARED_KEYS,
+    };
     let found = assess(&case, story.now()).findings;
     assert_eq!(found[0].kind, FindingKind::BootstrapUnusable);
     assert_eq!(found[0].severity, Severity::Critical);

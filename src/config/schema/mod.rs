@@ -153,6 +153,11 @@ pub enum Kind {
     },
     /// A trust domain name.
     TrustDomain,
+    /// A list of trust domain names, at most so many.
+    TrustDomains {
+        /// The most names.
+        max: usize,
+    },
     /// An `http` or `https` URL.
     Url,
 }
@@ -180,6 +185,7 @@ impl Kind {
             Self::Switch => "`true` or `false`",
             Self::Text { .. } => "a text",
             Self::TrustDomain => "a trust domain name",
+            Self::TrustDomains { .. } => "a list of trust domain names",
         }
     }
 
@@ -211,6 +217,7 @@ impl Kind {
             Self::Switch => "write true or false".to_owned(),
             Self::Text { .. } => "write a text".to_owned(),
             Self::TrustDomain => "write for example example.org".to_owned(),
+            Self::TrustDomains { .. } => "write for example [a.example, b.example]".to_owned(),
             Self::Url => "write for example http://alertmanager-0:9093".to_owned(),
         }
     }
@@ -224,7 +231,7 @@ impl Kind {
                 format!("{} to {}", duration::text(*min), duration::text(*max))
             }
             Self::EndpointUrl => "`https`, no user name or password".to_owned(),
-            Self::List { max, .. } => format!("at most {max}"),
+            Self::List { max, .. } | Self::TrustDomains { max } => format!("at most {max}"),
             Self::Redirects { max } => format!("0 to {max}; `true` is {max}, `false` is 0"),
             Self::Size { min, max } => {
                 format!("{} to {}", super::scalar::size_text(*min), super::scalar::size_text(*max))

@@ -1,6 +1,8 @@
 //! The keys of the whole watch.
 
-use super::{Key, Kind, RELATIONSHIP, SETTINGS, Scope, days, hours, seconds};
+use super::{
+    BY, FINGERPRINT, Key, Kind, REASON, RELATIONSHIP, SETTINGS, Scope, days, hours, seconds,
+};
 
 /// The whole file.
 pub static TOP: Scope = Scope {
@@ -18,6 +20,7 @@ pub static TOP: Scope = Scope {
         &METRICS_SECTION,
         &RETENTION_SECTION,
         &SIGHTINGS,
+        &SHARED_AUTHORITIES,
         &ALERTMANAGERS,
     ]],
 };
@@ -92,6 +95,15 @@ pub static SIGHTINGS: Key = Key::new(
 )
 .or_else("no sightings");
 
+/// `shared_authorities`
+pub static SHARED_AUTHORITIES: Key = Key::new(
+    "shared_authorities",
+    Kind::List { scope: &SHARED_AUTHORITY, max: 1024 },
+    "X.509 authorities that several trust domains share on purpose, such as the upstream root of \
+     one organisation. Without an entry, a key of several trust domains is a warning.",
+)
+.or("[]");
+
 /// `alertmanagers`
 pub static ALERTMANAGERS: Key = Key::new(
     "alertmanagers",
@@ -99,6 +111,23 @@ pub static ALERTMANAGERS: Key = Key::new(
     "Alertmanagers to which findings are pushed. Name every member of a cluster.",
 )
 .or("[]");
+
+/// An element of `shared_authorities`
+pub static SHARED_AUTHORITY: Scope = Scope {
+    name: "shared_authorities[]",
+    example: "write {fingerprint: \"sha256:…\", trust_domains: [a.example, b.example], reason: corporate root}",
+    intro: "An authority that several trust domains share. The finding about it is `info`, until a \
+            trust domain publishes its key that is not named.",
+    keys: &[&[&FINGERPRINT, &SHARED_BY, &REASON, &BY]],
+};
+
+/// `trust_domains`
+pub static SHARED_BY: Key = Key::new(
+    "trust_domains",
+    Kind::TrustDomains { max: 65_536 },
+    "The trust domains that may publish it.",
+)
+.or_else("any trust domain");
 
 /// `store`
 pub static STORE: Scope = Scope {

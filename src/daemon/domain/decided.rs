@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tracing::{info, warn};
 
 use super::Domain;
+use super::recorded::ends_report;
 use crate::daemon::log;
 use crate::daemon::owner::Part;
 use crate::daemon::shared::Shared;
@@ -116,6 +117,7 @@ impl Domain {
         // What waited before was written with it.
         self.unrecorded = false;
         self.count_rotations(finished);
+        self.settle_reports(shared, ends_report(&events));
         shared.tell(at, self.trust_domain(), events);
         if self.trust(shared) != trusted {
             self.void_poll();

@@ -30,17 +30,12 @@ impl Domain {
         }
     }
 
-    /// Other trust domains hold other keys than before: which of those are this one's too?
-    pub(in crate::daemon) async fn share(&mut self, shared: &Shared) {
-        self.held = shared.held(self.trust_domain(), &self.state.facts);
-        self.review(shared, shared.clock.now()).await;
-    }
-
     /// Journals the event findings that time or other trust domains bring, and publishes them.
-    async fn review(&mut self, shared: &Shared, at: Timestamp) {
+    pub(in crate::daemon) async fn review(&mut self, shared: &Shared, at: Timestamp) {
         if self.quarantined.is_some() || self.state.facts.endpoint.is_none() {
             return;
         }
+        self.shared_keys = shared.shared_keys(self.trust_domain(), &self.state.facts, false);
         let reviewed = catch_unwind(AssertUnwindSafe(|| {
             let events = judge::review(&self.case(), at);
             let mut state = self.state.clone();
@@ -51,7 +46,10 @@ impl Domain {
         }));
         match reviewed {
             Err(_) => self.quarantine(shared, "review"),
-            Ok((_, events)) if events.is_empty() => return,
+            Ok((_, events)) if events.is_empty() => {
+                self.settle_reports(shared, false);
+                return;
+            }
             Ok((state, events)) => {
                 log::events(self.trust_domain(), &events);
                 self.record(shared, at, state, events, Vec::new()).await;
@@ -67,7 +65,14 @@ impl Domain {
             state: &self.state,
             policy: &self.relationship.policy,
             bootstrap_fault: self.bootstrap_fault(),
-            shared: &self.held,
+            shared: &self.shared_keys,
+        }
+    }
+
+    /// Others may report the shared keys that this trust domain does not, now that it was judged.
+    pub(super) fn settle_reports(&self, shared: &Shared, ends_report: bool) {
+        if ends_report || self.shared_keys.is_reporter() {
+            shared.take_reports(self.trust_domain(), &self.state.facts.ledger);
         }
     }
 
@@ -88,6 +93,7 @@ impl Domain {
             "a panic in its {place}: the domain is not watched until a restart or a reload"
         );
         self.quarantined = Some(why.into());
+        shared.take_reports(self.trust_domain(), &self.state.facts.ledger);
         self.count_failure(FailureReason::Internal);
         shared.registered.panicked();
     }

@@ -14,6 +14,7 @@ use crate::bundle::Digest;
 use crate::daemon::log;
 use crate::daemon::shared::Shared;
 use crate::decision::Deed;
+use crate::finding::FindingKind;
 use crate::judge;
 use crate::judge::VerdictKind;
 use crate::store::{Batch, Durability};
@@ -71,6 +72,7 @@ impl Domain {
         bodies: Vec<(Digest, Bytes)>,
     ) {
         self.count_events(&events);
+        let ends_report = ends_report(&events);
         if !events.is_empty() {
             let trust_domain = self.trust_domain().clone();
             let (facts, sight) = (Arc::clone(&state.facts), state.sight.clone());
@@ -86,6 +88,7 @@ impl Domain {
         }
         let finished = self.state.facts.course.finished;
         self.state = state;
+        self.settle_reports(shared, ends_report);
         self.count_rotations(finished);
     }
 
@@ -117,6 +120,14 @@ impl Domain {
             }
         }
     }
+}
+
+/// Whether what this trust domain reported of a shared key ends.
+pub(super) fn ends_report(events: &[Event]) -> bool {
+    let ends = |event: &Event| {
+        matches!(event, Event::FindingEnded { kind: FindingKind::AuthorityShared, .. })
+    };
+    events.iter().any(ends)
 }
 
 /// One more under this name.

@@ -25,11 +25,15 @@ pub struct Ledger {
 /// What a finding that ended was about: what had happened by then is not raised anew.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Settled {
-    kind: FindingKind,
+    /// The kind of the finding.
+    pub kind: FindingKind,
+    /// The use that it was about, where it was about one.
     #[serde(rename = "use")]
-    svid_type: Option<SvidType>,
-    subject: Box<str>,
-    at: Timestamp,
+    pub svid_type: Option<SvidType>,
+    /// What exactly it was about, as in [`Finding::subject`].
+    pub subject: Box<str>,
+    /// When it ended.
+    pub at: Timestamp,
 }
 
 impl Settled {

@@ -3,16 +3,19 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bundle::{Fingerprint, SvidType};
-use crate::finding::{Finding, FindingId, IncidentId, Severity};
+use crate::finding::{Finding, FindingId, IncidentId, Scope, Severity};
 use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
-use crate::watch::{AuthorityRecord, Facts};
+use crate::watch::Facts;
 
 /// A finding that is open, with what a decision about it needs.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct OpenFinding {
-    /// Of which trust domain.
-    pub trust_domain: TrustDomain,
+    /// Of which trust domain; absent where it is about a key that several publish.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trust_domain: Option<TrustDomain>,
+    /// The trust domain whose journal has it.
+    pub recorded_by: TrustDomain,
     /// What it is known by.
     pub id: FindingId,
     /// The findings of one poll share it.
@@ -41,12 +44,15 @@ impl OpenFinding {
     /// The findings of a state.
     pub fn of(trust_domain: &TrustDomain, findings: &[Finding], facts: &Facts) -> Vec<Self> {
         let known = |finding: &Finding| {
-            let records = facts.authorities.iter().map(AuthorityRecord::id);
-            let mut ids = records.chain(facts.glimpsed.iter().map(|glimpse| glimpse.authority.id));
-            ids.find(|id| finding.is_about(*id)).map(|id| id.fingerprint)
+            let records = facts.authorities.iter().map(|record| &record.authority);
+            let glimpsed = facts.glimpsed.iter().map(|glimpse| &glimpse.authority);
+            let about = records.chain(glimpsed).find(|authority| finding.concerns(authority));
+            about.map(|authority| authority.id.fingerprint)
         };
         let open = findings.iter().map(|finding| Self {
-            trust_domain: trust_domain.clone(),
+            trust_domain: (finding.kind.scope() == Scope::TrustDomain)
+                .then(|| trust_domain.clone()),
+            recorded_by: trust_domain.clone(),
             id: finding.id,
             incident: finding.incident,
             kind: finding.kind.label().to_owned(),

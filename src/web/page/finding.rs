@@ -9,7 +9,7 @@ use super::remedy::{self, Command};
 use super::words::{badge, bracket, maybe_stretch, near, stretch, tone, words};
 use crate::alerts;
 use crate::bundle::{Fingerprint, Validity};
-use crate::finding::{Finding, FindingId, Nature};
+use crate::finding::{Finding, FindingId, Nature, Scope};
 use crate::journal::Recorded;
 use crate::time::{Timestamp, Window};
 use crate::view::{DomainView, Ended, View};
@@ -62,7 +62,10 @@ pub(in crate::web) fn page(
     html.raw("<section aria-labelledby=\"events\"><h2 id=\"events\">");
     html.raw(if key.is_some() { "Its authority in the journal" } else { "In the journal" });
     html.raw("</h2>").add(&journal::listed(events, false)).raw("</section>");
-    let title = format!("{kind}: {name}");
+    let title = match finding.trust_domain_label(name) {
+        "" => format!("{kind}: {}", finding.subject),
+        name => format!("{kind}: {name}"),
+    };
     let path = format!("/finding/{}", finding.id);
     frame.page(&title, Section::Overview, Some(&path), &html)
 }
@@ -75,12 +78,19 @@ fn facts(
     now: Timestamp,
 ) {
     let mut particulars = Particulars::new();
-    particulars.say("trust domain", &domain.endpoint.trust_domain);
+    let name = match finding.kind.scope() {
+        Scope::TrustDomain => "trust domain",
+        Scope::Federation => "recorded by",
+    };
+    particulars.say(name, &domain.endpoint.trust_domain);
     if let Some(svid_type) = finding.svid_type {
         particulars.say("use", svid_type.label());
     }
     match key {
         Some(key) => {
+            if finding.kind.scope() == Scope::Federation {
+                particulars.code("public key", &finding.subject);
+            }
             particulars.code("authority", key);
         }
         None if finding.subject.is_empty() => (),

@@ -84,7 +84,7 @@ fn findings(html: &mut Html, domains: &[&DomainView], now: Timestamp) {
         html.raw("<li>").add(&badge(tone(finding.severity), finding.severity.label()));
         html.raw(" <a href=\"/finding/").text(finding.id).raw("\">");
         html.text(words(finding.kind.label())).raw("</a> <span class=\"of\">");
-        html.text(&domain.endpoint.trust_domain).raw("</span> <span class=\"dim\">");
+        html.text(of(domain, finding)).raw("</span> <span class=\"dim\">");
         html.text(distance(finding.since, now)).raw("</span>");
         if let Some(first) = finding.evidence.first() {
             html.raw("<p class=\"dim\">").text(first).raw("</p>");
@@ -96,6 +96,14 @@ fn findings(html: &mut Html, domains: &[&DomainView], now: Timestamp) {
         html.raw("<p>").text(more).raw(" more: each trust domain's page lists its own.</p>");
     }
     html.raw("</section>");
+}
+
+/// Whose a finding is.
+fn of<'a>(domain: &'a DomainView, finding: &Finding) -> &'a str {
+    match finding.trust_domain_label(&domain.endpoint.trust_domain) {
+        "" => "several trust domains",
+        name => name,
+    }
 }
 
 fn row(domain: &DomainView, now: Timestamp) -> [Html; 7] {
