@@ -26,7 +26,7 @@ if command -v taskset > /dev/null && (($(nproc) > 1)); then pin=(taskset -c 0); 
 step "one poll"
 "${pin[@]}" cargo bench --locked --quiet --bench poll -- "$bin"
 step "ten thousand trust domains"
-cargo bench --locked --quiet --bench fleet -- "$bin"
+cargo bench --locked --quiet --bench fleet
 step "a scrape"
 cargo bench --locked --quiet --bench scrape
 step "a start"

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use anchorwatch::alerts::{About, description, name, runbook_url, summary};
-use anchorwatch::finding::{FindingKind, Severity};
+use anchorwatch::finding::{FindingKind, Scope, Severity};
 
 /// What the findings of a test are about: trust domain, use, subject.
 type Subject = (&'static str, &'static str, &'static str);
@@ -125,9 +125,12 @@ fn alert(out: &mut String, kind: FindingKind, about: Subject, severity: Severity
         ("runbook_url", runbook_url(&name(kind))),
         (
             "dashboard_url",
-            format!(
-                "https://grafana.example/d/anchorwatch-trust-domain?var-trust_domain={trust_domain}"
-            ),
+            match kind.scope() {
+                Scope::TrustDomain => format!(
+                    "https://grafana.example/d/anchorwatch-trust-domain?var-trust_domain={trust_domain}"
+                ),
+                Scope::Federation => "https://grafana.example/d/anchorwatch-overview".to_owned(),
+            },
         ),
     ];
     out.push_str("            exp_annotations:\n");
