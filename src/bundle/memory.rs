@@ -7,10 +7,10 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use super::Digest;
 use super::element::{Element, element};
+use super::{AuthorityPool, Digest};
 
 /// What the elements of the last document of one endpoint said. Bounded by that document.
 #[derive(Debug, Default)]
@@ -18,9 +18,16 @@ pub struct Memory {
     elements: Mutex<HashMap<Digest, Element>>,
     news: AtomicBool,
     irregular: AtomicBool,
+    /// Where authorities that other endpoints publish too are held.
+    pool: OnceLock<Arc<AuthorityPool>>,
 }
 
 impl Memory {
+    /// From now on an authority that is held elsewhere is not held here once more.
+    pub fn join(&self, pool: &Arc<AuthorityPool>) {
+        self.pool.get_or_init(|| Arc::clone(pool));
+    }
+
     /// Begins the reading of a document.
     pub(super) fn reading(&self) -> Reading<'_> {
         let known =
@@ -56,7 +63,10 @@ impl Reading<'_> {
             return known;
         }
         self.fresh = true;
-        let read = element(raw);
+        let mut read = element(raw);
+        if let Some(pool) = self.memory.pool.get() {
+            read.authority = read.authority.map(|authority| pool.intern(authority));
+        }
         // Of what may hold a secret nothing is kept, not even a hash.
         if !read.secret {
             self.seen.insert(digest, read.clone());

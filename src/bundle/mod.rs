@@ -15,6 +15,7 @@ mod json;
 mod jwk;
 mod memory;
 mod parse;
+mod pool;
 mod redact;
 mod spki;
 
@@ -26,6 +27,7 @@ pub use fingerprint::{Digest, Fingerprint, FingerprintError, KeyId, PublicKeyId}
 pub use irregularity::{Irregularity, IrregularityKind};
 pub use memory::Memory;
 pub use parse::{ParseError, ParseLimits, ParsedBundle, parse, parse_with};
+pub use pool::AuthorityPool;
 
 use std::sync::Arc;
 

@@ -158,7 +158,10 @@ impl Daemon {
         store_options.body_retention = config.retention.bodies;
         let opened = tokio::task::spawn_blocking(move || Store::open(&path, store_options));
         let (store, loaded) = opened.await.map_err(|_| StartError::Interrupted)??;
-        let Loaded { domains: archive, fresh, head, .. } = loaded;
+        let Loaded { domains: mut archive, fresh, head, .. } = loaded;
+        for state in archive.values_mut() {
+            Arc::make_mut(&mut state.facts).intern(fetcher.pool());
+        }
         if fresh {
             warn!(path = %config.store.path.display(), "store created: every first bundle is a baseline");
         }

@@ -27,7 +27,7 @@ use hyper::body::Bytes;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::bundle::{Digest, Memory, ParseError, parse_with};
+use crate::bundle::{AuthorityPool, Digest, Memory, ParseError, parse_with};
 use crate::spiffe::{BundleEndpoint, EndpointProfile};
 use crate::time::Clock;
 use crate::watch::{
@@ -114,6 +114,7 @@ pub struct Fetcher {
     lookups: Lookups,
     tls: Arc<TlsContext>,
     platform: OnceLock<Arc<WebRoots>>,
+    pool: Arc<AuthorityPool>,
 }
 
 impl Fetcher {
@@ -128,7 +129,13 @@ impl Fetcher {
             lookups: Lookups::new(resolver),
             tls: Arc::new(TlsContext::new(clock)),
             platform: OnceLock::new(),
+            pool: Arc::default(),
         }
+    }
+
+    /// Where the authorities of all bundles are held.
+    pub fn pool(&self) -> &AuthorityPool {
+        &self.pool
     }
 
     /// The platform's roots, loaded when they are first wanted.
@@ -142,6 +149,7 @@ impl Fetcher {
     /// It ends within the target's `timeout`, whatever the endpoint does, and may be dropped at
     /// any time.
     pub async fn poll(&self, target: &Target, trust: Option<&Trust>) -> Fetched {
+        target.memory.join(&self.pool);
         let began = Instant::now();
         let deadline = began + target.limits.timeout;
         let asked = match self.proof(target, trust) {

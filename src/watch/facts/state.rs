@@ -1,8 +1,11 @@
 //! What polls agree on, and what they fail with.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
-use crate::bundle::{Digest, Stated};
+use super::Facts;
+use crate::bundle::{AuthorityPool, Digest, Stated};
 use crate::time::{Bracket, Timestamp};
 use crate::watch::FailureReason;
 
@@ -30,4 +33,13 @@ pub struct FailureRun {
     pub reason: FailureReason,
     /// What goes wrong, in words.
     pub detail: Box<str>,
+}
+
+impl Facts {
+    /// Holds no authority once more that is held elsewhere.
+    pub fn intern(&mut self, pool: &AuthorityPool) {
+        for record in &mut self.authorities {
+            record.authority = pool.intern(Arc::clone(&record.authority));
+        }
+    }
 }
