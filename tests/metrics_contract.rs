@@ -18,12 +18,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anchorwatch::bundle::{Fingerprint, Stated};
-use anchorwatch::finding::FindingKind;
+use anchorwatch::finding::{Finding, FindingKind, Severity};
 use anchorwatch::metrics::{
     Format, Kind, Registered, Scrape, SelfFacts, catalogue, markdown, render,
 };
 use anchorwatch::spiffe::ProfileName;
-use anchorwatch::view::{DomainView, View};
+use anchorwatch::view::{DomainView, Ended, View};
 use anchorwatch::watch::FailureReason;
 use collector::Collected;
 use exposition::{ReadFamily, Series, read};
@@ -423,6 +423,41 @@ fn a_finding_is_one_while_it_is_true_and_zero_after_it_ended() {
     assert_eq!(of("failing.example"), [1.0]);
     assert_eq!(of("clean1.lab.example"), [0.0]);
     assert_eq!(of("new.example"), [0.0; 0]);
+}
+
+/// A key of several trust domains is one series, in whose journal it may stand and end.
+#[test]
+fn a_finding_about_a_shared_key_is_one_series_without_a_trust_domain() {
+    let shared = |severity| Finding {
+        kind: FindingKind::AuthorityShared,
+        severity,
+        svid_type: None,
+        subject: "3f9c1a2b4d5e6f70".into(),
+        ..picture::view().domain(&"failing.example".parse().unwrap()).unwrap().findings[0].clone()
+    };
+    let mut view = picture::view();
+    let (warning, info) = (shared(Severity::Warning), shared(Severity::Info));
+    let ended = |finding: &Finding| Arc::from([Ended::new(finding, view.at)]);
+    // Open in two journals, and ended in a third.
+    let journals: [(Arc<[Finding]>, Arc<[Ended]>); 3] = [
+        (Arc::from([warning.clone()]), Arc::from([])),
+        (Arc::from([warning.clone()]), ended(&info)),
+        (Arc::from([]), ended(&warning)),
+    ];
+    for (domain, (findings, ended)) in view.domains.iter_mut().zip(journals) {
+        let domain = Arc::make_mut(domain);
+        (domain.findings, domain.ended) = (findings, ended);
+    }
+    let rendered = Rendered::of(view);
+    let labels = [("trust_domain", ""), ("subject", "3f9c1a2b4d5e6f70")];
+    let of = |severity: &'static str| {
+        let labels = [&labels[..], &[("severity", severity)]].concat();
+        rendered.values("anchorwatch_finding_open", &labels)
+    };
+    assert_eq!(of("warning"), [1.0]);
+    assert_eq!(of("info"), [0.0]);
+    let kind = [("kind", "authority_shared")];
+    assert_eq!(rendered.values("anchorwatch_finding_open", &kind).len(), 2);
 }
 
 #[test]

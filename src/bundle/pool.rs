@@ -60,32 +60,29 @@ fn half(id: AuthorityId) -> Option<[u8; 16]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bundle::{Memory, ParseLimits, parse_with};
+    use crate::bundle::{Fingerprint, KeyType, Memory, ParseLimits, SvidType, parse_with};
 
-    fn document(x: &str) -> Vec<u8> {
-        let y = "A".repeat(43);
-        format!(
-            r#"{{"keys":[{{"kty":"EC","use":"jwt-svid","kid":"a","crv":"P-256","x":"{x:A<43}","y":"{y}"}}]}}"#
-        )
-        .into_bytes()
-    }
+    /// The key of RFC 7517, appendix A.1.
+    const DOCUMENT: &[u8] = br#"{"keys":[{"kty":"EC","use":"jwt-svid","kid":"1","crv":"P-256",
+        "x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+        "y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}"#;
 
-    fn read(document: &[u8], pool: &Arc<AuthorityPool>) -> (Arc<Authority>, Memory) {
-        let memory = Memory::default();
-        memory.join(pool);
-        let parsed = parse_with(document, &ParseLimits::default(), &memory).unwrap();
-        (Arc::clone(parsed.bundle.authorities().first().unwrap()), memory)
+    fn authority(number: u32) -> Arc<Authority> {
+        let fingerprint = Fingerprint::of(&number.to_be_bytes());
+        let id = AuthorityId { svid_type: SvidType::Jwt, fingerprint };
+        let (public_key, key_type) = (None, KeyType::EcP256);
+        Arc::new(Authority { id, public_key, key_type, kid: None, certificate: None })
     }
 
     #[test]
     fn what_two_endpoints_publish_is_held_once() {
         let pool = Arc::default();
-        let (one, _first) = read(&document("AAAA"), &pool);
-        let (same, _second) = read(&document("AAAA"), &pool);
-        let (other, _third) = read(&document("BBBB"), &pool);
-        assert!(Arc::ptr_eq(&one, &same));
-        assert_ne!(one, other);
-        assert_eq!(pool.len(), 2);
+        let [one, other] = [Memory::default(), Memory::default()].map(|memory| {
+            memory.join(&pool);
+            let parsed = parse_with(DOCUMENT, &ParseLimits::default(), &memory).unwrap();
+            Arc::clone(parsed.bundle.authorities().first().unwrap())
+        });
+        assert!(Arc::ptr_eq(&one, &other));
         // Another key ID makes it another one, under the same fingerprint.
         let named = Arc::new(Authority { kid: Some("b".into()), ..Authority::clone(&one) });
         assert!(Arc::ptr_eq(&pool.intern(Arc::clone(&named)), &named));
@@ -93,10 +90,12 @@ mod tests {
 
     #[test]
     fn what_nobody_holds_is_forgotten() {
-        let pool = Arc::default();
-        for number in 0..5_000 {
-            let _ = read(&document(&format!("{number:08}")), &pool);
+        let pool = AuthorityPool::default();
+        let kept = pool.intern(authority(0));
+        for number in 1..10_000 {
+            drop(pool.intern(authority(number)));
         }
         assert!(pool.len() <= 2 * AuthorityPool::FEW, "{}", pool.len());
+        assert!(Arc::ptr_eq(&pool.intern(authority(0)), &kept));
     }
 }
