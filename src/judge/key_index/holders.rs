@@ -18,13 +18,13 @@ pub(super) struct Holder {
 #[derive(Debug)]
 pub(super) enum Holders {
     One(Holder),
-    Many(Box<BTreeSet<Holder>>),
+    Many(BTreeSet<Holder>),
 }
 
 impl Holders {
     pub(super) fn add(&mut self, holder: Holder) {
         match self {
-            Self::One(first) => *self = Self::Many(Box::new(BTreeSet::from([*first, holder]))),
+            Self::One(first) => *self = Self::Many(BTreeSet::from([*first, holder])),
             Self::Many(holders) => drop(holders.insert(holder)),
         }
     }

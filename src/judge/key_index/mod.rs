@@ -81,7 +81,7 @@ impl PublicKeyIndex {
             let since = published.entry(Key::of(id)).or_insert(record.published.until);
             *since = record.published.until.min(*since);
         }
-        self.hold(number, published.into_iter().collect());
+        self.hold(number, &published.into_iter().collect::<Vec<_>>());
         self.link(facts);
     }
 
@@ -96,7 +96,7 @@ impl PublicKeyIndex {
     /// open there is for another to report.
     pub fn remove(&mut self, trust_domain: &TrustDomain, ledger: &Ledger) {
         let number = self.number(trust_domain);
-        self.hold(number, Box::default());
+        self.hold(number, &[]);
         self.reports.replace(number, ledger, false);
     }
 
@@ -120,9 +120,9 @@ impl PublicKeyIndex {
         self.names.get(place(holder.number))
     }
 
-    fn hold(&mut self, number: Number, now: Box<[(Key, Timestamp)]>) {
+    fn hold(&mut self, number: Number, now: &[(Key, Timestamp)]) {
         let Some(held) = self.held.get_mut(place(number)) else { return };
-        let before = std::mem::replace(held, now.clone());
+        let before = std::mem::replace(held, now.into());
         self.work = self.work.saturating_add(count(before.len().saturating_add(now.len())));
         for (key, published) in before.iter().filter(|one| now.binary_search(one).is_err()) {
             self.drop_holder(*key, Holder { published: *published, number });

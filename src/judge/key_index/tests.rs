@@ -1,5 +1,3 @@
-#![expect(clippy::indexing_slicing, reason = "a test knows what it made")]
-
 use std::sync::Arc;
 use std::time::Duration;
 
