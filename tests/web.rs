@@ -425,6 +425,7 @@ async fn findings_name_their_trust_domain() {
                 "id",
                 "incident",
                 "kind",
+                "recorded_by",
                 "severity",
                 "since",
                 "subject",

@@ -215,6 +215,7 @@ mod tests {
         let filled = command
             .replace("$DOMAIN", "domain-b.example")
             .replace("$FINGERPRINT", &fingerprint)
+            .replace("$SUBJECT", "3f9c1a2b4d5e6f70")
             .replace("$FINDING", "3f9c1a2b4d5e")
             .replace("$INCIDENT", "i3f9c1a2b")
             .replace("$TICKET", "INC-1");
