@@ -10,6 +10,9 @@
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
     clippy::as_conversions,
     clippy::cast_precision_loss,
     clippy::disallowed_methods,
@@ -44,7 +47,7 @@ const SCRAPES: usize = 5;
 /// The kernel counts a process's CPU in hundredths of a second.
 const TICKS: f64 = 100.0;
 /// The longest that an answer, or the beginning of one, is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Who serves all bundles, and proves it by its own.
 const HUB: &str = "hub.example";
 
@@ -58,7 +61,8 @@ struct Size {
 impl Size {
     fn from_environment() -> Self {
         let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
-        let domains = number("FLEET_DOMAINS").map_or(DOMAINS, |domains| domains as usize);
+        let domains =
+            number("FLEET_DOMAINS").map_or(DOMAINS, |domains| usize::try_from(domains).unwrap());
         let interval = Duration::from_secs(number("FLEET_INTERVAL").unwrap_or(INTERVAL));
         Self { domains, interval }
     }
@@ -207,7 +211,7 @@ fn jwt() -> Jwk {
 }
 
 fn key_set() -> Vec<Jwk> {
-    (0..AUTHORITIES).map(|place| if place % 2 == 0 { x509() } else { jwt() }).collect()
+    (0..AUTHORITIES).map(|place| if place.is_multiple_of(2) { x509() } else { jwt() }).collect()
 }
 
 fn document(keys: Vec<Jwk>) -> Vec<u8> {

@@ -206,18 +206,14 @@ async fn a_declared_root_is_worth_knowing_and_a_stranger_that_holds_it_is_a_warn
         .map(|finding| finding["fingerprint"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(roots.len(), 2);
-    let declared: String = roots
-        .iter()
-        .map(|root| {
-            format!(
-                "  - {{fingerprint: \"{root}\", trust_domains: [{}, {}, {}], reason: corporate root, by: j.doe}}\n",
-                name(0),
-                name(1),
-                name(2)
-            )
-        })
-        .collect();
-    let declared = format!("shared_authorities:\n{declared}");
+    let mut declared = "shared_authorities:\n".to_owned();
+    let names = [0, 1, 2].map(name).join(", ");
+    for root in &roots {
+        let _ = writeln!(
+            declared,
+            "  - {{fingerprint: \"{root}\", trust_domains: [{names}], reason: corporate root, by: j.doe}}"
+        );
+    }
     fleet.configure(3, &declared);
     let shown = anchorwatch(&config, &["config", "show"]).output().unwrap();
     let shown = String::from_utf8(shown.stdout).unwrap();
