@@ -14,18 +14,40 @@ pub(super) struct Place {
     pub(super) end_column: usize,
 }
 
-/// Where the lines of a document begin.
+/// How many bytes lie between two places whose characters are counted beforehand. A look-up counts
+/// the rest, so a long line costs no more than a short one.
+const STRIDE: usize = 256;
+
+/// Where the lines of a document begin, and how many characters come before each part of it.
 #[derive(Debug)]
 pub(super) struct Lines<'a> {
     bytes: &'a [u8],
     begins: Vec<usize>,
+    /// The characters before byte 0, [`STRIDE`], twice [`STRIDE`] and so on.
+    characters: Vec<usize>,
+    /// The bytes that look-ups counted: what a test holds the work by.
+    #[cfg(test)]
+    counted: std::cell::Cell<usize>,
 }
 
 impl<'a> Lines<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
         let begins = std::iter::once(0).chain(ends.map(|(at, _)| at + 1)).collect();
-        Self { bytes, begins }
+        let mut before = 0;
+        let characters = bytes.chunks(STRIDE).map(|part| {
+            let here = before;
+            before += count_characters(part);
+            here
+        });
+        let characters = characters.collect();
+        Self {
+            bytes,
+            begins,
+            characters,
+            #[cfg(test)]
+            counted: std::cell::Cell::default(),
+        }
     }
 
     /// Where these bytes stand. What lies behind the document stands at its end.
@@ -38,11 +60,24 @@ impl<'a> Lines<'a> {
     fn at(&self, offset: usize) -> (usize, usize) {
         let line = self.begins.partition_point(|begin| *begin <= offset).max(1);
         let begin = self.begins.get(line - 1).copied().unwrap_or_default();
-        let before = self.bytes.get(begin..offset.min(self.bytes.len())).unwrap_or_default();
-        // All but what continues a character in UTF-8.
-        let characters = before.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
+        let characters = self.characters_before(offset) - self.characters_before(begin);
         (line, characters + 1)
     }
+
+    fn characters_before(&self, offset: usize) -> usize {
+        let offset = offset.min(self.bytes.len());
+        // The last part may be whole: then nothing follows it.
+        let part = (offset / STRIDE).min(self.characters.len().saturating_sub(1));
+        let rest = self.bytes.get(part * STRIDE..offset).unwrap_or_default();
+        #[cfg(test)]
+        self.counted.set(self.counted.get() + rest.len());
+        self.characters.get(part).copied().unwrap_or_default() + count_characters(rest)
+    }
+}
+
+/// How many characters begin in these bytes: all but what continues a character in UTF-8.
+fn count_characters(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
 }
 
 #[cfg(test)]
@@ -61,5 +96,41 @@ mod tests {
         assert_eq!(place(5..6), (2, 2, 2, 3));
         assert_eq!(place(7..7), (3, 1, 3, 1));
         assert_eq!(place(99..99), (3, 1, 3, 1));
+    }
+
+    #[test]
+    fn columns_of_a_long_line_count_characters_on_both_sides_of_every_part() {
+        let document = format!("\u{e9}\n{}", "a\u{e9}\u{20ac}".repeat(STRIDE));
+        let lines = Lines::new(document.as_bytes());
+        let second = document.find('a').unwrap();
+        for (place, (offset, _)) in document[second..].char_indices().enumerate() {
+            let found = lines.place(second + offset..second + offset);
+            assert_eq!((found.line, found.column), (2, place + 1));
+        }
+        let whole = "x".repeat(STRIDE * 2);
+        let end = Lines::new(whole.as_bytes()).place(STRIDE * 2..STRIDE * 2);
+        assert_eq!((end.line, end.column), (1, STRIDE * 2 + 1));
+    }
+
+    /// By the look-ups, and once by the making.
+    fn bytes_looked_at(lines: &Lines<'_>, length: usize) -> usize {
+        lines.counted.get() + length
+    }
+
+    #[test]
+    fn the_work_for_one_long_line_grows_with_its_length_and_not_with_its_square() {
+        const ELEMENT: usize = 800;
+        let counted = |elements: usize| {
+            let document = "x".repeat(elements * ELEMENT);
+            let lines = Lines::new(document.as_bytes());
+            for element in 0..elements {
+                let start = element * ELEMENT;
+                let place = lines.place(start..start + 10);
+                assert_eq!((place.line, place.column), (1, start + 1));
+            }
+            bytes_looked_at(&lines, document.len())
+        };
+        let (small, large) = (counted(512), counted(4_096));
+        assert!(large <= small * 8, "{large} bytes were looked at, where 512 elements take {small}");
     }
 }

@@ -1,12 +1,13 @@
 //! What there is to say of one document.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use serde::Serialize;
 
 use super::place::{Lines, Place};
 use crate::bundle::consumer::{Consumer, Reading, element_ranges};
-use crate::bundle::{IrregularityKind, ParseError, ParseLimits, ParsedBundle, Stated, parse};
+use crate::bundle::{AuthorityId, IrregularityKind, ParseError, ParseLimits, ParsedBundle, Stated, parse};
 use crate::spiffe::TrustDomain;
 
 /// The most departures that are told of one document; the rest are counted.
@@ -186,6 +187,13 @@ impl Looking<'_> {
             ));
         }
         let Some(trust_domain) = trust_domain else { return departures };
+        let kept = consumers.iter().filter_map(|answer| answer.reading.acceptance());
+        let kept = kept.flat_map(|acceptance| &acceptance.kept);
+        let mut entries: BTreeMap<AuthorityId, u32> = BTreeMap::new();
+        for (id, entry) in kept.filter_map(|kept| Some((kept.id()?, kept.entry))) {
+            // The first consumer that keeps it says where it stands.
+            entries.entry(id).or_insert(entry);
+        }
         for authority in parsed.bundle.authorities() {
             let Some(certificate) = &authority.certificate else { continue };
             let other = certificate.uri_sans.iter().find_map(|name| {
@@ -195,9 +203,7 @@ impl Looking<'_> {
                 (!host.eq_ignore_ascii_case(trust_domain.as_str())).then_some(host)
             });
             let Some(other) = other else { continue };
-            let kept = consumers.iter().filter_map(|answer| answer.reading.acceptance());
-            let mut kept = kept.flat_map(|acceptance| &acceptance.kept);
-            let entry = kept.find(|kept| kept.id() == Some(authority.id)).map(|kept| kept.entry);
+            let entry = entries.get(&authority.id).copied();
             let shown: String = other.chars().take(64).collect();
             let message = format!("the CA's SPIFFE ID names another trust domain, {shown:?}");
             let clause = "X509-SVID, 3.1";
