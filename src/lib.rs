@@ -15,7 +15,7 @@
 //! is how events are chained and worded, [`issuer`] models a SPIRE-like issuer in virtual time, and
 //! [`simulate`] puts it into a world with faults, attackers and someone who polls.
 //!
-//! The shell does what the core says: [`fetch`] talks to endpoints, [`store`] makes events durable
+//! The shell does what the core says: [`resolver`] finds their addresses, [`fetch`] talks to endpoints, [`store`] makes events durable
 //! before anyone sees them, [`metrics`] and [`web`] show the view, [`config`] says what to watch,
 //! and [`daemon`] schedules it all. `demo` is the real thing in small.
 //!
@@ -52,6 +52,8 @@ pub mod view;
 
 // The shell.
 pub mod config;
+
+pub mod resolver;
 
 pub mod fetch;
 

@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::bundle::SvidType;
 use crate::decision::Deed;
 pub use crate::finding::Ended;
@@ -103,6 +105,17 @@ pub struct PollCounts {
     pub rotations: [[u64; VerdictKind::LABELS.len()]; PollCounts::USES.len()],
     /// How long the last poll took.
     pub last_duration: Duration,
+    /// Set while polls use addresses of an earlier name look-up.
+    pub stale_addresses: Option<StaleAddresses>,
+}
+
+/// Addresses of an earlier name look-up that polls use, since the new look-up is slow or fails.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct StaleAddresses {
+    /// When they were looked up: at most an hour ago.
+    pub looked_up_at: Timestamp,
+    /// Why they are used, in words.
+    pub why: Box<str>,
 }
 
 impl PollCounts {

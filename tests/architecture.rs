@@ -23,10 +23,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("view", &["bundle", "decision", "finding", "judge", "spiffe", "time", "watch"]),
     // The shell: what two of its boxes share is a core type.
     ("config", CORE),
-    ("fetch", CORE),
+    ("resolver", &["time"]),
+    ("fetch", WITH_RESOLVER),
     ("store", CORE),
     ("metrics", CORE),
-    ("notify", CORE),
+    ("notify", WITH_RESOLVER),
     (
         "web",
         &[
@@ -43,10 +44,14 @@ const CORE: &[&str] = &[
     "alerts", "bundle", "decision", "finding", "issuer", "journal", "judge", "replay", "score",
     "simulate", "spiffe", "time", "view", "watch",
 ];
+const WITH_RESOLVER: &[&str] = &[
+    "alerts", "bundle", "decision", "finding", "issuer", "journal", "judge", "replay", "resolver",
+    "score", "simulate", "spiffe", "time", "view", "watch",
+];
 const ANY: &[&str] = &[
     "alerts", "bundle", "cli", "config", "daemon", "decision", "demo", "fetch", "finding",
-    "issuer", "journal", "judge", "metrics", "notify", "replay", "score", "simulate", "spiffe",
-    "store", "time", "view", "watch", "web",
+    "issuer", "journal", "judge", "metrics", "notify", "replay", "resolver", "score", "simulate",
+    "spiffe", "store", "time", "view", "watch", "web",
 ];
 
 /// What the core may not name: I/O, a clock, chance, a runtime.

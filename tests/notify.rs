@@ -15,6 +15,7 @@ use std::time::Duration;
 use anchorwatch::bundle::SvidType;
 use anchorwatch::finding::{Finding, FindingId, FindingKind, IncidentId, Severity};
 use anchorwatch::notify::{Context, Notifier, Picture, Recipient, alerts};
+use anchorwatch::resolver::{Lookups, SystemResolver};
 use anchorwatch::time::{Clock, Timestamp};
 use anchorwatch::view::View;
 use axum::Router;
@@ -120,7 +121,9 @@ impl Watch {
         let board = Arc::new(Board { view: Mutex::new(view(findings)) });
         let changes = watch::Sender::new(());
         let picture: Arc<dyn Picture> = Arc::<Board>::clone(&board);
-        let notifier = Notifier::new(picture, changes.subscribe(), clock);
+        let resolver = Arc::new(SystemResolver::default());
+        let lookups = Lookups::new(resolver, Arc::clone(&clock), Lookups::PLACES);
+        let notifier = Notifier::new(picture, changes.subscribe(), clock, lookups);
         Self { board, changes, notifier }
     }
 

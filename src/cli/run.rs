@@ -12,7 +12,7 @@ use tracing::{error, info, warn};
 use super::output::{chain, complain};
 use super::{Exit, Global, logging, runtime};
 use crate::config::Config;
-use crate::daemon::{Daemon, Options, StartError};
+use crate::daemon::{Daemon, Options, StartError, raise_descriptor_limit};
 
 /// Watch: poll every endpoint, record every key, serve /metrics.
 #[derive(Args, Debug)]
@@ -60,6 +60,7 @@ fn listen_address(text: &str) -> Result<SocketAddr, String> {
 
 pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
     logging::start(global.log_level, global.log_format);
+    raise_descriptor_limit();
     let config = match Config::load(&global.config_file) {
         Ok(config) => config,
         Err(faults) => {

@@ -1,6 +1,7 @@
 //! One trust domain as its owner has it: what a poll brought is stepped, judged, recorded and
 //! published.
 
+mod addresses;
 mod decided;
 mod judged;
 mod recorded;
@@ -183,7 +184,7 @@ impl Domain {
         if self.quarantined.is_some() {
             return Polled::default();
         }
-        let Fetched { answers, bodies, took } = fetched;
+        let Fetched { answers, bodies, took, stale } = fetched;
         let holds = order.generation == self.generation
             && order.holds_under(self.trust(shared).as_ref(), &answers);
         if !holds {
@@ -197,18 +198,18 @@ impl Domain {
         let recalled = self.recall(shared, &answers).await;
         let at = shared.clock.now();
         self.count(&answers, took, shared);
-        let timed_out =
-            matches!(answers.first(), Some(Err(why)) if why.reason == FailureReason::Timeout);
+        self.note_stale_addresses(stale);
+        let slow = order.is_slow(took);
         let poll = Poll { answers, recalled };
         let Some(Stepped { step, shared_keys }) = self.step(shared, poll, at) else {
             self.publish(shared, at);
-            return Polled { timed_out, ..Polled::default() };
+            return Polled { slow, ..Polled::default() };
         };
         self.shared_keys = shared_keys;
         log::events(self.trust_domain(), &step.events);
         self.record(shared, at, step.state, step.events, bodies).await;
         self.publish(shared, at);
-        Polled { next: Some(step.next_poll), timed_out, void: false }
+        Polled { next: Some(step.next_poll), slow, void: false }
     }
 
     /// Puts what is on record into this relationship's words: a first watch, a changed one, lines

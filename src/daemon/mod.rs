@@ -10,6 +10,7 @@ mod carry;
 mod chance;
 mod clock;
 mod decide;
+mod descriptors;
 mod domain;
 mod error;
 mod log;
@@ -42,6 +43,7 @@ use crate::config::Config;
 use crate::fetch::Fetcher;
 use crate::judge;
 use crate::notify::Notifier;
+use crate::resolver::{Lookups, SystemResolver};
 use crate::spiffe::TrustDomain;
 use crate::store::{Loaded, Store, StoreError, StoreOptions};
 use crate::time::Clock;
@@ -49,11 +51,14 @@ use crate::view::View;
 use crate::watch::DomainState;
 use crate::web::{AdminListener, Gate, WebListener};
 use backend::DaemonBackend;
+use descriptors::Descriptors;
 use operations::Operation;
 use protection::WebFile;
 use reload::Reloads;
 use scheduler::{Command, Domains, Scheduler};
 use shared::Shared;
+
+pub(crate) use descriptors::raise_limit as raise_descriptor_limit;
 
 pub use clock::SystemClock;
 pub use error::StartError;
@@ -141,7 +146,9 @@ impl Daemon {
     /// Loads what is on record, opens the listeners and begins to poll.
     pub async fn start(config: Config, options: Options) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let fetcher = Fetcher::new(Arc::clone(&clock));
+        let places = Descriptors::now(&config).lookups;
+        let lookups = Lookups::new(Arc::new(SystemResolver::default()), Arc::clone(&clock), places);
+        let fetcher = Fetcher::with_lookups(Arc::clone(&clock), lookups);
         Self::start_with(config, options, clock, fetcher).await
     }
 
@@ -152,6 +159,8 @@ impl Daemon {
         clock: Arc<dyn Clock>,
         fetcher: Fetcher,
     ) -> Result<Self, StartError> {
+        let descriptors = Descriptors::now(&config);
+        descriptors.warn_of_shortage();
         let web_file = load_web_file(options.web_config.clone()).await?;
         let path = config.store.path.clone();
         let mut store_options = StoreOptions::new(Arc::clone(&clock));
@@ -169,7 +178,6 @@ impl Daemon {
         let shared = Arc::new(Shared::new(clock, fetcher, store, options.step)?);
         let (commands, scheduled) = mpsc::channel(COMMANDS);
         let (operations, requested) = mpsc::channel(operations::WAITING);
-        let concurrency = config.concurrency;
         let inner = Arc::new(Inner {
             reloads: Reloads::new(shared.clock.now()),
             config: ArcSwap::from_pointee(config),
@@ -186,13 +194,13 @@ impl Daemon {
         inner.depart_archived();
         inner.begin_to_tell();
         let backend = Arc::new(DaemonBackend::new(Arc::clone(&inner)));
-        let (listeners, addresses) = listen(&inner, &backend).await?;
+        let (listeners, addresses) = listen(&inner, &backend, descriptors.web).await?;
         let admin = AdminListener::bind(&inner.config.load().admin_socket, backend)
             .await
             .map_err(|source| StartError::Admin { source })?;
-        let scheduler = Scheduler::new(Arc::clone(&shared), concurrency);
+        let polling = Scheduler::new(Arc::clone(&shared), descriptors.polls);
         let mut tasks = JoinSet::new();
-        tasks.spawn(scheduler.run(scheduled));
+        tasks.spawn(polling.run(scheduled));
         tasks.spawn(flush(Arc::clone(&shared)));
         tasks.spawn(Arc::clone(&inner).follow_sightings());
         tasks.spawn(tell_the_head(Arc::clone(&shared)));
@@ -274,6 +282,7 @@ async fn load_web_file(path: Option<PathBuf>) -> Result<Option<WebFile>, StartEr
 async fn listen(
     inner: &Arc<Inner>,
     backend: &Arc<DaemonBackend>,
+    connections: usize,
 ) -> Result<(Vec<WebListener>, Vec<SocketAddr>), StartError> {
     let mut listeners = Vec::new();
     let mut addresses = Vec::new();
@@ -281,12 +290,10 @@ async fn listen(
     for address in &inner.options.listen {
         let lifecycle = inner.options.enable_lifecycle;
         let backend = Arc::clone(backend);
-        let bound = match &gate {
-            Some(gate) => {
-                WebListener::bind_behind(Arc::clone(gate), *address, backend, lifecycle).await
-            }
-            None => WebListener::bind(*address, backend, lifecycle).await,
-        };
+        // All listeners share the descriptors.
+        let connections = (connections / inner.options.listen.len().max(1)).max(1);
+        let bound =
+            WebListener::bind_behind(gate.clone(), *address, backend, lifecycle, connections).await;
         let listener = bound.map_err(|source| StartError::Listen { address: *address, source })?;
         protection::warn_of_exposure(listener.address(), inner.web_file.as_ref());
         addresses.push(listener.address());

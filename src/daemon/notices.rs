@@ -28,7 +28,8 @@ impl Inner {
     pub(super) fn begin_to_tell(self: &Arc<Self>) {
         let picture = Arc::new(Board(Arc::downgrade(self)));
         let (changes, clock) = (self.shared.changed.subscribe(), Arc::clone(&self.shared.clock));
-        *self.notifier() = Some(Notifier::new(picture, changes, clock));
+        let lookups = self.shared.fetcher.lookups().clone();
+        *self.notifier() = Some(Notifier::new(picture, changes, clock, lookups));
         self.tell_alertmanagers();
     }
 

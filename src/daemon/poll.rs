@@ -10,6 +10,10 @@ use super::shared::Shared;
 use crate::fetch::{Fetched, Target};
 use crate::watch::{Answer, FailureReason, Trust};
 
+/// A poll that takes more than this part of its deadline is slow. Healthy ones take milliseconds to
+/// a few round trips.
+const SLOW_PART: u32 = 4;
+
 /// What is to be asked, and what authenticates the endpoint, as the owner knew it at that moment.
 #[derive(Debug)]
 pub(super) struct PollOrder {
@@ -29,8 +33,9 @@ pub(super) struct Polled {
     /// Whether the answer does not count: it was asked for under another configuration or trust
     /// than there is now.
     pub(super) void: bool,
-    /// Whether it ran into its deadline: such an endpoint waits in the slow lane.
-    pub(super) timed_out: bool,
+    /// Whether it held its place for long, whatever came of it: such an endpoint waits in the slow
+    /// lane.
+    pub(super) slow: bool,
 }
 
 impl Polled {
@@ -48,6 +53,12 @@ impl PollOrder {
             () = self.outdated.cancelled() => None,
             fetched = shared.fetcher.poll(&self.target, self.trust.as_ref()) => Some(fetched),
         }
+    }
+
+    /// Whether a poll that took so long is slow. One that fails late, by a name server for example,
+    /// is as slow as one that ran into its deadline.
+    pub(super) fn is_slow(&self, took: Duration) -> bool {
+        self.target.limits.timeout / SLOW_PART < took
     }
 
     /// Whether what authenticated these answers would authenticate them by `trust` too. A failure

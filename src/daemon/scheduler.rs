@@ -17,6 +17,7 @@ use super::chance;
 use super::owner::DomainHandle;
 use super::poll::Polled;
 use super::shared::Shared;
+use crate::resolver::Pace;
 use crate::spiffe::TrustDomain;
 
 /// The trust domains that are watched. It is replaced whole, so nobody sees a part of it.
@@ -28,7 +29,7 @@ const TICK: Duration = Duration::from_secs(1);
 const JUDGE_EVERY: Duration = Duration::from_secs(15);
 /// How many domains are judged anew at one time: the round must leave room for polls.
 const JUDGED_AT_ONCE: usize = 8;
-/// At most this share of the polls under way may go to endpoints that timed out.
+/// At most this share of the polls under way may go to endpoints whose last polls were slow.
 const SLOW_SHARE: usize = 4;
 /// At a start, polls begin at most at this rate, so that ten thousand handshakes do not come at
 /// once.
@@ -63,7 +64,7 @@ struct Watched {
     turn: u64,
     in_flight: bool,
     again: bool,
-    slow: bool,
+    pace: Pace,
     waiting: Vec<oneshot::Sender<()>>,
 }
 
@@ -150,7 +151,7 @@ impl Scheduler {
                 turn: 0,
                 in_flight: false,
                 again: false,
-                slow: false,
+                pace: Pace::default(),
                 waiting: Vec::new(),
             });
             let in_flight = watched.in_flight;
@@ -187,7 +188,7 @@ impl Scheduler {
             let domain = Arc::clone(&watched.domain);
             let shared = Arc::clone(&self.shared);
             let permits = Arc::clone(&self.permits);
-            let slow = watched.slow.then(|| Arc::clone(&self.slow_permits));
+            let slow = watched.pace.is_slow().then(|| Arc::clone(&self.slow_permits));
             self.polls.spawn(async move {
                 // The slow lane first: who waits in it must not hold a place in the fast one.
                 let _slow = match slow {
@@ -207,7 +208,9 @@ impl Scheduler {
             return;
         }
         watched.in_flight = false;
-        watched.slow = polled.timed_out;
+        if !polled.void {
+            watched.pace.record(polled.slow);
+        }
         // An answer that does not count is none that anybody waits for.
         let again = std::mem::take(&mut watched.again) || polled.void;
         if !again {

@@ -45,6 +45,7 @@ fn target(relationship: &Relationship, config: &Config) -> Target {
         proxy: relationship.proxy.as_ref().map(|proxy| proxy.url().clone()),
         limits,
         memory: Arc::default(),
+        pace: Arc::default(),
     }
 }
 

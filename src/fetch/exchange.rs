@@ -11,11 +11,12 @@ use reqwest::header::{
 use reqwest::{Client, Proxy, Response, StatusCode};
 use tokio::time::{Instant, timeout_at};
 
-use super::Target;
+use super::documents::{Documents, Room};
 use super::limits::Limits;
-use super::lookup::{Lookups, NamedBy};
 use super::refusal::Refusal;
 use super::tls::{Handshake, Proof, TlsContext};
+use super::{Target, not_found};
+use crate::resolver::{Lookups, NamedBy, OldAddresses, Question, Stale};
 use crate::spiffe::EndpointUrl;
 use crate::watch::{FailureReason, Presented};
 
@@ -28,6 +29,8 @@ pub(super) struct Document {
     pub(super) body: Bytes,
     /// Where it was found, where a redirect led there.
     pub(super) redirected_to: Option<EndpointUrl>,
+    /// The room that it takes, where it is large.
+    pub(super) room: Option<Room>,
 }
 
 /// How far an exchange came: evidence that outlives its end, however it ends.
@@ -39,6 +42,8 @@ pub(super) struct Trail {
     address: Option<IpAddr>,
     handshake: Arc<Handshake>,
     stage: Stage,
+    /// Set where a redirect's name was not looked up anew.
+    stale: Option<Stale>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +63,7 @@ impl Trail {
             address: None,
             handshake: Arc::default(),
             stage: Stage::Connect,
+            stale: None,
         }
     }
 
@@ -69,6 +75,11 @@ impl Trail {
     /// What was presented there.
     pub(super) fn presented(&self) -> Option<Presented> {
         self.handshake.presented()
+    }
+
+    /// Why addresses of an earlier look-up are used, where they are.
+    pub(super) fn stale(&self) -> Option<&Stale> {
+        self.stale.as_ref()
     }
 
     /// What is being done, as a phrase.
@@ -96,6 +107,7 @@ enum Reply {
 pub(super) struct Exchange<'a> {
     pub(super) lookups: &'a Lookups,
     pub(super) tls: &'a Arc<TlsContext>,
+    pub(super) documents: &'a Documents,
     pub(super) target: &'a Target,
     pub(super) proof: Proof,
     pub(super) deadline: Instant,
@@ -118,9 +130,9 @@ impl Exchange<'_> {
             match self.request(trail).await? {
                 Reply::Document(response) => {
                     trail.stage = Stage::Body;
-                    let body = self.read(response, trail).await?;
+                    let (body, room) = self.read(response, trail).await?;
                     let redirected_to = (1 < seen.len()).then(|| trail.url.clone());
-                    return Ok(Document { body, redirected_to });
+                    return Ok(Document { body, redirected_to, room });
                 }
                 Reply::Redirect(url) => {
                     if seen.contains(&url) {
@@ -148,9 +160,18 @@ impl Exchange<'_> {
             next.addresses = trail.address.into_iter().collect();
         } else if self.target.proxy.is_none() {
             *trail = Trail { stage: Stage::LookUp, ..Trail::new(&url, Vec::new(), url.port()) };
-            let most = self.target.limits.addresses;
-            let found = self.lookups.find(url.host(), NamedBy::Redirect, most, self.deadline);
-            next.addresses = found.await?;
+            let host = url.host().trim_start_matches('[').trim_end_matches(']');
+            let question = Question {
+                host,
+                named_by: NamedBy::Redirect { endpoint: self.target.endpoint.url.as_str() },
+                // The same checks apply there, so whoever answers must prove the same.
+                old_addresses: OldAddresses::Use,
+                most: self.target.limits.addresses,
+                deadline: self.deadline,
+            };
+            let found = self.lookups.find(question).await;
+            let found = found.map_err(|error| not_found(host, &error))?;
+            (next.addresses, next.stale) = (found.addresses, found.stale);
             next.port = url.port();
         }
         *trail = next;
@@ -272,7 +293,11 @@ impl Exchange<'_> {
             .map_err(|error| redirect(format!("it leads to {}: {error}", shown(location))))
     }
 
-    async fn read(&self, mut response: Response, trail: &Trail) -> Result<Bytes, Refusal> {
+    async fn read(
+        &self,
+        mut response: Response,
+        trail: &Trail,
+    ) -> Result<(Bytes, Option<Room>), Refusal> {
         let doing = trail.doing();
         let encodings = response.headers().get_all(CONTENT_ENCODING);
         if let Some(encoding) = encodings.iter().find(|value| !is_identity(value)) {
@@ -287,13 +312,23 @@ impl Exchange<'_> {
         if most < expected {
             return Err(too_large());
         }
-        let mut body = Vec::with_capacity(expected);
+        let mut room = None;
+        let mut body = Vec::with_capacity(expected.min(Limits::LARGE));
         loop {
             let chunk = response.chunk().await;
             let chunk = chunk.map_err(|error| Refusal::of(&error, &trail.handshake, &doing))?;
-            let Some(chunk) = chunk else { return Ok(body.into()) };
+            let Some(chunk) = chunk else {
+                room.iter_mut().for_each(Room::complete);
+                return Ok((body.into(), room));
+            };
             if most - body.len() < chunk.len() {
                 return Err(too_large());
+            }
+            if room.is_none() && Limits::LARGE < body.len() + chunk.len() {
+                // All at once: who has some and waits for more would keep it from others.
+                let whole = if 0 < expected { expected } else { most };
+                room = Some(self.documents.room(self.target, whole).await);
+                body.reserve_exact(whole.saturating_sub(body.len()));
             }
             body.extend_from_slice(&chunk);
         }

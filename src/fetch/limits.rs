@@ -31,11 +31,13 @@ impl Limits {
     pub const CHAIN: usize = 8;
     /// The most bytes of a failure's detail.
     pub const DETAIL: usize = 512;
-    /// The most name look-ups at one time: getaddrinfo holds a thread, and cannot be called off.
-    pub const LOOKUPS: usize = 48;
-    /// The most look-ups at one time of names whose last look-up took too long: a dead name server
-    /// holds up its own zone alone.
-    pub const SLOW_LOOKUPS: usize = 16;
+    /// A document of more bytes is large: it waits for room, and is read on a thread of its own.
+    /// One of this size takes about 10 ms to read where nothing in it is known.
+    pub const LARGE: usize = 64 << 10;
+    /// The most bytes that large documents may take at one time while they come and are read. A
+    /// quarter is for endpoints whose last large documents came slowly. Others take at most
+    /// [`Limits::LARGE`] each.
+    pub const LARGE_AT_ONCE: usize = 64 << 20;
 
     /// What of these binds the parser.
     pub fn parse(&self) -> ParseLimits {

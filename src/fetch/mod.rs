@@ -6,11 +6,12 @@
 //! verified, which is a function of what they were verified with, and the memory of what elements
 //! of a document said, which is a function of their text.
 
+mod documents;
 mod exchange;
 mod limits;
-mod lookup;
 mod memo;
 mod path;
+mod platform;
 mod presented;
 mod refusal;
 mod svid;
@@ -20,27 +21,30 @@ mod web;
 use std::fmt;
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Bytes;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::bundle::{AuthorityPool, Digest, Memory, ParseError, parse_with};
+use crate::bundle::{AuthorityPool, Digest, Memory};
+use crate::resolver::{
+    Addresses, LookupError, Lookups, NamedBy, OldAddresses, Pace, Question, Stale,
+};
 use crate::spiffe::{BundleEndpoint, EndpointProfile};
 use crate::time::Clock;
-use crate::watch::{
-    Answer, ConsumerRefusal, Failure, FailureReason, Observation, Source, Trust, TrustOrigin,
-};
+use crate::view::StaleAddresses;
+use crate::watch::{Answer, Failure, FailureReason, Observation, Source, Trust, TrustOrigin};
 
-use exchange::{Document, Exchange, Trail};
-use lookup::{Lookups, NamedBy};
+use documents::{Documents, ReadDocument};
+use exchange::{Exchange, Trail};
+use platform::PlatformRoots;
 use refusal::{Refusal, sentence};
 use tls::{Proof, TlsContext};
 
+pub use crate::resolver::{Resolve, Resolving, SystemResolver};
 pub use limits::Limits;
-pub use lookup::{Resolve, Resolving, SystemResolver};
 pub use web::{WebRoots, WebRootsError};
 
 /// Which addresses of an endpoint's name are asked.
@@ -68,6 +72,8 @@ pub struct Target {
     pub limits: Limits,
     /// What the last document said: it saves reading again what did not change.
     pub memory: Arc<Memory>,
+    /// Whether its last large documents came slowly.
+    pub pace: Arc<Pace>,
 }
 
 impl Target {
@@ -80,6 +86,7 @@ impl Target {
             proxy: None,
             limits: Limits::default(),
             memory: Arc::default(),
+            pace: Arc::default(),
         }
     }
 
@@ -107,28 +114,38 @@ pub struct Fetched {
     pub bodies: Vec<(Digest, Bytes)>,
     /// How long it took.
     pub took: Duration,
+    /// Set where addresses of an earlier look-up were used, since the new one was slow or failed.
+    pub stale: Option<StaleAddresses>,
 }
 
 /// What polls endpoints. One serves a whole watch.
 pub struct Fetcher {
     lookups: Lookups,
     tls: Arc<TlsContext>,
-    platform: OnceLock<Arc<WebRoots>>,
+    platform: Arc<PlatformRoots>,
+    documents: Documents,
     pool: Arc<AuthorityPool>,
 }
 
 impl Fetcher {
     /// A fetcher that looks names up by the system's resolver, and checks validity by `clock`.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self::with_resolver(clock, Arc::new(SystemResolver))
+        Self::with_resolver(clock, Arc::new(SystemResolver::default()))
     }
 
     /// A fetcher that looks names up by `resolver`.
     pub fn with_resolver(clock: Arc<dyn Clock>, resolver: Arc<dyn Resolve>) -> Self {
+        let lookups = Lookups::new(resolver, Arc::clone(&clock), Lookups::PLACES);
+        Self::with_lookups(clock, lookups)
+    }
+
+    /// A fetcher whose look-ups are bounded by these.
+    pub fn with_lookups(clock: Arc<dyn Clock>, lookups: Lookups) -> Self {
         Self {
-            lookups: Lookups::new(resolver),
+            lookups,
             tls: Arc::new(TlsContext::new(clock)),
-            platform: OnceLock::new(),
+            platform: Arc::default(),
+            documents: Documents::default(),
             pool: Arc::default(),
         }
     }
@@ -138,9 +155,9 @@ impl Fetcher {
         &self.pool
     }
 
-    /// The platform's roots, loaded when they are first wanted.
-    pub fn platform_roots(&self) -> &Arc<WebRoots> {
-        self.platform.get_or_init(|| Arc::new(WebRoots::platform()))
+    /// Its look-ups, for others who look names up beside it.
+    pub fn lookups(&self) -> &Lookups {
+        &self.lookups
     }
 
     /// Polls an endpoint once. `trust` authenticates it under `https_spiffe`; without any, nothing
@@ -152,14 +169,15 @@ impl Fetcher {
         target.memory.join(&self.pool);
         let began = Instant::now();
         let deadline = began + target.limits.timeout;
-        let asked = match self.proof(target, trust) {
+        let (asked, stale) = match self.proof(target, trust, deadline).await {
             Ok(proof) => self.ask(target, trust, proof, deadline).await,
-            Err(refusal) => vec![(Err(failure(&refusal)), None)],
+            Err(refusal) => (vec![(Err(failure(&refusal)), None)], None),
         };
         let mut fetched = Fetched {
             answers: Vec::with_capacity(asked.len()),
             bodies: Vec::new(),
             took: Duration::ZERO,
+            stale: stale.as_ref().map(reported),
         };
         for (answer, body) in asked {
             fetched.answers.push(answer);
@@ -180,22 +198,28 @@ impl Fetcher {
     pub async fn document(&self, target: &Target, trust: Option<&Trust>) -> Result<Bytes, Failure> {
         let deadline = Instant::now() + target.limits.timeout;
         let fetched = async {
-            let proof = self.proof(target, trust)?;
-            let exchange =
-                Exchange { lookups: &self.lookups, tls: &self.tls, target, proof, deadline };
-            let (host, port) = connected(target);
-            let most = target.limits.addresses;
-            let addresses = self.lookups.find(host, NamedBy::Configuration, most, deadline).await?;
-            exchange.follow(&mut Trail::new(&target.endpoint.url, addresses, port)).await
+            let proof = self.proof(target, trust, deadline).await?;
+            let exchange = self.exchange(target, proof, deadline);
+            let found = self.look_up(target, deadline).await?;
+            let port = connected(target).1;
+            exchange.follow(&mut Trail::new(&target.endpoint.url, found.addresses, port)).await
         };
         fetched.await.map(|document| document.body).map_err(|refusal| failure(&refusal))
     }
 
-    fn proof(&self, target: &Target, trust: Option<&Trust>) -> Result<Proof, Refusal> {
+    async fn proof(
+        &self,
+        target: &Target,
+        trust: Option<&Trust>,
+        deadline: Instant,
+    ) -> Result<Proof, Refusal> {
         let EndpointProfile::HttpsSpiffe { endpoint_spiffe_id: id } = &target.endpoint.profile
         else {
-            let roots = target.roots.as_ref().unwrap_or_else(|| self.platform_roots());
-            return Ok(Proof::Web(roots.clone()));
+            let roots = match &target.roots {
+                Some(roots) => Arc::clone(roots),
+                None => self.platform.get(deadline).await?,
+            };
+            return Ok(Proof::Web(roots));
         };
         // Federation, 5.2.2.4: by the bundle of the endpoint ID's own trust domain, and no other.
         let trust = trust.filter(|trust| trust.trust_domain == *id.trust_domain());
@@ -208,33 +232,56 @@ impl Fetcher {
         Ok(Proof::Svid { id: id.clone(), trust: trust.clone() })
     }
 
+    fn exchange<'a>(&'a self, target: &'a Target, proof: Proof, deadline: Instant) -> Exchange<'a> {
+        let (lookups, tls, documents) = (&self.lookups, &self.tls, &self.documents);
+        Exchange { lookups, tls, documents, target, proof, deadline }
+    }
+
+    async fn look_up(&self, target: &Target, deadline: Instant) -> Result<Addresses, Refusal> {
+        let host = connected(target).0;
+        let question = Question {
+            host,
+            named_by: NamedBy::Configuration,
+            // Whoever answers there proves who it is, by its SVID or by a certificate for the name.
+            old_addresses: OldAddresses::Use,
+            most: target.limits.addresses,
+            deadline,
+        };
+        self.lookups.find(question).await.map_err(|error| not_found(host, &error))
+    }
+
     async fn ask(
         &self,
         target: &Target,
         trust: Option<&Trust>,
         proof: Proof,
         deadline: Instant,
-    ) -> Vec<Asked> {
-        let exchange = Exchange { lookups: &self.lookups, tls: &self.tls, target, proof, deadline };
-        let (host, port) = connected(target);
-        let most = target.limits.addresses;
-        let found = self.lookups.find(host, NamedBy::Configuration, most, deadline).await;
-        let addresses = match found {
-            Ok(addresses) => addresses,
-            Err(refusal) => return vec![(Err(failure(&refusal)), None)],
+    ) -> (Vec<Asked>, Option<Stale>) {
+        let exchange = self.exchange(target, proof, deadline);
+        let found = match self.look_up(target, deadline).await {
+            Ok(found) => found,
+            Err(refusal) => return (vec![(Err(failure(&refusal)), None)], None),
         };
         let one = |addresses: Vec<IpAddr>| {
-            let exchange = &exchange;
+            let (exchange, stale) = (&exchange, &found.stale);
             async move {
-                let mut trail = Trail::new(&target.endpoint.url, addresses, port);
-                let outcome = exchange.follow(&mut trail).await;
-                judge(outcome, &trail, target, trust)
+                let mut trail = Trail::new(&target.endpoint.url, addresses, connected(target).1);
+                let document = exchange.follow(&mut trail).await;
+                let read = match document {
+                    Ok(document) => self.documents.read(document, target, deadline).await,
+                    Err(refusal) => Err(refusal),
+                };
+                let stale = trail.stale().or(stale.as_ref()).cloned();
+                (answer(read, &trail, stale.as_ref(), target, trust), stale)
             }
         };
-        if target.probe == Probe::AnyAddress || target.proxy.is_some() {
-            return vec![one(addresses).await];
-        }
-        join_all(addresses.into_iter().map(|address| one(vec![address]))).await
+        let asked = if target.probe == Probe::AnyAddress || target.proxy.is_some() {
+            vec![one(found.addresses.clone()).await]
+        } else {
+            join_all(found.addresses.iter().map(|address| one(vec![*address]))).await
+        };
+        let stale = asked.iter().find_map(|(_, stale)| stale.clone());
+        (asked.into_iter().map(|(asked, _)| asked).collect(), stale)
     }
 }
 
@@ -259,22 +306,22 @@ fn connected(target: &Target) -> (&str, u16) {
 /// What one address answered, and the document where that was a good one.
 type Asked = (Answer, Option<(Digest, Bytes)>);
 
-fn judge(
-    outcome: Result<Document, Refusal>,
+fn answer(
+    read: Result<ReadDocument, Refusal>,
     trail: &Trail,
+    stale: Option<&Stale>,
     target: &Target,
     trust: Option<&Trust>,
 ) -> Asked {
     let address = trail.address().filter(|_| target.proxy.is_none());
     let presented = trail.presented();
-    let parsed = outcome.and_then(|document| {
-        let parsed = parse_with(&document.body, &target.limits.parse(), &target.memory)
-            .map_err(|error| unusable(&error))?;
-        Ok((document, parsed))
-    });
-    let (document, parsed) = match parsed {
-        Ok(both) => both,
-        Err(refusal) => {
+    let ReadDocument { parsed, redirected_to, body, digest, length, refusals } = match read {
+        Ok(read) => read,
+        Err(mut refusal) => {
+            if let Some(stale) = stale {
+                // It may be why: the endpoint may have moved.
+                refusal.detail = format!("{}; {stale}", refusal.detail);
+            }
             let failure = Failure { address, presented, ..failure(&refusal) };
             return (Err(failure), None);
         }
@@ -284,11 +331,6 @@ fn judge(
         EndpointProfile::HttpsWeb => None,
     };
     let bootstrap = authenticated_by.filter(|trust| trust.origin == TrustOrigin::Bootstrap);
-    let length = u64::try_from(document.body.len()).unwrap_or(u64::MAX);
-    let news = target.memory.has_news(!parsed.irregularities.is_empty());
-    let refusals = news.then(|| ConsumerRefusal::of(&document.body));
-    let body = parsed.redacted.map_or(document.body, Bytes::from);
-    let digest = Digest::of(&body);
     let observation = Observation {
         bundle: parsed.bundle,
         irregularities: parsed.irregularities,
@@ -297,7 +339,7 @@ fn judge(
         refusals,
         source: Source {
             address,
-            redirected_to: document.redirected_to,
+            redirected_to,
             presented,
             authenticated_by: authenticated_by.map(|trust| trust.origin),
             bootstrap: bootstrap
@@ -308,8 +350,21 @@ fn judge(
     (Ok(observation), Some((digest, body)))
 }
 
-fn unusable(error: &ParseError) -> Refusal {
-    Refusal::new(error.into(), format!("reading the document: {error}"))
+/// Why a name gave no address.
+fn not_found(host: &str, error: &LookupError) -> Refusal {
+    let reason = match error {
+        LookupError::TimedOut { .. } => FailureReason::Timeout,
+        LookupError::Failed(_) => FailureReason::Dns,
+    };
+    Refusal::new(reason, format!("looking up {host}: {error}"))
+}
+
+fn reported(stale: &Stale) -> StaleAddresses {
+    let why = stale.failure.as_ref().map_or_else(
+        || "the look-up is slow".into(),
+        |failure| sentence(&format!("the look-up fails: {failure}")),
+    );
+    StaleAddresses { looked_up_at: stale.looked_up_at, why }
 }
 
 fn failure(refusal: &Refusal) -> Failure {

@@ -25,6 +25,16 @@ impl Refusal {
         Self { reason, detail: detail.into() }
     }
 
+    /// No descriptor is free: what the limit is, and how it is raised.
+    fn out_of_descriptors(doing: &str) -> Self {
+        let limit = rlimit::getrlimit(rlimit::Resource::NOFILE).map_or(0, |(soft, _)| soft);
+        let detail = format!(
+            "{doing}: no file descriptor is free (the limit is {limit}): raise LimitNOFILE= of \
+             the service, or `ulimit -n`"
+        );
+        Self::new(FailureReason::OutOfDescriptors, detail)
+    }
+
     /// As the error of a certificate verifier, from which [`Refusal::of`] finds it again.
     pub(super) fn into_rustls(self) -> rustls::Error {
         CertificateError::Other(OtherError(std::sync::Arc::new(self))).into()
@@ -52,6 +62,9 @@ impl Refusal {
             }
             return new(FailureReason::Transfer, "the connection failed");
         }
+        if causes(error).any(is_out_of_descriptors) {
+            return Self::out_of_descriptors(doing);
+        }
         if error.is_timeout() {
             return new(FailureReason::Timeout, "no answer in time");
         }
@@ -71,6 +84,14 @@ impl Refusal {
         }
         new(FailureReason::Transfer, "the connection broke off")
     }
+}
+
+/// `EMFILE` and `ENFILE`, which std has no kind for: the same numbers on every Unix.
+const OUT_OF_DESCRIPTORS: [i32; 2] = [24, 23];
+
+fn is_out_of_descriptors(error: &(dyn Error + 'static)) -> bool {
+    let code = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
+    code.is_some_and(|code| OUT_OF_DESCRIPTORS.contains(&code))
 }
 
 /// What our own verifier said, where it was the one to refuse.

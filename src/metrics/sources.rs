@@ -69,6 +69,18 @@ pub(super) const FAMILIES: &[Family] = &[
         in_sync,
     ),
     source(
+        "anchorwatch_source_stale_addresses",
+        Kind::Gauge,
+        "1 while polls use addresses of an earlier name look-up, since the look-up is slow or \
+         fails, else 0.",
+        |scrape, out| {
+            each(scrape, |domain, labels| {
+                let stale = domain.counts.stale_addresses.is_some();
+                out.sample(&labels, if stale { 1.0 } else { 0.0 })
+            })
+        },
+    ),
+    source(
         "anchorwatch_source_lockout_timestamp_seconds",
         Kind::Gauge,
         "Under https_spiffe the last moment at which the endpoint can be authenticated by the \

@@ -11,6 +11,7 @@ use tracing::{info, warn};
 
 use super::post::Postman;
 use super::{Context, Outbox, Posting, Recipient, Timing, alerts, ended};
+use crate::resolver::Lookups;
 use crate::time::Clock;
 use crate::view::View;
 
@@ -57,6 +58,7 @@ pub struct Notifier {
     picture: Arc<dyn Picture>,
     changes: watch::Receiver<()>,
     clock: Arc<dyn Clock>,
+    lookups: Lookups,
     running: Vec<Running>,
 }
 
@@ -85,8 +87,9 @@ impl Notifier {
         picture: Arc<dyn Picture>,
         changes: watch::Receiver<()>,
         clock: Arc<dyn Clock>,
+        lookups: Lookups,
     ) -> Self {
-        Self { picture, changes, clock, running: Vec::new() }
+        Self { picture, changes, clock, lookups, running: Vec::new() }
     }
 
     /// Tells these Alertmanagers from now on, and no others. Whom it told before goes on being
@@ -100,7 +103,7 @@ impl Notifier {
                 let recipient = Arc::new(recipient);
                 let counters = Arc::new(Counters::default());
                 let teller = Teller {
-                    postman: Postman::new(Arc::clone(&recipient)),
+                    postman: Postman::new(Arc::clone(&recipient), self.lookups.clone()),
                     name: recipient.url.to_string(),
                     outbox: Outbox::new(Timing {
                         resolve_after: recipient.resolve_after,

@@ -2,21 +2,27 @@
 
 use std::fs::File;
 use std::io::Read as _;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, StatusCode, Url};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
+use tokio::time::Instant;
 
 use super::Posting;
+use crate::resolver::{Lookups, NamedBy, OldAddresses, Question};
 
 /// The deadline of one attempt.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// The most bytes of a certificate, key or password file.
 const MOST_BYTES: u64 = 1 << 20;
+/// The most addresses of one Alertmanager that are tried.
+const ADDRESSES: usize = 16;
 /// How much of a refusal is shown, in bytes.
 const SHOWN: usize = 256;
 
@@ -63,16 +69,17 @@ pub enum SendError {
 #[derive(Debug)]
 pub(super) struct Postman {
     recipient: Arc<Recipient>,
+    lookups: Lookups,
     url: Url,
     client: Option<Client>,
 }
 
 impl Postman {
-    pub(super) fn new(recipient: Arc<Recipient>) -> Self {
+    pub(super) fn new(recipient: Arc<Recipient>, lookups: Lookups) -> Self {
         let mut url = recipient.url.clone();
         let path = format!("{}/api/v2/alerts", url.path().trim_end_matches('/'));
         url.set_path(&path);
-        Self { recipient, url, client: None }
+        Self { recipient, lookups, url, client: None }
     }
 
     /// Hands these over. After a failure the files are read anew: certificates are renewed, and
@@ -85,10 +92,34 @@ impl Postman {
         outcome
     }
 
+    async fn client(&self) -> Result<Client, SendError> {
+        let recipient = Arc::clone(&self.recipient);
+        let config = beside(move || tls(&recipient)).await?;
+        // Without TLS nothing tells who answers at an old address.
+        let old_addresses = match self.recipient.url.scheme() {
+            "https" => OldAddresses::Use,
+            _ => OldAddresses::Refuse,
+        };
+        let names = AlertmanagerNames { lookups: self.lookups.clone(), old_addresses };
+        let builder = Client::builder()
+            .tls_backend_preconfigured(config)
+            .dns_resolver(Arc::new(names))
+            .user_agent(concat!("anchorwatch/", env!("CARGO_PKG_VERSION")))
+            .http1_only()
+            .pool_max_idle_per_host(1)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .connect_timeout(DEADLINE / 2)
+            .timeout(DEADLINE)
+            // What the environment says of proxies is said of browsers.
+            .no_proxy();
+        builder.build().map_err(|why| SendError::Unreached(sentence(&why)))
+    }
+
     async fn attempt(&mut self, postings: &[Posting]) -> Result<(), SendError> {
         let client = match self.client.take() {
             Some(client) => client,
-            None => client(&self.recipient)?,
+            None => self.client().await?,
         };
         let body = serde_json::to_vec(postings)
             .map_err(|why| SendError::Unreached(format!("not sent: {why}")))?;
@@ -97,7 +128,9 @@ impl Postman {
             .header(reqwest::header::CONTENT_TYPE, "application/json")
             .body(body);
         if let Some((name, file)) = &self.recipient.credentials {
-            request = request.basic_auth(name, Some(password(file)?));
+            let file = file.clone();
+            let password = beside(move || password(&file)).await?;
+            request = request.basic_auth(name, Some(password));
         }
         let sent = request.send().await;
         let mut answer = sent.map_err(|why| SendError::Unreached(sentence(&why)))?;
@@ -136,19 +169,43 @@ fn sentence(error: &reqwest::Error) -> String {
     text
 }
 
-fn client(recipient: &Recipient) -> Result<Client, SendError> {
-    let builder = Client::builder()
-        .tls_backend_preconfigured(tls(recipient)?)
-        .user_agent(concat!("anchorwatch/", env!("CARGO_PKG_VERSION")))
-        .http1_only()
-        .pool_max_idle_per_host(1)
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .connect_timeout(DEADLINE / 2)
-        .timeout(DEADLINE)
-        // What the environment says of proxies is said of browsers.
-        .no_proxy();
-    builder.build().map_err(|why| SendError::Unreached(sentence(&why)))
+/// Reads files beside the tasks of the runtime: a file may hang.
+async fn beside<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, SendError> + Send + 'static,
+) -> Result<T, SendError> {
+    let read = tokio::task::spawn_blocking(read);
+    let late = |why: &str| SendError::Unreached(format!("reading files: {why}"));
+    match tokio::time::timeout(DEADLINE, read).await {
+        Ok(Ok(read)) => read,
+        Ok(Err(why)) => Err(late(&why.to_string())),
+        Err(_) => Err(late("not done in time")),
+    }
+}
+
+/// Finds an Alertmanager's addresses with the look-ups of all, so that a dead name holds no thread
+/// of the store.
+struct AlertmanagerNames {
+    lookups: Lookups,
+    old_addresses: OldAddresses,
+}
+
+impl Resolve for AlertmanagerNames {
+    fn resolve(&self, name: Name) -> Resolving {
+        let (lookups, old_addresses) = (self.lookups.clone(), self.old_addresses);
+        Box::pin(async move {
+            let question = Question {
+                host: name.as_str(),
+                named_by: NamedBy::Configuration,
+                old_addresses,
+                most: ADDRESSES,
+                deadline: Instant::now() + DEADLINE / 2,
+            };
+            let found = lookups.find(question).await?;
+            let addresses = found.addresses.into_iter().map(|address| SocketAddr::new(address, 0));
+            let addresses: Addrs = Box::new(addresses);
+            Ok(addresses)
+        })
+    }
 }
 
 fn tls(recipient: &Recipient) -> Result<ClientConfig, SendError> {
@@ -191,6 +248,10 @@ fn password(path: &Path) -> Result<String, SendError> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, SendError> {
+    // A pipe would be waited for, and with it the push.
+    if !std::fs::metadata(path).map_err(|why| file(path, &why))?.is_file() {
+        return Err(file(path, &"it is no regular file"));
+    }
     let opened = File::open(path).map_err(|why| file(path, &why))?;
     let mut bytes = Vec::new();
     opened.take(MOST_BYTES).read_to_end(&mut bytes).map_err(|why| file(path, &why))?;

@@ -196,6 +196,8 @@ failure_reasons! {
     NotJson => "not_json",
     /// The body is JSON but no bundle.
     NotABundle => "not_a_bundle",
+    /// anchorwatch has no file descriptor left: a limit of its host, not a fault of the endpoint.
+    OutOfDescriptors => "out_of_descriptors",
     /// anchorwatch itself failed: the domain is quarantined until a restart or a reload.
     Internal => "internal",
 }
@@ -233,6 +235,7 @@ impl FailureReason {
             | Self::TooLarge
             | Self::NotJson
             | Self::NotABundle
+            | Self::OutOfDescriptors
             | Self::Internal => false,
         }
     }

@@ -17,7 +17,7 @@ use crate::finding::{Finding, Severity};
 use crate::journal::AuthorityEntry;
 use crate::spiffe::{EndpointProfile, TrustDomain};
 use crate::time::{Bracket, Timestamp};
-use crate::view::{DomainView, View};
+use crate::view::{DomainView, StaleAddresses, View};
 use crate::watch::{FailureReason, Leaf};
 
 /// All trust domains at a moment, and how they fare.
@@ -52,6 +52,9 @@ pub struct DomainReport {
     /// Why the last poll failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureReport>,
+    /// Set while polls use addresses of an earlier name look-up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale_addresses: Option<StaleAddresses>,
     /// Why the trust domain is not watched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,
@@ -125,6 +128,7 @@ impl DomainReport {
                 detail: run.detail.to_string(),
                 since: run.since,
             }),
+            stale_addresses: domain.counts.stale_addresses.clone(),
             stopped: domain.stopped.as_deref().map(str::to_owned),
             unrecorded: domain.unrecorded,
             sequence: confirmed.and_then(|confirmed| confirmed.sequence.given()),

@@ -87,16 +87,21 @@ impl WebListener {
         Self::serving(address, router::web(backend, lifecycle), None, Bounds::WEB).await
     }
 
-    /// Listens on this address, behind a gate.
+    /// Listens on this address, behind a gate where there is one, for at most so many connections
+    /// at one time.
     pub async fn bind_behind(
-        gate: Arc<Gate>,
+        gate: Option<Arc<Gate>>,
         address: SocketAddr,
         backend: Arc<dyn Backend>,
         lifecycle: bool,
+        connections: usize,
     ) -> io::Result<Self> {
-        let guard = from_fn_with_state(Arc::clone(&gate), gate::guard);
-        let router = router::web(backend, lifecycle).layer(guard);
-        Self::serving(address, router, Some(gate), Bounds::WEB).await
+        let mut router = router::web(backend, lifecycle);
+        if let Some(gate) = &gate {
+            router = router.layer(from_fn_with_state(Arc::clone(gate), gate::guard));
+        }
+        let connections = connections.min(Bounds::WEB.connections);
+        Self::serving(address, router, gate, Bounds { connections, ..Bounds::WEB }).await
     }
 
     async fn serving(

@@ -245,6 +245,8 @@ fn source(families: &mut Families, view: &View, domain: &DomainView) {
     families.add("anchorwatch_source_poll_interval_seconds", &at, interval);
     let in_sync = facts.address_views.is_empty() && sight.pending.is_none();
     families.add("anchorwatch_source_in_sync", &at, flag(in_sync));
+    let stale = domain.counts.stale_addresses.is_some();
+    families.add("anchorwatch_source_stale_addresses", &at, flag(stale));
     let server = domain.endpoint.served_by();
     let server = view.domains.iter().find(|other| Some(&other.endpoint.trust_domain) == server);
     let lockout = server.map(|server| server.case().lockout()).unwrap_or_default();

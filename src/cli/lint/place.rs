@@ -131,6 +131,9 @@ mod tests {
             bytes_looked_at(&lines, document.len())
         };
         let (small, large) = (counted(512), counted(4_096));
-        assert!(large <= small * 8, "{large} bytes were looked at, where 512 elements take {small}");
+        assert!(
+            large <= small * 8,
+            "{large} bytes were looked at, where 512 elements take {small}"
+        );
     }
 }

@@ -7,7 +7,9 @@ use serde::Serialize;
 
 use super::place::{Lines, Place};
 use crate::bundle::consumer::{Consumer, Reading, element_ranges};
-use crate::bundle::{AuthorityId, IrregularityKind, ParseError, ParseLimits, ParsedBundle, Stated, parse};
+use crate::bundle::{
+    AuthorityId, IrregularityKind, ParseError, ParseLimits, ParsedBundle, Stated, parse,
+};
 use crate::spiffe::TrustDomain;
 
 /// The most departures that are told of one document; the rest are counted.

@@ -33,6 +33,10 @@ fn endpoint(particulars: &mut Particulars, domain: &DomainView, now: Timestamp) 
     if let Some(address) = sight.address {
         particulars.say("address", address);
     }
+    if let Some(stale) = &domain.counts.stale_addresses {
+        let looked_up_at = stale.looked_up_at;
+        particulars.say("addresses", format_args!("looked up at {looked_up_at}: {}", stale.why));
+    }
     if let Some(not_after) = sight.tls_not_after {
         particulars.add("its certificate ends", &near(Some(not_after), now));
     }
