@@ -113,7 +113,7 @@ impl Server {
         let bundle = parse(&document, &ParseLimits::default()).unwrap().bundle;
         let x509 = bundle.authorities().iter().filter(|one| one.id.svid_type == SvidType::X509);
         let authorities = x509.cloned().collect();
-        Trust { trust_domain: self.trust_domain(), origin: TrustOrigin::Latest, authorities }
+        Trust::new(self.trust_domain(), TrustOrigin::Latest, authorities)
     }
 }
 

@@ -55,11 +55,13 @@ fn presented(svid: &Value) -> Presented {
             authority_key_id: Some(key_id),
             validity,
             key_type: None,
+            subject: None,
             issuer: None,
             uri_sans: Vec::new(),
         },
         chain: Vec::new(),
         anchor: None,
+        path: std::sync::Arc::default(),
     }
 }
 

@@ -21,7 +21,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use anchorwatch::bundle::{Authority, Digest, Fingerprint};
+use anchorwatch::bundle::{Authority, AuthorityId, Digest, Fingerprint, SvidType};
 use anchorwatch::journal::{AuthorityEntry, Entry, Recorded};
 use anchorwatch::metrics::{Format, Registered};
 use anchorwatch::spiffe::TrustDomain;
@@ -30,7 +30,7 @@ use anchorwatch::watch::Event;
 use anchorwatch::web::api::{AuthorityReport, Decided, DomainReport, Report, SightingsTaken};
 use anchorwatch::web::{
     AdminClient, AdminListener, Asked, Backend, BackendError, ClientError, Decide, EventFilter,
-    Identity, Rebootstrap, ScrapeFacts, WebListener,
+    Identity, Rebootstrap, Rebootstrapped, ScrapeFacts, WebListener,
 };
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -126,9 +126,11 @@ impl Backend for Scripted {
         self.answer(view)
     }
 
-    fn rebootstrap(&self, decision: Rebootstrap) -> Asked<'_, usize> {
+    fn rebootstrap(&self, decision: Rebootstrap) -> Asked<'_, Rebootstrapped> {
         self.decided.lock().unwrap().push(decision);
-        self.answer(3)
+        let svid_type = SvidType::X509;
+        let denied = AuthorityId { svid_type, fingerprint: Fingerprint::of(b"denied") };
+        self.answer(Rebootstrapped { authorities: 3, denied: vec![denied] })
     }
 
     fn sight(&self, _lines: hyper::body::Bytes) -> Asked<'_, SightingsTaken> {
@@ -692,6 +694,7 @@ async fn a_decision_carries_who_asked_by_the_kernels_word() {
     let decided: Decided =
         admin.client().await.post("/admin/v1/rebootstrap", &decision()).await.unwrap();
     assert!(decided.effect.contains("3 X.509 authorities"), "{}", decided.effect);
+    assert!(decided.effect.contains("neither approved nor trusted"), "{}", decided.effect);
     let noted = admin.backend.decided.lock().unwrap().pop().unwrap();
     let own = std::fs::metadata("/proc/self").unwrap().uid();
     assert_eq!(noted.uid, Some(own));

@@ -64,7 +64,8 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
     for authority in &x509 {
         print(&format!("  {}", authority.id));
     }
-    print("they are approved by this decision; records, lineages and high-water marks stay");
+    print("they are approved by this decision, denied ones apart: those stay denied");
+    print("records, lineages and high-water marks stay");
     for authority in others {
         print(&format!("approved too: {}", authority.id));
     }

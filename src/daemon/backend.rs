@@ -18,7 +18,8 @@ use crate::store::{AuthorityQuery, EventQuery, StoreError};
 use crate::view::View;
 use crate::web::api::SightingsTaken;
 use crate::web::{
-    Asked, Backend, BackendError, Decide, EventFilter, Identity, Rebootstrap, ScrapeFacts,
+    Asked, Backend, BackendError, Decide, EventFilter, Identity, Rebootstrap, Rebootstrapped,
+    ScrapeFacts,
 };
 
 /// The scheduler turns every second; this long without is a fault.
@@ -220,13 +221,13 @@ impl Backend for DaemonBackend {
         })
     }
 
-    fn rebootstrap(&self, asked: Rebootstrap) -> Asked<'_, usize> {
+    fn rebootstrap(&self, asked: Rebootstrap) -> Asked<'_, Rebootstrapped> {
         Box::pin(async move {
             let name = asked.trust_domain.clone();
-            let count = self.inner.request(|reply| Operation::Rebootstrap(asked, reply)).await?;
+            let taken = self.inner.request(|reply| Operation::Rebootstrap(asked, reply)).await?;
             // The poll that it began, or the next.
             self.inner.poll_now(Some(name)).await?;
-            Ok(count)
+            Ok(taken)
         })
     }
 

@@ -8,8 +8,11 @@ pub(super) fn denials<'a>(states: impl IntoIterator<Item = &'a DomainState>) -> 
     let mut denials: Vec<Denial> = Vec::new();
     for state in states {
         for denial in &state.facts.decisions.denials {
-            if !denials.iter().any(|known| known.fingerprint == denial.fingerprint) {
-                denials.push(denial.clone());
+            let known = denials.iter_mut().find(|one| one.fingerprint == denial.fingerprint);
+            match known {
+                // One trust domain may have seen the key, and another one not.
+                Some(known) => known.public_key = known.public_key.or(denial.public_key),
+                None => denials.push(denial.clone()),
             }
         }
     }

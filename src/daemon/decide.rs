@@ -2,21 +2,19 @@
 //! journal, durable, then export.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{oneshot, watch as channel};
 
 use super::owner::{Part, Work};
 use super::plan::{Plan, plan};
 use super::scheduler::Command;
-use super::{Inner, operations, targets};
-use crate::bundle::Authority;
+use super::{Inner, operations};
 use crate::config;
-use crate::decision::{Decision, Deed, Door};
+use crate::decision::Deed;
 use crate::spiffe::TrustDomain;
 use crate::store::{Batch, Durability};
-use crate::watch::Event;
-use crate::web::{BackendError, Decide, Rebootstrap};
+use crate::watch::{self, Event};
+use crate::web::{BackendError, Decide, Rebootstrap, Rebootstrapped};
 
 /// The longest name of who decides, in characters: as in a configuration.
 const BY: usize = 256;
@@ -78,33 +76,30 @@ impl Inner {
         Ok(())
     }
 
-    /// Replaces what authenticates an endpoint, approves what stands in the file, and has the
-    /// endpoint polled. Returns how many authorities authenticate it now.
-    pub(super) async fn rebootstrap(&self, asked: Rebootstrap) -> Result<usize, BackendError> {
+    /// Replaces what authenticates an endpoint, approves what stands in the file and is not denied,
+    /// and has the endpoint polled.
+    pub(super) async fn rebootstrap(
+        &self,
+        asked: Rebootstrap,
+    ) -> Result<Rebootstrapped, BackendError> {
         let Rebootstrap { trust_domain, bundle, by, reason, uid } = asked;
         let by = words("who decides (--by)", &by, BY)?;
         let reason = words("a reason (--reason)", &reason, REASON)?;
         let listed = config::bootstrap::parse_bytes(bundle.as_bytes(), &trust_domain)
             .map_err(|why| BackendError::Refused(format!("the file cannot be used: {why}")))?;
-        let approve = |authority: &Arc<Authority>| Event::Decided {
-            decision: Decision {
-                deed: Deed::Approve { fingerprint: authority.id.fingerprint },
-                by: by.clone(),
-                reason: format!("rebootstrap: {reason}").into(),
-                uid,
-                door: Door::Operator,
-            },
-        };
-        let approvals: Vec<Event> = listed.iter().map(approve).collect();
-        let authorities = targets::x509(listed);
-        let count = authorities.len();
-        let mut events = vec![Event::Rebootstrapped { by, uid, reason, authorities }];
-        events.extend(approvals);
+        let unknown = || BackendError::NotFound(format!("{trust_domain} is not watched"));
+        let view = self.shared.board.domain(&trust_domain).ok_or_else(unknown)?;
+        let planned = watch::Rebootstrap::plan(&view.state.facts, listed, &by, &reason, uid);
+        let watch::Rebootstrap { events, authorities, denied } = planned.map_err(|why| {
+            BackendError::Refused(format!(
+                "{why}; where a denial was a mistake, `anchorwatch approve FINGERPRINT` overrides it first"
+            ))
+        })?;
         self.record_together(BTreeMap::from([(trust_domain.clone(), events)])).await?;
         // Whoever asked may be gone: the endpoint is polled all the same.
         let (done, _) = oneshot::channel();
         drop(self.commands.send(Command::PollNow(trust_domain, done)).await);
-        Ok(count)
+        Ok(Rebootstrapped { authorities, denied })
     }
 
     /// Records what was decided of several trust domains in one transaction. Each owner works out
@@ -112,7 +107,7 @@ impl Inner {
     /// not, nothing of it holds anywhere, and nothing of it waits to be written later.
     async fn record_together(&self, decided: Decided) -> Result<(), BackendError> {
         let domains = self.domains.load_full();
-        let (release, released) = watch::channel(());
+        let (release, released) = channel::channel(());
         let mut parts = Vec::with_capacity(decided.len());
         for (name, events) in decided {
             let Some(domain) = domains.get(&name) else {

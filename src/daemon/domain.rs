@@ -195,6 +195,9 @@ impl Domain {
             );
             return Polled::void();
         }
+        let facts = &self.state.facts;
+        let answers: Vec<watch::Answer> =
+            answers.into_iter().map(|answer| facts.refuse_denied(answer)).collect();
         let recalled = self.recall(shared, &answers).await;
         let at = shared.clock.now();
         self.count(&answers, took, shared);
@@ -252,7 +255,10 @@ impl Domain {
             return self.state.facts.trust(served_by, pending, bootstrap);
         }
         let server = shared.board.domain(served_by)?;
-        server.state.facts.trust(served_by, server.state.sight.pending.is_some(), &[])
+        let pending = server.state.sight.pending.is_some();
+        let trust = server.state.facts.trust(served_by, pending, &[])?;
+        // A denial binds everywhere, also while the other trust domain has not heard of it.
+        Some(trust.without(self.state.facts.decisions.denials()))
     }
 
     async fn recall(

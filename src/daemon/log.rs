@@ -17,7 +17,8 @@ pub(super) fn events(trust_domain: &TrustDomain, events: &[Event]) {
             Event::FailureBegan { reason, .. } => {
                 warn!(trust_domain, event = name, reason = reason.label(), detail = %text, "poll failed");
             }
-            Event::SteppedBack { .. }
+            Event::DeniedSignerSeen { .. }
+            | Event::SteppedBack { .. }
             | Event::StepBackConfirmed { .. }
             | Event::AddressDiffers { .. }
             | Event::AuthorityGlimpsed { .. }
@@ -42,6 +43,7 @@ pub(super) fn events(trust_domain: &TrustDomain, events: &[Event]) {
             | Event::DatesPassed { .. }
             | Event::IntermediateSeen { .. }
             | Event::PolicyChanged { .. }
+            | Event::DeniedSignerGone { .. }
             | Event::Recovered { .. } => {
                 info!(trust_domain, event = name, detail = %text, "watch noted");
             }

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
 use super::Inner;
-use crate::web::{BackendError, Decide, Rebootstrap};
+use crate::web::{BackendError, Decide, Rebootstrap, Rebootstrapped};
 
 /// How many operations may wait.
 pub(super) const WAITING: usize = 64;
@@ -22,7 +22,7 @@ pub(super) enum Operation {
     /// Carry out decisions: what they do, in words.
     Decide(Decide, oneshot::Sender<Result<String, BackendError>>),
     /// Replace what authenticates an endpoint: by how many authorities.
-    Rebootstrap(Rebootstrap, oneshot::Sender<Result<usize, BackendError>>),
+    Rebootstrap(Rebootstrap, oneshot::Sender<Result<Rebootstrapped, BackendError>>),
 }
 
 impl Inner {

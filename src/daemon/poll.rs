@@ -76,7 +76,11 @@ impl PollOrder {
                 })
             }
             Err(failure) => {
-                !failure.reason.is_authentication() && failure.reason != FailureReason::NoTrust
+                !failure.reason.is_authentication()
+                    && !matches!(
+                        failure.reason,
+                        FailureReason::NoTrust | FailureReason::TrustDenied
+                    )
             }
         };
         answers.iter().all(is_trusted)

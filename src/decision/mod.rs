@@ -4,11 +4,13 @@
 //! decision explains is said here; what it ends is for [`judge`](crate::judge).
 
 mod announcement;
+mod denials;
 mod outage;
 mod shared;
 mod standing;
 
 pub use announcement::{Announced, Announcement};
+pub use denials::Denials;
 pub use outage::{AnnouncedOutage, Outage};
 pub use shared::SharedAuthority;
 pub use standing::{Approval, Decisions, Denial};

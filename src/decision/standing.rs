@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Announced, AnnouncedOutage, Decision, Deed, Door};
+use super::{Announced, AnnouncedOutage, Decision, Deed, Denials, Door, denials};
 use crate::bundle::{Authority, Fingerprint, PublicKeyId};
 use crate::finding::FindingId;
 use crate::time::Timestamp;
@@ -31,14 +31,6 @@ pub struct Denial {
     pub at: Timestamp,
     /// Who and why, in words.
     pub words: Box<str>,
-}
-
-impl Denial {
-    /// Whether it is about this authority, under whatever certificate or use.
-    pub fn binds(&self, authority: &Authority) -> bool {
-        self.fingerprint == authority.id.fingerprint
-            || (self.public_key.is_some() && self.public_key == authority.public_key)
-    }
 }
 
 /// The decisions that hold for one trust domain: the fold of those in its journal.
@@ -154,10 +146,26 @@ impl Decisions {
     /// The denial that binds this authority, where there is one. An approval of that very
     /// fingerprint overrides it.
     pub fn denial(&self, authority: &Authority) -> Option<&Denial> {
-        let binding = self.denials.iter().filter(|denial| denial.binds(authority));
-        let denial = binding.max_by_key(|denial| denial.at)?;
-        let overridden = self.approval(authority).is_some_and(|approval| denial.at < approval.at);
-        (!overridden).then_some(denial)
+        self.denial_of(authority.id.fingerprint, authority.public_key)
+    }
+
+    /// The denial that binds a certificate of this fingerprint, or its public key.
+    pub fn denial_of(
+        &self,
+        fingerprint: Fingerprint,
+        public_key: Option<PublicKeyId>,
+    ) -> Option<&Denial> {
+        denials::binding(&self.denials, &self.approvals, fingerprint, public_key)
+    }
+
+    /// What is denied, apart from every other decision.
+    pub fn denials(&self) -> Denials {
+        Denials::of_decisions(&self.denials, &self.approvals)
+    }
+
+    /// Takes in the public key of an authority that was denied before anyone had seen it.
+    pub fn recognize(&mut self, authority: &Authority) {
+        denials::recognize(&mut self.denials, authority);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Paths that verified, so that an unchanged chain is not verified again at every poll.
 //!
-//! Path validation is a function of the chain, the authorities, the wanted ID and the time. For the
-//! first three the key is a digest of all of them, and the time is checked against the validity of
+//! Path validation is a function of the chain, the authorities, what is denied, the wanted ID and
+//! the time. For all but the last the key is a digest of them, and the time is checked against the validity of
 //! every certificate of the path. What proves that the endpoint holds the leaf's key is the
 //! signature over the handshake, which is checked each time and never remembered.
 
@@ -50,6 +50,19 @@ impl Memo {
             part(authority.id.fingerprint.as_bytes());
         }
         part(&[]);
+        for denials in trust.denials.iter() {
+            for denial in denials.denials() {
+                part(denial.fingerprint.as_bytes());
+                part(denial.public_key.as_ref().map_or(&[], |key| &key.as_bytes()[..]));
+                part(&denial.at.as_unix_micros().to_be_bytes());
+            }
+            part(&[]);
+            for approval in denials.approvals() {
+                part(approval.fingerprint.as_bytes());
+                part(&approval.at.as_unix_micros().to_be_bytes());
+            }
+            part(&[]);
+        }
         part(leaf);
         for der in intermediates {
             part(der);

@@ -6,17 +6,17 @@
 
 use std::cell::Cell;
 
-use rustls::pki_types::{TrustAnchor, UnixTime};
+use rustls::pki_types::{SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
 use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeIdIter};
 
 use super::presented::Chain;
 use super::refusal::Refusal;
+use crate::bundle::{Fingerprint, PublicKeyId};
 use crate::time::Timestamp;
-use crate::watch::FailureReason;
+use crate::watch::{FailureReason, PathKey};
 
 /// Which algorithms may have signed a certificate.
-pub(super) type Algorithms =
-    &'static [&'static dyn rustls::pki_types::SignatureVerificationAlgorithm];
+pub(super) type Algorithms = &'static [&'static dyn SignatureVerificationAlgorithm];
 
 /// Takes whatever a certificate says that its key is for, or that it says nothing: go-spiffe does
 /// not look, and X509-SVID, 4.4 asks only that both server and client are named where one is.
@@ -41,7 +41,17 @@ pub(super) struct Anchor<'a> {
     pub(super) path_length: Option<u32>,
 }
 
-/// Verifies that the chain ends in one of `anchors`, and says in which.
+/// A path that verified.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    /// The place of its anchor among those that were given.
+    pub(super) place: usize,
+    /// The certificates between the leaf and the anchor.
+    pub(super) between: Vec<PathKey>,
+}
+
+/// Verifies that the chain ends in one of `anchors`, and says in which. `accepts` may refuse a path
+/// for the certificates between: another one may do.
 pub(super) fn verify(
     chain: &Chain<'_>,
     leaf: &EndEntityCert<'_>,
@@ -49,17 +59,20 @@ pub(super) fn verify(
     algorithms: Algorithms,
     now: Timestamp,
     purpose: impl ExtendedKeyUsageValidator,
-) -> Result<usize, webpki::Error> {
+    accepts: impl Fn(&[PathKey]) -> Result<(), webpki::Error>,
+) -> Result<Found, webpki::Error> {
     let plain: Vec<TrustAnchor<'_>> = anchors.iter().map(|anchor| anchor.anchor.clone()).collect();
     let found = Cell::new(None);
     let check = |path: &webpki::VerifiedPath<'_>| {
         let place = plain.iter().position(|anchor| std::ptr::eq(anchor, path.anchor()));
-        let between = u32::try_from(path.intermediate_certificates().count()).unwrap_or(u32::MAX);
+        let between: Vec<PathKey> = path.intermediate_certificates().map(key_of).collect();
         let most = place.and_then(|place| anchors.get(place)?.path_length);
-        if most.is_some_and(|most| most < between) {
+        let length = u32::try_from(between.len()).unwrap_or(u32::MAX);
+        if most.is_some_and(|most| most < length) {
             return Err(webpki::Error::PathLenConstraintViolated);
         }
-        found.set(place);
+        accepts(&between)?;
+        found.set(place.map(|place| Found { place, between }));
         Ok(())
     };
     let now = unix_time(now);
@@ -72,7 +85,26 @@ pub(super) fn verify(
         None,
         Some(&check),
     )?;
-    found.get().ok_or(webpki::Error::UnknownIssuer)
+    found.take().ok_or(webpki::Error::UnknownIssuer)
+}
+
+fn key_of(certificate: &webpki::Cert<'_>) -> PathKey {
+    PathKey {
+        fingerprint: Fingerprint::of(&certificate.der()),
+        public_key: PublicKeyId::of(&certificate.subject_public_key_info()),
+    }
+}
+
+/// Whether this is an algorithm of the object identifier whose bytes these are.
+pub(super) fn is_named(algorithm: &dyn SignatureVerificationAlgorithm, identifier: &[u8]) -> bool {
+    // The identifier comes first, as an element of its own.
+    let id = algorithm.signature_alg_id();
+    let element = id.as_ref().strip_prefix(&[0x06]);
+    let named = element.and_then(|element| {
+        let (length, rest) = element.split_first()?;
+        rest.get(..usize::from(*length))
+    });
+    named == Some(identifier)
 }
 
 /// Whether nothing but the lack of an anchor ended the search: another set may do better.
@@ -82,6 +114,7 @@ pub(super) fn wants_anchor(error: &webpki::Error) -> bool {
         webpki::Error::UnknownIssuer
             | webpki::Error::InvalidSignatureForPublicKey
             | webpki::Error::PathLenConstraintViolated
+            | webpki::Error::CertDistrusted
     )
 }
 

@@ -1,5 +1,7 @@
 //! What an endpoint presented: the certificates, read for evidence before anything is verified.
 
+use std::sync::Arc;
+
 use rustls::pki_types::CertificateDer;
 use x509_parser::asn1_rs::Tag;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
@@ -14,8 +16,8 @@ use crate::watch::{Presented, PresentedCertificate};
 const URI_SANS: usize = 4;
 /// The most bytes of one URI name that are kept: as many as a SPIFFE ID may have.
 const URI_LENGTH: usize = 2048;
-/// The most bytes of an issuer's name that are kept.
-const ISSUER_LENGTH: usize = 256;
+/// The most bytes of a subject's or an issuer's name that are kept.
+const NAME_LENGTH: usize = 256;
 
 /// A presented chain, as its bytes and as what they say.
 pub(super) struct Chain<'a> {
@@ -50,6 +52,7 @@ impl<'a> Chain<'a> {
             leaf: evidence(self.leaf, self.leaf_parsed.as_ref()?),
             chain: chain.map(|(der, parsed)| evidence(der, parsed)).collect(),
             anchor: None,
+            path: Arc::default(),
         })
     }
 
@@ -99,7 +102,8 @@ fn evidence(der: &[u8], parsed: &X509Certificate<'_>) -> PresentedCertificate {
         authority_key_id: authority_key_id(parsed),
         validity: validity(parsed),
         key_type: Some(key_type(parsed.public_key())),
-        issuer: Some(cut(&parsed.issuer().to_string(), ISSUER_LENGTH)),
+        subject: Some(cut(&parsed.subject().to_string(), NAME_LENGTH)),
+        issuer: Some(cut(&parsed.issuer().to_string(), NAME_LENGTH)),
         uri_sans: uri_sans(parsed),
     }
 }

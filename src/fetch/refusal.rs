@@ -8,6 +8,7 @@ use rustls::{CertificateError, OtherError};
 
 use super::limits::Limits;
 use super::tls::Handshake;
+use crate::bundle::Fingerprint;
 use crate::watch::FailureReason;
 
 /// The reason and the sentence of a failure.
@@ -18,11 +19,13 @@ pub(super) struct Refusal {
     pub(super) reason: FailureReason,
     /// What was being done and what went wrong. May hold foreign text.
     pub(super) detail: String,
+    /// The denied authorities that the reason is about, as they were denied.
+    pub(super) denied: Vec<Fingerprint>,
 }
 
 impl Refusal {
     pub(super) fn new(reason: FailureReason, detail: impl Into<String>) -> Self {
-        Self { reason, detail: detail.into() }
+        Self { reason, detail: detail.into(), denied: Vec::new() }
     }
 
     /// No descriptor is free: what the limit is, and how it is raised.
@@ -51,7 +54,8 @@ impl Refusal {
         };
         if let Some(tls) = rustls_error(error) {
             if let Some(refusal) = verdict(tls) {
-                return Self::new(refusal.reason, format!("{doing}: {}", refusal.detail));
+                let detail = format!("{doing}: {}", refusal.detail);
+                return Self { detail, ..refusal.clone() };
             }
             let alert = matches!(tls, rustls::Error::AlertReceived(_));
             if alert && (handshake.asked_for_certificate() || certificate_required(tls)) {

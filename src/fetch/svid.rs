@@ -1,24 +1,29 @@
 //! Whether a chain is the X509-SVID that an `https_spiffe` endpoint must present (Federation,
 //! 5.2.2.4; X509-SVID, 5).
 
+use std::sync::Arc;
+
 use rustls::pki_types::CertificateDer;
 use webpki::{EndEntityCert, anchor_from_trusted_cert};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::X509Certificate;
 
-use super::path::{self, Algorithms, Anchor, AnyPurpose};
+use super::denied;
+use super::path::{self, Algorithms, Anchor, AnyPurpose, Found};
 use super::presented::{self, Chain};
 use super::refusal::Refusal;
 use crate::bundle::{Authority, Certificate, Fingerprint, Validity};
 use crate::spiffe::SpiffeId;
 use crate::time::Timestamp;
-use crate::watch::{FailureReason, Policy, Trust};
+use crate::watch::{FailureReason, PathKey, Policy, Trust};
 
 /// A chain that verified.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Verified {
     /// The authority that it ends in.
     pub(super) anchor: Fingerprint,
+    /// The keys that it rests on, from the leaf's own to the authority's.
+    pub(super) path: Arc<[PathKey]>,
     /// How long it verifies: within it every certificate of the chain and the authority are valid.
     pub(super) validity: Validity,
 }
@@ -31,7 +36,9 @@ struct Candidate<'a> {
 }
 
 /// Verifies the chain against the bundle of the endpoint ID's own trust domain, and its leaf as
-/// the SVID of `id`. The path comes first: names of an unverified leaf are anyone's claim.
+/// the SVID of `id`. The path comes first: names of an unverified leaf are anyone's claim. No
+/// certificate of the path may carry a denied key; where only a denied authority can have signed
+/// what was presented, the refusal names it.
 pub(super) fn verify(
     chain: &Chain<'_>,
     trust: &Trust,
@@ -44,23 +51,29 @@ pub(super) fn verify(
     let Some(parsed) = &chain.leaf_parsed else {
         return Err(not_svid("the endpoint's certificate cannot be read"));
     };
+    let own = denied::key_of(chain.leaf, parsed);
+    if let Some(denial) = trust.denial(own.fingerprint, Some(own.public_key)) {
+        return Err(denied::refusal(denial.fingerprint));
+    }
     let now = forgiving(now, chain.validity());
     let candidates: Vec<Candidate<'_>> = trust.authorities.iter().filter_map(candidate).collect();
-    let search = Search { chain, leaf: &leaf, algorithms, now };
+    let search = Search { chain, leaf: &leaf, trust, algorithms, now };
     let usable: Vec<&Candidate<'_>> =
         candidates.iter().filter(|candidate| fault(candidate, now).is_none()).collect();
     let found = search.among(&usable, true);
-    let anchor = found.map_err(|error| search.explain(&error, &candidates, trust))?;
+    let (anchor, between) = found.map_err(|error| search.explain(&error, &candidates))?;
     check_leaf(parsed, id)?;
-    let own = chain.validity().unwrap_or(anchor.certificate.validity);
-    let authority = anchor.certificate.validity;
-    Ok(Verified {
-        anchor: anchor.authority.id.fingerprint,
-        validity: Validity {
-            not_before: own.not_before.max(authority.not_before),
-            not_after: own.not_after.min(authority.not_after),
-        },
-    })
+    let Candidate { authority, certificate, .. } = anchor;
+    let fingerprint = authority.id.fingerprint;
+    let root = PathKey { fingerprint, public_key: certificate.public_key };
+    let on_path = search.read_of(&between).map(presented::validity);
+    let ends = on_path.chain([certificate.validity]);
+    let validity = ends.fold(presented::validity(parsed), |whole, one| Validity {
+        not_before: whole.not_before.max(one.not_before),
+        not_after: whole.not_after.min(one.not_after),
+    });
+    let path = [own].into_iter().chain(between).chain([root]).collect();
+    Ok(Verified { anchor: fingerprint, path, validity })
 }
 
 /// The moment to verify at. SPIRE backdates by 10 s, so an issuer whose clock is ahead by more makes
@@ -73,7 +86,7 @@ fn forgiving(now: Timestamp, own: Option<Validity>) -> Timestamp {
     }
 }
 
-fn candidate(authority: &std::sync::Arc<Authority>) -> Option<Candidate<'_>> {
+fn candidate(authority: &Arc<Authority>) -> Option<Candidate<'_>> {
     let certificate = authority.certificate.as_ref()?;
     Some(Candidate { authority, certificate, der: CertificateDer::from(certificate.der()) })
 }
@@ -102,6 +115,7 @@ fn fault(candidate: &Candidate<'_>, now: Timestamp) -> Option<(FailureReason, St
 struct Search<'a> {
     chain: &'a Chain<'a>,
     leaf: &'a EndEntityCert<'a>,
+    trust: &'a Trust,
     algorithms: Algorithms,
     now: Timestamp,
 }
@@ -113,7 +127,7 @@ impl Search<'_> {
         &self,
         candidates: &[&'c Candidate<'c>],
         bounded: bool,
-    ) -> Result<&'c Candidate<'c>, webpki::Error> {
+    ) -> Result<(&'c Candidate<'c>, Vec<PathKey>), webpki::Error> {
         let signers = self.chain.authority_key_ids();
         let named = |candidate: &&&Candidate<'_>| {
             let key = candidate.certificate.subject_key_id.as_ref();
@@ -134,7 +148,7 @@ impl Search<'_> {
         &self,
         candidates: &[&'c Candidate<'c>],
         bounded: bool,
-    ) -> Result<&'c Candidate<'c>, webpki::Error> {
+    ) -> Result<(&'c Candidate<'c>, Vec<PathKey>), webpki::Error> {
         // A certificate that webpki cannot read was never going to sign anything here.
         let readable = candidates.iter().filter_map(|candidate| {
             let anchor = anchor_from_trusted_cert(&candidate.der).ok()?;
@@ -142,18 +156,48 @@ impl Search<'_> {
             Some((*candidate, Anchor { anchor, path_length }))
         });
         let (readable, anchors): (Vec<&Candidate<'_>>, Vec<Anchor<'_>>) = readable.unzip();
-        let place =
-            path::verify(self.chain, self.leaf, &anchors, self.algorithms, self.now, AnyPurpose)?;
-        readable.get(place).copied().ok_or(webpki::Error::UnknownIssuer)
+        let Search { chain, leaf, algorithms, now, .. } = *self;
+        let accepts = |between: &[PathKey]| self.accepts(between);
+        let found = path::verify(chain, leaf, &anchors, algorithms, now, AnyPurpose, accepts)?;
+        let Found { place, between } = found;
+        let anchor = readable.get(place).copied().ok_or(webpki::Error::UnknownIssuer)?;
+        Ok((anchor, between))
+    }
+
+    /// Whether a path may go through these intermediates.
+    fn accepts(&self, between: &[PathKey]) -> Result<(), webpki::Error> {
+        let denied =
+            |key: &PathKey| self.trust.denial(key.fingerprint, Some(key.public_key)).is_some();
+        if between.iter().any(denied) {
+            return Err(webpki::Error::CertDistrusted);
+        }
+        // The memory of a path ends with the first of its certificates, so each must be read, as
+        // go-spiffe does. webpki alone reads less of one.
+        if self.read_of(between).count() < between.len() {
+            return Err(webpki::Error::BadDer);
+        }
+        Ok(())
+    }
+
+    /// Those of these intermediates that are read.
+    fn read_of(&self, between: &[PathKey]) -> impl Iterator<Item = &X509Certificate<'_>> {
+        let read = self.chain.intermediates_parsed.iter();
+        between.iter().filter_map(move |key| {
+            let mut read = read.clone();
+            read.find(|(der, _)| Fingerprint::of(der) == key.fingerprint).map(|(_, parsed)| parsed)
+        })
     }
 
     /// Why no usable authority anchors the chain: perhaps one does that may not.
-    fn explain(
-        &self,
-        error: &webpki::Error,
-        candidates: &[Candidate<'_>],
-        trust: &Trust,
-    ) -> Refusal {
+    fn explain(&self, error: &webpki::Error, candidates: &[Candidate<'_>]) -> Refusal {
+        let Search { chain, trust, .. } = *self;
+        let all: Vec<&Candidate<'_>> = candidates.iter().collect();
+        let faulty = path::wants_anchor(error).then(|| self.among(&all, false).ok()).flatten();
+        if faulty.is_none()
+            && let Some(denied) = denied::signer(chain, trust, self.algorithms)
+        {
+            return denied::refusal(denied);
+        }
         if matches!(error, webpki::Error::NameConstraintViolation)
             && self.has_uri_constraints(candidates)
         {
@@ -165,8 +209,7 @@ impl Search<'_> {
         if !path::wants_anchor(error) {
             return path::refusal(error, FailureReason::NotX509Svid);
         }
-        let all: Vec<&Candidate<'_>> = candidates.iter().collect();
-        if let Ok(signer) = self.among(&all, false) {
+        if let Some((signer, _)) = faulty {
             let name = signer.authority.id.fingerprint.short();
             let (reason, what) = fault(signer, self.now).unwrap_or_else(|| {
                 let what = "allows fewer certificates below it than the chain has";
@@ -174,7 +217,7 @@ impl Search<'_> {
             });
             return Refusal::new(reason, format!("the authority {name} that signed it {what}"));
         }
-        let signer = self.chain.authority_key_ids().pop();
+        let signer = chain.authority_key_ids().pop();
         let signer = signer.map_or_else(|| "an unnamed key".to_owned(), |key| format!("key {key}"));
         Refusal::new(
             FailureReason::UntrustedChain,
@@ -257,4 +300,48 @@ fn not_svid(detail: impl Into<String>) -> Refusal {
 
 fn unreadable(what: &str) -> Refusal {
     not_svid(format!("its {what} cannot be read, or stand there twice"))
+}
+
+#[cfg(all(test, feature = "demo"))]
+mod tests {
+    use super::*;
+    use crate::bundle::{AuthorityId, SvidType};
+    use crate::demo::mint::{KeyAlgorithm, X509Ca};
+    use crate::watch::TrustOrigin;
+
+    /// The memory of a path must end with the first of its certificates. One whose end is not known
+    /// takes part in no path, whatever webpki alone can read of it.
+    #[test]
+    fn an_intermediate_that_only_webpki_reads_takes_part_in_no_path() {
+        const HOUR: i64 = 3_600;
+        let now = Timestamp::from_unix(1_795_000_000);
+        let until = |seconds: i64| Validity {
+            not_before: Timestamp::from_unix(now.as_unix() - 10),
+            not_after: Timestamp::from_unix(now.as_unix() + seconds),
+        };
+        let id: SpiffeId = "spiffe://example.org/spire/server".parse().unwrap();
+        let trust_domain = id.trust_domain();
+        let root = X509Ca::mint(trust_domain, until(HOUR), KeyAlgorithm::EcP256).unwrap();
+        let below = root.intermediate(trust_domain, until(60)).unwrap();
+        let svid = below.svid(&id, until(HOUR)).unwrap();
+        let certificate = Certificate::parse(root.certificate()).unwrap();
+        let authority = Authority {
+            id: AuthorityId { svid_type: SvidType::X509, fingerprint: certificate.fingerprint() },
+            public_key: Some(certificate.public_key),
+            key_type: certificate.key_type.clone(),
+            kid: None,
+            certificate: Some(certificate),
+        };
+        let authorities = [Arc::new(authority)].into();
+        let trust = Trust::new(trust_domain.clone(), TrustOrigin::Latest, authorities);
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let algorithms = provider.signature_verification_algorithms.all;
+        let above = [below.certificate().clone()];
+        let mut chain = Chain::read(&svid.chain()[0], &above);
+        let verified = verify(&chain, &trust, &id, algorithms, now).unwrap();
+        assert_eq!(verified.validity, until(60), "the first of them to end");
+        chain.intermediates_parsed.clear();
+        let refused = verify(&chain, &trust, &id, algorithms, now);
+        assert_eq!(refused.unwrap_err().reason, FailureReason::NotX509Svid);
+    }
 }

@@ -15,6 +15,7 @@ use rustls::{
     CipherSuite, ClientConfig, DigitallySignedStruct, SignatureScheme, SupportedCipherSuite,
 };
 
+use super::denied;
 use super::memo::Memo;
 use super::presented::Chain;
 use super::refusal::Refusal;
@@ -111,6 +112,7 @@ impl Handshake {
         let mut presented = self.presented.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(presented) = presented.as_mut() {
             presented.anchor = None;
+            presented.path = Arc::default();
         }
     }
 }
@@ -171,17 +173,25 @@ impl Verifier {
                 self.handshake.keep(evidence.clone());
                 let verified = svid::verify(&chain, trust, id, algorithms, now)?;
                 if let Some(evidence) = evidence {
-                    let presented = Presented { anchor: Some(verified.anchor), ..evidence };
+                    let svid::Verified { anchor, path, validity } = verified;
+                    let presented = Presented { anchor: Some(anchor), path, ..evidence };
                     self.handshake.keep(Some(presented.clone()));
-                    self.context.memo.remember(key, verified.validity, presented, now);
+                    self.context.memo.remember(key, validity, presented, now);
                 }
             }
             Proof::Web(roots) => {
                 let chain = Chain::read(leaf, intermediates);
                 let evidence = chain.evidence();
                 self.handshake.keep(evidence.clone());
-                let anchor = Some(roots.verify(&chain, host, algorithms, now)?);
-                self.handshake.keep(evidence.map(|evidence| Presented { anchor, ..evidence }));
+                let above = roots.verify(&chain, host, algorithms, now)?;
+                let anchor = above.last().map(|root| root.fingerprint);
+                let own = chain.leaf_parsed.as_ref().map(|parsed| denied::key_of(leaf, parsed));
+                let path = own.into_iter().chain(above).collect();
+                self.handshake.keep(evidence.map(|evidence| Presented {
+                    anchor,
+                    path,
+                    ..evidence
+                }));
             }
         }
         Ok(())

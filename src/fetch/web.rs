@@ -6,19 +6,19 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, TrustAnchor};
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
-use super::path::{self, Algorithms, Anchor};
+use super::denied;
+use super::path::{self, Algorithms, Anchor, Found};
 use super::presented::{self, Chain};
 use super::refusal::Refusal;
-use crate::bundle::Fingerprint;
 use crate::time::Timestamp;
-use crate::watch::FailureReason;
+use crate::watch::{FailureReason, PathKey};
 
 /// The most certificates of a CA file.
 const MOST: usize = 4096;
 
 /// The certificates that an `https_web` endpoint's chain may end in.
 pub struct WebRoots {
-    anchors: Vec<(Anchor<'static>, Fingerprint)>,
+    anchors: Vec<(Anchor<'static>, PathKey)>,
     source: &'static str,
     unusable: usize,
 }
@@ -76,8 +76,8 @@ impl WebRoots {
 
     /// Whether these are the same certificates in the same order.
     pub(super) fn are_those_of(&self, other: &Self) -> bool {
-        let all = |roots: &'_ Self| -> Vec<Fingerprint> {
-            roots.anchors.iter().map(|(_, fingerprint)| *fingerprint).collect()
+        let all = |roots: &'_ Self| -> Vec<PathKey> {
+            roots.anchors.iter().map(|(_, key)| *key).collect()
         };
         all(self) == all(other)
     }
@@ -97,14 +97,15 @@ impl WebRoots {
         self.unusable
     }
 
-    /// Verifies the chain for `host` (Federation, 5.2.1.4) and says which root it ends in.
+    /// Verifies the chain for `host` (Federation, 5.2.1.4) and says on which keys above the leaf it
+    /// rests; the last of them is the root's.
     pub(super) fn verify(
         &self,
         chain: &Chain<'_>,
         host: &ServerName<'_>,
         algorithms: Algorithms,
         now: Timestamp,
-    ) -> Result<Fingerprint, Refusal> {
+    ) -> Result<Vec<PathKey>, Refusal> {
         let untrusted = |detail: String| Refusal::new(FailureReason::UntrustedChain, detail);
         let leaf = EndEntityCert::try_from(chain.leaf)
             .map_err(|error| untrusted(format!("its certificate cannot be read: {error}")))?;
@@ -115,8 +116,8 @@ impl WebRoots {
         let anchors: Vec<Anchor<'_>> =
             self.anchors.iter().map(|(anchor, _)| anchor.clone()).collect();
         let server = KeyUsage::server_auth();
-        let place = path::verify(chain, &leaf, &anchors, algorithms, now, server);
-        let place = place.map_err(|error| {
+        let found = path::verify(chain, &leaf, &anchors, algorithms, now, server, |_| Ok(()));
+        let Found { place, between } = found.map_err(|error| {
             if matches!(error, webpki::Error::UnknownIssuer) {
                 return untrusted(format!("its chain ends in no root of {}", self.source));
             }
@@ -126,9 +127,8 @@ impl WebRoots {
             let host = host.to_str();
             Refusal::new(FailureReason::WrongHost, format!("its certificate is not for {host}"))
         })?;
-        let (_, fingerprint) =
-            self.anchors.get(place).ok_or_else(|| untrusted("no root".to_owned()))?;
-        Ok(*fingerprint)
+        let (_, root) = self.anchors.get(place).ok_or_else(|| untrusted("no root".to_owned()))?;
+        Ok(between.into_iter().chain([*root]).collect())
     }
 }
 
@@ -141,10 +141,10 @@ impl fmt::Debug for WebRoots {
     }
 }
 
-fn root(der: &CertificateDer<'_>) -> Option<(Anchor<'static>, Fingerprint)> {
+fn root(der: &CertificateDer<'_>) -> Option<(Anchor<'static>, PathKey)> {
     let parsed = presented::certificate(der)?;
     let constraints = parsed.basic_constraints().ok().flatten();
     let path_length = constraints.and_then(|constraints| constraints.value.path_len_constraint);
     let anchor: TrustAnchor<'static> = anchor_from_trusted_cert(der).ok()?.to_owned();
-    Some((Anchor { anchor, path_length }, Fingerprint::of(der)))
+    Some((Anchor { anchor, path_length }, denied::key_of(der, &parsed)))
 }

@@ -159,8 +159,8 @@ catalogue! {
         "No good poll for so long that changes may have been missed.",
         ends "with the next good poll";
     Condition EndpointUnauthenticated "endpoint_unauthenticated" Critical:
-        "In two polls running, the endpoint could not prove who it is.",
-        ends "with the next good poll";
+        "In two polls running the endpoint could not prove who it is, or an answer rests on a denied key.",
+        ends "with the next good poll; for a denied key, once good polls were made without it for ten intervals";
     Condition BootstrapUnusable "bootstrap_unusable" Critical:
         "There is nothing to authenticate the endpoint with.",
         ends "with a usable bootstrap file";

@@ -90,6 +90,16 @@ pub fn describe(event: &Event) -> String {
         Event::FailureBegan { reason, detail, .. } => {
             format!("polls fail ({reason}): {}", shown(detail, WORDS))
         }
+        Event::DeniedSignerSeen { authority, address, .. } => {
+            let from = address.map(|address| format!(" from {address}")).unwrap_or_default();
+            format!(
+                "an answer{from} rests on the denied key of {}: nothing of it was taken",
+                name(*authority)
+            )
+        }
+        Event::DeniedSignerGone { authority } => {
+            format!("no answer rests on the denied key of {} any more", name(*authority))
+        }
         Event::Recovered { failures, since } => {
             format!("polls succeed again, after {} since {since}", count(*failures, "failure"))
         }
@@ -368,7 +378,14 @@ mod tests {
                 detail: foreign.into(),
                 address: None,
                 presented: None,
+                denied: Vec::new(),
             },
+            Event::DeniedSignerSeen {
+                authority: id(SvidType::X509),
+                address: Some([127, 0, 0, 1].into()),
+                presented: None,
+            },
+            Event::DeniedSignerGone { authority: id(SvidType::X509) },
             Event::Recovered { failures: 3, since: at(0) },
             Event::WatchGap { after: at(0), away: Duration::from_mins(5) },
             Event::ClockSteppedBack { from: at(0) },

@@ -8,19 +8,16 @@ use crate::finding::{FindingKind, Severity};
 use crate::time::Timestamp;
 use crate::watch::{AuthorityRecord, BaselinePolicy, TrustOrigin};
 
-/// One handshake may meet a replica that was started a moment ago; two polls running do not.
-const UNAUTHENTICATED_POLLS: u32 = 2;
 /// An alternation that was not seen for this many intervals has ended.
 const CALM: u32 = 10;
 
 /// `bootstrap_unusable`, `baseline_missing`, `bundle_empty`, `svid_type_vanished`,
-/// `endpoint_unauthenticated`, `replicas_disagree`
+/// `replicas_disagree`
 pub(super) fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
     drafts.extend(bootstrap_unusable(case, at));
     drafts.extend(baseline_missing(case));
     drafts.extend(bundle_empty(case));
     drafts.extend(vanished(case));
-    drafts.extend(endpoint_unauthenticated(case, at));
     drafts.extend(replicas_disagree(case, at));
 }
 
@@ -95,31 +92,6 @@ fn vanished(case: &Case<'_>) -> Vec<Draft> {
         Some(draft)
     });
     gone.collect()
-}
-
-fn endpoint_unauthenticated(case: &Case<'_>, at: Timestamp) -> Option<Draft> {
-    let run = case.facts().failure.as_ref()?;
-    // An outage before it is no word about who answers.
-    let polls = case.sight().unauthenticated;
-    if !run.reason.is_authentication() || polls < UNAUTHENTICATED_POLLS {
-        return None;
-    }
-    // While what is held could have authenticated it, the endpoint could have proved who it is.
-    // After that nobody could, with what is held.
-    let lockout = case.lockout();
-    let limit = lockout.soft.or(lockout.hard);
-    let passed = limit.is_some_and(|limit| limit < at);
-    let severity = if passed { Severity::Warning } else { Severity::Critical };
-    let draft = Draft::new(FindingKind::EndpointUnauthenticated, severity, run.since)
-        .because(format!("{polls} polls running failed: {}: {}", run.reason, run.detail))
-        .because_all(limit.map(|limit| {
-            if passed {
-                format!("what is held could authenticate it until {limit}: only a new bootstrap file helps now (anchorwatch rebootstrap)")
-            } else {
-                format!("what is held should authenticate it until {limit}: a server that lost its keys looks so, and someone in between does")
-            }
-        }));
-    Some(draft)
 }
 
 fn replicas_disagree(case: &Case<'_>, at: Timestamp) -> Option<Draft> {

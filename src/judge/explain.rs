@@ -42,10 +42,23 @@ pub(super) fn reasons(
         Standing::Returned => sentences.push("it was known before".into()),
     }
     sentences.push(bracket(seen));
-    if !matches!(standing, Standing::Contradicted { .. } | Standing::Denied) {
-        sentences.extend(signer(case, authority, seen));
+    match standing {
+        Standing::Denied => {}
+        // What departs from its siblings authenticates as they do, until somebody decides.
+        Standing::Contradicted { .. } => sentences.extend(proof(case, authority)),
+        _ => sentences.extend(signer(case, authority, seen)),
     }
     sentences
+}
+
+/// Whether the endpoint proves its identity with this authority. One that nobody decided on
+/// authenticates, as it does at every consumer.
+fn proof(case: &Case<'_>, authority: &Authority) -> Option<String> {
+    let leaf = case.facts().record(authority.id)?.signed?;
+    Some(format!(
+        "the endpoint proves its identity with it since {}: an authority that nobody denied authenticates the endpoint, here as at every consumer",
+        leaf.validity.not_before
+    ))
 }
 
 fn bracket(seen: Bracket) -> String {
@@ -103,14 +116,9 @@ fn signer(case: &Case<'_>, authority: &Authority, seen: Bracket) -> Vec<String> 
         1 => "an authority of another use came in the same poll".to_owned(),
         count => format!("{count} authorities of other uses came in the same poll"),
     });
-    let record = facts.record(authority.id);
     if authority.id.svid_type == SvidType::X509 {
-        sentences.push(match record.and_then(|record| record.signed) {
-            Some(leaf) => {
-                format!("the endpoint proves itself with it since {}", leaf.validity.not_before)
-            }
-            None => "the endpoint does not prove itself with it".to_owned(),
-        });
+        let unproved = || "the endpoint does not prove its identity with it".to_owned();
+        sentences.push(proof(case, authority).unwrap_or_else(unproved));
     } else {
         let new_root = facts.published().any(|other| {
             other.id().svid_type == SvidType::X509

@@ -7,6 +7,7 @@
 //! Invariant: pure. Nothing here is stored but through an event, and nothing asks what time it is.
 
 mod across;
+mod authentication;
 mod case;
 mod continuity;
 mod draft;
@@ -102,6 +103,7 @@ fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
     lead::conditions(case, at, drafts);
     lockout::conditions(case, at, drafts);
     continuity::conditions(case, at, drafts);
+    authentication::conditions(case, at, drafts);
     hygiene::conditions(case, at, drafts);
 }
 

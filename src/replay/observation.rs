@@ -134,6 +134,7 @@ impl RawCertificate {
             authority_key_id,
             validity: Validity { not_before, not_after },
             key_type: None,
+            subject: None,
             issuer: None,
             uri_sans: Vec::new(),
         }
@@ -169,6 +170,7 @@ impl Line {
             leaf: svid.leaf.presented(),
             chain: svid.chain.into_iter().take(CHAIN).map(RawCertificate::presented).collect(),
             anchor: None,
+            path: Arc::default(),
         });
         let source = Source {
             address: raw.address,

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use super::report::{Report, Totals};
 use super::told::Told;
 use super::{LineError, Rebootstrap, Rules, Seen};
-use crate::bundle::{Authority, SvidType};
-use crate::decision::{Decision, Deed, Door};
+use crate::decision::Decision;
 use crate::judge::{self, Case, PublicKeyIndex, SharedKeys};
 use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
-use crate::watch::{DomainState, Event, Facts, Observation, Poll, Recall, Step};
+use crate::watch::{self, DomainState, Event, Facts, Observation, Poll, Recall, Step};
 
 /// One trust domain of a replay.
 pub(super) struct Watched {
@@ -89,22 +88,11 @@ impl Watched {
     /// As the daemon journals it: what authenticates from now on, then an approval each.
     pub(super) fn rebootstrap(&mut self, at: Timestamp, rebootstrap: Rebootstrap) {
         let Rebootstrap { authorities, by, reason } = rebootstrap;
-        let approvals: Vec<Decision> = authorities
-            .iter()
-            .map(|authority| Decision {
-                deed: Deed::Approve { fingerprint: authority.id.fingerprint },
-                by: by.clone(),
-                reason: format!("rebootstrap: {reason}").into(),
-                uid: None,
-                door: Door::Operator,
-            })
-            .collect();
-        let x509 = |one: &Arc<Authority>| one.id.svid_type == SvidType::X509;
-        let authorities = authorities.into_iter().filter(x509).collect();
-        let event = Event::Rebootstrapped { by, uid: None, reason, authorities };
-        judge::record(&mut self.state, at, event, &self.rules.policy);
-        for decision in approvals {
-            self.decide(at, &decision);
+        let planned = watch::Rebootstrap::plan(&self.state.facts, authorities, &by, &reason, None);
+        // The daemon refuses a file that lists denied authorities alone.
+        let Ok(watch::Rebootstrap { events, .. }) = planned else { return };
+        for event in events {
+            judge::record(&mut self.state, at, event, &self.rules.policy);
         }
         self.stale = true;
     }

@@ -1,6 +1,7 @@
 //! What the servers of one origin present, and under which authorities.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::server::{Server, ServerSvid};
@@ -121,6 +122,7 @@ impl Endpoint {
                 authority_key_id: root.named.as_ref().map(|(key_id, _)| key_id.clone()),
                 validity: signer.key.validity,
                 key_type: Some(self.algorithm.key_type()),
+                subject: None,
                 issuer: None,
                 uri_sans: Vec::new(),
             }],
@@ -131,9 +133,10 @@ impl Endpoint {
             authority_key_id: Some(signed_by.clone()),
             validity: svid.validity,
             key_type: Some(self.algorithm.key_type()),
+            subject: None,
             issuer: None,
             uri_sans: vec![id.into()],
         };
-        Some(Presented { leaf, chain, anchor: None })
+        Some(Presented { leaf, chain, anchor: None, path: Arc::default() })
     }
 }

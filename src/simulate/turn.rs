@@ -107,10 +107,9 @@ impl Answered {
     fn answer(&self) -> Answer {
         match &self.outcome {
             Outcome::Failed { reason, detail } => Err(Failure {
-                reason: *reason,
-                detail: (*detail).into(),
                 address: Some(self.address),
                 presented: self.presented.clone(),
+                ..Failure::new(*reason, *detail)
             }),
             Outcome::Served { version, authenticated_by } => {
                 let svid_type = SvidType::X509;

@@ -82,6 +82,8 @@ pub(super) fn take_in(
         | Event::StepBackConfirmed { .. }
         | Event::AddressDiffers { .. }
         | Event::FailureBegan { .. }
+        | Event::DeniedSignerSeen { .. }
+        | Event::DeniedSignerGone { .. }
         | Event::Recovered { .. }
         | Event::WatchGap { .. }
         | Event::ClockSteppedBack { .. }

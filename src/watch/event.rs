@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     ConsumerRefusal, FailureReason, Leaf, Policy, Presented, Sighting, Standing, TrustOrigin,
 };
-use crate::bundle::{Authority, AuthorityId, Digest, Irregularity, Stated, Validity};
+use crate::bundle::{Authority, AuthorityId, Digest, Fingerprint, Irregularity, Stated, Validity};
 use crate::decision::Decision;
 use crate::finding::{Ending, Finding, FindingId, FindingKind};
 use crate::spiffe::BundleEndpoint;
@@ -155,6 +155,27 @@ pub enum Event {
         /// What the endpoint presented.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         presented: Option<Presented>,
+        /// The denied authorities that the reason is about, as they were denied.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        denied: Vec<Fingerprint>,
+    },
+    /// An answer came under a certificate that rests on a denied key. Nothing of it was taken in.
+    /// Recorded once for each key, until it was not seen for a while.
+    DeniedSignerSeen {
+        /// The denied authority, as it was denied.
+        authority: AuthorityId,
+        /// The address that answered so first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        address: Option<IpAddr>,
+        /// What it presented.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        presented: Option<Presented>,
+    },
+    /// No answer came any more under a certificate that rests on this denied key, for a while in
+    /// which good polls were made.
+    DeniedSignerGone {
+        /// The denied authority, as it was denied.
+        authority: AuthorityId,
     },
     /// Polls succeed again.
     Recovered {
@@ -266,7 +287,7 @@ pub enum Event {
 
 impl Event {
     /// The names of all kinds, as they stand in the journal.
-    pub const NAMES: [&str; 28] = [
+    pub const NAMES: [&str; 30] = [
         "endpoint_configured",
         "first_contact",
         "bundle_changed",
@@ -279,6 +300,8 @@ impl Event {
         "step_back_confirmed",
         "address_differs",
         "failure_began",
+        "denied_signer_seen",
+        "denied_signer_gone",
         "recovered",
         "watch_gap",
         "clock_stepped_back",
@@ -312,6 +335,8 @@ impl Event {
             Self::StepBackConfirmed { .. } => "step_back_confirmed",
             Self::AddressDiffers { .. } => "address_differs",
             Self::FailureBegan { .. } => "failure_began",
+            Self::DeniedSignerSeen { .. } => "denied_signer_seen",
+            Self::DeniedSignerGone { .. } => "denied_signer_gone",
             Self::Recovered { .. } => "recovered",
             Self::WatchGap { .. } => "watch_gap",
             Self::ClockSteppedBack { .. } => "clock_stepped_back",
@@ -359,6 +384,8 @@ impl Event {
             | Self::AuthorityGlimpsed { authority, .. } => Some(authority.id),
             Self::AuthorityRemoved { authority, .. }
             | Self::AuthoritySigned { authority, .. }
+            | Self::DeniedSignerSeen { authority, .. }
+            | Self::DeniedSignerGone { authority }
             | Self::AuthorityJudged { authority, .. } => Some(*authority),
             _ => None,
         }

@@ -11,11 +11,13 @@ mod authority;
 mod budget;
 mod change;
 mod course;
+mod denied;
 mod event;
 mod facts;
 mod observation;
 mod past;
 mod policy;
+mod rebootstrap;
 mod recall;
 mod rhythm;
 mod schedule;
@@ -33,21 +35,23 @@ pub use course::{
     Course, Earlier, Gaps, HandOver, Lead, LifeChange, Line, LineKind, Missed, Mistaken, Opened,
     Pruned, Rhythm, Unpaired, spire_life,
 };
+pub use denied::DeniedSigner;
 pub use event::Event;
 pub use facts::{
     Confirmed, EndpointShift, Facts, FailureRun, Leap, LeapKind, Ledger, Regression, Settled,
     Sighting,
 };
 pub use observation::{
-    Answer, ConsumerRefusal, Failure, FailureReason, Observation, Poll, Presented,
+    Answer, ConsumerRefusal, Failure, FailureReason, Observation, PathKey, Poll, Presented,
     PresentedCertificate, Source,
 };
 pub use past::{AddressView, Glimpse, PastState, StepBack};
 pub use policy::{BaselinePolicy, Policy, PollInterval};
+pub use rebootstrap::{OnlyDenied, Rebootstrap};
 pub use recall::Recall;
 pub use rhythm::{IssuerMode, IssuerModel, JudgementPolicy, spire};
 pub use schedule::interval;
-pub use sight::{Flips, OlderLeaf, Pending, SeenLeaf, Shape, Sight, Unlisted};
+pub use sight::{DeniedSighting, Flips, OlderLeaf, Pending, SeenLeaf, Shape, Sight, Unlisted};
 pub use standing::{Contradiction, Standing};
 pub use step::{DomainState, Step, record, step};
 pub use trust::{Trust, TrustOrigin};

@@ -2,13 +2,15 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::{AuthorityRecord, TrustOrigin};
 use crate::bundle::consumer::Consumer;
 use crate::bundle::{
-    AuthorityId, Bundle, Digest, Fingerprint, Irregularity, KeyId, KeyType, ParseError, Validity,
+    AuthorityId, Bundle, Digest, Fingerprint, Irregularity, KeyId, KeyType, ParseError,
+    PublicKeyId, Validity,
 };
 use crate::spiffe::EndpointUrl;
 
@@ -76,6 +78,19 @@ pub struct Presented {
     /// The authority that the chain was verified to end in; `None` where nothing was verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub anchor: Option<Fingerprint>,
+    /// The keys that the verification rests on, from the leaf's own to the anchor's; empty where
+    /// nothing was verified.
+    #[serde(default, skip_serializing_if = "<[PathKey]>::is_empty")]
+    pub path: Arc<[PathKey]>,
+}
+
+/// A key of a path that verified.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct PathKey {
+    /// The SHA-256 of the certificate that carries it.
+    pub fingerprint: Fingerprint,
+    /// The key.
+    pub public_key: PublicKeyId,
 }
 
 impl Presented {
@@ -101,6 +116,9 @@ pub struct PresentedCertificate {
     /// What its key is made of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_type: Option<KeyType>,
+    /// Its subject as RFC 4514 text, cut to 256 bytes. Foreign text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Box<str>>,
     /// Its issuer as RFC 4514 text, cut to 256 bytes. Foreign text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuer: Option<Box<str>>,
@@ -120,12 +138,19 @@ pub struct Failure {
     pub address: Option<IpAddr>,
     /// What the endpoint presented, kept even when it could not be verified.
     pub presented: Option<Presented>,
+    /// The denied authorities that the reason is about, as they were denied, at most
+    /// [`Failure::DENIED`].
+    pub denied: Vec<Fingerprint>,
 }
 
 impl Failure {
+    /// How many denied authorities a failure names.
+    pub const DENIED: usize = 16;
+
     /// A failure without evidence: the endpoint was not reached, or presented nothing.
     pub fn new(reason: FailureReason, detail: impl Into<Box<str>>) -> Self {
-        Self { reason, detail: detail.into(), address: None, presented: None }
+        let (address, presented, denied) = (None, None, Vec::new());
+        Self { reason, detail: detail.into(), address, presented, denied }
     }
 }
 
@@ -158,6 +183,8 @@ failure_reasons! {
     /// There is nothing to authenticate the endpoint with: no stored bundle and no usable
     /// bootstrap file, or no bundle yet of the trust domain that serves it.
     NoTrust => "no_trust",
+    /// Every authority that could authenticate the endpoint is denied: it is not asked.
+    TrustDenied => "trust_denied",
     /// The name of the endpoint's host gave no address.
     Dns => "dns",
     /// No connection to any address.
@@ -171,6 +198,8 @@ failure_reasons! {
     /// The chain does not end in an authority of the trusted bundle, or under `https_web` in a
     /// trusted root.
     UntrustedChain => "untrusted_chain",
+    /// The certificate rests on a denied key: its own, an intermediate's or an authority's.
+    DeniedSigner => "denied_signer",
     /// Under `https_web`, the certificate is for another host.
     WrongHost => "wrong_host",
     /// The certificate is a valid X509-SVID of another SPIFFE ID.
@@ -217,12 +246,14 @@ impl FailureReason {
     pub fn is_authentication(self) -> bool {
         match self {
             Self::UntrustedChain
+            | Self::DeniedSigner
             | Self::WrongHost
             | Self::WrongSpiffeId
             | Self::NotX509Svid
             | Self::Expired
             | Self::NameConstraints => true,
             Self::NoTrust
+            | Self::TrustDenied
             | Self::Dns
             | Self::Connect
             | Self::Timeout

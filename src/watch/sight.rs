@@ -48,6 +48,9 @@ pub struct Sight {
     /// A certificate of the endpoint that is older than one before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub older_leaf: Option<OlderLeaf>,
+    /// When each denied signer was seen last, of those that the facts have.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub denied_signers: Vec<DeniedSighting>,
     /// What the endpoint looked like.
     pub shape: Shape,
     /// Changes that were seen and not recorded, since the daily budget was spent.
@@ -55,6 +58,15 @@ pub struct Sight {
     /// The findings that were shown last, as open or as ended: who comes after a restart says of
     /// each that is not true any more that it ended, since a rule holds the last word that it heard.
     pub told: Vec<Ended>,
+}
+
+/// A denied signer, seen again.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct DeniedSighting {
+    /// The denied authority, as it was denied.
+    pub authority: Fingerprint,
+    /// The last poll that showed it.
+    pub last: Timestamp,
 }
 
 /// Answers that step back and forth again.

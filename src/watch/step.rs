@@ -50,9 +50,13 @@ pub fn step(state: DomainState, poll: Poll, at: Timestamp, policy: &Policy, jitt
     let mut stepper = Stepper { facts, sight, events: Vec::new(), at, policy, last_good };
     stepper.obey();
     stepper.clock();
+    let Poll { answers, recalled } = poll;
+    let answers: Vec<Answer> =
+        answers.into_iter().map(|answer| stepper.facts.refuse_denied(answer)).collect();
+    // No budget takes back that a denied key was seen.
+    stepper.note_denied_signers(&answers);
     let unchanged = stepper.events.len();
     let before = (Arc::clone(&stepper.facts), stepper.sight.clone());
-    let Poll { answers, recalled } = poll;
     stepper.take(answers, &recalled);
     stepper.pass_dates();
     stepper.keep_to_the_budget(unchanged, before);
@@ -129,7 +133,7 @@ impl Stepper<'_> {
         }
     }
 
-    fn base_interval(&self) -> Duration {
+    pub(super) fn base_interval(&self) -> Duration {
         let hint = self.facts.confirmed.as_ref().map(|confirmed| &confirmed.refresh_hint);
         interval(hint.unwrap_or(&Stated::Absent), self.policy)
     }
@@ -166,15 +170,16 @@ impl Stepper<'_> {
 
     fn failed(&mut self, failure: Failure) {
         self.sight.failures = self.sight.failures.saturating_add(1);
-        let Failure { reason, detail, address, presented } = failure;
+        let Failure { reason, detail, address, presented, denied } = failure;
         self.sight.unauthenticated = if reason.is_authentication() {
             self.sight.unauthenticated.saturating_add(1)
         } else {
             0
         };
         // A failure is a state and not a change: only its beginning, and another reason, are news.
-        if self.facts.failure.as_ref().is_none_or(|run| run.reason != reason) {
-            self.emit(Event::FailureBegan { reason, detail, address, presented });
+        let known = self.facts.failure.as_ref().map(|run| (run.reason, &run.denied));
+        if known != Some((reason, &denied)) {
+            self.emit(Event::FailureBegan { reason, detail, address, presented, denied });
         }
     }
 

@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 
 use super::admin_request::{DecisionRequest, RebootstrapRequest};
 use super::api::{Decided, Report};
-use super::backend::{Backend, Decide, Rebootstrap, Shared};
+use super::backend::{Backend, Decide, Rebootstrap, Rebootstrapped, Shared};
 use super::listener::{Bounds, Door, accept};
 use super::request::{Content, Parameters};
 use super::router::{self, Context};
@@ -192,10 +192,13 @@ async fn rebootstrap(
     let decision = Rebootstrap { trust_domain, bundle, by, reason, uid };
     let name = decision.trust_domain.clone();
     match context.backend.rebootstrap(decision).await {
-        Ok(count) => {
-            let effect = format!(
-                "{count} X.509 authorities of the file authenticate {name} until its next good poll"
+        Ok(Rebootstrapped { authorities, denied }) => {
+            let mut effect = format!(
+                "{authorities} X.509 authorities of the file authenticate {name} until its next good poll"
             );
+            for authority in denied {
+                effect.push_str(&format!("\ndenied, so neither approved nor trusted: {authority}"));
+            }
             Json(Decided { effect }).into_response()
         }
         Err(why) => router::refused(&why),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hyper::body::Bytes;
 
 use super::api::SightingsTaken;
-use crate::bundle::{Digest, Fingerprint};
+use crate::bundle::{AuthorityId, Digest, Fingerprint};
 use crate::decision::Decision;
 use crate::journal::{AuthorityEntry, Recorded};
 use crate::metrics::{Registered, SelfFacts};
@@ -69,6 +69,15 @@ pub struct Rebootstrap {
     pub uid: Option<u32>,
 }
 
+/// What a rebootstrap came to.
+#[derive(Clone, Debug)]
+pub struct Rebootstrapped {
+    /// How many X.509 authorities of the file authenticate from now on.
+    pub authorities: usize,
+    /// The authorities of the file that are denied: they are neither approved nor trusted.
+    pub denied: Vec<AuthorityId>,
+}
+
 /// What an operator decides.
 #[derive(Clone, Debug)]
 pub struct Decide {
@@ -125,8 +134,8 @@ pub trait Backend: Send + Sync + 'static {
     fn reload(&self) -> Asked<'_, ()>;
     /// Polls these trust domains now, or all, and gives the picture after it.
     fn check(&self, trust_domain: Option<TrustDomain>) -> Asked<'_, View>;
-    /// Replaces what authenticates an endpoint; gives how many authorities do so now.
-    fn rebootstrap(&self, decision: Rebootstrap) -> Asked<'_, usize>;
+    /// Replaces what authenticates an endpoint.
+    fn rebootstrap(&self, decision: Rebootstrap) -> Asked<'_, Rebootstrapped>;
     /// Takes in what relying parties saw of tokens, a line each.
     fn sight(&self, lines: Bytes) -> Asked<'_, SightingsTaken>;
     /// Does what an operator decided, or says what it would do.

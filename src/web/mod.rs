@@ -24,7 +24,8 @@ mod site;
 pub use admin::AdminListener;
 pub use admin_request::{DecisionRequest, RebootstrapRequest};
 pub use backend::{
-    Asked, Backend, BackendError, Decide, EventFilter, Identity, Rebootstrap, ScrapeFacts,
+    Asked, Backend, BackendError, Decide, EventFilter, Identity, Rebootstrap, Rebootstrapped,
+    ScrapeFacts,
 };
 pub use client::{AdminClient, ClientError};
 pub use gate::{Gate, Protect, Protection};

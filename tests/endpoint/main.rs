@@ -6,6 +6,7 @@
 
 mod addresses;
 mod bodies;
+mod denied;
 mod identity;
 mod paths;
 mod redirects;

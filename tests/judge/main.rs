@@ -6,6 +6,7 @@
 mod authorities;
 mod cap;
 mod decisions;
+mod denial;
 mod documents;
 mod endpoint;
 mod properties;

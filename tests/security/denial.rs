@@ -1,1 +1,295 @@
 //! A denied key authenticates nothing.
+//!
+//! An impostor that holds nothing but a denied key answers in an endpoint's place, with a bundle
+//! of its own. The daemon is a process of its own; the endpoints are real.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use anchorwatch::bundle::Fingerprint;
+use anchorwatch::demo::mint::{JwtAuthority, KeyAlgorithm, X509Ca, ca_params};
+use rcgen::KeyPair;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::process::{
+    Partner, Process, anchorwatch, configure, day, document, hour, id, json, relationship,
+};
+
+const WHO: [&str; 3] = ["--by=j.doe", "--reason=INC-1", "--yes"];
+
+/// Partners under watch, and the rogue authority that someone added to the first one's bundle.
+struct Scene {
+    folder: TempDir,
+    config: PathBuf,
+    partners: Vec<Partner>,
+    rogue: X509Ca,
+    rogue_pair: KeyPair,
+    rogue_key: JwtAuthority,
+    daemon: Process,
+}
+
+impl Scene {
+    /// The watch over `b.example`, whose bundle is in order, and whose bootstrap file holds its
+    /// own authority.
+    async fn start() -> Self {
+        Self::of(&["b.example"]).await
+    }
+
+    async fn of(names: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut partners = Vec::new();
+        for name in names {
+            partners.push(Partner::start(name).await);
+        }
+        let relationships: Vec<String> =
+            partners.iter().map(|one| one.relationship(folder.path())).collect();
+        let config = configure(folder.path(), &relationships);
+        let daemon = Process::start(&config);
+        for name in names {
+            daemon.until("up", |daemon| daemon.domain(name)["up"] == true);
+        }
+        let rogue_pair = KeyAlgorithm::EcP256.generate().unwrap();
+        let rogue = authority(names[0], &rogue_pair);
+        let rogue_key =
+            JwtAuthority::with_kid(KeyAlgorithm::EcP256, "rogue-key".to_owned()).unwrap();
+        Self { folder, config, partners, rogue, rogue_pair, rogue_key, daemon }
+    }
+
+    fn victim(&self) -> &Partner {
+        &self.partners[0]
+    }
+
+    /// The rogue authority stands beside the genuine one, and an operator denies it.
+    fn plant_and_deny(&self) {
+        let Partner { name, authority, key, endpoint, .. } = self.victim();
+        endpoint.serve(document(&[authority, &self.rogue], &[key], 2));
+        self.daemon.until("taken", |daemon| daemon.domain(name)["sequence"] == 2);
+        said(&self.decide(&["deny", &self.rogue_fingerprint()]), 0);
+    }
+
+    /// The impostor answers, with a bundle that lists its own keys alone.
+    fn impersonate(&self) {
+        self.impersonate_at(self.victim(), 9);
+    }
+
+    fn impersonate_at(&self, partner: &Partner, sequence: u64) {
+        let name = &self.victim().name;
+        partner.endpoint.present(&self.rogue.svid(&id(name), hour()).unwrap());
+        partner.endpoint.serve(document(&[&self.rogue], &[&self.rogue_key], sequence));
+    }
+
+    /// The genuine endpoint answers again, under this sequence number.
+    fn return_genuine(&self, sequence: u64) {
+        let Partner { name, authority, key, endpoint, .. } = self.victim();
+        endpoint.present(&authority.svid(&id(name), hour()).unwrap());
+        endpoint.serve(document(&[authority], &[key], sequence));
+    }
+
+    fn rogue_fingerprint(&self) -> String {
+        Fingerprint::of(self.rogue.certificate()).to_string()
+    }
+
+    fn decide(&self, arguments: &[&str]) -> Output {
+        anchorwatch(&self.config, &[arguments, &WHO].concat()).output().unwrap()
+    }
+
+    fn restart(&mut self) {
+        self.daemon.signal("-TERM");
+        self.daemon.child.wait().unwrap();
+        self.daemon = Process::start(&self.config);
+    }
+
+    fn events(&self, kind: &str) -> Vec<Value> {
+        let events = ["events", "--kind", kind, "--output=json"];
+        let listed = json(&anchorwatch(&self.config, &events).output().unwrap());
+        listed.as_array().unwrap().clone()
+    }
+
+    /// Waits until polls of this trust domain are refused for a denied signer: the critical
+    /// finding names the key, who denied it and why, and what was presented.
+    #[track_caller]
+    fn refuses(&self, name: &str) -> Value {
+        let rogue = self.rogue_fingerprint();
+        let names = |finding: &Value| evidence(finding).contains(&rogue);
+        let found = |daemon: &Process| {
+            let mut findings = daemon.findings().into_iter();
+            findings.find(|one| {
+                one["trust_domain"] == name
+                    && one["kind"] == "endpoint_unauthenticated"
+                    && names(one)
+            })
+        };
+        self.daemon.until("refused", |daemon| {
+            daemon.domain(name)["up"] == false && found(daemon).is_some()
+        });
+        let finding = found(&self.daemon).unwrap();
+        assert_eq!(finding["severity"], "critical", "{finding}");
+        let text = evidence(&finding);
+        for part in ["j.doe", "INC-1"] {
+            assert!(text.contains(part), "{part} is missing: {text}");
+        }
+        finding
+    }
+
+    /// The metric of failed polls for this reason.
+    fn failures(&self, name: &str, reason: &str) -> u64 {
+        let labels = format!("trust_domain=\"{name}\"");
+        let reason = format!("reason=\"{reason}\"");
+        let metrics = self.daemon.get("/metrics");
+        let of = |line: &&str| {
+            line.starts_with("anchorwatch_source_poll_failures_total{")
+                && line.contains(&labels)
+                && line.contains(&reason)
+        };
+        let line = metrics.lines().find(of).unwrap_or_else(|| panic!("no {reason}"));
+        line.rsplit(' ').next().unwrap().parse().unwrap()
+    }
+}
+
+/// An authority of this trust domain, with this key.
+fn authority(name: &str, key: &KeyPair) -> X509Ca {
+    let params = ca_params(&format!("spiffe://{name}"), day()).unwrap();
+    X509Ca::from_params(params, KeyPair::try_from(key.serialize_der()).unwrap()).unwrap()
+}
+
+fn evidence(finding: &Value) -> String {
+    let sentences = finding["evidence"].as_array().into_iter().flatten();
+    sentences.filter_map(Value::as_str).collect::<Vec<_>>().join("\n")
+}
+
+#[track_caller]
+fn said(output: &Output, code: i32) -> String {
+    let (out, err) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "{out}{err}");
+    format!("{out}{err}")
+}
+
+fn write(folder: &Path, name: &str, text: &[u8]) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_impostor_with_a_denied_key_is_refused_and_the_genuine_endpoint_is_taken_again() {
+    let mut scene = Scene::start().await;
+    scene.plant_and_deny();
+    scene.impersonate();
+    let finding = scene.refuses("b.example");
+    let text = evidence(&finding);
+    for part in ["b.example/spire/server", "O=SPIFFE"] {
+        assert!(text.contains(part), "{part} is missing: {text}");
+    }
+    let domain = scene.daemon.domain("b.example");
+    assert_eq!((&domain["sequence"], &domain["x509_authorities"]), (&2.into(), &2.into()));
+    assert!(0 < scene.failures("b.example", "denied_signer"));
+    assert!(
+        scene
+            .events("authority_introduced")
+            .iter()
+            .all(|event| { !event.to_string().contains("\"rogue-key\"") })
+    );
+
+    // The denial and the refusal hold over a restart.
+    scene.restart();
+    scene.refuses("b.example");
+    assert_eq!(scene.daemon.domain("b.example")["sequence"], 2);
+
+    scene.return_genuine(3);
+    scene.daemon.until("genuine again", |daemon| {
+        let domain = daemon.domain("b.example");
+        domain["up"] == true && domain["sequence"] == 3
+    });
+    scene.daemon.until("over", |daemon| {
+        let mut findings = daemon.findings().into_iter();
+        findings.all(|one| one["kind"] != "endpoint_unauthenticated")
+    });
+    // The rogue authority went off the bundle, and is refused all the same.
+    scene.impersonate();
+    scene.refuses("b.example");
+    assert_eq!(scene.daemon.domain("b.example")["sequence"], 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebootstrap_approves_no_denied_key() {
+    let scene = Scene::start().await;
+    scene.plant_and_deny();
+    let Partner { authority, key, .. } = scene.victim();
+    let folder = scene.folder.path();
+    // A file of the denied key alone is refused, with the way out.
+    let only = write(folder, "only.json", &document(&[&scene.rogue], &[], 1));
+    let rebootstrap =
+        |file: &Path| scene.decide(&["rebootstrap", "b.example", file.to_str().unwrap()]);
+    let refused = said(&rebootstrap(&only), 1);
+    assert!(refused.contains(&scene.rogue_fingerprint()), "{refused}");
+    assert!(refused.contains("anchorwatch approve"), "{refused}");
+    assert!(scene.events("rebootstrapped").is_empty());
+
+    let file = write(folder, "both.json", &document(&[authority, &scene.rogue], &[key], 1));
+    let effect = said(&rebootstrap(&file), 0);
+    assert!(effect.contains("denied"), "{effect}");
+    scene.impersonate();
+    scene.refuses("b.example");
+    assert_eq!(scene.daemon.domain("b.example")["sequence"], 2);
+    let rogue = scene.rogue_fingerprint();
+    let decided = scene.events("decided");
+    let overridden = |one: &Value| one["decision"] == "approve" && one["fingerprint"] == *rogue;
+    assert!(!decided.iter().any(overridden), "{decided:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bootstrap_file_of_a_denied_key_alone_authenticates_nobody() {
+    let scene = Scene::of(&["b.example", "c.example"]).await;
+    scene.plant_and_deny();
+    // A trust domain that comes later has the denied key in its bootstrap file, and nothing else.
+    let folder = scene.folder.path();
+    // It is another certificate for that key.
+    let renamed = authority("d.example", &scene.rogue_pair);
+    let file = write(folder, "rogue.pem", renamed.pem().as_bytes());
+    let late = Partner::start("d.example").await;
+    late.endpoint.present(&renamed.svid(&id("d.example"), hour()).unwrap());
+    late.endpoint.serve(document(&[&renamed], &[&scene.rogue_key], 1));
+    let mut relationships: Vec<String> =
+        scene.partners.iter().map(|one| one.relationship(folder)).collect();
+    let url = late.endpoint.url();
+    relationships.push(relationship("d.example", &url, &id("d.example"), Some(&file)));
+    configure(folder, &relationships);
+    scene.daemon.signal("-HUP");
+    let finding = scene.refuses("d.example");
+    let text = evidence(&finding);
+    assert!(text.contains("anchorwatch rebootstrap d.example"), "{text}");
+    assert!(0 < scene.failures("d.example", "trust_denied"));
+    let findings = scene.daemon.findings();
+    assert!(findings.iter().all(|one| one["kind"] != "bootstrap_unusable"), "{findings:?}");
+    assert!(scene.events("first_contact").iter().all(|one| one["trust_domain"] != "d.example"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_denied_key_authenticates_no_endpoint_that_another_trust_domain_serves() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Partner::start("b.example").await;
+    let served = Partner::start("c.example").await;
+    served.endpoint.present(&server.authority.svid(&id("b.example"), hour()).unwrap());
+    let url = served.endpoint.url();
+    let relationships = [
+        server.relationship(folder.path()),
+        relationship("c.example", &url, &id("b.example"), None),
+    ];
+    let config = configure(folder.path(), &relationships);
+    let daemon = Process::start(&config);
+    for name in ["b.example", "c.example"] {
+        daemon.until("up", |daemon| daemon.domain(name)["up"] == true);
+    }
+    let rogue_pair = KeyAlgorithm::EcP256.generate().unwrap();
+    let rogue = authority("b.example", &rogue_pair);
+    let rogue_key = JwtAuthority::with_kid(KeyAlgorithm::EcP256, "rogue-key".to_owned()).unwrap();
+    let partners = vec![server, served];
+    let scene = Scene { folder, config, partners, rogue, rogue_pair, rogue_key, daemon };
+    scene.plant_and_deny();
+    scene.impersonate_at(&scene.partners[1], 9);
+    scene.refuses("c.example");
+    assert_eq!(scene.daemon.domain("c.example")["sequence"], 1);
+    assert_eq!(scene.daemon.domain("b.example")["up"], true);
+}

@@ -84,11 +84,12 @@ fn presented(signer: usize, now: Timestamp) -> Presented {
         authority_key_id: None,
         validity,
         key_type: None,
+        subject: None,
         issuer: None,
         uri_sans: Vec::new(),
     };
     let anchor = Some(relabelled(KEYS[signer], "").id.fingerprint);
-    Presented { leaf, chain: Vec::new(), anchor }
+    Presented { leaf, chain: Vec::new(), anchor, path: Default::default() }
 }
 
 async fn answer(story: &mut Story, views: Vec<(Bundle, Option<Presented>)>) {

@@ -203,11 +203,7 @@ pub(crate) fn trust(trust_domain: &TrustDomain, authorities: &[&X509Ca]) -> Trus
             certificate: Some(certificate),
         })
     });
-    Trust {
-        trust_domain: trust_domain.clone(),
-        origin: TrustOrigin::Latest,
-        authorities: authorities.collect(),
-    }
+    Trust::new(trust_domain.clone(), TrustOrigin::Latest, authorities.collect())
 }
 
 /// A subject alternative name extension of these names, as tag and bytes: for those that no

@@ -210,6 +210,7 @@ fn failing() -> DomainView {
         since: at(-3_000),
         reason: FailureReason::Connect,
         detail: "connection refused".into(),
+        denied: Vec::new(),
     };
     facts.failure = Some(failure);
     facts.confirmed.as_mut().unwrap().sequence = Stated::Absent;
@@ -254,6 +255,7 @@ fn odd() -> DomainView {
         since: at(-5),
         reason: FailureReason::NotABundle,
         detail: FOREIGN.into(),
+        denied: Vec::new(),
     });
     domain.state.sight.failures = 1;
     domain.state.sight.unrecorded = 7;

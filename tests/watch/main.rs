@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod denial;
 mod findings;
 mod replay;
 mod stories;

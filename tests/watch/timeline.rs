@@ -8,6 +8,7 @@ use anchorwatch::bundle::{
     Authority, AuthorityId, Bundle, Digest, Fingerprint, Irregularity, IrregularityKind, KeyType,
     PublicKeyId, Stated, SvidType, Validity,
 };
+use anchorwatch::decision::{Decision, Deed, Door};
 use anchorwatch::spiffe::TrustDomain;
 use anchorwatch::time::Timestamp;
 use anchorwatch::watch::{
@@ -100,6 +101,45 @@ impl Timeline {
         self.poll(Poll::of(Err(Failure::new(reason, "as the story has it"))))
     }
 
+    /// One address answers with this bundle, and others fail.
+    pub(crate) fn answers_beside(
+        self,
+        sequence: u64,
+        names: &[&str],
+        failures: impl IntoIterator<Item = Failure>,
+    ) -> Self {
+        let good = self.observation(Stated::Given(sequence), names, Some([192, 0, 2, 1].into()));
+        let answers = failures.into_iter().map(Err).chain([Ok(good)]).collect();
+        self.poll(Poll { answers, recalled: Vec::new() })
+    }
+
+    /// Every address fails so.
+    pub(crate) fn fails_with(self, failure: Failure) -> Self {
+        self.poll(Poll::of(Err(failure)))
+    }
+
+    /// An operator decides.
+    pub(crate) fn decides(self, deed: Deed) -> Self {
+        let (by, reason) = ("j.doe".into(), "INC-1".into());
+        let decision = Decision { deed, by, reason, uid: None, door: Door::Operator };
+        let mut story = self.records(Event::Decided { decision });
+        story.now = story.now.saturating_add(Duration::from_secs(1));
+        story
+    }
+
+    /// An operator denies this authority.
+    pub(crate) fn denies(self, authority: &Authority) -> Self {
+        let (fingerprint, public_key) = (authority.id.fingerprint, authority.public_key);
+        self.decides(Deed::Deny { fingerprint, public_key, everywhere: false })
+    }
+
+    /// What authenticates, where a bootstrap file lists these authorities.
+    pub(crate) fn trust_with(&self, bootstrap: &[&str]) -> Option<Trust> {
+        let bootstrap: Vec<_> = bootstrap.iter().map(|name| Arc::new(authority(name))).collect();
+        let pending = self.state.sight.pending.is_some();
+        self.state.facts.trust(&trust_domain(), pending, &bootstrap)
+    }
+
     /// From now on the endpoint presents an SVID signed by this X.509 authority.
     pub(crate) fn signed_by(mut self, name: &str, not_before: i64) -> Self {
         self.signer = Some((x509(name).id.fingerprint, not_before));
@@ -171,11 +211,13 @@ impl Timeline {
                     not_after: Timestamp::from_unix(not_before + 3600),
                 },
                 key_type: None,
+                subject: None,
                 issuer: None,
                 uri_sans: Vec::new(),
             },
             chain: Vec::new(),
             anchor: Some(anchor),
+            path: Arc::default(),
         });
         Observation {
             bundle: Bundle::new(authorities, sequence, Stated::Given(300)),

@@ -99,7 +99,7 @@ async fn fetched(
                 .map_err(|why| format!("bootstrap {}: {why}", file.display()))?;
             let x509 = authorities.into_iter().filter(|one| one.certificate.is_some()).collect();
             let origin = TrustOrigin::Bootstrap;
-            let trust = Trust { trust_domain: trust_domain.clone(), origin, authorities: x509 };
+            let trust = Trust::new(trust_domain.clone(), origin, x509);
             let profile = EndpointProfile::HttpsSpiffe { endpoint_spiffe_id: id.clone() };
             (Some(trust), trust_domain, profile)
         }

@@ -228,7 +228,13 @@ fn the_state_is_the_worst_that_is_known() {
     let name = "a.example";
     let failing = |view: &mut DomainView| {
         let Failure { reason, detail, .. } = Failure::new(FailureReason::Tls, "no");
-        let event = Event::FailureBegan { reason, detail, address: None, presented: None };
+        let event = Event::FailureBegan {
+            reason,
+            detail,
+            address: None,
+            presented: None,
+            denied: Vec::new(),
+        };
         Arc::make_mut(&mut view.state.facts).apply(at(5), &event);
     };
     let mut view = domain(name);

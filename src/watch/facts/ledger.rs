@@ -135,6 +135,7 @@ impl Facts {
         self.decisions.apply(at, decision);
         match &decision.deed {
             Deed::Approve { fingerprint } => {
+                self.denied_signers.retain(|one| one.authority.fingerprint != *fingerprint);
                 self.restand(
                     |authority| authority.id.fingerprint == *fingerprint,
                     &Standing::Approved,

@@ -13,6 +13,7 @@ mod ledger;
 mod rotation;
 mod sighting;
 mod state;
+mod trust;
 
 pub use guard::{Leap, LeapKind, Regression};
 pub use ledger::{Ledger, Settled};
@@ -20,12 +21,12 @@ pub use sighting::{EndpointShift, Sighting};
 pub use state::{Confirmed, FailureRun};
 
 use super::{
-    AddressView, AuthorityRecord, Budget, ConsumerRefusal, Course, DaySpent, Event, Glimpse, Leaf,
-    PastState, Policy, StepBack, Trust, TrustOrigin,
+    AddressView, AuthorityRecord, Budget, ConsumerRefusal, Course, DaySpent, DeniedSigner, Event,
+    Glimpse, Leaf, PastState, Policy, Standing, StepBack, TrustOrigin,
 };
 use crate::bundle::{Authority, AuthorityId, Bundle, Irregularity, Stated, SvidType, Validity};
 use crate::decision::Decisions;
-use crate::spiffe::{BundleEndpoint, TrustDomain};
+use crate::spiffe::BundleEndpoint;
 use crate::time::{Bracket, Timestamp};
 
 /// What is known of one trust domain.
@@ -58,6 +59,8 @@ pub struct Facts {
     pub address_views: Vec<AddressView>,
     /// The run of failures that lasts.
     pub failure: Option<FailureRun>,
+    /// Who answered of late with a certificate that rests on a denied key, oldest first.
+    pub denied_signers: Vec<DeniedSigner>,
     /// How the document departs from the standard.
     pub irregularities: Vec<Irregularity>,
     /// Since when it does so in these ways.
@@ -145,49 +148,6 @@ impl Facts {
         Bundle::new(authorities, sequence, refresh_hint)
     }
 
-    /// What authenticates an endpoint of this trust domain now (Federation, 5.2.2.4: the latest
-    /// stored bundle).
-    ///
-    /// `pending` says that the latest answer steps back and is not confirmed. `bootstrap` counts
-    /// only where nothing was ever stored.
-    pub fn trust(
-        &self,
-        trust_domain: &TrustDomain,
-        pending: bool,
-        bootstrap: &[Arc<Authority>],
-    ) -> Option<Trust> {
-        let of = |records: &mut dyn Iterator<Item = &AuthorityRecord>| -> Vec<_> {
-            records
-                .filter(|record| record.id().svid_type == SvidType::X509)
-                .map(|record| Arc::clone(&record.authority))
-                .collect()
-        };
-        let published = of(&mut self.published());
-        let (origin, authorities) = if !self.rebootstrap.is_empty() {
-            (TrustOrigin::Rebootstrap, self.rebootstrap.clone())
-        } else if !published.is_empty() && !pending {
-            (TrustOrigin::Latest, published)
-        } else if !published.is_empty() {
-            (TrustOrigin::LastConfirmed, published)
-        } else if self.first_contact.is_none() && !bootstrap.is_empty() {
-            (TrustOrigin::Bootstrap, bootstrap.to_vec())
-        } else {
-            let retained = self.last_x509_removal()?;
-            let last =
-                |record: &&AuthorityRecord| record.removed.is_some_and(|r| r.until == retained);
-            (TrustOrigin::LastConfirmed, of(&mut self.authorities.iter().filter(last)))
-        };
-        let trust_domain = trust_domain.clone();
-        Some(Trust { trust_domain, origin, authorities: authorities.into() })
-    }
-
-    /// When the bundle lost its last X.509 authorities, or those before.
-    fn last_x509_removal(&self) -> Option<Timestamp> {
-        let x509 = |record: &&AuthorityRecord| record.id().svid_type == SvidType::X509;
-        let removed = self.authorities.iter().filter(x509).filter_map(|record| record.removed);
-        removed.map(|removed| removed.until).max()
-    }
-
     /// Takes in what happened at `at`.
     #[expect(clippy::too_many_lines, reason = "one arm or line for each thing that there is")]
     pub fn apply(&mut self, at: Timestamp, event: &Event) {
@@ -268,10 +228,20 @@ impl Facts {
                 let view = AddressView { address, content, sequence, at };
                 push_bounded(&mut self.address_views, view, Self::VIEWS);
             }
-            Event::FailureBegan { reason, detail, .. } => {
+            Event::FailureBegan { reason, detail, denied, .. } => {
                 let since = self.failure.as_ref().map_or(at, |run| run.since);
-                self.failure = Some(FailureRun { since, reason: *reason, detail: detail.clone() });
+                let (reason, detail, denied) = (*reason, detail.clone(), denied.clone());
+                self.failure = Some(FailureRun { since, reason, detail, denied });
             }
+            Event::DeniedSignerSeen { authority, address, presented } => {
+                self.see_denied_signer(DeniedSigner {
+                    authority: *authority,
+                    since: at,
+                    address: *address,
+                    presented: presented.clone(),
+                });
+            }
+            Event::DeniedSignerGone { authority } => self.forget_denied_signer(*authority),
             Event::Recovered { failures, .. } => self.recovered(*failures),
             Event::WatchGap { after, .. } => self.last_gap = Some(Bracket::new(Some(*after), at)),
             Event::IrregularitiesChanged { irregularities } => {
@@ -321,6 +291,7 @@ impl Facts {
         published: Bracket,
         returned_after: Option<Bracket>,
     ) {
+        self.decisions.recognize(authority);
         let authority = Arc::clone(authority);
         let id = authority.id;
         match self.authorities.binary_search_by_key(&id, AuthorityRecord::id) {
@@ -359,13 +330,20 @@ impl Facts {
         }
         removed.sort_unstable();
         // While the bundle has no X.509 authority, the last ones that it had authenticate.
-        let retained = self.last_x509_removal();
+        let retained = [
+            self.last_x509_removal(|_| true),
+            self.last_x509_removal(|record| record.standing != Some(Standing::Denied)),
+        ];
         let recent = at.saturating_sub(Self::REMOVED_FOR);
         let most = removed.len().saturating_sub(Self::REMOVED);
         let least = removed.len().saturating_sub(Self::REMOVED_MOST);
         for (place, (until, id)) in removed.into_iter().take(most).enumerate() {
-            let retains = id.svid_type == SvidType::X509 && Some(until) == retained;
-            if !retains && (place < least || until < recent) {
+            let x509 = id.svid_type == SvidType::X509;
+            let retains = x509 && retained.contains(&Some(until));
+            // A denied key tells who signed what is refused, however long ago it went.
+            let denied = self.record(id).is_some_and(|one| one.standing == Some(Standing::Denied));
+            let old = until < recent && !(x509 && denied);
+            if !retains && (place < least || old) {
                 self.outlive(id);
                 self.authorities.retain(|record| record.id() != id);
             }

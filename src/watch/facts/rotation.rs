@@ -247,6 +247,7 @@ impl Facts {
 
     /// A key never seen before stands in an answer that is not the state: it is judged at once.
     pub(super) fn glimpse(&mut self, at: Timestamp, authority: &Arc<Authority>, seen: Bracket) {
+        self.decisions.recognize(authority);
         let born = [(Arc::clone(authority), seen)];
         let outcome = self.judge(at, &born, None).pop();
         let mut glimpse = Glimpse {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Facts;
-use crate::bundle::{AuthorityPool, Digest, Stated};
+use crate::bundle::{AuthorityPool, Digest, Fingerprint, Stated};
 use crate::time::{Bracket, Timestamp};
 use crate::watch::FailureReason;
 
@@ -33,6 +33,9 @@ pub struct FailureRun {
     pub reason: FailureReason,
     /// What goes wrong, in words.
     pub detail: Box<str>,
+    /// The denied authorities that the reason is about, as they were denied.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub denied: Vec<Fingerprint>,
 }
 
 impl Facts {

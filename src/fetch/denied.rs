@@ -1,0 +1,92 @@
+//! Which denied key a presented chain rests on.
+
+use rustls::pki_types::SubjectPublicKeyInfoDer;
+use webpki::RawPublicKeyEntity;
+use x509_parser::prelude::X509Certificate;
+
+use super::path::{self, Algorithms};
+use super::presented::{self, Chain};
+use super::refusal::Refusal;
+use crate::bundle::{Authority, Fingerprint, PublicKeyId};
+use crate::decision::Denials;
+use crate::watch::{FailureReason, PathKey, Trust};
+
+/// The most signatures that are checked to tell who signed: as many as webpki checks for a path.
+const SIGNATURES: usize = 100;
+
+/// The denied authority on whose key the chain rests, as it was denied: its leaf, or a certificate
+/// above it, carries the key or was signed by it. For a chain that did not verify: its names,
+/// dates and constraints are not looked at, only keys and signatures.
+pub(super) fn signer(
+    chain: &Chain<'_>,
+    trust: &Trust,
+    algorithms: Algorithms,
+) -> Option<Fingerprint> {
+    if trust.denials.iter().all(Denials::is_empty) {
+        return None;
+    }
+    let mut search = Search { algorithms, left: SIGNATURES };
+    let mut above: Vec<_> = chain.intermediates_parsed.iter().collect();
+    let mut open = vec![(&chain.leaf[..], chain.leaf_parsed.as_ref()?)];
+    while let Some((der, certificate)) = open.pop() {
+        let key = key_of(der, certificate);
+        if let Some(denial) = trust.denial(key.fingerprint, Some(key.public_key)) {
+            return Some(denial.fingerprint);
+        }
+        let signed_by = |authority: &&std::sync::Arc<Authority>| {
+            let ca = authority.certificate.as_ref().and_then(|ca| presented::certificate(ca.der()));
+            ca.is_some_and(|ca| search.has_signed(&ca, certificate))
+        };
+        if let Some(authority) = trust.denied.iter().find(signed_by) {
+            let denial = trust.denial(authority.id.fingerprint, authority.public_key);
+            return Some(denial.map_or(authority.id.fingerprint, |denial| denial.fingerprint));
+        }
+        let named = |(_, issuer): &&(_, X509Certificate<'_>)| {
+            issuer.subject().as_raw() == certificate.issuer().as_raw()
+                && search.has_signed(issuer, certificate)
+        };
+        // Each is looked at once, so that a chain that goes in a circle ends.
+        let (issuers, others): (Vec<_>, Vec<_>) = above.into_iter().partition(named);
+        above = others;
+        open.extend(issuers.into_iter().map(|(der, issuer)| (&der[..], issuer)));
+    }
+    None
+}
+
+/// The refusal of a chain that rests on the key of this denied authority.
+pub(super) fn refusal(denied: Fingerprint) -> Refusal {
+    let detail = format!("the certificate that it presents rests on the denied key of {denied}");
+    Refusal { denied: vec![denied], ..Refusal::new(FailureReason::DeniedSigner, detail) }
+}
+
+/// The key of a certificate, and how a decision names it.
+pub(super) fn key_of(der: &[u8], certificate: &X509Certificate<'_>) -> PathKey {
+    PathKey {
+        fingerprint: Fingerprint::of(der),
+        public_key: PublicKeyId::of(certificate.public_key().raw),
+    }
+}
+
+struct Search {
+    algorithms: Algorithms,
+    /// How many signatures may still be checked: what is presented is anyone's choice.
+    left: usize,
+}
+
+impl Search {
+    fn has_signed(&mut self, issuer: &X509Certificate<'_>, signed: &X509Certificate<'_>) -> bool {
+        let spki = SubjectPublicKeyInfoDer::from(issuer.public_key().raw);
+        let Ok(key) = RawPublicKeyEntity::try_from(&spki) else { return false };
+        let named = signed.signature_algorithm.algorithm.as_bytes();
+        let algorithms = self.algorithms.iter();
+        for algorithm in algorithms.filter(|one| path::is_named(**one, named)) {
+            let Some(left) = self.left.checked_sub(1) else { return false };
+            self.left = left;
+            let (message, signature) = (signed.tbs_certificate.as_ref(), &signed.signature_value);
+            if key.verify_signature(*algorithm, message, &signature.data).is_ok() {
+                return true;
+            }
+        }
+        false
+    }
+}

@@ -1,0 +1,105 @@
+//! Answers that rest on a denied key.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::step::Stepper;
+use super::{Answer, DeniedSighting, Event, Facts, FailureReason, Presented};
+use crate::bundle::{AuthorityId, Fingerprint, SvidType};
+use crate::time::Timestamp;
+
+/// For how many intervals a denied key must not be seen until it counts as gone.
+const QUIET: u32 = 10;
+
+/// Who answered with a certificate that rests on a denied key.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct DeniedSigner {
+    /// The denied authority, as it was denied.
+    pub authority: AuthorityId,
+    /// The poll that saw it first.
+    pub since: Timestamp,
+    /// The address that answered so first.
+    pub address: Option<IpAddr>,
+    /// What it presented.
+    pub presented: Option<Presented>,
+}
+
+impl Facts {
+    /// How many denied signers are told apart at a time.
+    const DENIED_SIGNERS: usize = 16;
+
+    pub(super) fn see_denied_signer(&mut self, signer: DeniedSigner) {
+        let known = self.denied_signers.iter().any(|one| one.authority == signer.authority);
+        if !known && self.denied_signers.len() < Self::DENIED_SIGNERS {
+            self.denied_signers.push(signer);
+        }
+    }
+
+    pub(super) fn forget_denied_signer(&mut self, authority: AuthorityId) {
+        self.denied_signers.retain(|one| one.authority != authority);
+    }
+
+    /// The authority of this fingerprint, of whatever use it was seen.
+    fn authority_of(&self, fingerprint: Fingerprint) -> AuthorityId {
+        let named = |svid_type: &SvidType| AuthorityId { svid_type: *svid_type, fingerprint };
+        let seen = |id: &AuthorityId| {
+            self.record(*id).is_some() || self.glimpsed.iter().any(|one| one.authority.id == *id)
+        };
+        let mut uses = SvidType::ALL.iter().map(named);
+        uses.find(seen).unwrap_or(AuthorityId { svid_type: SvidType::X509, fingerprint })
+    }
+}
+
+impl Stepper<'_> {
+    /// Notes who answered with a denied key, beside good answers too, and who does so no more.
+    pub(super) fn note_denied_signers(&mut self, answers: &[Answer]) {
+        for failure in answers.iter().filter_map(|answer| answer.as_ref().err()) {
+            if failure.reason != FailureReason::DeniedSigner {
+                continue;
+            }
+            for fingerprint in &failure.denied {
+                let authority = self.facts.authority_of(*fingerprint);
+                let known = self.facts.denied_signers.iter().any(|one| one.authority == authority);
+                if !known && self.facts.denied_signers.len() < Facts::DENIED_SIGNERS {
+                    let (address, presented) = (failure.address, failure.presented.clone());
+                    self.emit(Event::DeniedSignerSeen { authority, address, presented });
+                }
+                self.saw_denied_signer(*fingerprint);
+            }
+        }
+        let quiet = self.base_interval() * QUIET;
+        let gone: Vec<AuthorityId> = self
+            .facts
+            .denied_signers
+            .iter()
+            .filter(|one| {
+                let seen = self.sight.denied_signers.iter();
+                let mut seen = seen.filter(|seen| seen.authority == one.authority.fingerprint);
+                let last = seen.next().map_or(one.since, |seen| seen.last);
+                // While no good poll was made, it is the last that is known of who answers.
+                self.sight.last_success.is_some_and(|good| last < good)
+                    && self.at.since(last).is_some_and(|calm| quiet <= calm)
+            })
+            .map(|one| one.authority)
+            .collect();
+        for authority in gone {
+            self.sight.denied_signers.retain(|seen| seen.authority != authority.fingerprint);
+            self.emit(Event::DeniedSignerGone { authority });
+        }
+    }
+
+    fn saw_denied_signer(&mut self, authority: Fingerprint) {
+        let known = self.facts.denied_signers.iter();
+        if !known.clone().any(|one| one.authority.fingerprint == authority) {
+            return;
+        }
+        let last = self.at;
+        self.sight.denied_signers.retain(|seen| {
+            let mut known = known.clone();
+            seen.authority != authority
+                && known.any(|one| one.authority.fingerprint == seen.authority)
+        });
+        self.sight.denied_signers.push(DeniedSighting { authority, last });
+    }
+}
