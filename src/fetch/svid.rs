@@ -302,8 +302,10 @@ fn unreadable(what: &str) -> Refusal {
     not_svid(format!("its {what} cannot be read, or stand there twice"))
 }
 
-#[cfg(all(test, feature = "demo"))]
+#[cfg(test)]
 mod tests {
+    #![cfg(feature = "demo")]
+
     use super::*;
     use crate::bundle::{AuthorityId, SvidType};
     use crate::demo::mint::{KeyAlgorithm, X509Ca};

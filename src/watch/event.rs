@@ -171,8 +171,7 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         presented: Option<Presented>,
     },
-    /// No answer came any more under a certificate that rests on this denied key, for a while in
-    /// which good polls were made.
+    /// No answer has rested on this denied key for a while in which good polls were made.
     DeniedSignerGone {
         /// The denied authority, as it was denied.
         authority: AuthorityId,
