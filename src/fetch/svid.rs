@@ -303,9 +303,8 @@ fn unreadable(what: &str) -> Refusal {
 }
 
 #[cfg(test)]
+#[cfg(feature = "demo")]
 mod tests {
-    #![cfg(feature = "demo")]
-
     use super::*;
     use crate::bundle::{AuthorityId, SvidType};
     use crate::demo::mint::{KeyAlgorithm, X509Ca};

@@ -18,9 +18,10 @@ const CHAIN: usize = 2;
 pub(super) fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
     drafts.extend(case.facts().denied_signers.iter().filter_map(|one| denied_signer(case, one)));
     let Some(run) = &case.facts().failure else { return };
-    drafts.extend(match run.reason {
-        FailureReason::TrustDenied => Some(trust_denied(case, run)),
-        _ => unauthenticated(case, run, at),
+    drafts.extend(if run.reason == FailureReason::TrustDenied {
+        Some(trust_denied(case, run))
+    } else {
+        unauthenticated(case, run, at)
     });
 }
 

@@ -46,7 +46,14 @@ pub(super) fn reasons(
         Standing::Denied => {}
         // What departs from its siblings authenticates as they do, until somebody decides.
         Standing::Contradicted { .. } => sentences.extend(proof(case, authority)),
-        _ => sentences.extend(signer(case, authority, seen)),
+        Standing::Baseline
+        | Standing::Approved
+        | Standing::OnTime { .. }
+        | Standing::Late { .. }
+        | Standing::Announced
+        | Standing::Learned
+        | Standing::Returned
+        | Standing::Unscheduled { .. } => sentences.extend(signer(case, authority, seen)),
     }
     sentences
 }

@@ -197,7 +197,8 @@ async fn rebootstrap(
                 "{authorities} X.509 authorities of the file authenticate {name} until its next good poll"
             );
             for authority in denied {
-                effect.push_str(&format!("\ndenied, so neither approved nor trusted: {authority}"));
+                effect += "\ndenied, so neither approved nor trusted: ";
+                effect += &authority.to_string();
             }
             Json(Decided { effect }).into_response()
         }

@@ -147,14 +147,11 @@ fn a_rebootstrap_approves_what_its_file_lists_and_nobody_denied() {
     let plan = Rebootstrap::plan(story.facts(), listed, "j.doe", "CHG-1", None).unwrap();
     assert_eq!(plan.denied, [x509("rogue").id, other.id]);
     assert_eq!(plan.authorities, 1);
-    let approved: Vec<_> = plan
-        .events
-        .iter()
-        .filter_map(|event| match event {
-            Event::Decided { decision } => Some(decision.deed.clone()),
-            _ => None,
-        })
-        .collect();
+    let decided = |event: &Event| {
+        let Event::Decided { decision } = event else { panic!("{event:?} is no decision") };
+        decision.deed.clone()
+    };
+    let approved: Vec<_> = plan.events[1..].iter().map(decided).collect();
     assert_eq!(approved, [approve(&x509("new")), approve(&authority("j:b"))]);
     let refused = Rebootstrap::plan(story.facts(), file(&["x:rogue", "j:b"]), "j.doe", "", None);
     let refused = refused.unwrap_err().to_string();

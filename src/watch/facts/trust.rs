@@ -32,35 +32,20 @@ impl Facts {
         }
         let bootstrap = if self.first_contact.is_none() { bootstrap } else { &[] };
         let latest = if pending { TrustOrigin::LastConfirmed } else { TrustOrigin::Latest };
-        let published = || self.published().map(|record| &record.authority);
-        let select = |origin, authorities: &mut dyn Iterator<Item = &Arc<Authority>>| {
-            let mut offered = false;
-            let undenied: Vec<_> = authorities
-                .filter(|authority| is_x509(authority))
-                .inspect(|_| offered = true)
-                .filter(|authority| denials.of(authority).is_none())
-                .cloned()
-                .collect();
-            (origin, undenied, offered)
-        };
         let mut refused = None;
-        let mut found = None;
-        let origins: [&dyn Fn() -> (TrustOrigin, Vec<Arc<Authority>>, bool); 4] = [
-            &|| select(TrustOrigin::Rebootstrap, &mut self.rebootstrap.iter()),
-            &|| select(latest, &mut published()),
-            &|| select(TrustOrigin::Bootstrap, &mut bootstrap.iter()),
-            &|| select(TrustOrigin::LastConfirmed, &mut self.last_removed(&denials)),
-        ];
-        for origin in origins {
-            let (origin, undenied, offered) = origin();
-            if !undenied.is_empty() {
-                found = Some((origin, undenied));
-                break;
-            }
-            if offered {
+        let mut select = |origin, authorities: &mut dyn Iterator<Item = &Arc<Authority>>| {
+            let mut offered = authorities.filter(|authority| is_x509(authority)).peekable();
+            if offered.peek().is_some() {
                 refused.get_or_insert(origin);
             }
-        }
+            let undenied = offered.filter(|authority| denials.of(authority).is_none());
+            let undenied: Vec<_> = undenied.cloned().collect();
+            (!undenied.is_empty()).then_some((origin, undenied))
+        };
+        let found = select(TrustOrigin::Rebootstrap, &mut self.rebootstrap.iter())
+            .or_else(|| select(latest, &mut self.published().map(|record| &record.authority)))
+            .or_else(|| select(TrustOrigin::Bootstrap, &mut bootstrap.iter()))
+            .or_else(|| select(TrustOrigin::LastConfirmed, &mut self.last_removed(&denials)));
         let denied = self.denied_x509(bootstrap, &denials);
         let (origin, authorities) = match found {
             Some(found) => found,
