@@ -98,7 +98,12 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
 async fn watch(config: Config, options: Options) -> Result<(), StartError> {
     let mut signals = Signals::listen().map_err(|source| StartError::Signals { source })?;
     let domains = config.relationships.len();
-    let daemon = Daemon::start(config, options).await?;
+    let daemon = tokio::select! {
+        started = Daemon::start(config, options) => started?,
+        // A large store takes a while to be loaded; nothing was promised to anybody yet.
+        _ = signals.terminate.recv() => return Ok(()),
+        _ = signals.interrupt.recv() => return Ok(()),
+    };
     let addresses: Vec<String> = daemon.addresses().iter().map(ToString::to_string).collect();
     info!(domains, http = addresses.join(" "), "watching");
     tell_systemd(&[NotifyState::Ready]);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::body::Bytes;
 use tokio::sync::oneshot;
@@ -42,7 +42,7 @@ impl DaemonBackend {
 impl Inner {
     /// Why the scheduler does not turn; `None` where it does.
     pub(super) fn stalled(&self) -> Option<String> {
-        let silent = self.shared.since_last_tick();
+        let silent = self.shared.heartbeat.silence(Instant::now());
         (STALLED < silent)
             .then(|| format!("the scheduler has not turned for {} s", silent.as_secs()))
     }

@@ -13,6 +13,7 @@ mod decide;
 mod descriptors;
 mod domain;
 mod error;
+mod heartbeat;
 mod log;
 mod notices;
 mod once;
@@ -37,6 +38,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::DropGuard;
 use tracing::{info, warn};
 
 use crate::config::Config;
@@ -73,10 +75,11 @@ const HEAD_EVERY: Duration = Duration::from_hours(1);
 /// How many commands may wait for the scheduler.
 const COMMANDS: usize = 1024;
 /// How long requests, operations and owners may take to come to their end once a stop was asked
-/// for. With [`CLOSING`] it leaves some of the 2 s that a stop may take.
-const FINISHING: Duration = Duration::from_millis(700);
-/// How long the store may take to be closed then: its last checkpoints take at most a second.
-const CLOSING: Duration = Duration::from_millis(1_100);
+/// for.
+const FINISHING: Duration = Duration::from_millis(600);
+/// How long a stop may take with the closing of the store, whose last checkpoints take a second at
+/// most. It leaves some of the 2 s for the end of the process.
+const STOPPING: Duration = Duration::from_millis(1_600);
 /// How many events whoever listens may be behind.
 const HEARD: usize = 1024;
 
@@ -116,6 +119,8 @@ pub struct Daemon {
     tasks: JoinSet<()>,
     listeners: Vec<WebListener>,
     admin: Option<AdminListener>,
+    /// Ends the owners, and with them the store, where the daemon is dropped without a stop.
+    _ends: DropGuard,
 }
 
 /// What outlives a reload.
@@ -176,8 +181,10 @@ impl Daemon {
         }
         info!(entries = head.number, head = %head.head, domains = archive.len(), "store loaded");
         let shared = Arc::new(Shared::new(clock, fetcher, store, options.step)?);
-        let (commands, scheduled) = mpsc::channel(COMMANDS);
-        let (operations, requested) = mpsc::channel(operations::WAITING);
+        let (commands, for_scheduler) = mpsc::channel(COMMANDS);
+        let (operations, for_operator) = mpsc::channel(operations::WAITING);
+        // A start that fails from here on leaves nothing running.
+        let ends = shared.stopping.clone().drop_guard();
         let inner = Arc::new(Inner {
             reloads: Reloads::new(shared.clock.now()),
             config: ArcSwap::from_pointee(config),
@@ -200,13 +207,13 @@ impl Daemon {
             .map_err(|source| StartError::Admin { source })?;
         let polling = Scheduler::new(Arc::clone(&shared), descriptors.polls);
         let mut tasks = JoinSet::new();
-        tasks.spawn(polling.run(scheduled));
+        tasks.spawn(polling.run(for_scheduler));
         tasks.spawn(flush(Arc::clone(&shared)));
         tasks.spawn(Arc::clone(&inner).follow_sightings());
         tasks.spawn(tell_the_head(Arc::clone(&shared)));
         // It is waited for: what it is at comes to its end.
-        shared.tasks.spawn(Arc::clone(&inner).carry_out(requested));
-        Ok(Self { inner, addresses, tasks, listeners, admin: Some(admin) })
+        shared.tasks.spawn(Arc::clone(&inner).carry_out(for_operator));
+        Ok(Self { inner, addresses, tasks, listeners, admin: Some(admin), _ends: ends })
     }
 
     /// Where HTTP is served.
@@ -245,7 +252,7 @@ impl Daemon {
     /// Stops polling and listening, lets what is under way come to its end, takes down what was
     /// seen, and gives the store back: within 2 s, whatever an endpoint, a reader or the disk does.
     pub async fn stop(mut self) -> Result<(), StoreError> {
-        let finished = Instant::now() + FINISHING;
+        let began = Instant::now();
         let shared = &self.inner.shared;
         // From now on nothing is begun: polls under way are dropped, owners end what they are at.
         shared.stopping.cancel();
@@ -263,13 +270,13 @@ impl Daemon {
             shared.tasks.wait().await;
             while closing.join_next().await.is_some() {}
         };
-        if timeout_at(finished, ended).await.is_err() {
+        if timeout_at(began + FINISHING, ended).await.is_err() {
             warn!("something did not come to its end in time: what it had recorded is recorded");
         }
         shared.store.note_sight(shared.board.sights());
         info!(head = %shared.store.status().head.head, "store closed");
         let closed = shared.store.clone().close();
-        timeout_at(finished + CLOSING, closed).await.unwrap_or(Err(StoreError::Closed))
+        timeout_at(began + STOPPING, closed).await.unwrap_or(Err(StoreError::Closed))
     }
 }
 

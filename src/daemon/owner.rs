@@ -36,7 +36,7 @@ pub(super) enum Work {
     RecordSightings(Vec<Sighting>, oneshot::Sender<Option<u64>>),
     /// From now on the relationship is this, unless it was begun with it, and these denials of other
     /// trust domains were missed. Says whether all decisions of the configuration are recorded.
-    Configure(Option<Relation>, Vec<Event>, oneshot::Sender<bool>),
+    Configure(Option<Box<Relation>>, Vec<Event>, oneshot::Sender<bool>),
     /// Judge anew, since time went on. The permit bounds how many do so at one time.
     Review(OwnedSemaphorePermit),
     /// Give the state back, and end.
@@ -71,7 +71,7 @@ impl DomainHandle {
     pub(super) fn start(domain: Domain, shared: &Arc<Shared>) -> Arc<Self> {
         let (inbox, messages) = mpsc::channel(INBOX);
         let slot = domain.slot();
-        let owner = Owner { domain, shared: Arc::clone(shared) };
+        let owner = Owner { domain: Box::new(domain), shared: Arc::clone(shared) };
         shared.tasks.spawn(owner.run(messages));
         Arc::new(Self { slot, inbox })
     }
@@ -123,7 +123,8 @@ impl DomainHandle {
 }
 
 struct Owner {
-    domain: Domain,
+    // Boxed: a task holds what it is given twice over.
+    domain: Box<Domain>,
     shared: Arc<Shared>,
 }
 
@@ -160,7 +161,7 @@ impl Owner {
             }
             Work::Configure(relation, carried, reply) => {
                 if let Some(relation) = relation {
-                    domain.reconfigure(relation);
+                    domain.reconfigure(*relation);
                 }
                 _ = reply.send(domain.configure(shared, carried).await);
             }
@@ -187,5 +188,116 @@ impl Drop for Owner {
             error!(trust_domain, "the owner of a trust domain ended by a panic");
             self.domain.lose(&self.shared);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::daemon::{SystemClock, targets};
+    use crate::decision::{Decision, Deed, Door};
+    use crate::fetch::Fetcher;
+    use crate::judge;
+    use crate::store::{Store, StoreOptions};
+    use crate::time::{Clock, Timestamp};
+
+    /// The system's clock, until it breaks.
+    #[derive(Debug, Default)]
+    struct Fragile(AtomicBool);
+
+    impl Clock for Fragile {
+        fn now(&self) -> Timestamp {
+            assert!(!self.0.load(Ordering::Relaxed), "a bug");
+            SystemClock.now()
+        }
+    }
+
+    struct Scene {
+        _folder: TempDir,
+        clock: Arc<Fragile>,
+        shared: Arc<Shared>,
+        config: Config,
+    }
+
+    impl Scene {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let clock = Arc::new(Fragile::default());
+            let text = "federates_with: {a.example: {bundle_endpoint_url: \"https://127.0.0.1:1/\", \
+                        bundle_endpoint_profile: {https_web: {}}}}";
+            let config = Config::from_text(&folder.path().join("a.yaml"), text).unwrap();
+            let (store, _) =
+                Store::open(folder.path(), StoreOptions::new(Arc::new(SystemClock))).unwrap();
+            let fetcher = Fetcher::new(Arc::new(SystemClock));
+            let shared = Shared::new(clock.clone(), fetcher, store, judge::step).unwrap();
+            Self { _folder: folder, clock, shared: Arc::new(shared), config }
+        }
+
+        fn domain(&self) -> Domain {
+            let relation = targets::relation(&self.config.relationships[0], &self.config);
+            Domain::new(relation, DomainState::default())
+        }
+    }
+
+    fn approved() -> Event {
+        let deed = Deed::Approve { fingerprint: crate::bundle::Fingerprint::of(b"k") };
+        let (by, reason) = ("j.doe".into(), "CHG-1".into());
+        Event::Decided { decision: Decision { deed, by, reason, uid: None, door: Door::Operator } }
+    }
+
+    #[tokio::test]
+    async fn a_panic_ends_one_owner_loudly_and_its_state_stays_published() {
+        let scene = Scene::new();
+        let handle = DomainHandle::start(scene.domain(), &scene.shared);
+        assert_eq!(handle.ask(|reply| Work::Configure(None, Vec::new(), reply)).await, Some(true));
+        let known = handle.state();
+        assert!(known.facts.endpoint.is_some());
+        scene.clock.0.store(true, Ordering::Relaxed);
+        let answer = handle.ask(|reply| Work::RecordSightings(Vec::new(), reply)).await;
+        assert_eq!(answer, None);
+        assert!(handle.is_gone());
+        assert!(handle.slot().load().stopped.is_some());
+        assert_eq!(handle.state(), known);
+    }
+
+    #[tokio::test]
+    async fn a_part_whose_verdict_never_comes_holds_nothing() {
+        let scene = Scene::new();
+        let handle = DomainHandle::start(scene.domain(), &scene.shared);
+        handle.ask(|reply| Work::Configure(None, Vec::new(), reply)).await;
+        for durability in [None, Some(Durability::Unrecorded), Some(Durability::Durable)] {
+            let (batch, wanted) = oneshot::channel();
+            let (tells, verdict) = oneshot::channel();
+            let (applied, done) = oneshot::channel();
+            let (release, released) = watch::channel(());
+            let part = Part { events: vec![approved()], batch, verdict, applied, released };
+            assert!(handle.send(Work::Decide(part)).await);
+            assert_eq!(wanted.await.unwrap().events, [approved()]);
+            match durability {
+                Some(durability) => tells.send(durability).unwrap(),
+                None => drop(tells),
+            }
+            assert!(done.await.is_err(), "it says so by dropping it");
+            let holds = !handle.state().facts.decisions.approvals.is_empty();
+            assert_eq!(holds, durability == Some(Durability::Durable), "{durability:?}");
+            drop(release);
+        }
+    }
+
+    #[tokio::test]
+    async fn ten_thousand_owners_that_wait_take_little_more_than_their_domains() {
+        let scene = Scene::new();
+        let (_inbox, messages) = mpsc::channel::<Box<Work>>(INBOX);
+        let (domain, shared) = (Box::new(scene.domain()), Arc::clone(&scene.shared));
+        let owner = Owner { domain, shared };
+        let domain = size_of::<Domain>();
+        let waiting = size_of_val(&owner.run(messages));
+        println!("a domain takes {domain} bytes, and its owner's task {waiting} more");
+        assert!(waiting < 1_024, "{waiting}");
     }
 }

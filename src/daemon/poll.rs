@@ -64,7 +64,10 @@ impl PollOrder {
     /// Whether what authenticated these answers would authenticate them by `trust` too. A failure
     /// of authentication counts only under the trust that it was found with.
     pub(super) fn holds_under(&self, trust: Option<&Trust>, answers: &[Answer]) -> bool {
-        if self.trust.as_ref() == trust {
+        let ids = |trust: Option<&Trust>| -> Vec<_> {
+            trust.into_iter().flat_map(|one| one.authorities.iter()).map(|one| one.id).collect()
+        };
+        if ids(self.trust.as_ref()) == ids(trust) {
             return true;
         }
         let is_trusted = |answer: &Answer| match answer {
@@ -84,5 +87,91 @@ impl PollOrder {
             }
         };
         answers.iter().all(is_trusted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bundle::{
+        Authority, AuthorityId, Bundle, Digest, Fingerprint, KeyType, Stated, SvidType, Validity,
+    };
+    use crate::spiffe::{BundleEndpoint, EndpointProfile};
+    use crate::time::Timestamp;
+    use crate::watch::{
+        Failure, Observation, Presented, PresentedCertificate, Source, TrustOrigin,
+    };
+
+    fn trust(names: &[&str]) -> Trust {
+        let authority = |name: &&str| {
+            let fingerprint = Fingerprint::of(name.as_bytes());
+            let id = AuthorityId { svid_type: SvidType::X509, fingerprint };
+            let key_type = KeyType::EcP256;
+            Arc::new(Authority { id, public_key: None, key_type, kid: None, certificate: None })
+        };
+        Trust {
+            trust_domain: "a.example".parse().unwrap(),
+            origin: TrustOrigin::Latest,
+            authorities: names.iter().map(authority).collect(),
+        }
+    }
+
+    fn order(trust: Option<Trust>) -> PollOrder {
+        let target = Target::new(BundleEndpoint {
+            trust_domain: "a.example".parse().unwrap(),
+            url: "https://127.0.0.1/".parse().unwrap(),
+            profile: EndpointProfile::HttpsWeb,
+        });
+        let outdated = CancellationToken::new();
+        PollOrder { target: Arc::new(target), trust, generation: 0, outdated }
+    }
+
+    /// A good answer that this authority authenticated.
+    #[expect(clippy::unnecessary_wraps, reason = "it is an answer, as a failure is")]
+    fn answer(anchor: &str) -> Answer {
+        let moment = Timestamp::from_unix(0);
+        let leaf = PresentedCertificate {
+            fingerprint: None,
+            authority_key_id: None,
+            validity: Validity { not_before: moment, not_after: moment },
+            key_type: None,
+            issuer: None,
+            uri_sans: Vec::new(),
+        };
+        let anchor = Some(Fingerprint::of(anchor.as_bytes()));
+        let presented = Some(Presented { leaf, chain: Vec::new(), anchor });
+        Ok(Observation {
+            bundle: Bundle::new(Vec::new(), Stated::Absent, Stated::Absent),
+            irregularities: Vec::new(),
+            body: Digest::of(b""),
+            length: 0,
+            refusals: None,
+            source: Source { presented, ..Source::default() },
+        })
+    }
+
+    fn failure(reason: FailureReason) -> Answer {
+        Err(Failure::new(reason, "x"))
+    }
+
+    #[test]
+    fn an_answer_counts_where_what_authenticated_it_would_do_so_now() {
+        let order = order(Some(trust(&["x", "y"])));
+        let now = trust(&["x", "z"]);
+        assert!(order.holds_under(Some(&trust(&["x", "y"])), &[answer("y")]), "nothing changed");
+        assert!(order.holds_under(Some(&now), &[answer("x")]));
+        assert!(!order.holds_under(Some(&now), &[answer("y")]), "it is denied, or gone");
+        assert!(!order.holds_under(Some(&now), &[answer("x"), answer("y")]));
+        assert!(!order.holds_under(None, &[answer("x")]));
+    }
+
+    #[test]
+    fn a_failure_of_trust_counts_under_that_trust_alone() {
+        let order = order(Some(trust(&["x"])));
+        let now = trust(&["x", "z"]);
+        assert!(order.holds_under(Some(&trust(&["x"])), &[failure(FailureReason::UntrustedChain)]));
+        assert!(!order.holds_under(Some(&now), &[failure(FailureReason::UntrustedChain)]));
+        assert!(!order.holds_under(Some(&now), &[failure(FailureReason::NoTrust)]));
+        assert!(order.holds_under(Some(&now), &[failure(FailureReason::Timeout)]));
     }
 }

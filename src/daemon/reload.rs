@@ -60,19 +60,25 @@ impl Prepared {
 
 impl Inner {
     /// Reads the configuration and the web configuration anew. Of each, the old one stays where
-    /// the new one is bad.
+    /// the new one is bad. [`BackendError::NotRecorded`] says that both are taken, and that what the
+    /// configuration decides waits for the journal.
     pub(super) async fn reload_all(&self) -> Result<(), BackendError> {
         let web = match &self.web_file {
             Some(file) => file.reload().await.map_err(BackendError::Refused),
             None => Ok(()),
         };
-        let taken = self.reload_watch().await.and(web);
-        self.reloads.successful.store(taken.is_ok(), Ordering::Relaxed);
-        if taken.is_ok() {
+        let reloaded = match (self.reload_watch().await, web) {
+            (Err(BackendError::NotRecorded(_)), Err(web)) => Err(web),
+            (watch, web) => watch.and(web),
+        };
+        // What waits for the journal was taken all the same.
+        let taken = matches!(reloaded, Ok(()) | Err(BackendError::NotRecorded(_)));
+        self.reloads.successful.store(taken, Ordering::Relaxed);
+        if taken {
             let at = self.shared.clock.now().as_unix_micros();
             self.reloads.last_success.store(at, Ordering::Relaxed);
         }
-        taken
+        reloaded
     }
 
     async fn reload_watch(&self) -> Result<(), BackendError> {
@@ -153,7 +159,9 @@ impl Inner {
         // At once: what they record then shares the store's transactions.
         let mut configuring = JoinSet::new();
         for (domain, relation) in stayed {
-            configuring.spawn(async move { configure(&domain, Some(relation), Vec::new()).await });
+            configuring.spawn(async move {
+                configure(&domain, Some(Box::new(relation)), Vec::new()).await
+            });
         }
         for domain in joined {
             let missed = carry::missed(&denials, &domain.state());
@@ -217,7 +225,11 @@ impl Inner {
     }
 }
 
-async fn configure(domain: &DomainHandle, relation: Option<Relation>, missed: Vec<Event>) -> bool {
+async fn configure(
+    domain: &DomainHandle,
+    relation: Option<Box<Relation>>,
+    missed: Vec<Event>,
+) -> bool {
     let configured = domain.ask(|reply| Work::Configure(relation, missed, reply)).await;
     // Where the owner is gone, its end was told already.
     configured.unwrap_or(true)

@@ -88,7 +88,7 @@ impl Scheduler {
     pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         let mut judge_at = Instant::now() + JUDGE_EVERY;
         loop {
-            self.shared.ticked();
+            self.shared.heartbeat.beat(std::time::Instant::now());
             self.start_what_is_due();
             if judge_at <= Instant::now() {
                 self.judge();

@@ -1,15 +1,15 @@
 //! What every poll uses.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::board::Board;
+use super::heartbeat::Heartbeat;
 use crate::decision::SharedAuthority;
 use crate::fetch::Fetcher;
 use crate::journal::Entry;
@@ -47,11 +47,8 @@ pub(super) struct Shared {
     /// Cancelled when the daemon stops: what is under way is brought to its end, and nothing is
     /// begun any more.
     pub(super) stopping: CancellationToken,
-    /// Where monotonic time is counted from.
-    started: Instant,
-    /// When the scheduler turned last, in milliseconds since the start. A wall clock that is
-    /// stepped says nothing of whether it turns.
-    last_tick: AtomicU64,
+    /// The scheduler's.
+    pub(super) heartbeat: Heartbeat,
 }
 
 impl Shared {
@@ -67,8 +64,7 @@ impl Shared {
             pending: Mutex::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
-            started: Instant::now(),
-            last_tick: AtomicU64::new(0),
+            heartbeat: Heartbeat::new(Instant::now()),
             changed: watch::Sender::new(()),
             clock,
             fetcher,
@@ -147,21 +143,9 @@ impl Shared {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// The scheduler turns.
-    pub(super) fn ticked(&self) {
-        let passed = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.last_tick.store(passed, Ordering::Relaxed);
-    }
-
-    /// How long ago the scheduler turned last, on the monotonic clock.
-    pub(super) fn since_last_tick(&self) -> Duration {
-        let last = Duration::from_millis(self.last_tick.load(Ordering::Relaxed));
-        self.started.elapsed().saturating_sub(last)
-    }
-
     /// When the scheduler turned last, as the wall clock shows it now.
     pub(super) fn last_tick(&self) -> Timestamp {
-        self.clock.now().saturating_sub(self.since_last_tick())
+        self.clock.now().saturating_sub(self.heartbeat.silence(Instant::now()))
     }
 }
 

@@ -65,6 +65,75 @@ impl Story {
         };
         self.store.append(batch).await
     }
+
+    /// What happens next, not recorded yet.
+    fn next(&self) -> Batch {
+        let at = Timestamp::from_unix(self.at + 60);
+        let away = Duration::from_mins(1);
+        let event = Event::WatchGap { after: at.saturating_sub(away), away };
+        let mut facts = self.facts.clone();
+        facts.apply(at, &event);
+        let sight = Sight { last_poll: Some(at), ..Sight::default() };
+        // A full disk has room for a little more in its last page.
+        let bodies = vec![body(100_000, u8::try_from(self.at / 60).unwrap())];
+        let trust_domain = self.name.clone();
+        Batch { trust_domain, at, events: vec![event], bodies, facts: Arc::new(facts), sight }
+    }
+
+    fn took(&mut self, batch: &Batch) {
+        self.at += 60;
+        self.facts = Facts::clone(&batch.facts);
+    }
+}
+
+/// Batches of several trust domains are recorded together, after what waits, or never.
+async fn is_refused_and_forgotten(fault: &'static str, repair: &'static str) {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, _) = reopened(directory.path());
+    let (mut a, mut b) = (Story::new(&store, "a"), Story::new(&store, "b"));
+    let batches = vec![a.next(), b.next()];
+    assert_eq!(store.append_together(batches.clone()).await, Durability::Durable);
+    a.took(&batches[0]);
+    b.took(&batches[1]);
+    store.execute(fault).await;
+    // With nothing that waits, and with something.
+    for _ in 0..2 {
+        let refused = store.append_together(vec![a.next(), b.next()]).await;
+        assert_eq!(refused, Durability::Unrecorded);
+        assert!(!store.status().writable && store.status().failure.is_some());
+        let waits = a.goes_on_with(vec![body(100_000, 99)]).await;
+        assert_eq!(waits, Durability::Unrecorded);
+    }
+    assert_eq!(store.status().backlog.batches, 2, "what was refused does not wait");
+    store.execute(repair).await;
+    let batches = vec![b.next(), a.next()];
+    assert_eq!(store.append_together(batches.clone()).await, Durability::Durable);
+    b.took(&batches[0]);
+    a.took(&batches[1]);
+    assert!(store.status().writable);
+    assert_eq!(store.status().backlog, Backlogged::default());
+    let told = store.events(EventQuery::default()).await.unwrap();
+    let told: Vec<_> =
+        told.iter().map(|r| (r.entry.trust_domain.as_str(), r.entry.at.as_unix())).collect();
+    let expected = [("a", 60), ("b", 60), ("a", 120), ("a", 180), ("b", 120), ("a", 240)];
+    assert_eq!(told, expected, "what waited comes first");
+    store.close().await.unwrap();
+    verified(directory.path());
+    let (_store, loaded) = reopened(directory.path());
+    assert_eq!(*loaded.domains[&a.name].facts, a.facts);
+    assert_eq!(*loaded.domains[&b.name].facts, b.facts);
+    assert_eq!(loaded.domains[&b.name].sight.last_poll, Some(Timestamp::from_unix(120)));
+}
+
+#[tokio::test]
+async fn what_a_full_disk_refuses_is_never_written_later() {
+    let fault = "PRAGMA max_page_count = 1";
+    is_refused_and_forgotten(fault, "PRAGMA max_page_count = 1000000").await;
+}
+
+#[tokio::test]
+async fn what_a_read_only_disk_refuses_is_never_written_later() {
+    is_refused_and_forgotten("PRAGMA query_only = 1", "PRAGMA query_only = 0").await;
 }
 
 fn body(bytes: usize, seed: u8) -> (Digest, Arc<[u8]>) {

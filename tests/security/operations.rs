@@ -381,9 +381,45 @@ async fn a_decision_that_cannot_be_written_is_refused_and_never_takes_effect() {
             scene.kill_and_restart();
         }
     }
-    let effect = said(&scene.decide(&["approve", one]), 0);
+    // All of an incident stands together in the journal.
+    let effect = said(&scene.decide(&["approve", "--incident", &incident]), 0);
     assert!(effect.contains("decided, and journaled"), "{effect}");
     assert!(!unexpected(&scene.daemon).contains(*one));
+    let decided = scene.journal("decided");
+    assert_eq!(decided.len(), 2, "{decided:?}");
+    let moments: BTreeSet<_> = decided.iter().map(|one| one["at"].as_str().unwrap()).collect();
+    assert_eq!(moments.len(), 1, "in one transaction: {decided:?}");
+    scene.verify();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_held_up_does_not_hold_up_an_end() {
+    let mut scene = Scene::with_surprises(1).await;
+    let rogue = unexpected(&scene.daemon);
+    let key = rogue.iter().next().unwrap();
+    let store = scene.hold_the_store();
+    let request = json!({
+        "by": "j.doe", "reason": "CHG-1",
+        "decisions": [{ "decision": "approve", "fingerprint": key }],
+    });
+    let mut waiting = scene.socket();
+    send(&mut waiting, "/admin/v1/decisions", &request);
+    scene.daemon.signal("-HUP");
+    scene.daemon.signal("-TERM");
+    let began = std::time::Instant::now();
+    while scene.daemon.child.try_wait().unwrap().is_none() {
+        assert!(began.elapsed() < PATIENCE, "it waits for a store that nobody lets go of");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // Nothing was acknowledged, and so nothing was decided.
+    let mut text = String::new();
+    drop(waiting.read_to_string(&mut text));
+    assert!(!text.contains(" 200 "), "{text}");
+    store.execute_batch("ROLLBACK").unwrap();
+    drop(store);
+    scene.kill_and_restart();
+    assert_eq!(unexpected(&scene.daemon), rogue);
+    assert!(scene.journal("decided").is_empty());
     scene.verify();
 }
 
@@ -431,13 +467,13 @@ impl Silence {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("https://{}", listener.local_addr().unwrap());
         let (came, held) = (Arc::<AtomicUsize>::default(), Arc::<Mutex<Vec<TcpStream>>>::default());
-        let (count, hold) = (Arc::clone(&came), Arc::clone(&held));
+        let (counter, connections) = (Arc::clone(&came), Arc::clone(&held));
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(stream) = stream else { return };
                 stream.set_nonblocking(true).unwrap();
-                hold.lock().unwrap().push(stream);
-                count.fetch_add(1, Ordering::Relaxed);
+                connections.lock().unwrap().push(stream);
+                counter.fetch_add(1, Ordering::Relaxed);
             }
         });
         Self { url, came, held }

@@ -66,7 +66,7 @@ fn decision(number: u64, trust_domains: &[String]) -> (Value, Vec<String>) {
     let place = usize::try_from(number).unwrap() % trust_domains.len();
     let one = &trust_domains[place];
     let deed = |word: &str| json!([{ "decision": word, "fingerprint": fingerprint }]);
-    if number % DENIAL_EVERY == 0 {
+    if number.is_multiple_of(DENIAL_EVERY) {
         let deny = json!({ "by": "j.doe", "reason": reason, "decisions": deed("deny") });
         return (deny, trust_domains.to_vec());
     }
