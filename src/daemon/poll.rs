@@ -109,11 +109,8 @@ mod tests {
             let key_type = KeyType::EcP256;
             Arc::new(Authority { id, public_key: None, key_type, kid: None, certificate: None })
         };
-        Trust {
-            trust_domain: "a.example".parse().unwrap(),
-            origin: TrustOrigin::Latest,
-            authorities: names.iter().map(authority).collect(),
-        }
+        let trust_domain = "a.example".parse().unwrap();
+        Trust::new(trust_domain, TrustOrigin::Latest, names.iter().map(authority).collect())
     }
 
     fn order(trust: Option<Trust>) -> PollOrder {
@@ -135,11 +132,12 @@ mod tests {
             authority_key_id: None,
             validity: Validity { not_before: moment, not_after: moment },
             key_type: None,
+            subject: None,
             issuer: None,
             uri_sans: Vec::new(),
         };
         let anchor = Some(Fingerprint::of(anchor.as_bytes()));
-        let presented = Some(Presented { leaf, chain: Vec::new(), anchor });
+        let presented = Some(Presented { leaf, chain: Vec::new(), anchor, path: Arc::default() });
         Ok(Observation {
             bundle: Bundle::new(Vec::new(), Stated::Absent, Stated::Absent),
             irregularities: Vec::new(),
