@@ -9,7 +9,7 @@ use super::presented::{self, Chain};
 use super::refusal::Refusal;
 use crate::bundle::{Authority, Fingerprint, PublicKeyId};
 use crate::decision::Denials;
-use crate::watch::{FailureReason, PathKey, Trust};
+use crate::watch::{Failure, FailureReason, PathKey, Trust};
 
 /// The most signatures that are checked to tell who signed: as many as webpki checks for a path.
 const SIGNATURES: usize = 100;
@@ -57,6 +57,24 @@ pub(super) fn signer(
 pub(super) fn refusal(denied: Fingerprint) -> Refusal {
     let detail = format!("the certificate that it presents rests on the denied key of {denied}");
     Refusal { denied: vec![denied], ..Refusal::new(FailureReason::DeniedSigner, detail) }
+}
+
+/// Nothing is left to authenticate an endpoint with. It is not asked: whatever it presented, nobody
+/// could verify it.
+pub(super) fn of_everything(trust: &Trust) -> Refusal {
+    let mut denied: Vec<Fingerprint> = Vec::new();
+    for authority in trust.denied.iter() {
+        let denial = trust.denial(authority.id.fingerprint, authority.public_key);
+        let named = denial.map_or(authority.id.fingerprint, |denial| denial.fingerprint);
+        if !denied.contains(&named) && denied.len() < Failure::DENIED {
+            denied.push(named);
+        }
+    }
+    let Trust { trust_domain, origin, .. } = trust;
+    let detail = format!(
+        "every X.509 authority of {trust_domain} that could authenticate it is denied ({origin})"
+    );
+    Refusal { denied, ..Refusal::new(FailureReason::TrustDenied, detail) }
 }
 
 /// The key of a certificate, and how a decision names it.

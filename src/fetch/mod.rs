@@ -29,7 +29,7 @@ use hyper::body::Bytes;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::bundle::{AuthorityPool, Digest, Fingerprint, Memory};
+use crate::bundle::{AuthorityPool, Digest, Memory};
 use crate::resolver::{
     Addresses, LookupError, Lookups, NamedBy, OldAddresses, Pace, Question, Stale,
 };
@@ -225,7 +225,7 @@ impl Fetcher {
         // Federation, 5.2.2.4: by the bundle of the endpoint ID's own trust domain, and no other.
         let trust = trust.filter(|trust| trust.trust_domain == *id.trust_domain());
         if let Some(trust) = trust.filter(|trust| trust.is_denied()) {
-            return Err(all_denied(trust));
+            return Err(denied::of_everything(trust));
         }
         let trust = trust.filter(|trust| !trust.authorities.is_empty());
         let Some(trust) = trust else {
@@ -369,24 +369,6 @@ fn reported(stale: &Stale) -> StaleAddresses {
         |failure| sentence(&format!("the look-up fails: {failure}")),
     );
     StaleAddresses { looked_up_at: stale.looked_up_at, why }
-}
-
-/// Nothing is left to authenticate an endpoint with. It is not asked: whatever it presented, nobody
-/// could verify it.
-fn all_denied(trust: &Trust) -> Refusal {
-    let mut denied: Vec<Fingerprint> = Vec::new();
-    for authority in trust.denied.iter() {
-        let denial = trust.denial(authority.id.fingerprint, authority.public_key);
-        let named = denial.map_or(authority.id.fingerprint, |denial| denial.fingerprint);
-        if !denied.contains(&named) && denied.len() < Failure::DENIED {
-            denied.push(named);
-        }
-    }
-    let Trust { trust_domain, origin, .. } = trust;
-    let detail = format!(
-        "every X.509 authority of {trust_domain} that could authenticate it is denied ({origin})"
-    );
-    Refusal { denied, ..Refusal::new(FailureReason::TrustDenied, detail) }
 }
 
 fn failure(refusal: &Refusal) -> Failure {

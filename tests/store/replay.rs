@@ -89,7 +89,7 @@ fn presented(signer: usize, now: Timestamp) -> Presented {
         uri_sans: Vec::new(),
     };
     let anchor = Some(relabelled(KEYS[signer], "").id.fingerprint);
-    Presented { leaf, chain: Vec::new(), anchor, path: std::sync::Arc::default() }
+    Presented { leaf, chain: Vec::new(), anchor, path: Arc::default() }
 }
 
 async fn answer(story: &mut Story, views: Vec<(Bundle, Option<Presented>)>) {
