@@ -107,7 +107,7 @@ impl Scene {
 
     fn render(&self, format: Format, out: &mut dyn Write) {
         let Self { view, per_authority, registered, facts } = self;
-        let scrape = Scrape { view, facts, registered, per_authority: *per_authority };
+        let scrape = Scrape::new(view, facts, registered, *per_authority);
         render(&scrape, format, out).unwrap();
     }
 

@@ -49,7 +49,7 @@ impl Rendered {
 
     fn text(&self, format: Format) -> String {
         let Self { view, facts, registered, per_authority } = self;
-        let scrape = Scrape { view, facts, registered, per_authority: *per_authority };
+        let scrape = Scrape::new(view, facts, registered, *per_authority);
         let mut out = Vec::new();
         render(&scrape, format, &mut out).unwrap();
         String::from_utf8(out).unwrap()

@@ -27,10 +27,12 @@ use anchorwatch::metrics::{Format, Registered};
 use anchorwatch::spiffe::TrustDomain;
 use anchorwatch::view::View;
 use anchorwatch::watch::Event;
-use anchorwatch::web::api::{AuthorityReport, Decided, DomainReport, Report, SightingsTaken};
+use anchorwatch::web::api::{
+    AuthorityReport, Cursor, Decided, DomainReport, Report, SightingsTaken,
+};
 use anchorwatch::web::{
-    AdminClient, AdminListener, Asked, Backend, BackendError, ClientError, Decide, EventFilter,
-    Identity, Rebootstrap, Rebootstrapped, ScrapeFacts, WebListener,
+    AdminClient, AdminListener, Asked, AuthorityFilter, Backend, BackendError, ClientError, Decide,
+    EventFilter, Identity, Rebootstrap, Rebootstrapped, ScrapeFacts, WebListener,
 };
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -102,11 +104,13 @@ impl Backend for Scripted {
         self.answer(vec![recorded()])
     }
 
-    fn authorities(&self, trust_domain: Option<TrustDomain>) -> Asked<'_, Vec<AuthorityEntry>> {
-        let all = [entry(), odd_entry()].into_iter();
-        let wanted =
-            |one: &AuthorityEntry| trust_domain.as_ref().is_none_or(|t| *t == one.trust_domain);
-        self.answer(all.filter(wanted).collect())
+    fn authorities(&self, filter: AuthorityFilter) -> Asked<'_, Vec<AuthorityEntry>> {
+        let AuthorityFilter { trust_domain, after, limit } = filter;
+        let wanted = |one: &AuthorityEntry| {
+            trust_domain.as_ref().is_none_or(|t| *t == one.trust_domain)
+                && after.as_ref().is_none_or(|after| *after < Cursor::from(one))
+        };
+        self.answer([entry(), odd_entry()].into_iter().filter(wanted).take(limit).collect())
     }
 
     fn authority(&self, fingerprint: Fingerprint) -> Asked<'_, Vec<AuthorityEntry>> {
@@ -181,7 +185,7 @@ impl Server {
     async fn of(backend: Scripted, lifecycle: bool) -> Self {
         let backend = Arc::new(backend);
         let address = "127.0.0.1:0".parse().unwrap();
-        let listener = WebListener::bind(address, backend.clone(), lifecycle).await.unwrap();
+        let listener = WebListener::bind(address, backend.clone(), lifecycle).unwrap();
         Self { listener, backend }
     }
 
@@ -503,7 +507,7 @@ async fn events_are_filtered_and_bounded() {
     let asked = server.backend.asked.lock().unwrap().clone();
     let [plain, full] = &asked[..] else { panic!("{asked:?}") };
     assert_eq!((plain.limit, &plain.trust_domain, &plain.kind), (100, &None, &None));
-    assert_eq!(full.limit, 10_000);
+    assert_eq!(full.limit, 100, "so many are in memory at one time");
     assert_eq!(full.trust_domain, Some("a.example".parse().unwrap()));
     assert_eq!((full.kind.as_deref(), full.authority), (Some("recovered"), Some(fingerprint)));
     assert_eq!(full.since, Some("2026-11-22T00:00:00Z".parse().unwrap()));

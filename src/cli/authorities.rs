@@ -18,7 +18,7 @@ use crate::view::DomainView;
 use crate::web::api::{AuthorityReport, Cursor};
 use crate::web::{AdminClient, ClientError};
 
-/// How many authorities one question gets: as many as the API gives.
+/// How many authorities one question asks for: as many as the API gives at most.
 const PAGE: usize = 10_000;
 
 /// List the authorities that are published, and those that were.
@@ -79,13 +79,12 @@ pub(super) async fn asked(
     let of = trust_domain.map(|name| format!("&trust_domain={}", quoted(name.as_str())));
     let first = format!("/api/v1/authorities?limit={PAGE}{}", of.unwrap_or_default());
     let mut reports: Vec<AuthorityReport> = client.get(&first).await?;
-    let mut came = reports.len();
-    while came == PAGE
-        && let Some(last) = reports.last()
-    {
+    // An answer may end early where its entries are long, so an empty one is the end.
+    let mut is_last = reports.is_empty();
+    while !is_last && let Some(last) = reports.last() {
         let target = format!("{first}&after={}", Cursor::of(last));
         let next: Vec<AuthorityReport> = client.get(&target).await?;
-        came = next.len();
+        is_last = next.is_empty();
         reports.extend(next);
     }
     Ok(reports)

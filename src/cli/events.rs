@@ -12,6 +12,7 @@ use crate::spiffe::TrustDomain;
 use crate::store::EventQuery;
 use crate::time::Timestamp;
 use crate::watch::Event;
+use crate::web::{AdminClient, ClientError};
 
 /// List what happened.
 #[derive(Args, Debug)]
@@ -57,10 +58,9 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
     };
     runtime(async {
         let entries = match source::find(&config).await {
-            Source::Daemon(client) => client
-                .get::<Vec<Recorded>>(&target(arguments))
-                .await
-                .map_err(|why| source::unanswered(&why)),
+            Source::Daemon(client) => {
+                asked(&client, arguments).await.map_err(|why| source::unanswered(&why))
+            }
             Source::Store(path) => source::open(&path).and_then(|store| {
                 store.events(&query(arguments)).map_err(|why| {
                     complain(&chain(&why));
@@ -78,10 +78,29 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
     })
 }
 
-fn target(arguments: &Arguments) -> String {
-    let Arguments { trust_domain, kind, authority, since, until, limit, output: _ } = arguments;
+/// The latest entries that a daemon has, the newest last. An answer may end early where its entries
+/// are long, so it is asked until there are as many as are wanted, or no more.
+async fn asked(client: &AdminClient, arguments: &Arguments) -> Result<Vec<Recorded>, ClientError> {
+    let most = arguments.limit.min(EventQuery::MOST);
+    let mut entries: Vec<Recorded> = Vec::new();
+    while entries.len() < most {
+        let before = entries.first().map(|oldest| oldest.number);
+        let target = target(arguments, most.saturating_sub(entries.len()), before);
+        let mut older: Vec<Recorded> = client.get(&target).await?;
+        if older.is_empty() {
+            break;
+        }
+        older.append(&mut entries);
+        entries = older;
+    }
+    Ok(entries)
+}
+
+fn target(arguments: &Arguments, limit: usize, before: Option<u64>) -> String {
+    let Arguments { trust_domain, kind, authority, since, until, limit: _, output: _ } = arguments;
     let mut target = format!("/api/v1/events?limit={limit}");
     let parameters = [
+        ("before", before.map(|number| number.to_string())),
         ("trust_domain", trust_domain.as_ref().map(ToString::to_string)),
         ("kind", kind.as_ref().map(ToString::to_string)),
         ("authority", authority.as_ref().map(ToString::to_string)),

@@ -1,6 +1,5 @@
 //! What the web asks, answered.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,12 +13,12 @@ use crate::bundle::Fingerprint;
 use crate::journal::{AuthorityEntry, Recorded};
 use crate::metrics::SelfFacts;
 use crate::spiffe::TrustDomain;
-use crate::store::{AuthorityQuery, EventQuery, StoreError};
+use crate::store::{AuthorityPart, AuthorityQuery, EventQuery, StoreError};
 use crate::view::View;
-use crate::web::api::SightingsTaken;
+use crate::web::api::{Cursor, SightingsTaken};
 use crate::web::{
-    Asked, Backend, BackendError, Decide, EventFilter, Identity, Rebootstrap, Rebootstrapped,
-    ScrapeFacts,
+    Asked, AuthorityFilter, Backend, BackendError, Decide, EventFilter, Identity, Rebootstrap,
+    Rebootstrapped, ScrapeFacts,
 };
 
 /// The scheduler turns every second; this long without is a fault.
@@ -112,38 +111,80 @@ impl Inner {
         Ok(())
     }
 
-    /// All authorities: what waits to be written shows in the view before the store has it.
-    async fn all_authorities(
+    /// Authorities in the order of the list. What waits to be written shows in the view before the
+    /// store has it, and the view is right where both have something.
+    async fn authorities(
         &self,
-        trust_domain: Option<TrustDomain>,
+        filter: AuthorityFilter,
     ) -> Result<Vec<AuthorityEntry>, BackendError> {
-        let query =
-            AuthorityQuery { trust_domain: trust_domain.clone(), ..AuthorityQuery::default() };
-        let stored = self.shared.store.authorities(query).await.map_err(unavailable)?;
-        let mut entries: HashMap<_, _> = stored
-            .into_iter()
-            .map(|entry| ((entry.trust_domain.clone(), entry.record.id()), entry))
-            .collect();
+        let AuthorityFilter { trust_domain, mut after, limit } = filter;
         let view = self.shared.board.capture(self.shared.clock.now());
-        for domain in view.domains {
-            let name = &domain.endpoint.trust_domain;
-            if trust_domain.as_ref().is_some_and(|wanted| wanted != name) {
-                continue;
-            }
-            for record in &domain.state.facts.authorities {
-                let key = (name.clone(), record.id());
-                let entry = AuthorityEntry { trust_domain: name.clone(), record: record.clone() };
-                entries.insert(key, entry);
+        let mut entries = Vec::new();
+        while entries.len() < limit {
+            let part = match after.as_ref().map(Cursor::parts) {
+                None => AuthorityPart::First,
+                Some((name, svid_type, published, fingerprint)) => {
+                    AuthorityPart::After(name.clone(), svid_type, published, fingerprint)
+                }
+            };
+            let query = AuthorityQuery {
+                trust_domain: trust_domain.clone(),
+                part,
+                limit,
+                ..AuthorityQuery::default()
+            };
+            let stored = self.shared.store.authorities(query).await.map_err(unavailable)?;
+            // What follows the last of a full answer is known by the next one.
+            let until = stored.last().filter(|_| limit <= stored.len()).map(Cursor::from);
+            let known = |entry: &AuthorityEntry| {
+                let domain = view.domain(&entry.trust_domain);
+                domain.is_some_and(|one| one.state.facts.record(entry.record.id()).is_some())
+            };
+            let stored = stored.into_iter().filter(|entry| !known(entry));
+            let range =
+                Range { of: trust_domain.as_ref(), after: after.as_ref(), until: until.as_ref() };
+            let mut found: Vec<_> = stored.chain(range.shown(&view)).collect();
+            found.sort_by_cached_key(|entry| Cursor::from(entry));
+            entries.append(&mut found);
+            match until {
+                None => break,
+                Some(until) => after = Some(until),
             }
         }
-        let mut entries: Vec<_> = entries.into_values().collect();
-        entries.sort_by(|a, b| {
-            let key = |e: &AuthorityEntry| {
-                (e.record.id().svid_type, e.record.published.until, e.record.id())
-            };
-            a.trust_domain.cmp(&b.trust_domain).then_with(|| key(a).cmp(&key(b)))
-        });
+        entries.truncate(limit);
         Ok(entries)
+    }
+}
+
+/// A part of the list of authorities.
+struct Range<'a> {
+    of: Option<&'a TrustDomain>,
+    after: Option<&'a Cursor>,
+    until: Option<&'a Cursor>,
+}
+
+impl Range<'_> {
+    /// What a view shows of it.
+    fn shown(&self, view: &View) -> Vec<AuthorityEntry> {
+        let is_of = |name: &TrustDomain| {
+            self.of.is_none_or(|of| of == name)
+                && self.after.is_none_or(|after| after.parts().0 <= name)
+                && self.until.is_none_or(|until| name <= until.parts().0)
+        };
+        let mut entries = Vec::new();
+        for domain in view.domains.iter().filter(|domain| is_of(&domain.endpoint.trust_domain)) {
+            for record in &domain.state.facts.authorities {
+                let trust_domain = domain.endpoint.trust_domain.clone();
+                let entry = AuthorityEntry { trust_domain, record: record.clone() };
+                let place = Cursor::from(&entry);
+                if self.after.is_none_or(|after| *after < place)
+                    && self.until.is_none_or(|until| place <= *until)
+                {
+                    entries.push(entry);
+                }
+            }
+        }
+        entries
     }
 }
 
@@ -189,8 +230,8 @@ impl Backend for DaemonBackend {
         Box::pin(async move { self.inner.shared.store.events(query).await.map_err(unavailable) })
     }
 
-    fn authorities(&self, trust_domain: Option<TrustDomain>) -> Asked<'_, Vec<AuthorityEntry>> {
-        Box::pin(self.inner.all_authorities(trust_domain))
+    fn authorities(&self, filter: AuthorityFilter) -> Asked<'_, Vec<AuthorityEntry>> {
+        Box::pin(self.inner.authorities(filter))
     }
 
     fn authority(&self, fingerprint: Fingerprint) -> Asked<'_, Vec<AuthorityEntry>> {

@@ -13,8 +13,8 @@ use crate::resolver::Lookups;
 /// twenty.
 const OWN: usize = 32;
 /// The most connections over TCP and over the admin socket, where there are enough descriptors.
-const WEB: usize = 256;
-const ADMIN: usize = 64;
+const WEB: usize = crate::web::CONNECTIONS;
+const ADMIN: usize = crate::web::ADMIN_CONNECTIONS;
 /// What a running look-up may have open: a socket, and a file of the host's configuration.
 const PER_LOOKUP: usize = 2;
 

@@ -51,7 +51,7 @@ use crate::store::{Loaded, Store, StoreError, StoreOptions};
 use crate::time::Clock;
 use crate::view::View;
 use crate::watch::DomainState;
-use crate::web::{AdminListener, Gate, WebListener};
+use crate::web::{AdminListener, Gate, Readers, WebListener, WebSettings};
 use backend::DaemonBackend;
 use descriptors::Descriptors;
 use operations::Operation;
@@ -201,7 +201,7 @@ impl Daemon {
         inner.depart_archived();
         inner.begin_to_tell();
         let backend = Arc::new(DaemonBackend::new(Arc::clone(&inner)));
-        let (listeners, addresses) = listen(&inner, &backend, descriptors.web).await?;
+        let (listeners, addresses) = listen(&inner, &backend, descriptors.web)?;
         let admin = AdminListener::bind(&inner.config.load().admin_socket, backend)
             .await
             .map_err(|source| StartError::Admin { source })?;
@@ -286,7 +286,7 @@ async fn load_web_file(path: Option<PathBuf>) -> Result<Option<WebFile>, StartEr
     Ok(Some(loaded.await.map_err(|_| StartError::Interrupted)??))
 }
 
-async fn listen(
+fn listen(
     inner: &Arc<Inner>,
     backend: &Arc<DaemonBackend>,
     connections: usize,
@@ -294,13 +294,14 @@ async fn listen(
     let mut listeners = Vec::new();
     let mut addresses = Vec::new();
     let gate = inner.web_file.clone().map(|file| Arc::new(Gate::new(Arc::new(file))));
-    for address in &inner.options.listen {
-        let lifecycle = inner.options.enable_lifecycle;
-        let backend = Arc::clone(backend);
+    let settings = WebSettings {
+        lifecycle: inner.options.enable_lifecycle,
+        gate,
         // All listeners share the descriptors.
-        let connections = (connections / inner.options.listen.len().max(1)).max(1);
-        let bound =
-            WebListener::bind_behind(gate.clone(), *address, backend, lifecycle, connections).await;
+        readers: Readers::new(connections, inner.shared.registered.clone()),
+    };
+    for address in &inner.options.listen {
+        let bound = WebListener::bind_with(*address, backend.clone(), settings.clone());
         let listener = bound.map_err(|source| StartError::Listen { address: *address, source })?;
         protection::warn_of_exposure(listener.address(), inner.web_file.as_ref());
         addresses.push(listener.address());

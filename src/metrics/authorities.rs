@@ -90,8 +90,8 @@ pub(super) const FAMILIES: &[Family] = &[
     },
 ];
 
-fn authorities(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
-    for domain in &scrape.view.domains {
+fn authorities(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
+    for domain in scrape.domains() {
         // Before the first bundle nothing is known, and none is not zero.
         if domain.state.facts.first_contact.is_none() {
             continue;
@@ -112,7 +112,7 @@ pub(super) fn each(
     scrape: &Scrape<'_>,
     mut write: impl FnMut(&DomainView, &AuthorityRecord, [(&'static str, &str); 3]) -> io::Result<()>,
 ) -> io::Result<()> {
-    for domain in &scrape.view.domains {
+    for domain in scrape.domains() {
         let name = domain.endpoint.trust_domain.as_str();
         for record in domain.state.facts.published() {
             let id = record.id();
@@ -125,7 +125,7 @@ pub(super) fn each(
     Ok(())
 }
 
-fn info(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+fn info(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     each(scrape, |_, record, [domain, svid_type, short]| {
         let fingerprint = record.id().fingerprint.to_string();
         let key_type = shown(&record.authority.key_type.to_string(), LONGEST_KEY_TYPE);
@@ -141,8 +141,8 @@ fn info(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
     })
 }
 
-fn state(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
-    let now = scrape.view.at;
+fn state(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
+    let now = scrape.at();
     each(scrape, |domain, record, [name, svid_type, short]| {
         let retired = || {
             let retirement = domain.case().expected(record).retirement;
@@ -162,20 +162,20 @@ fn state(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
     })
 }
 
-fn not_before(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+fn not_before(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     each(scrape, |_, record, labels| match &record.authority.certificate {
         Some(certificate) => out.sample(&labels, certificate.validity.not_before.as_unix_seconds()),
         None => Ok(()),
     })
 }
 
-fn not_after(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+fn not_after(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     each(scrape, |_, record, labels| match &record.authority.certificate {
         Some(certificate) => out.sample(&labels, certificate.validity.not_after.as_unix_seconds()),
         None => Ok(()),
     })
 }
 
-fn first_seen(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+fn first_seen(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     each(scrape, |_, record, labels| out.sample(&labels, record.published.until.as_unix_seconds()))
 }

@@ -102,11 +102,11 @@ pub(super) const FAMILIES: &[Family] = &[
     },
 ];
 
-fn federation_info(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
-    for domain in &scrape.view.domains {
+fn federation_info(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
+    for domain in scrape.domains() {
         let other = ("federates_with", domain.endpoint.trust_domain.as_str());
         let profile = ("profile", domain.endpoint.profile.name().label());
-        match &scrape.view.trust_domain {
+        match scrape.trust_domain() {
             Some(own) => out.sample(&[("trust_domain", own.as_str()), other, profile], 1.0)?,
             None => out.sample(&[other, profile], 1.0)?,
         }
@@ -114,7 +114,7 @@ fn federation_info(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()>
     Ok(())
 }
 
-fn bundle_info(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+fn bundle_info(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     each(scrape, |domain, [name, source]| {
         let Some(confirmed) = &domain.state.facts.confirmed else { return Ok(()) };
         let digest = confirmed.content.to_string();
@@ -123,7 +123,7 @@ fn bundle_info(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
     })
 }
 
-fn sequence(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+fn sequence(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     each(scrape, |domain, labels| {
         let confirmed = domain.state.facts.confirmed.as_ref();
         match confirmed.and_then(|confirmed| confirmed.sequence.given()) {
@@ -133,7 +133,7 @@ fn sequence(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
     })
 }
 
-fn changes(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+fn changes(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     each(scrape, |domain, [name, _]| {
         for kind in CHANGES {
             let place = Event::NAMES.iter().position(|event| *event == kind);
@@ -144,26 +144,26 @@ fn changes(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
     })
 }
 
-fn last_change(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+fn last_change(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     each(scrape, |domain, [name, _]| match &domain.state.facts.confirmed {
         Some(confirmed) => out.sample(&[name], confirmed.since.until.as_unix_seconds()),
         None => Ok(()),
     })
 }
 
-fn size(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+fn size(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     each(scrape, |domain, labels| match domain.state.sight.last_success {
         Some(_) => out.sample(&labels, count(domain.state.sight.length)),
         None => Ok(()),
     })
 }
 
-fn irregularities(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+fn irregularities(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     each(scrape, |domain, [name, _]| {
         out.sample(&[name], count(domain.state.facts.irregularities.len()))
     })
 }
 
-fn unrecorded(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+fn unrecorded(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     each(scrape, |domain, [name, _]| out.sample(&[name], count(domain.state.sight.unrecorded)))
 }

@@ -55,7 +55,7 @@ pub struct Family {
 }
 
 /// What writes a family's series.
-pub(super) type Render = fn(&Scrape<'_>, &mut Encoder<'_>) -> io::Result<()>;
+pub(super) type Render = fn(&Scrape<'_>, &mut Encoder) -> io::Result<()>;
 
 impl Family {
     /// The unit that the name ends in, where it ends in one.

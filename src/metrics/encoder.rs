@@ -1,11 +1,14 @@
 //! The two text formats, from one table.
 
-use std::io::{self, Write};
+use std::io;
 
 use super::{Family, Kind};
 
-/// How much is gathered before it is passed on.
+/// How much is gathered usually: a piece is allocated once.
 const PIECE: usize = 64 << 10;
+/// The most that is gathered: a trust domain of as many authorities as a document may hold takes
+/// some megabytes in one family, and nothing takes more.
+const MOST: usize = 64 << 20;
 
 /// A format that Prometheus reads.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -26,24 +29,28 @@ impl Format {
     }
 }
 
-/// Writes families and samples, in pieces.
-pub struct Encoder<'a> {
+/// Writes families and samples: one piece of a scrape.
+pub struct Encoder {
     format: Format,
-    out: &'a mut dyn Write,
     buffer: Vec<u8>,
     name: String,
 }
 
-impl std::fmt::Debug for Encoder<'_> {
+impl std::fmt::Debug for Encoder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Encoder").field("format", &self.format).finish_non_exhaustive()
     }
 }
 
-impl<'a> Encoder<'a> {
-    /// An encoder that passes its pieces on to `out`.
-    pub fn new(format: Format, out: &'a mut dyn Write) -> Self {
-        Self { format, out, buffer: Vec::with_capacity(PIECE + 4096), name: String::new() }
+impl Encoder {
+    /// An encoder of a piece that is empty yet.
+    pub fn new(format: Format) -> Self {
+        Self { format, buffer: Vec::with_capacity(PIECE + 4096), name: String::new() }
+    }
+
+    /// Goes on with a family that a piece before this one began.
+    pub(super) fn resume(&mut self, family: &Family) {
+        family.name.clone_into(&mut self.name);
     }
 
     /// Begins a family of the catalogue: its help, type and unit.
@@ -83,7 +90,7 @@ impl<'a> Encoder<'a> {
         if let (Format::OpenMetrics, Some(unit)) = (self.format, unit) {
             self.put(&["# UNIT ", family, " ", unit, "\n"]);
         }
-        self.flush_piece()
+        self.bounded()
     }
 
     /// Writes one series of the family that was begun.
@@ -110,15 +117,25 @@ impl<'a> Encoder<'a> {
         self.put(&[if before == "{" { " " } else { "} " }]);
         self.number(value);
         self.put(&["\n"]);
-        self.flush_piece()
+        self.bounded()
     }
 
-    /// Writes what is left, and under OpenMetrics the end.
-    pub fn finish(mut self) -> io::Result<()> {
+    /// Writes the end of a scrape, which OpenMetrics has.
+    pub fn end(&mut self) {
         if self.format == Format::OpenMetrics {
-            self.put(&["# EOF\n"]);
+            self.put(&["# EOF
+"]);
         }
-        self.out.write_all(&self.buffer)
+    }
+
+    /// How many bytes the piece has so far.
+    pub(super) fn length(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// The piece.
+    pub fn into_piece(self) -> Vec<u8> {
+        self.buffer
     }
 
     fn put(&mut self, parts: &[&str]) {
@@ -171,10 +188,10 @@ impl<'a> Encoder<'a> {
         }
     }
 
-    fn flush_piece(&mut self) -> io::Result<()> {
-        if PIECE <= self.buffer.len() {
-            self.out.write_all(&self.buffer)?;
-            self.buffer.clear();
+    /// Fails where the piece is longer than any may be.
+    fn bounded(&self) -> io::Result<()> {
+        if MOST < self.buffer.len() {
+            return Err(io::ErrorKind::FileTooLarge.into());
         }
         Ok(())
     }
@@ -184,12 +201,11 @@ impl<'a> Encoder<'a> {
 mod tests {
     use super::*;
 
-    fn lines(format: Format, write: impl FnOnce(&mut Encoder<'_>)) -> String {
-        let mut out = Vec::new();
-        let mut encoder = Encoder::new(format, &mut out);
+    fn lines(format: Format, write: impl FnOnce(&mut Encoder)) -> String {
+        let mut encoder = Encoder::new(format);
         write(&mut encoder);
-        encoder.finish().unwrap();
-        String::from_utf8(out).unwrap()
+        encoder.end();
+        String::from_utf8(encoder.into_piece()).unwrap()
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::{Encoder, Family, Group, Kind, Scrape};
 use crate::bundle::SvidType;
 use crate::decision::Deed;
 use crate::finding::{Finding, FindingKind, Scope, Severity};
-use crate::view::{DomainView, Ended};
+use crate::view::{DomainView, Ended, View};
 
 pub(super) const FAMILIES: &[Family] = &[OPEN, RAISED, DROPPED, DECISIONS];
 
@@ -34,7 +34,7 @@ const RAISED: Family = counter(
     "Findings that were raised.",
     &[TRUST_DOMAIN, ("kind", "what the finding is about")],
     |scrape, out| {
-        for domain in &scrape.view.domains {
+        for domain in scrape.domains() {
             for (kind, raised) in domain.counts.findings.iter() {
                 let kind = ("kind", kind.label());
                 out.sample(&[("trust_domain", name(domain)), kind], count(raised))?;
@@ -50,7 +50,7 @@ const DROPPED: Family = counter(
      and of those the newest.",
     &[TRUST_DOMAIN],
     |scrape, out| {
-        for domain in &scrape.view.domains {
+        for domain in scrape.domains() {
             out.sample(&[("trust_domain", name(domain))], count(domain.counts.dropped))?;
         }
         Ok(())
@@ -62,7 +62,7 @@ const DECISIONS: Family = counter(
     "Decisions of operators that were journaled.",
     &[TRUST_DOMAIN, ("decision", "`announce`, `approve`, `deny`, `ack` and so on")],
     |scrape, out| {
-        for domain in &scrape.view.domains {
+        for domain in scrape.domains() {
             for (decision, made) in Deed::NAMES.iter().zip(domain.counts.decisions) {
                 let decision = ("decision", *decision);
                 out.sample(&[("trust_domain", name(domain)), decision], count(made))?;
@@ -86,54 +86,56 @@ fn name(domain: &DomainView) -> &str {
     domain.endpoint.trust_domain.as_str()
 }
 
-fn finding_open(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
-    // A matter of several trust domains is one series, whoever reports it.
-    let mut federation: BTreeMap<About<'_>, bool> = BTreeMap::new();
-    for domain in &scrape.view.domains {
+fn finding_open(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
+    let is_own = |kind: FindingKind| kind.scope() != Scope::Federation;
+    for domain in scrape.domains() {
         let trust_domain = domain.endpoint.trust_domain.as_str();
         // Two findings may be about the same thing at two times: that is one series.
-        let mut told: Vec<(FindingKind, Option<SvidType>, &str, Severity)> = Vec::new();
-        for finding in domain.findings.iter() {
-            let Finding { kind, svid_type, subject, severity, .. } = finding;
-            let labels = (*kind, *svid_type, &**subject, *severity);
-            if kind.scope() == Scope::Federation {
-                federation.insert(labels, true);
-            } else if !told.contains(&labels) {
-                told.push(labels);
-                out.sample(&named(trust_domain, labels), 1.0)?;
+        let mut told: Vec<About<'_>> = Vec::new();
+        for about in domain.findings.iter().filter(|one| is_own(one.kind)).map(of_open) {
+            if !told.contains(&about) {
+                told.push(about);
+                out.sample(&named(trust_domain, about), 1.0)?;
             }
         }
-        for ended in domain.ended.iter() {
-            end(&mut federation, trust_domain, ended, out)?;
+        for ended in domain.ended.iter().filter(|one| is_own(one.kind)) {
+            out.sample(&named(trust_domain, of(ended)), 0.0)?;
         }
     }
-    for gone in &scrape.view.departed {
-        for ended in gone.ended.iter() {
-            end(&mut federation, gone.trust_domain.as_str(), ended, out)?;
+    for gone in scrape.departed() {
+        for ended in gone.ended.iter().filter(|one| is_own(one.kind)) {
+            out.sample(&named(gone.trust_domain.as_str(), of(ended)), 0.0)?;
         }
     }
-    for (labels, is_open) in federation {
-        out.sample(&named("", labels), if is_open { 1.0 } else { 0.0 })?;
+    scrape.whole().map_or(Ok(()), |view| federation_open(view, out))
+}
+
+/// A matter of several trust domains is one series, whoever reports it. What ended in one trust
+/// domain's journal may be open in another's.
+fn federation_open(view: &View, out: &mut Encoder) -> io::Result<()> {
+    let is_of_all = |kind: FindingKind| kind.scope() == Scope::Federation;
+    let mut series: BTreeMap<About<'_>, bool> = BTreeMap::new();
+    for domain in &view.domains {
+        let open = domain.findings.iter().filter(|one| is_of_all(one.kind));
+        series.extend(open.map(|finding| (of_open(finding), true)));
+    }
+    let ended = view.domains.iter().flat_map(|domain| domain.ended.iter());
+    let departed = view.departed.iter().flat_map(|gone| gone.ended.iter());
+    for ended in ended.chain(departed).filter(|one| is_of_all(one.kind)) {
+        series.entry(of(ended)).or_insert(false);
+    }
+    for (about, is_open) in series {
+        out.sample(&named("", about), if is_open { 1.0 } else { 0.0 })?;
     }
     Ok(())
 }
 
-/// What ended in one trust domain's journal may be open in another's.
-fn end<'a>(
-    federation: &mut BTreeMap<About<'a>, bool>,
-    trust_domain: &str,
-    ended: &'a Ended,
-    out: &mut Encoder<'_>,
-) -> io::Result<()> {
-    if ended.kind.scope() == Scope::Federation {
-        federation.entry(of(ended)).or_insert(false);
-        return Ok(());
-    }
-    out.sample(&named(trust_domain, of(ended)), 0.0)
-}
-
 /// What tells a finding's series from another.
 type About<'a> = (FindingKind, Option<SvidType>, &'a str, Severity);
+
+fn of_open(finding: &Finding) -> About<'_> {
+    (finding.kind, finding.svid_type, &finding.subject, finding.severity)
+}
 
 fn of(ended: &Ended) -> About<'_> {
     (ended.kind, ended.svid_type, &ended.subject, ended.severity)

@@ -23,6 +23,9 @@ const SIGHTED: [&str; 6] = [
     "refused_budget",
 ];
 
+/// Why a connection is ended though its other end did nothing wrong, or nothing at all.
+const ENDED: [&str; 3] = ["no_request", "slow_reader", "deadline"];
+
 /// What is counted, rather than read from the view.
 #[derive(Clone, Debug)]
 pub struct Registered {
@@ -31,6 +34,7 @@ pub struct Registered {
     panics: IntCounter,
     dropped: IntCounter,
     sightings: IntCounterVec,
+    ended: IntCounterVec,
 }
 
 /// A family that is counted.
@@ -64,7 +68,7 @@ impl Registered {
         )?;
         let dropped = IntCounter::new(
             "anchorwatch_scrapes_refused_total",
-            "Scrapes that were refused because others were still being written.",
+            "Scrapes that were refused because too many others were being read.",
         )?;
         let sightings = IntCounterVec::new(
             Opts::new(
@@ -77,6 +81,18 @@ impl Registered {
         for outcome in SIGHTED {
             drop(sightings.with_label_values(&[outcome]));
         }
+        let ended = IntCounterVec::new(
+            Opts::new(
+                "anchorwatch_http_connections_ended_total",
+                "Connections that were ended early: for others, because they had sent no whole \
+                 request or their readers were the slowest, or because an answer took too long.",
+            ),
+            &["reason"],
+        )?;
+        for reason in ENDED {
+            drop(ended.with_label_values(&[reason]));
+        }
+        registry.register(Box::new(ended.clone()))?;
         registry.register(Box::new(sightings.clone()))?;
         registry.register(Box::new(durations.clone()))?;
         registry.register(Box::new(panics.clone()))?;
@@ -86,7 +102,7 @@ impl Registered {
         }
         let process = prometheus::process_collector::ProcessCollector::for_self();
         registry.register(Box::new(process))?;
-        Ok(Self { registry, durations, panics, dropped, sightings })
+        Ok(Self { registry, durations, panics, dropped, sightings, ended })
     }
 
     /// A poll took this long.
@@ -102,6 +118,12 @@ impl Registered {
     /// A scrape was refused.
     pub fn scrape_refused(&self) {
         self.dropped.inc();
+    }
+
+    /// A connection was ended early, for one of three reasons: `no_request`, `slow_reader` and
+    /// `deadline`.
+    pub fn connection_ended(&self, reason: &str) {
+        self.ended.with_label_values(&[reason]).inc();
     }
 
     /// So many sighted tokens came to this.
@@ -125,7 +147,7 @@ impl Registered {
             .collect()
     }
 
-    pub(super) fn render(&self, out: &mut Encoder<'_>) -> io::Result<()> {
+    pub(super) fn render(&self, out: &mut Encoder) -> io::Result<()> {
         for family in self.registry.gather() {
             write(&family, out)?;
         }
@@ -141,7 +163,7 @@ fn kind(metric_type: MetricType) -> &'static str {
     }
 }
 
-fn write(family: &MetricFamily, out: &mut Encoder<'_>) -> io::Result<()> {
+fn write(family: &MetricFamily, out: &mut Encoder) -> io::Result<()> {
     let name = family.name();
     let bare = name.strip_suffix("_total").unwrap_or(name);
     let unit = ["seconds", "bytes"].into_iter().find(|unit| bare.ends_with(&format!("_{unit}")));
@@ -164,7 +186,7 @@ fn write(family: &MetricFamily, out: &mut Encoder<'_>) -> io::Result<()> {
 fn histogram<'a>(
     metric: &'a Metric,
     labels: &mut Vec<(&'a str, &'a str)>,
-    out: &mut Encoder<'_>,
+    out: &mut Encoder,
 ) -> io::Result<()> {
     let histogram = metric.get_histogram();
     let bound = |bound: f64| if bound.is_infinite() { "+Inf".into() } else { format!("{bound:?}") };

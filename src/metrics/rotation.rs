@@ -128,10 +128,10 @@ fn name_of(domain: &DomainView) -> (&'static str, &str) {
 
 fn due(
     scrape: &Scrape<'_>,
-    out: &mut Encoder<'_>,
+    out: &mut Encoder,
     moment: impl Fn(Window, Timestamp) -> Timestamp,
 ) -> io::Result<()> {
-    for domain in &scrape.view.domains {
+    for domain in scrape.domains() {
         let facts = &domain.state.facts;
         let interval = facts.interval(&domain.policy);
         for svid_type in SvidType::ALL {
@@ -148,8 +148,8 @@ fn due(
     Ok(())
 }
 
-fn replicas(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
-    for domain in &scrape.view.domains {
+fn replicas(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
+    for domain in scrape.domains() {
         let facts = &domain.state.facts;
         if facts.first_contact.is_some() {
             out.sample(&[name_of(domain)], count(facts.course.replicas()))?;
@@ -161,10 +161,10 @@ fn replicas(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
 /// The last hand-over of each use for which `of` gives a number.
 fn last(
     scrape: &Scrape<'_>,
-    out: &mut Encoder<'_>,
+    out: &mut Encoder,
     of: impl Fn(&Case<'_>, &HandOver) -> Option<f64>,
 ) -> io::Result<()> {
-    for domain in &scrape.view.domains {
+    for domain in scrape.domains() {
         let case = domain.case();
         let handovers = &domain.state.facts.course.handovers;
         for svid_type in PollCounts::USES {
@@ -177,11 +177,11 @@ fn last(
     Ok(())
 }
 
-fn overlap(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+fn overlap(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     last(scrape, out, |_, handover| Some(handover.overlap()?.0.as_secs_f64()))
 }
 
-fn slack(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+fn slack(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     last(scrape, out, |case, handover| {
         let slack = case.verdict(handover)?.slack_seconds;
         let (size, sign) = (count(slack.unsigned_abs()), if slack < 0 { -1.0 } else { 1.0 });
@@ -189,8 +189,8 @@ fn slack(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
     })
 }
 
-fn rotations(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
-    for domain in &scrape.view.domains {
+fn rotations(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
+    for domain in scrape.domains() {
         for (svid_type, counts) in PollCounts::USES.iter().zip(&domain.counts.rotations) {
             for (verdict, number) in VerdictKind::LABELS.iter().zip(counts) {
                 let labels: Labels<'_, 3> =
@@ -202,8 +202,8 @@ fn rotations(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
     Ok(())
 }
 
-fn delays(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
-    for domain in &scrape.view.domains {
+fn delays(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
+    for domain in scrape.domains() {
         let case = domain.case();
         let consumers = &domain.policy.consumers;
         for (place, consumer) in consumers.iter().enumerate() {
@@ -219,7 +219,7 @@ fn delays(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
 
 fn expected(
     scrape: &Scrape<'_>,
-    out: &mut Encoder<'_>,
+    out: &mut Encoder,
     step: impl Fn(Expected) -> Option<Window>,
 ) -> io::Result<()> {
     super::authorities::each(scrape, |domain, record, labels| {
@@ -235,7 +235,7 @@ fn risks(
     scrape: &Scrape<'_>,
     mut write: impl FnMut(&crate::judge::InFlight, Labels<'_, 3>) -> io::Result<()>,
 ) -> io::Result<()> {
-    for domain in &scrape.view.domains {
+    for domain in scrape.domains() {
         let case = domain.case();
         let handovers = &domain.state.facts.course.handovers;
         if handovers.is_empty() {
@@ -246,12 +246,11 @@ fn risks(
         let longest = longest.into_iter().max().unwrap_or_default();
         let longest = longest.saturating_add(domain.policy.sigma());
         let recent = |handover: &&HandOver| {
-            scrape.view.at < handover.removed.until.saturating_add(longest)
-                && !handover.told_elsewhere
+            scrape.at() < handover.removed.until.saturating_add(longest) && !handover.told_elsewhere
         };
         for handover in handovers.iter().filter(recent) {
             let risk = in_flight(&case, handover);
-            if 0.0 < risk.most && scrape.view.at < risk.until {
+            if 0.0 < risk.most && scrape.at() < risk.until {
                 let short = handover.old.short();
                 let svid_type = ("use", handover.svid_type.label());
                 write(&risk, [name_of(domain), svid_type, ("authority", &short)])?;
@@ -261,11 +260,11 @@ fn risks(
     Ok(())
 }
 
-fn at_risk_until(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+fn at_risk_until(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     risks(scrape, |risk, labels| out.sample(&labels, risk.until.as_unix_seconds()))
 }
 
-fn shares(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+fn shares(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     risks(scrape, |risk, [name, svid_type, short]| {
         out.sample(&[name, svid_type, short, ("bound", "least")], risk.least)?;
         out.sample(&[name, svid_type, short, ("bound", "most")], risk.most)

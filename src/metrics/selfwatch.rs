@@ -60,11 +60,7 @@ const fn push(
 }
 
 /// A sample for each Alertmanager.
-fn each(
-    scrape: &Scrape<'_>,
-    out: &mut Encoder<'_>,
-    of: fn(&DeliveryFacts) -> u64,
-) -> io::Result<()> {
+fn each(scrape: &Scrape<'_>, out: &mut Encoder, of: fn(&DeliveryFacts) -> u64) -> io::Result<()> {
     for one in &scrape.facts.deliveries {
         out.sample(&[("alertmanager", &*one.alertmanager)], super::sources::count(of(one)))?;
     }
@@ -181,7 +177,7 @@ pub(super) const FAMILIES: &[Family] = &[
     ),
 ];
 
-fn build_info(_: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+fn build_info(_: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     let target = format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS);
     let labels = [
         ("version", env!("CARGO_PKG_VERSION")),

@@ -108,7 +108,7 @@ pub(super) fn each(
     mut write: impl FnMut(&DomainView, [(&str, &str); 2]) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut source = String::new();
-    for domain in &scrape.view.domains {
+    for domain in scrape.domains() {
         let url = &domain.endpoint.url;
         source.clear();
         source.push_str(url.authority_host());
@@ -126,7 +126,7 @@ pub(super) fn count(number: impl TryInto<u64>) -> f64 {
     number.try_into().unwrap_or(u64::MAX) as f64
 }
 
-fn up(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+fn up(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     each(scrape, |domain, labels| {
         let sight = &domain.state.sight;
         let up = sight.failures == 0 && sight.last_success.is_some() && domain.stopped.is_none();
@@ -134,11 +134,11 @@ fn up(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
     })
 }
 
-fn polls(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+fn polls(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     each(scrape, |domain, labels| out.sample(&labels, count(domain.counts.polls)))
 }
 
-fn failures(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+fn failures(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     each(scrape, |domain, [name, source]| {
         for (reason, failures) in FailureReason::ALL.iter().zip(domain.counts.failures) {
             out.sample(&[name, source, ("reason", reason.label())], count(failures))?;
@@ -147,26 +147,22 @@ fn failures(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
     })
 }
 
-fn moment(
-    out: &mut Encoder<'_>,
-    labels: [(&str, &str); 2],
-    at: Option<Timestamp>,
-) -> io::Result<()> {
+fn moment(out: &mut Encoder, labels: [(&str, &str); 2], at: Option<Timestamp>) -> io::Result<()> {
     match at {
         Some(at) => out.sample(&labels, at.as_unix_seconds()),
         None => Ok(()),
     }
 }
 
-fn last_poll(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+fn last_poll(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     each(scrape, |domain, labels| moment(out, labels, domain.state.sight.last_poll))
 }
 
-fn last_success(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+fn last_success(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     each(scrape, |domain, labels| moment(out, labels, domain.state.sight.last_success))
 }
 
-fn interval(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+fn interval(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     each(scrape, |domain, labels| {
         let facts = &domain.state.facts;
         let hint = facts.confirmed.as_ref().map(|confirmed| confirmed.refresh_hint.clone());
@@ -175,7 +171,7 @@ fn interval(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
     })
 }
 
-fn hint(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+fn hint(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     each(scrape, |domain, labels| {
         let confirmed = domain.state.facts.confirmed.as_ref();
         match confirmed.and_then(|confirmed| confirmed.refresh_hint.given()) {
@@ -185,7 +181,7 @@ fn hint(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
     })
 }
 
-fn in_sync(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+fn in_sync(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     each(scrape, |domain, labels| {
         let alone = domain.state.facts.address_views.is_empty();
         let in_sync = alone && domain.state.sight.pending.is_none();
@@ -195,18 +191,18 @@ fn in_sync(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
 
 fn lockout(
     scrape: &Scrape<'_>,
-    out: &mut Encoder<'_>,
+    out: &mut Encoder,
     which: impl Fn(Lockout) -> Option<Timestamp>,
 ) -> io::Result<()> {
     each(scrape, |domain, labels| {
         // Federation, 5.2.2.4: the bundle of the endpoint ID's own trust domain authenticates.
         let server: Option<&Arc<DomainView>> =
-            domain.endpoint.served_by().and_then(|server| scrape.view.domain(server));
+            domain.endpoint.served_by().and_then(|server| scrape.domain(server));
         let Some(server) = server else { return Ok(()) };
         moment(out, labels, which(server.case().lockout()))
     })
 }
 
-fn tls_not_after(scrape: &Scrape<'_>, out: &mut Encoder<'_>) -> io::Result<()> {
+fn tls_not_after(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     each(scrape, |domain, labels| moment(out, labels, domain.state.sight.tls_not_after))
 }

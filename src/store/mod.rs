@@ -30,7 +30,7 @@ mod writer;
 pub use batch::Batch;
 pub use error::{Holder, StoreError};
 pub use options::StoreOptions;
-pub use query::{AuthorityQuery, EntryRange, EventQuery, Presence, StoredEntry};
+pub use query::{AuthorityPart, AuthorityQuery, EntryRange, EventQuery, Presence, StoredEntry};
 pub use reader::StoreReader;
 pub use status::{Backlogged, Dropped, StoreStatus};
 pub use verify::{Verified, VerifyFault};

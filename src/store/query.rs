@@ -112,8 +112,22 @@ pub struct AuthorityQuery {
     pub fingerprint: Option<Fingerprint>,
     /// With this public key, whatever carries it.
     pub public_key: Option<PublicKeyId>,
-    /// How many at most: those that were published last. No more than [`Self::MOST`] are given.
+    /// Which of them, where there are more than `limit`.
+    pub part: AuthorityPart,
+    /// How many at most. No more than [`Self::MOST`] are given.
     pub limit: usize,
+}
+
+/// Which authorities are given where more match.
+#[derive(Clone, Debug, Default)]
+pub enum AuthorityPart {
+    /// Those that were published last.
+    #[default]
+    Latest,
+    /// The first of the list, which is ordered by trust domain, use, publication and fingerprint.
+    First,
+    /// The first that follow this place in the list.
+    After(TrustDomain, SvidType, Timestamp, Fingerprint),
 }
 
 impl AuthorityQuery {
@@ -129,6 +143,7 @@ impl Default for AuthorityQuery {
             presence: None,
             fingerprint: None,
             public_key: None,
+            part: AuthorityPart::Latest,
             limit: Self::MOST,
         }
     }
@@ -143,12 +158,18 @@ struct Conditions {
 
 impl Conditions {
     /// Adds a condition with one place for a value, where there is one.
-    fn when(mut self, condition: &str, value: Option<impl Into<Value>>) -> Self {
-        if let Some(value) = value {
-            self.text.push_str(if self.text.is_empty() { " WHERE " } else { " AND " });
-            self.text.push_str(condition);
-            self.values.push(value.into());
+    fn when(self, condition: &str, value: Option<impl Into<Value>>) -> Self {
+        match value {
+            Some(value) => self.also(condition, [value.into()]),
+            None => self,
         }
+    }
+
+    /// Adds a condition with as many places for values.
+    fn also(mut self, condition: &str, values: impl IntoIterator<Item = Value>) -> Self {
+        self.text.push_str(if self.text.is_empty() { " WHERE " } else { " AND " });
+        self.text.push_str(condition);
+        self.values.extend(values);
         self
     }
 
@@ -230,6 +251,20 @@ pub(super) fn each_entry(
     Ok(())
 }
 
+/// The use as it is ordered in a list ([`place_of`]).
+const USE: &str = "CASE a.svid_type WHEN 'x509-svid' THEN 0 WHEN 'jwt-svid' THEN 1 ELSE 2 END";
+const IN_ORDER: &str = " ORDER BY a.trust_domain,
+    CASE a.svid_type WHEN 'x509-svid' THEN 0 WHEN 'jwt-svid' THEN 1 ELSE 2 END,
+    a.published_until, a.fingerprint";
+
+fn place_of(svid_type: SvidType) -> i64 {
+    match svid_type {
+        SvidType::X509 => 0,
+        SvidType::Jwt => 1,
+        SvidType::Wit => 2,
+    }
+}
+
 /// The authorities that match, by trust domain, use and first publication.
 pub(super) fn authorities(
     connection: &Connection,
@@ -240,14 +275,36 @@ pub(super) fn authorities(
         Presence::Published => 0,
         Presence::Removed => 1,
     };
-    let Conditions { text, values } = Conditions::default()
+    let conditions = Conditions::default()
         .when("a.trust_domain = ?", name(query.trust_domain.as_ref()))
         .when("a.svid_type = ?", query.svid_type.map(|of| of.label().to_owned()))
         .when("(a.removed_until IS NOT NULL) = ?", query.presence.map(removed))
         .when("a.fingerprint = ?", query.fingerprint.map(|id| id.as_bytes().to_vec()))
-        .when("a.public_key = ?", query.public_key.map(|id| id.as_bytes().to_vec()))
-        .limit(" ORDER BY a.source DESC", query.limit, AuthorityQuery::MOST);
-    let text = format!("{}{text}", index::SELECT);
+        .when("a.public_key = ?", query.public_key.map(|id| id.as_bytes().to_vec()));
+    let (conditions, order) = match &query.part {
+        AuthorityPart::Latest => (conditions, " ORDER BY a.source DESC"),
+        AuthorityPart::First => (conditions, IN_ORDER),
+        AuthorityPart::After(trust_domain, svid_type, published, fingerprint) => {
+            let name = || Value::Text(trust_domain.as_str().to_owned());
+            // The first condition is one that the index of trust domains knows.
+            let behind = format!(
+                "? <= a.trust_domain AND (? < a.trust_domain OR
+                 (?, ?, ?) < ({USE}, a.published_until, a.fingerprint))"
+            );
+            let values = [
+                name(),
+                name(),
+                Value::Integer(place_of(*svid_type)),
+                Value::Integer(moment(*published)),
+                Value::Blob(fingerprint.as_bytes().to_vec()),
+            ];
+            (conditions.also(&behind, values), IN_ORDER)
+        }
+    };
+    let Conditions { text, values } = conditions.limit(order, query.limit, AuthorityQuery::MOST);
+    // The rows first: an entry of the journal is read for what is given alone.
+    let text =
+        format!("{} WHERE a.rowid IN (SELECT a.rowid FROM authorities a{text})", index::SELECT);
     let mut statement = connection.prepare_cached(&text).map_err(failed())?;
     let mut rows = statement.query(params_from_iter(values)).map_err(failed())?;
     let mut entries = Vec::new();

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
-use axum::middleware::map_response;
+use axum::middleware::{from_fn, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
@@ -22,10 +22,11 @@ use tokio::task::JoinHandle;
 use super::admin_request::{DecisionRequest, RebootstrapRequest};
 use super::api::{Decided, Report};
 use super::backend::{Backend, Decide, Rebootstrap, Rebootstrapped, Shared};
-use super::listener::{Bounds, Door, accept};
+use super::listener::{Acceptor, Bounds, accept};
+use super::pieces::on_a_thread;
+use super::readers::{Peer, Reader, Readers, admit};
 use super::request::{Content, Parameters};
 use super::router::{self, Context};
-use super::scrape;
 use crate::decision::{self, Decision};
 use crate::spiffe::TrustDomain;
 
@@ -33,10 +34,6 @@ use crate::spiffe::TrustDomain;
 const BODY: usize = 8 << 20;
 /// The most decisions at once: more keys than any incident has that a person looked through.
 const DECISIONS: usize = 1_024;
-
-/// Who asks, by the kernel's word.
-#[derive(Clone, Copy, Debug)]
-struct Peer(Option<u32>);
 
 /// An admin socket that is listened on.
 #[derive(Debug)]
@@ -51,9 +48,11 @@ impl AdminListener {
     /// anything else that lies there is an error.
     pub async fn bind(path: &Path, backend: Arc<dyn Backend>) -> io::Result<Self> {
         vacant(path).await?;
-        let door = Unix { listener: claim(path)?, router: admin(backend) };
+        let readers = Readers::admin(backend.scrape().registered);
+        let acceptor = Unix { listener: claim(path)? };
+        let router = admin(backend, Arc::clone(&readers));
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(accept(door, Bounds::ADMIN, stopped));
+        let task = tokio::spawn(accept(acceptor, router, readers, Bounds::DEFAULT, stopped));
         Ok(Self { path: path.to_owned(), stop, task })
     }
 
@@ -67,17 +66,24 @@ impl AdminListener {
 
 struct Unix {
     listener: UnixListener,
-    router: Router,
 }
 
-impl Door for Unix {
+impl Acceptor for Unix {
     type Stream = UnixStream;
     type Opening = std::future::Ready<io::Result<UnixStream>>;
 
-    async fn next(&self) -> io::Result<(Self::Opening, Router)> {
+    async fn next(&self) -> io::Result<(Self::Opening, Peer)> {
         let (stream, _) = self.listener.accept().await?;
-        let peer = Peer(stream.peer_cred().ok().map(|peer| peer.uid()));
-        Ok((std::future::ready(Ok(stream)), self.router.clone().layer(Extension(peer))))
+        let peer = Peer::User(stream.peer_cred().ok().map(|peer| peer.uid()));
+        Ok((std::future::ready(Ok(stream)), peer))
+    }
+}
+
+/// The user ID of the process that asks, by the kernel's word.
+fn uid(reader: &Reader) -> Option<u32> {
+    match reader.peer() {
+        Peer::User(uid) => uid,
+        Peer::Network(_) => None,
     }
 }
 
@@ -120,7 +126,7 @@ fn claim(path: &Path) -> io::Result<UnixListener> {
     claimed
 }
 
-fn admin(backend: Shared) -> Router {
+fn admin(backend: Shared, readers: Arc<Readers>) -> Router {
     Router::new()
         .route("/admin/v1/check", post(check))
         .route("/admin/v1/rebootstrap", post(rebootstrap))
@@ -133,7 +139,8 @@ fn admin(backend: Shared) -> Router {
         .merge(router::reading())
         .fallback(router::nothing)
         .layer(map_response(router::nosniff))
-        .with_state(Context { backend, scrapes: scrape::permits(), lifecycle: true })
+        .layer(from_fn(admit))
+        .with_state(Context { backend, readers, scrapes: Arc::default(), lifecycle: true })
 }
 
 #[derive(Debug, Deserialize)]
@@ -147,14 +154,16 @@ async fn check(
     Parameters(parameters): Parameters<CheckParameters>,
 ) -> Response {
     match context.backend.check(parameters.trust_domain).await {
-        Ok(view) => Json(Report::new(&view)).into_response(),
+        Ok(view) => on_a_thread(move || Json(Report::new(&view)).into_response())
+            .await
+            .unwrap_or_else(|| router::fault(StatusCode::INTERNAL_SERVER_ERROR, "interrupted")),
         Err(why) => router::refused(&why),
     }
 }
 
 async fn decide(
     State(context): State<Context>,
-    Extension(Peer(uid)): Extension<Peer>,
+    Extension(reader): Extension<Reader>,
     Content(body): Content<DecisionRequest>,
 ) -> Response {
     let DecisionRequest { trust_domain, preview, by, reason, decisions } = body;
@@ -163,7 +172,7 @@ async fn decide(
         return router::fault(StatusCode::BAD_REQUEST, &why);
     }
     // The kernel names who asks, and what comes through this socket comes from an operator.
-    let door = decision::Door::Operator;
+    let (door, uid) = (decision::Door::Operator, uid(&reader));
     let decision = |deed| Decision { deed, by: by.clone(), reason: reason.clone(), uid, door };
     let decisions = decisions.into_iter().map(decision).collect();
     match context.backend.decide(Decide { trust_domain, decisions, preview }).await {
@@ -185,10 +194,11 @@ async fn sight(State(context): State<Context>, lines: Bytes) -> Response {
 
 async fn rebootstrap(
     State(context): State<Context>,
-    Extension(Peer(uid)): Extension<Peer>,
+    Extension(reader): Extension<Reader>,
     Content(body): Content<RebootstrapRequest>,
 ) -> Response {
     let RebootstrapRequest { trust_domain, bundle, by, reason } = body;
+    let uid = uid(&reader);
     let decision = Rebootstrap { trust_domain, bundle, by, reason, uid };
     let name = decision.trust_domain.clone();
     match context.backend.rebootstrap(decision).await {

@@ -98,6 +98,20 @@ pub struct FailureReport {
 }
 
 impl Report {
+    /// What follows the last trust domain of a report in JSON.
+    pub(super) const AFTER: &str = "]}";
+
+    /// What precedes the first trust domain of a report in JSON: a report of many is written piece
+    /// by piece.
+    pub(super) fn before(view: &View) -> Vec<u8> {
+        let findings = view.domains.iter().flat_map(|domain| domain.findings.iter());
+        let worst = findings.map(|finding| finding.severity).max();
+        let empty = Self { at: view.at, worst, trust_domains: Vec::new() };
+        let mut text = serde_json::to_vec(&empty).unwrap_or_default();
+        text.truncate(text.len().saturating_sub(Self::AFTER.len()));
+        text
+    }
+
     /// What is to be said of this view.
     pub fn new(view: &View) -> Self {
         let trust_domains: Vec<_> = view.domains.iter().map(|d| DomainReport::new(d)).collect();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use hyper::body::Bytes;
 
-use super::api::SightingsTaken;
+use super::api::{Cursor, SightingsTaken};
 use crate::bundle::{AuthorityId, Digest, Fingerprint};
 use crate::decision::Decision;
 use crate::journal::{AuthorityEntry, Recorded};
@@ -51,6 +51,17 @@ pub struct EventFilter {
     /// Before the entry with this number.
     pub before: Option<u64>,
     /// The latest so many.
+    pub limit: usize,
+}
+
+/// Which authorities are asked for, by trust domain, use and publication.
+#[derive(Clone, Debug, Default)]
+pub struct AuthorityFilter {
+    /// Of this trust domain.
+    pub trust_domain: Option<TrustDomain>,
+    /// Those that follow this place in the list.
+    pub after: Option<Cursor>,
+    /// The first so many.
     pub limit: usize,
 }
 
@@ -126,8 +137,8 @@ pub trait Backend: Send + Sync + 'static {
     fn stalled(&self) -> Option<String>;
     /// Entries of the journal, the newest last.
     fn events(&self, filter: EventFilter) -> Asked<'_, Vec<Recorded>>;
-    /// All authorities on record, of one trust domain or of all.
-    fn authorities(&self, trust_domain: Option<TrustDomain>) -> Asked<'_, Vec<AuthorityEntry>>;
+    /// Authorities on record. Fewer than the limit are the end of the list.
+    fn authorities(&self, filter: AuthorityFilter) -> Asked<'_, Vec<AuthorityEntry>>;
     /// What every trust domain has on record of one authority.
     fn authority(&self, fingerprint: Fingerprint) -> Asked<'_, Vec<AuthorityEntry>>;
     /// Reads the configuration anew; the faults are the error.

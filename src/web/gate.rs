@@ -14,6 +14,7 @@ use axum::response::{IntoResponse as _, Response};
 use rustls::ServerConfig;
 
 use super::login::{Logins, Verdict};
+use super::readers::Reader;
 
 /// What protects the HTTP listener at one moment.
 #[derive(Clone, Default)]
@@ -86,7 +87,8 @@ pub(super) async fn guard(State(gate): State<Arc<Gate>>, request: Request, next:
     let verdict = if protection.users.is_empty() {
         Verdict::Known
     } else {
-        gate.logins.verdict(authorization, &protection.users).await
+        let peer = request.extensions().get::<Reader>().map(Reader::peer);
+        gate.logins.verdict(authorization, &protection.users, peer).await
     };
     let mut response = match verdict {
         Verdict::Known => next.run(request).await,

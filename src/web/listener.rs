@@ -9,35 +9,45 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
+use tokio_io_timeout::TimeoutStream;
 use tracing::{debug, warn};
 
 use super::backend::Backend;
 use super::gate::{self, Gate};
-use super::patient::Patient;
+use super::readers::{CONNECTIONS, Connection, Peer, Reader, Readers};
 use super::router;
 use super::secure::{self, Socket};
 
-/// The most bytes of a request's head.
-const HEAD: usize = 64 << 10;
+/// The most bytes of a request's head, and about as many of an answer are handed to the kernel at
+/// once.
+const HEAD: usize = 32 << 10;
+/// How many bytes of an answer the kernel may hold for one reader; with its own it takes twice as
+/// much. By itself it takes up to 4 MiB for each, which a container's memory limit counts. A scrape
+/// over a round trip of 10 ms still gets 12 MB/s.
+const KERNEL: u32 = 128 << 10;
+/// How many connections may wait in the kernel until they are accepted.
+const BACKLOG: u32 = 1024;
 /// Out of descriptors, trying again at once would only burn the CPU.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How often answers that take too long are looked for.
+const SWEEP: Duration = Duration::from_secs(1);
 
-/// What bounds those who connect.
+/// How long those who connect may take.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
-    /// How many connections may be open at one time. Others wait in the kernel's queue.
-    connections: usize,
     /// How long it may take until HTTP is spoken: a TLS handshake.
     handshake: Duration,
     /// How long a request's head may take, and a connection be idle. Without it, half a head holds
-    /// a connection for ever.
+    /// a connection until others need its place.
     head: Duration,
     /// How long a reader may take nothing of its answer.
     write: Duration,
@@ -46,27 +56,24 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
-    /// Over TCP: anybody.
-    pub(super) const WEB: Self = Self {
-        connections: 256,
+    /// What holds unless a test says otherwise.
+    pub(super) const DEFAULT: Self = Self {
         handshake: Duration::from_secs(5),
         head: Duration::from_secs(10),
         write: Duration::from_secs(30),
         drain: Duration::from_millis(500),
     };
-    /// Over the admin socket: commands.
-    pub(super) const ADMIN: Self = Self { connections: 64, ..Self::WEB };
 }
 
 /// Where connections come in.
-pub(super) trait Door: Send + 'static {
+pub(super) trait Acceptor: Send + 'static {
     /// What a connection is.
     type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
     /// What becomes a connection, beside the accept loop: who is slow holds up nobody else.
     type Opening: Future<Output = io::Result<Self::Stream>> + Send + 'static;
 
-    /// The next connection, and what it gets. Must be cancel-safe.
-    fn next(&self) -> impl Future<Output = io::Result<(Self::Opening, Router)>> + Send;
+    /// The next connection, and who is at its other end. Must be cancel-safe.
+    fn next(&self) -> impl Future<Output = io::Result<(Self::Opening, Peer)>> + Send;
 }
 
 /// An HTTP listener that runs.
@@ -77,43 +84,53 @@ pub struct WebListener {
     task: JoinHandle<()>,
 }
 
+/// How HTTP is served over TCP.
+#[derive(Clone, Debug)]
+pub struct WebSettings {
+    /// Whether `POST /-/reload` is taken.
+    pub lifecycle: bool,
+    /// What stands before all routes; without it, plain HTTP for everybody.
+    pub gate: Option<Arc<Gate>>,
+    /// Who may read at one time. Several listeners share it.
+    pub readers: Arc<Readers>,
+}
+
 impl WebListener {
-    /// Listens on this address, over plain HTTP and for everybody.
-    pub async fn bind(
+    /// Listens on this address, over plain HTTP and for everybody. It is called within a runtime.
+    pub fn bind(
         address: SocketAddr,
         backend: Arc<dyn Backend>,
         lifecycle: bool,
     ) -> io::Result<Self> {
-        Self::serving(address, router::web(backend, lifecycle), None, Bounds::WEB).await
+        let readers = Readers::new(CONNECTIONS, backend.scrape().registered);
+        Self::bind_with(address, backend, WebSettings { lifecycle, gate: None, readers })
     }
 
-    /// Listens on this address, behind a gate where there is one, for at most so many connections
-    /// at one time.
-    pub async fn bind_behind(
-        gate: Option<Arc<Gate>>,
+    /// Listens on this address. It is called within a runtime.
+    pub fn bind_with(
         address: SocketAddr,
         backend: Arc<dyn Backend>,
-        lifecycle: bool,
-        connections: usize,
+        settings: WebSettings,
     ) -> io::Result<Self> {
-        let mut router = router::web(backend, lifecycle);
+        let WebSettings { lifecycle, gate, readers } = settings;
+        let mut router = router::web(backend, Arc::clone(&readers), lifecycle);
         if let Some(gate) = &gate {
             router = router.layer(from_fn_with_state(Arc::clone(gate), gate::guard));
         }
-        let connections = connections.min(Bounds::WEB.connections);
-        Self::serving(address, router, gate, Bounds { connections, ..Bounds::WEB }).await
+        Self::serving(address, router, gate, readers, Bounds::DEFAULT)
     }
 
-    async fn serving(
+    fn serving(
         address: SocketAddr,
         router: Router,
         gate: Option<Arc<Gate>>,
+        readers: Arc<Readers>,
         bounds: Bounds,
     ) -> io::Result<Self> {
-        let listener = TcpListener::bind(address).await?;
+        let listener = listen(address)?;
         let address = listener.local_addr()?;
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(accept(Tcp { listener, router, gate }, bounds, stopped));
+        let task = tokio::spawn(accept(Tcp { listener, gate }, router, readers, bounds, stopped));
         Ok(Self { address, stop, task })
     }
 
@@ -129,31 +146,53 @@ impl WebListener {
     }
 }
 
+/// A listener as tokio has it, whose connections have a bound in the kernel.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.set_send_buffer_size(KERNEL)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
 struct Tcp {
     listener: TcpListener,
-    router: Router,
     gate: Option<Arc<Gate>>,
 }
 
-impl Door for Tcp {
+impl Acceptor for Tcp {
     type Stream = Box<dyn Socket>;
     type Opening = Pin<Box<dyn Future<Output = io::Result<Self::Stream>> + Send>>;
 
-    async fn next(&self) -> io::Result<(Self::Opening, Router)> {
-        let (stream, _) = self.listener.accept().await?;
+    async fn next(&self) -> io::Result<(Self::Opening, Peer)> {
+        let (stream, address) = self.listener.accept().await?;
         drop(stream.set_nodelay(true));
-        Ok((Box::pin(secure::open(stream, self.gate.clone())), self.router.clone()))
+        let peer = Peer::network(address.ip());
+        Ok((Box::pin(secure::open(stream, self.gate.clone())), peer))
     }
 }
 
 /// Serves whoever comes in until a stop is asked for.
-pub(super) async fn accept(door: impl Door, bounds: Bounds, mut stopped: watch::Receiver<bool>) {
+pub(super) async fn accept(
+    acceptor: impl Acceptor,
+    router: Router,
+    readers: Arc<Readers>,
+    bounds: Bounds,
+    mut stopped: watch::Receiver<bool>,
+) {
     let mut connections = JoinSet::new();
+    let mut sweep = tokio::time::interval(SWEEP);
     loop {
+        let next = async {
+            readers.space().await;
+            acceptor.next().await
+        };
         tokio::select! {
-            next = door.next(), if connections.len() < bounds.connections => match next {
-                Ok((opening, router)) => {
-                    connections.spawn(enter(opening, router, bounds, stopped.clone()));
+            next = next => match next {
+                Ok((opening, peer)) => {
+                    let connection = readers.enter(peer);
+                    let (router, stopped) = (router.clone(), stopped.clone());
+                    connections.spawn(enter(opening, connection, router, bounds, stopped));
                 }
                 Err(why) => {
                     warn!(%why, "cannot accept a connection");
@@ -161,44 +200,71 @@ pub(super) async fn accept(door: impl Door, bounds: Bounds, mut stopped: watch::
                 }
             },
             Some(_) = connections.join_next() => (),
+            _ = sweep.tick() => readers.end_late_answers(),
             _ = stopped.changed() => break,
         }
     }
-    drop(door);
+    drop(acceptor);
     let ended = async { while connections.join_next().await.is_some() {} };
     // What is left is dropped with the set.
     drop(tokio::time::timeout(bounds.drain, ended).await);
 }
 
-/// Opens one connection and serves it.
+/// Opens one connection and serves it, unless others need its place.
 async fn enter<S>(
     opening: impl Future<Output = io::Result<S>>,
+    connection: Connection,
     router: Router,
     bounds: Bounds,
     mut stopped: watch::Receiver<bool>,
 ) where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let opened = tokio::select! {
-        opened = tokio::time::timeout(bounds.handshake, opening) => opened,
-        _ = stopped.changed() => return,
+    let served = async {
+        let opened = tokio::select! {
+            opened = tokio::time::timeout(bounds.handshake, opening) => opened,
+            _ = stopped.changed() => return,
+        };
+        match opened {
+            Ok(Ok(stream)) => serve(stream, connection.reader(), router, bounds, stopped).await,
+            Ok(Err(why)) => debug!(%why, "connection refused"),
+            Err(_) => debug!("handshake took too long"),
+        }
     };
-    match opened {
-        Ok(Ok(stream)) => serve(stream, router, bounds, stopped).await,
-        Ok(Err(why)) => debug!(%why, "connection refused"),
-        Err(_) => debug!("handshake took too long"),
+    tokio::select! {
+        () = served => (),
+        () = connection.ended() => debug!("connection ended for others"),
     }
 }
 
 /// Serves one connection until it ends or a stop is asked for.
-async fn serve<S>(stream: S, router: Router, bounds: Bounds, mut stopped: watch::Receiver<bool>)
-where
+async fn serve<S>(
+    stream: S,
+    reader: Reader,
+    router: Router,
+    bounds: Bounds,
+    mut stopped: watch::Receiver<bool>,
+) where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(bounds.head).max_buf_size(HEAD);
+    // Pieces are handed over as they are: copied, they would not be counted any more.
+    server.writev(true);
     let service = TowerToHyperService::new(router);
-    let stream = TokioIo::new(Patient::new(stream, bounds.write));
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        reader.request_began();
+        request.extensions_mut().insert(reader.clone());
+        let (answered, reader) = (service.call(request), reader.clone());
+        async move {
+            let response = answered.await;
+            reader.request_ended();
+            response
+        }
+    });
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(bounds.write));
+    let stream = TokioIo::new(Box::pin(stream));
     let mut connection = std::pin::pin!(server.serve_connection(stream, service));
     let ended: Result<(), hyper::Error> = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -222,13 +288,17 @@ mod tests {
     use tokio::sync::Notify;
 
     use super::*;
+    use crate::metrics::Registered;
 
     const SHORT: Duration = Duration::from_millis(50);
+    const HOUR: Duration = Duration::from_hours(1);
     const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
     const LAST_REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
 
-    async fn start(router: Router, bounds: Bounds) -> WebListener {
-        WebListener::serving("127.0.0.1:0".parse().unwrap(), router, None, bounds).await.unwrap()
+    fn start(router: Router, bounds: Bounds) -> WebListener {
+        let readers = Readers::new(16, Registered::new().unwrap());
+        let address = "127.0.0.1:0".parse().unwrap();
+        WebListener::serving(address, router, None, readers, bounds).unwrap()
     }
 
     fn hello() -> Router {
@@ -248,7 +318,7 @@ mod tests {
 
     #[tokio::test]
     async fn half_a_head_holds_a_connection_for_no_longer_than_its_deadline() {
-        let listener = start(hello(), Bounds { head: SHORT, ..Bounds::WEB }).await;
+        let listener = start(hello(), Bounds { head: SHORT, ..Bounds::DEFAULT });
         let (mut silent, mut slow) = (connect(&listener).await, connect(&listener).await);
         slow.write_all(b"GET / HTTP/1.1\r\nhost:").await.unwrap();
         assert_eq!(rest(&mut silent).await, "");
@@ -257,7 +327,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_huge_head_is_refused() {
-        let listener = start(hello(), Bounds::WEB).await;
+        let listener = start(hello(), Bounds::DEFAULT);
         let mut stream = connect(&listener).await;
         let head = format!("GET / HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n", "y".repeat(2 * HEAD));
         // It may be refused before all of it is sent.
@@ -267,35 +337,96 @@ mod tests {
         assert_eq!(&answer, b"HTTP/1.1 431");
     }
 
-    #[tokio::test]
-    async fn one_connection_too_many_waits_until_another_ends() {
-        let listener = start(hello(), Bounds { connections: 2, ..Bounds::WEB }).await;
+    /// As many connections as there are places, which are answered and then idle.
+    async fn idle(listener: &WebListener) -> Vec<TcpStream> {
         let mut held = Vec::new();
-        for _ in 0..2 {
-            let mut stream = connect(&listener).await;
+        for _ in 0..16 {
+            let mut stream = connect(listener).await;
             stream.write_all(REQUEST).await.unwrap();
             stream.read_u8().await.unwrap();
             held.push(stream);
         }
-        let mut waiting = connect(&listener).await;
-        waiting.write_all(LAST_REQUEST).await.unwrap();
-        let early = tokio::time::timeout(SHORT, waiting.read_u8()).await;
-        assert!(early.is_err(), "served beyond the bound");
-        held.pop();
-        assert!(rest(&mut waiting).await.ends_with("hello"));
+        held
+    }
+
+    #[tokio::test]
+    async fn an_idle_connection_gives_its_place_to_a_newcomer() {
+        let listener = start(hello(), Bounds::DEFAULT);
+        let mut held = idle(&listener).await;
+        let mut newcomer = connect(&listener).await;
+        newcomer.write_all(LAST_REQUEST).await.unwrap();
+        assert!(rest(&mut newcomer).await.ends_with("hello"));
+        assert!(rest(&mut held[0]).await.ends_with("hello"), "and ends");
+        held[1].write_all(LAST_REQUEST).await.unwrap();
+        assert!(rest(&mut held[1]).await.contains("helloHTTP/1.1 200"), "the next one does not");
+    }
+
+    #[tokio::test]
+    async fn half_heads_and_silence_that_never_end_hold_up_nobody() {
+        let bounds = Bounds { head: HOUR, handshake: HOUR, ..Bounds::DEFAULT };
+        let listener = start(hello(), bounds);
+        let mut held = Vec::new();
+        for _ in 0..100 {
+            let mut stream = connect(&listener).await;
+            stream.write_all(b"GET / HTTP/1.1\r\nhost:").await.unwrap();
+            held.push(stream);
+        }
+        let mut whole = connect(&listener).await;
+        whole.write_all(LAST_REQUEST).await.unwrap();
+        assert!(rest(&mut whole).await.ends_with("hello"));
+    }
+
+    #[tokio::test]
+    async fn handshakes_that_never_end_hold_up_nobody() {
+        /// The first hundred never speak.
+        struct Silent(TcpListener, std::sync::atomic::AtomicUsize);
+
+        impl Acceptor for Silent {
+            type Stream = TcpStream;
+            type Opening = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
+
+            async fn next(&self) -> io::Result<(Self::Opening, Peer)> {
+                let (stream, address) = self.0.accept().await?;
+                let number = self.1.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                let opening: Self::Opening = if number < 100 {
+                    Box::pin(async move {
+                        let _held = stream;
+                        std::future::pending().await
+                    })
+                } else {
+                    Box::pin(std::future::ready(Ok(stream)))
+                };
+                Ok((opening, Peer::network(address.ip())))
+            }
+        }
+
+        let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let readers = Readers::new(16, Registered::new().unwrap());
+        let bounds = Bounds { handshake: HOUR, ..Bounds::DEFAULT };
+        let (_stop, stopped) = watch::channel(false);
+        tokio::spawn(accept(Silent(listener, 0.into()), hello(), readers, bounds, stopped));
+        let mut held = Vec::new();
+        for _ in 0..100 {
+            held.push(TcpStream::connect(address).await.unwrap());
+        }
+        let mut whole = TcpStream::connect(address).await.unwrap();
+        whole.write_all(LAST_REQUEST).await.unwrap();
+        assert!(rest(&mut whole).await.ends_with("hello"));
     }
 
     #[tokio::test]
     async fn a_stop_is_heard_while_every_connection_is_taken() {
-        let bounds = Bounds { connections: 1, drain: SHORT, ..Bounds::WEB };
-        let listener = start(hello(), bounds).await;
-        let mut held = connect(&listener).await;
-        held.write_all(REQUEST).await.unwrap();
-        held.read_u8().await.unwrap();
+        let bounds = Bounds { drain: SHORT, ..Bounds::DEFAULT };
+        let listener = start(hello(), bounds);
+        let mut held = idle(&listener).await;
         let address = listener.address();
         listener.stop().await;
         assert!(TcpStream::connect(address).await.is_err());
-        assert!(rest(&mut held).await.ends_with("hello"), "an idle connection is closed in order");
+        assert!(
+            rest(&mut held[0]).await.ends_with("hello"),
+            "an idle connection is closed in order"
+        );
     }
 
     #[tokio::test]
@@ -310,7 +441,7 @@ mod tests {
                 "at last"
             }),
         );
-        let listener = start(router, Bounds { drain: Duration::MAX, ..Bounds::WEB }).await;
+        let listener = start(router, Bounds { drain: Duration::MAX, ..Bounds::DEFAULT });
         let mut stream = connect(&listener).await;
         stream.write_all(REQUEST).await.unwrap();
         came.notified().await;
@@ -323,7 +454,7 @@ mod tests {
     #[tokio::test]
     async fn a_request_that_does_not_end_is_dropped_after_a_stop() {
         let router = Router::new().route("/", get(std::future::pending::<String>));
-        let listener = start(router, Bounds { drain: SHORT, ..Bounds::WEB }).await;
+        let listener = start(router, Bounds { drain: SHORT, ..Bounds::DEFAULT });
         let mut stream = connect(&listener).await;
         stream.write_all(REQUEST).await.unwrap();
         listener.stop().await;
@@ -358,7 +489,7 @@ mod tests {
         let endless = Arc::clone(&dropped);
         let router = Router::new()
             .route("/", get(|| async move { Body::new(Endless(Arc::clone(&endless))) }));
-        let listener = start(router, Bounds { write: SHORT, ..Bounds::WEB }).await;
+        let listener = start(router, Bounds { write: SHORT, ..Bounds::DEFAULT });
         let mut stream = connect(&listener).await;
         stream.write_all(REQUEST).await.unwrap();
         dropped.notified().await;

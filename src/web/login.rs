@@ -1,18 +1,21 @@
-//! Basic authentication with bcrypt hashes: off the runtime's threads, one at a time, and each
-//! result remembered, so that a scrape does not cost a bcrypt.
+//! Basic authentication with bcrypt hashes: on one thread of its own, and each result remembered, so
+//! that a scrape does not cost a bcrypt.
+
+mod queue;
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use aws_lc_rs::{hmac, rand};
 use axum::http::HeaderValue;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use tokio::sync::{Semaphore, TryAcquireError};
 
-/// How many may wait for bcrypt. At cost 10 it takes some 60 ms.
-const WAITING: usize = 64;
+use super::readers::Peer;
+use queue::{Job, Queue};
+
 /// How many results are remembered, good ones and bad ones apart: whoever guesses pushes nobody
 /// out who is known.
 const REMEMBERED: usize = 256;
@@ -36,10 +39,23 @@ type Tag = [u8; 32];
 pub(super) struct Logins {
     /// Made anew by each process, so that what is remembered says nothing of a password.
     key: Option<hmac::Key>,
-    known: Arc<Mutex<HashSet<Tag>>>,
-    unknown: Arc<Mutex<HashSet<Tag>>>,
-    waiting: Arc<Semaphore>,
-    turn: Arc<Semaphore>,
+    checks: Arc<Checks>,
+}
+
+/// What the thread shares with those who wait for it.
+#[derive(Default)]
+struct Checks {
+    known: Mutex<HashSet<Tag>>,
+    unknown: Mutex<HashSet<Tag>>,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    queue: Queue,
+    has_thread: bool,
+    is_closed: bool,
 }
 
 impl fmt::Debug for Logins {
@@ -48,17 +64,21 @@ impl fmt::Debug for Logins {
     }
 }
 
+impl Drop for Logins {
+    /// Ends the thread.
+    fn drop(&mut self) {
+        let mut state = self.checks.state();
+        state.is_closed = true;
+        state.queue.close();
+        self.checks.changed.notify_all();
+    }
+}
+
 impl Logins {
     pub(super) fn new() -> Self {
         // Without randomness nothing is remembered.
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &rand::SystemRandom::new()).ok();
-        Self {
-            key,
-            known: Arc::default(),
-            unknown: Arc::default(),
-            waiting: Arc::new(Semaphore::new(WAITING)),
-            turn: Arc::new(Semaphore::new(1)),
-        }
+        Self { key, checks: Arc::default() }
     }
 
     /// Whether these credentials are those of a user.
@@ -66,6 +86,7 @@ impl Logins {
         &self,
         authorization: Option<&HeaderValue>,
         users: &BTreeMap<Box<str>, Box<str>>,
+        peer: Option<Peer>,
     ) -> Verdict {
         let Some((user, password)) = authorization.and_then(credentials) else {
             return Verdict::Unknown;
@@ -75,32 +96,15 @@ impl Logins {
         let hash = hash.unwrap_or_else(|| nobody(users));
         // Whether they exist is in it: a user may have had the hash that stands for nobody's.
         let tag = self.tag(&[&[u8::from(exists)], &user, hash.as_bytes(), &password]);
-        if let Some(verdict) = tag.and_then(|tag| self.remembered(&tag)) {
+        if let Some(verdict) = tag.and_then(|tag| self.checks.remembered(&tag)) {
             return verdict;
         }
-        let waiting = match Arc::clone(&self.waiting).try_acquire_owned() {
-            Ok(waiting) => waiting,
-            Err(TryAcquireError::NoPermits | TryAcquireError::Closed) => return Verdict::Busy,
-        };
-        let Ok(turn) = Arc::clone(&self.turn).acquire_owned().await else { return Verdict::Busy };
-        // It came while this one waited.
-        if let Some(verdict) = tag.and_then(|tag| self.remembered(&tag)) {
-            return verdict;
-        }
-        let (known, unknown) = (Arc::clone(&self.known), Arc::clone(&self.unknown));
-        // It ends even where whoever asked has gone, so it keeps its turn and its result.
-        let verified = tokio::task::spawn_blocking(move || {
-            let _held = (waiting, turn);
-            let good = bcrypt::verify(&password, &hash).unwrap_or(false) && exists;
-            if let Some(tag) = tag {
-                remember(if good { &known } else { &unknown }, tag);
-            }
-            good
-        });
-        match verified.await {
-            Ok(true) => Verdict::Known,
-            Ok(false) => Verdict::Unknown,
-            Err(_) => Verdict::Busy,
+        // Which names share a bucket is nobody's to know.
+        let bucket = self.tag(&[&user]).map_or(0, |[first, ..]| first % 16);
+        let job = Job::new(tag, (peer, bucket), password, hash, exists);
+        match self.checks.push(job) {
+            Some(verdict) => verdict.await.unwrap_or(Verdict::Busy),
+            None => Verdict::Busy,
         }
     }
 
@@ -112,6 +116,12 @@ impl Logins {
         }
         context.sign().as_ref().try_into().ok()
     }
+}
+
+impl Checks {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 
     fn remembered(&self, tag: &Tag) -> Option<Verdict> {
         let has = |cache: &Mutex<HashSet<Tag>>| {
@@ -121,6 +131,47 @@ impl Logins {
             return Some(Verdict::Known);
         }
         has(&self.unknown).then_some(Verdict::Unknown)
+    }
+
+    /// Has a job done; `None` where there can be no thread that does it.
+    fn push(self: &Arc<Self>, job: Job) -> Option<tokio::sync::oneshot::Receiver<Verdict>> {
+        let mut state = self.state();
+        if !state.has_thread {
+            let checks = Arc::clone(self);
+            let thread = std::thread::Builder::new().name("bcrypt".to_owned());
+            thread.spawn(move || while checks.check_one() {}).ok()?;
+            state.has_thread = true;
+        }
+        let verdict = state.queue.push(job);
+        self.changed.notify_one();
+        Some(verdict)
+    }
+
+    /// Waits for a job and does it, on the thread; false where no more are to come.
+    fn check_one(&self) -> bool {
+        let mut state = self.state();
+        let mut job = loop {
+            if state.is_closed {
+                return false;
+            }
+            if let Some(job) = state.queue.pop() {
+                break job;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        };
+        drop(state);
+        // One that was checked while this one waited.
+        let verdict = job.tag.and_then(|tag| self.remembered(&tag)).unwrap_or_else(|| {
+            let verify = || bcrypt::verify(&job.password, &job.hash).unwrap_or(false);
+            let good = catch_unwind(AssertUnwindSafe(verify)).unwrap_or(false) && job.exists;
+            if let Some(tag) = job.tag {
+                remember(if good { &self.known } else { &self.unknown }, tag);
+            }
+            if good { Verdict::Known } else { Verdict::Unknown }
+        });
+        self.state().queue.done(&mut job);
+        job.tell(verdict);
+        true
     }
 }
 
@@ -179,29 +230,33 @@ mod tests {
                 ("bob:fakepassword", Verdict::Unknown),
                 ("alice", Verdict::Unknown),
             ] {
-                assert_eq!(logins.verdict(Some(&basic(text)), &users).await, verdict, "{text}");
+                assert_eq!(
+                    logins.verdict(Some(&basic(text)), &users, None).await,
+                    verdict,
+                    "{text}"
+                );
             }
         }
-        assert_eq!(logins.verdict(None, &users).await, Verdict::Unknown);
+        assert_eq!(logins.verdict(None, &users, None).await, Verdict::Unknown);
         let other = HeaderValue::from_static("Bearer abc");
-        assert_eq!(logins.verdict(Some(&other), &users).await, Verdict::Unknown);
-        assert_eq!(logins.known.lock().unwrap().len(), 1);
+        assert_eq!(logins.verdict(Some(&other), &users, None).await, Verdict::Unknown);
+        assert_eq!(logins.checks.known.lock().unwrap().len(), 1);
     }
 
     #[tokio::test]
     async fn a_password_that_was_changed_is_not_remembered() {
         let (logins, mut users) = (Logins::new(), users());
         let alice = basic("alice:right");
-        assert_eq!(logins.verdict(Some(&alice), &users).await, Verdict::Known);
+        assert_eq!(logins.verdict(Some(&alice), &users, None).await, Verdict::Known);
         users.insert("alice".into(), bcrypt::hash("other", 4).unwrap().into());
-        assert_eq!(logins.verdict(Some(&alice), &users).await, Verdict::Unknown);
+        assert_eq!(logins.verdict(Some(&alice), &users, None).await, Verdict::Unknown);
         // Nor where it had the hash that stands for nobody's.
         let fake = basic("bob:fakepassword");
         let hash = nobody(&BTreeMap::new());
         let mut users = BTreeMap::from([("bob".into(), hash.clone()), ("carol".into(), hash)]);
-        assert_eq!(logins.verdict(Some(&fake), &users).await, Verdict::Known);
+        assert_eq!(logins.verdict(Some(&fake), &users, None).await, Verdict::Known);
         users.remove("bob");
-        assert_eq!(logins.verdict(Some(&fake), &users).await, Verdict::Unknown);
+        assert_eq!(logins.verdict(Some(&fake), &users, None).await, Verdict::Unknown);
     }
 
     #[test]
@@ -216,11 +271,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn beyond_those_who_wait_nobody_waits() {
+    async fn the_thread_ends_with_the_logins() {
         let (logins, users) = (Logins::new(), users());
-        let _held = Arc::clone(&logins.waiting).acquire_many_owned(64).await.unwrap();
         let alice = basic("alice:right");
-        assert_eq!(logins.verdict(Some(&alice), &users).await, Verdict::Busy);
+        assert_eq!(logins.verdict(Some(&alice), &users, None).await, Verdict::Known);
+        let checks = Arc::downgrade(&logins.checks);
+        drop(logins);
+        while 0 < checks.strong_count() {
+            tokio::task::yield_now().await;
+        }
     }
 
     #[test]

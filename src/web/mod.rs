@@ -14,7 +14,8 @@ mod listener;
 mod login;
 mod page;
 mod paging;
-mod patient;
+mod pieces;
+mod readers;
 mod request;
 mod router;
 mod scrape;
@@ -24,12 +25,13 @@ mod site;
 pub use admin::AdminListener;
 pub use admin_request::{DecisionRequest, RebootstrapRequest};
 pub use backend::{
-    Asked, Backend, BackendError, Decide, EventFilter, Identity, Rebootstrap, Rebootstrapped,
-    ScrapeFacts,
+    Asked, AuthorityFilter, Backend, BackendError, Decide, EventFilter, Identity, Rebootstrap,
+    Rebootstrapped, ScrapeFacts,
 };
 pub use client::{AdminClient, ClientError};
 pub use gate::{Gate, Protect, Protection};
-pub use listener::WebListener;
+pub use listener::{WebListener, WebSettings};
+pub use readers::{ADMIN_CONNECTIONS, CONNECTIONS, Readers};
 
 /// Where HTTP is served unless told otherwise: above the range that exporters have filled.
 pub const DEFAULT_PORT: u16 = 10464;

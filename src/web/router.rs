@@ -4,16 +4,20 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
-use axum::middleware::map_response;
+use axum::middleware::{from_fn, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 
 use super::api::{AuthorityReport, Cursor, DomainReport, Fault, OpenFinding, Report};
-use super::backend::{BackendError, EventFilter, Shared};
+use super::backend::{AuthorityFilter, BackendError, EventFilter, Shared};
+use super::paging::{self, Page};
+use super::pieces::{json_list, on_a_thread};
+use super::readers::{Readers, admit};
 use super::request::Parameters;
-use super::{paging, scrape, site};
+use super::scrape::{self, Scrapes};
+use super::site;
 use crate::bundle::Fingerprint;
 use crate::journal::AuthorityEntry;
 use crate::spiffe::TrustDomain;
@@ -27,12 +31,13 @@ const OPENAPI: &str = include_str!("openapi.json");
 #[derive(Clone)]
 pub(super) struct Context {
     pub(super) backend: Shared,
-    pub(super) scrapes: Arc<tokio::sync::Semaphore>,
+    pub(super) readers: Arc<Readers>,
+    pub(super) scrapes: Arc<Scrapes>,
     pub(super) lifecycle: bool,
 }
 
 /// What is served over TCP.
-pub(super) fn web(backend: Shared, lifecycle: bool) -> Router {
+pub(super) fn web(backend: Shared, readers: Arc<Readers>, lifecycle: bool) -> Router {
     Router::new()
         .route("/metrics", get(scrape::metrics))
         .route("/-/healthy", get(healthy))
@@ -42,7 +47,8 @@ pub(super) fn web(backend: Shared, lifecycle: bool) -> Router {
         .merge(reading())
         .fallback(nothing)
         .layer(map_response(nosniff))
-        .with_state(Context { backend, scrapes: scrape::permits(), lifecycle })
+        .layer(from_fn(admit))
+        .with_state(Context { backend, readers, scrapes: Arc::default(), lifecycle })
 }
 
 /// What is read over TCP and over the admin socket alike.
@@ -108,27 +114,36 @@ async fn reload(State(context): State<Context>) -> Response {
     }
 }
 
-async fn trust_domains(State(context): State<Context>) -> Json<Report> {
-    Json(Report::new(&context.backend.view()))
+async fn trust_domains(State(context): State<Context>) -> Response {
+    let view = context.backend.view();
+    let begun = on_a_thread(move || (Report::before(&view), view)).await;
+    let Some((before, view)) = begun else {
+        return fault(StatusCode::INTERNAL_SERVER_ERROR, "interrupted");
+    };
+    let reports = view.domains.into_iter().map(|domain| DomainReport::new(&domain));
+    json_list(context.readers.page_threads(), before, reports, Report::AFTER)
 }
 
 async fn trust_domain(State(context): State<Context>, Path(name): Path<String>) -> Response {
     let view = context.backend.view();
     let known = name.parse::<TrustDomain>().ok();
-    match known.and_then(|name| view.domain(&name).map(|domain| DomainReport::whole(domain))) {
-        Some(report) => Json(report).into_response(),
-        None => fault(StatusCode::NOT_FOUND, "no such trust domain is watched"),
-    }
+    let Some(domain) = known.and_then(|name| view.domain(&name).map(Arc::clone)) else {
+        return fault(StatusCode::NOT_FOUND, "no such trust domain is watched");
+    };
+    let answer = on_a_thread(move || Json(DomainReport::whole(&domain)).into_response()).await;
+    answer.unwrap_or_else(|| fault(StatusCode::INTERNAL_SERVER_ERROR, "interrupted"))
 }
 
 async fn findings(State(context): State<Context>) -> Response {
     let view = context.backend.view();
-    let of = |domain: &Arc<crate::view::DomainView>| {
-        let name = &domain.endpoint.trust_domain;
-        OpenFinding::of(name, &domain.findings, &domain.state.facts)
-    };
-    let findings: Vec<OpenFinding> = view.domains.iter().flat_map(of).collect();
-    Json(findings).into_response()
+    let findings = view.domains.into_iter().flat_map(|domain| {
+        (0..domain.findings.len()).filter_map(move |place| {
+            let name = &domain.endpoint.trust_domain;
+            let finding = domain.findings.get(place..=place)?;
+            OpenFinding::of(name, finding, &domain.state.facts).pop()
+        })
+    });
+    json_list(context.readers.page_threads(), b"[".to_vec(), findings, "]")
 }
 
 #[derive(Debug, Deserialize)]
@@ -144,20 +159,27 @@ async fn authorities(
     uri: Uri,
     Parameters(parameters): Parameters<AuthorityParameters>,
 ) -> Response {
-    let AuthorityParameters { trust_domain, after, limit } = parameters;
-    let limit = paging::limit(limit);
+    let AuthorityParameters { trust_domain, mut after, limit } = parameters;
+    let mut page = Page::new(paging::limit(limit));
     let view = context.backend.view();
-    let entries = match context.backend.authorities(trust_domain).await {
-        Ok(entries) => entries,
-        Err(why) => return refused(&why),
-    };
-    let behind =
-        |entry: &AuthorityEntry| after.as_ref().is_none_or(|after| *after < Cursor::from(entry));
-    let mut rest: Vec<AuthorityEntry> = entries.into_iter().filter(behind).collect();
-    let more = limit < rest.len();
-    rest.truncate(limit);
-    let next = rest.last().filter(|_| more).map(|last| ("after", Cursor::from(last).to_string()));
-    paging::page(&uri, &reported(&rest, &view), next)
+    while let Some(wanted) = page.wants() {
+        // One more tells whether there is a next page.
+        let limit = wanted.saturating_add(1);
+        let filter =
+            AuthorityFilter { trust_domain: trust_domain.clone(), after: after.clone(), limit };
+        let taken = match context.backend.authorities(filter).await {
+            Ok(entries) => {
+                let reports = reported(&entries, &view);
+                page.take(limit, reports.iter()).map(|last| last.map(Cursor::of))
+            }
+            Err(why) => Err(why),
+        };
+        match taken {
+            Ok(last) => after = last.or(after),
+            Err(why) => return refused(&why),
+        }
+    }
+    page.answer(&uri, after.map(|after| ("after", after.to_string())))
 }
 
 async fn authority(State(context): State<Context>, Path(fingerprint): Path<String>) -> Response {
@@ -199,18 +221,26 @@ async fn events(
     uri: Uri,
     Parameters(parameters): Parameters<EventParameters>,
 ) -> Response {
-    let EventParameters { trust_domain, kind, authority, since, until, before, limit } = parameters;
-    let limit = paging::limit(limit);
-    let filter = EventFilter { trust_domain, kind, authority, since, until, before, limit };
-    match context.backend.events(filter).await {
-        Ok(entries) => {
-            // The newest stand last, so the page before them is the next to be read.
-            let oldest = entries.first().filter(|_| limit <= entries.len());
-            let next = oldest.map(|oldest| ("before", oldest.number.to_string()));
-            paging::page(&uri, &entries, next)
+    let EventParameters { trust_domain, kind, authority, since, until, mut before, limit } =
+        parameters;
+    let mut page = Page::new(paging::limit(limit));
+    while let Some(limit) = page.wants() {
+        let (trust_domain, kind) = (trust_domain.clone(), kind.clone());
+        let filter = EventFilter { trust_domain, kind, authority, since, until, before, limit };
+        let taken = match context.backend.events(filter).await {
+            Ok(entries) => {
+                page.take(limit, entries.iter().rev()).map(|last| last.map(|one| one.number))
+            }
+            Err(why) => Err(why),
+        };
+        match taken {
+            Ok(oldest) => before = oldest.or(before),
+            Err(why) => return refused(&why),
         }
-        Err(why) => refused(&why),
     }
+    // The newest stand last, so the page before them is the next to be read.
+    page.reverse();
+    page.answer(&uri, before.map(|oldest| ("before", oldest.to_string())))
 }
 
 /// A fault as JSON.

@@ -1,55 +1,205 @@
-//! `/metrics`: rendered on a thread of its own, piece by piece, so that neither a poll nor the
-//! memory notices.
+//! `/metrics`: rendered piece by piece, as it is read.
+//!
+//! Who reads slowly holds the pictures of the trust domains and a piece. Who comes while another
+//! scrape of the same form is just under way joins it, and gets the pieces that it made.
 
-use std::io::{self, Write};
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::Poll;
-use std::time::Duration;
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use hyper::body::{Bytes, Frame};
-use tokio::sync::{Semaphore, mpsc};
-use tokio::time::Instant;
+use flate2::{Compress, Compression, Crc, FlushCompress};
+use hyper::body::Bytes;
 
-use super::ScrapeFacts;
 use super::router::{Context, header as text};
-use crate::metrics::{Format, Scrape, accepts_gzip, negotiate, render};
+use super::{ScrapeFacts, pieces};
+use crate::metrics::{Format, Position, Scrape, accepts_gzip, negotiate, render_piece};
 
-/// How many scrapes are rendered at one time; two Prometheus servers and someone with curl.
-const AT_ONCE: usize = 4;
-/// How many pieces may wait for a slow reader.
-const PIECES: usize = 4;
-/// How long a reader may take for all of it: beyond the longest sane `scrape_timeout`.
-const DEADLINE: Duration = Duration::from_mins(2);
+/// For how long others may join a scrape. It shows the moment at which it began.
+const JOINED: Duration = Duration::from_secs(1);
+/// How many bytes of pieces are kept for those who join: of each form of the newest scrape.
+const KEPT: usize = 1 << 20;
+/// How many pieces of text are packed together: by themselves they would pack worse.
+const PACKED: usize = 4;
 
-/// What bounds the scrapes.
-pub(super) fn permits() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(AT_ONCE))
+/// How a scrape is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Form {
+    format: Format,
+    gzip: bool,
+}
+
+/// The scrapes under way that may be joined: the newest of each form.
+#[derive(Debug, Default)]
+pub(super) struct Scrapes(Mutex<Vec<Weak<Rendering>>>);
+
+impl Scrapes {
+    /// The scrape of this form that is just under way, or a new one.
+    fn join(
+        &self,
+        form: Form,
+        now: Instant,
+        facts: impl FnOnce() -> ScrapeFacts,
+    ) -> Arc<Rendering> {
+        let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        running.retain(|one| 0 < one.strong_count());
+        let same = |one: &Weak<Rendering>| one.upgrade().filter(|one| one.form == form);
+        if let Some(one) = running.iter().find_map(same) {
+            if now.saturating_duration_since(one.began) < JOINED {
+                return one;
+            }
+            // Nobody joins it any more.
+            *one.kept() = None;
+            running.retain(|other| !std::ptr::eq(other.as_ptr(), Arc::as_ptr(&one)));
+        }
+        let new = Arc::new(Rendering {
+            facts: facts(),
+            form,
+            began: now,
+            kept: Mutex::new(Some(VecDeque::new())),
+        });
+        running.push(Arc::downgrade(&new));
+        new
+    }
+}
+
+/// One scrape, whoever reads it.
+#[derive(Debug)]
+struct Rendering {
+    facts: ScrapeFacts,
+    form: Form,
+    began: Instant,
+    /// The newest pieces; `None` once nobody can join any more.
+    kept: Mutex<Option<VecDeque<Arc<Piece>>>>,
+}
+
+/// One piece of a scrape. Its place follows from the pieces before it, which are always the same.
+#[derive(Debug)]
+struct Piece {
+    from: Position,
+    next: Option<Position>,
+    bytes: Bytes,
+    /// Of the text, where it is packed.
+    sum: Crc,
+}
+
+impl Rendering {
+    fn kept(&self) -> MutexGuard<'_, Option<VecDeque<Arc<Piece>>>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The piece from this position on. Who wants the one that is just rendered waits for it.
+    fn piece(&self, from: Position) -> io::Result<Arc<Piece>> {
+        let mut kept = self.kept();
+        let Some(pieces) = kept.as_mut() else {
+            drop(kept);
+            return self.render(from).map(Arc::new);
+        };
+        if let Some(piece) = pieces.iter().find(|piece| piece.from == from) {
+            return Ok(Arc::clone(piece));
+        }
+        let piece = Arc::new(self.render(from)?);
+        pieces.push_back(Arc::clone(&piece));
+        while KEPT < pieces.iter().map(|piece| piece.bytes.len()).sum() {
+            pieces.pop_front();
+        }
+        Ok(piece)
+    }
+
+    fn render(&self, from: Position) -> io::Result<Piece> {
+        let ScrapeFacts { view, facts, registered, per_authority } = &self.facts;
+        let scrape = Scrape::new(view, facts, registered, *per_authority);
+        if !self.form.gzip {
+            let (text, next) = render_piece(&scrape, self.form.format, from)?;
+            return Ok(Piece { from, next, bytes: text.into(), sum: Crc::new() });
+        }
+        // Level 1: six buys an eighth of the size for seven times the CPU.
+        let mut deflater = Compress::new(Compression::fast(), false);
+        let (mut packed, mut sum, mut next) = (Vec::new(), Crc::new(), Some(from));
+        for _ in 0..PACKED {
+            let Some(from) = next else { break };
+            let text;
+            (text, next) = render_piece(&scrape, self.form.format, from)?;
+            sum.update(&text);
+            deflate(&mut deflater, &text, FlushCompress::None, &mut packed)?;
+        }
+        // It ends at a byte, so that others can follow that know nothing of it.
+        deflate(&mut deflater, &[], FlushCompress::Sync, &mut packed)?;
+        Ok(Piece { from, next, bytes: packed.into(), sum })
+    }
+}
+
+/// Packs all of this text.
+fn deflate(
+    deflater: &mut Compress,
+    mut text: &[u8],
+    flush: FlushCompress,
+    packed: &mut Vec<u8>,
+) -> io::Result<()> {
+    loop {
+        packed.reserve(16 << 10);
+        let (taken, given) = (deflater.total_in(), deflater.total_out());
+        deflater.compress_vec(text, packed, flush).map_err(io::Error::other)?;
+        let taken = usize::try_from(deflater.total_in() - taken).unwrap_or(usize::MAX);
+        text = text.get(taken..).unwrap_or_default();
+        let is_idle = taken == 0 && deflater.total_out() == given;
+        // Where there was room for more, all that is to come has come.
+        if text.is_empty() && (is_idle || packed.len() < packed.capacity()) {
+            return Ok(());
+        }
+    }
+}
+
+/// How far one reader is.
+struct Progress {
+    rendering: Arc<Rendering>,
+    next: Option<Position>,
+    begun: bool,
+    ended: bool,
+    sum: Crc,
+}
+
+impl Progress {
+    /// RFC 1952, 2.3.1: deflate, no name, no time, the fastest, an unknown system.
+    const HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255];
+    /// RFC 1951, 3.2.4: the last block, stored and empty.
+    const LAST_BLOCK: [u8; 5] = [1, 0, 0, 0xff, 0xff];
+
+    fn new(rendering: Arc<Rendering>) -> Self {
+        let next = Some(Position::default());
+        Self { rendering, next, begun: false, ended: false, sum: Crc::new() }
+    }
+
+    fn piece(&mut self) -> io::Result<Option<Bytes>> {
+        let gzip = self.rendering.form.gzip;
+        if gzip && !std::mem::replace(&mut self.begun, true) {
+            return Ok(Some(Bytes::from_static(&Self::HEAD)));
+        }
+        if let Some(from) = self.next {
+            let piece = self.rendering.piece(from)?;
+            self.next = piece.next;
+            self.sum.combine(&piece.sum);
+            return Ok(Some(piece.bytes.clone()));
+        }
+        if gzip && !std::mem::replace(&mut self.ended, true) {
+            let (sum, length) = (self.sum.sum().to_le_bytes(), self.sum.amount().to_le_bytes());
+            return Ok(Some([&Self::LAST_BLOCK[..], &sum, &length].concat().into()));
+        }
+        Ok(None)
+    }
 }
 
 pub(super) async fn metrics(State(context): State<Context>, headers: HeaderMap) -> Response {
     let format = negotiate(text(&headers, &header::ACCEPT));
     let gzip = accepts_gzip(text(&headers, &header::ACCEPT_ENCODING));
-    let facts = context.backend.scrape();
-    let Ok(permit) = Arc::clone(&context.scrapes).try_acquire_owned() else {
-        facts.registered.scrape_refused();
-        return (StatusCode::SERVICE_UNAVAILABLE, "too many scrapes at once\n").into_response();
-    };
-    let (pieces, body) = mpsc::channel(PIECES);
-    tokio::task::spawn_blocking(move || {
-        // A reader that goes away ends the rendering.
-        if write(&facts, format, gzip, Pieces(&pieces)).is_ok() {
-            drop(pieces.blocking_send(None));
-        }
-        drop(permit);
-    });
-    let mut response = Response::new(Body::new(Received { pieces: body, began: Instant::now() }));
+    let form = Form { format, gzip };
+    let rendering = context.scrapes.join(form, Instant::now(), || context.backend.scrape());
+    let mut progress = Progress::new(rendering);
+    let body = pieces::body(context.readers.scrape_threads(), move || progress.piece());
+    let mut response = body.into_response();
     let types = response.headers_mut();
     types.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
     types.insert(header::VARY, HeaderValue::from_static("accept, accept-encoding"));
@@ -59,84 +209,72 @@ pub(super) async fn metrics(State(context): State<Context>, headers: HeaderMap) 
     response
 }
 
-fn write(facts: &ScrapeFacts, format: Format, gzip: bool, mut out: Pieces<'_>) -> io::Result<()> {
-    let scrape = Scrape {
-        view: &facts.view,
-        facts: &facts.facts,
-        registered: &facts.registered,
-        per_authority: facts.per_authority,
-    };
-    if !gzip {
-        return render(&scrape, format, &mut out);
-    }
-    // Level 1: six buys an eighth of the size for seven times the CPU.
-    let mut packed =
-        GzEncoder::new(io::BufWriter::with_capacity(64 << 10, out), Compression::fast());
-    render(&scrape, format, &mut packed)?;
-    packed.finish()?.flush()
-}
-
-/// Passes pieces on to the response, and waits where it is slow.
-struct Pieces<'a>(&'a mpsc::Sender<Option<Bytes>>);
-
-impl Write for Pieces<'_> {
-    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
-        let sent = self.0.blocking_send(Some(Bytes::copy_from_slice(piece)));
-        sent.map_err(|_| io::ErrorKind::BrokenPipe)?;
-        Ok(piece.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// The pieces, as a response's body takes them. `None` is the end; without it the body breaks off,
-/// so that nobody takes half a scrape for a whole one.
-struct Received {
-    pieces: mpsc::Receiver<Option<Bytes>>,
-    began: Instant,
-}
-
-impl hyper::body::Body for Received {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        if DEADLINE < self.began.elapsed() {
-            return Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())));
-        }
-        self.pieces.poll_recv(context).map(|piece| match piece {
-            Some(Some(piece)) => Some(Ok(Frame::data(piece))),
-            Some(None) => None,
-            None => Some(Err(io::ErrorKind::UnexpectedEof.into())),
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use http_body_util::BodyExt as _;
+    use std::io::Read as _;
 
     use super::*;
+    use crate::metrics::{Registered, SelfFacts};
+    use crate::view::View;
 
-    async fn collected(send_the_end: bool) -> io::Result<Bytes> {
-        let (sender, pieces) = mpsc::channel(PIECES);
-        sender.send(Some(Bytes::from_static(b"up 1\n"))).await.unwrap();
-        if send_the_end {
-            sender.send(None).await.unwrap();
+    const TEXT: Form = Form { format: Format::OpenMetrics, gzip: false };
+
+    fn facts() -> ScrapeFacts {
+        ScrapeFacts {
+            view: View::default(),
+            facts: SelfFacts::default(),
+            registered: Registered::new().unwrap(),
+            per_authority: true,
         }
-        drop(sender);
-        let whole = Received { pieces, began: Instant::now() }.collect().await;
-        whole.map(http_body_util::Collected::to_bytes)
     }
 
-    #[tokio::test]
-    async fn half_a_scrape_is_none() {
-        assert_eq!(collected(true).await.unwrap(), "up 1\n");
-        assert_eq!(collected(false).await.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    fn read(rendering: &Arc<Rendering>) -> Vec<u8> {
+        let mut progress = Progress::new(Arc::clone(rendering));
+        let mut all = Vec::new();
+        while let Some(piece) = progress.piece().unwrap() {
+            all.extend_from_slice(&piece);
+        }
+        all
+    }
+
+    #[test]
+    fn scrapes_at_one_time_are_rendered_once() {
+        let scrapes = Scrapes::default();
+        let now = Instant::now();
+        let first = scrapes.join(TEXT, now, facts);
+        let second = scrapes.join(TEXT, now, || panic!("rendered twice"));
+        assert!(Arc::ptr_eq(&first, &second));
+        // It shows when the process was asked, and is the same all the same.
+        assert_eq!(read(&first), read(&second));
+        let packed = scrapes.join(Form { gzip: true, ..TEXT }, now, facts);
+        assert!(!Arc::ptr_eq(&first, &packed));
+        let later = scrapes.join(TEXT, now + JOINED, facts);
+        assert!(!Arc::ptr_eq(&first, &later));
+        assert!(first.kept().is_none(), "nobody joins it any more");
+        assert!(read(&first).ends_with(b"# EOF\n"), "who reads it still does");
+        drop((later, second));
+        let alone = scrapes.join(TEXT, now + JOINED, facts);
+        assert!(alone.kept().is_some());
+    }
+
+    #[test]
+    fn what_is_packed_in_pieces_is_one_stream() {
+        let text: String = (0..40_000).map(|n| (n * 7919).to_string() + "\n").collect();
+        let mut progress = Vec::from(Progress::HEAD);
+        let mut whole = Crc::new();
+        for part in text.as_bytes().chunks(100_000) {
+            let mut deflater = Compress::new(Compression::fast(), false);
+            deflate(&mut deflater, part, FlushCompress::None, &mut progress).unwrap();
+            deflate(&mut deflater, &[], FlushCompress::Sync, &mut progress).unwrap();
+            let mut sum = Crc::new();
+            sum.update(part);
+            whole.combine(&sum);
+        }
+        progress.extend_from_slice(&Progress::LAST_BLOCK);
+        progress.extend_from_slice(&whole.sum().to_le_bytes());
+        progress.extend_from_slice(&whole.amount().to_le_bytes());
+        let mut read = String::new();
+        flate2::read::GzDecoder::new(&progress[..]).read_to_string(&mut read).unwrap();
+        assert!(read == text && progress.len() * 2 < text.len());
     }
 }

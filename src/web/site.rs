@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::backend::EventFilter;
 use super::page::{self, Frame, Wanted};
+use super::pieces::on_a_thread;
 use super::request::Parameters;
 use super::router::Context;
 use crate::bundle::Fingerprint;
@@ -21,8 +22,10 @@ use crate::spiffe::TrustDomain;
 use crate::view::View;
 use crate::watch::Event;
 
-/// How many entries of the journal are looked through for a finding that ended.
+/// How many entries of the journal are looked through for a finding that ended, and how many are in
+/// memory at one time.
 const RAISED: usize = 1_000;
+const AT_ONCE: usize = 100;
 /// How long a browser may keep the style sheet, whose address names the version.
 const KEPT: &str = "max-age=300";
 /// Nothing runs, nothing is loaded from elsewhere, nothing is sent, nobody frames it. A `style`
@@ -74,6 +77,14 @@ fn html(status: StatusCode, page: String) -> Response {
     (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response()
 }
 
+/// A page that is made on a thread of its own: one of many trust domains takes a while.
+async fn made(page: impl FnOnce() -> String + Send + 'static) -> Response {
+    match on_a_thread(page).await {
+        Some(page) => html(StatusCode::OK, page),
+        None => (StatusCode::INTERNAL_SERVER_ERROR, "interrupted\n").into_response(),
+    }
+}
+
 /// What is known when a page is asked for.
 struct Now {
     view: View,
@@ -112,7 +123,7 @@ async fn overview(
     Parameters(OverviewParameters { refresh, page }): Parameters<OverviewParameters>,
 ) -> Response {
     let now = Now::new(&context, refresh);
-    html(StatusCode::OK, page::overview(&now.frame(), &now.view, page.unwrap_or_default()))
+    made(move || page::overview(&now.frame(), &now.view, page.unwrap_or_default())).await
 }
 
 #[derive(Debug, Deserialize)]
@@ -137,7 +148,7 @@ async fn domain(
         ..EventFilter::default()
     };
     let events = recorded(&context, filter).await;
-    html(StatusCode::OK, page::domain(&now.frame(), &domain, &events))
+    made(move || page::domain(&now.frame(), &domain, &events)).await
 }
 
 async fn finding(
@@ -159,20 +170,34 @@ async fn finding(
         ..EventFilter::default()
     };
     let events = recorded(&context, filter).await;
-    html(StatusCode::OK, page::finding(&now.frame(), (domain, open), &events))
+    let events = Arc::new(events);
+    made(move || match page::open(&now.view, id) {
+        Some(found) => page::finding(&now.frame(), found, &events),
+        None => page::missing(&now.frame(), ""),
+    })
+    .await
 }
 
 /// A finding that is not open: a link in an old page still says what it was.
 async fn ended(context: &Context, now: &Now, id: FindingId) -> Response {
-    let filter = EventFilter {
-        kind: Some("finding_raised".into()),
-        limit: RAISED,
-        ..EventFilter::default()
-    };
-    let entries = recorded(context, filter).await.unwrap_or_default();
-    let is_it = |one: &&Recorded| matches!(&one.entry.event, Event::FindingRaised { finding } if finding.id == id);
-    let raised = entries.iter().rev().find(is_it);
-    page::closed_finding(&now.frame(), &now.view, id, raised).map_or_else(
+    let is_it = |one: &Recorded| matches!(&one.entry.event, Event::FindingRaised { finding } if finding.id == id);
+    let (mut raised, mut before) = (None, None);
+    for _ in 0..RAISED / AT_ONCE {
+        let filter = EventFilter {
+            kind: Some("finding_raised".into()),
+            before,
+            limit: AT_ONCE,
+            ..EventFilter::default()
+        };
+        let entries = recorded(context, filter).await.unwrap_or_default();
+        before = entries.first().map(|oldest| oldest.number);
+        let is_last = entries.len() < AT_ONCE;
+        raised = entries.into_iter().rev().find(is_it);
+        if raised.is_some() || is_last {
+            break;
+        }
+    }
+    page::closed_finding(&now.frame(), &now.view, id, raised.as_ref()).map_or_else(
         || now.missing("No such finding is open, or ended of late."),
         |page| html(StatusCode::OK, page),
     )
@@ -210,7 +235,7 @@ async fn events(
     };
     let wanted = Wanted { trust_domain, kind: known, authority, before };
     let events = recorded(&context, filter).await;
-    html(StatusCode::OK, page::events(&now.frame(), &wanted, &events))
+    made(move || page::events(&now.frame(), &wanted, &events)).await
 }
 
 async fn graph(
@@ -218,7 +243,7 @@ async fn graph(
     Parameters(PageParameters { refresh }): Parameters<PageParameters>,
 ) -> Response {
     let now = Now::new(&context, refresh);
-    html(StatusCode::OK, page::graph(&now.frame(), &now.view))
+    made(move || page::graph(&now.frame(), &now.view)).await
 }
 
 async fn about(

@@ -175,11 +175,8 @@ async fn a_full_port_under_few_open_files_costs_no_poll_and_the_limit_is_reporte
     }
     let failed = said.lock().unwrap().iter().any(|line| line["event"] == "failure_began");
     assert!(!failed, "{:?}", said.lock().unwrap());
-    // The port was full all the time: nobody else is answered.
-    let mut waiting = TcpStream::connect(&address).unwrap();
-    waiting.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
-    io::Write::write_all(&mut waiting, b"GET /-/healthy HTTP/1.0\r\n\r\n").unwrap();
-    assert!(io::Read::read(&mut waiting, &mut [0; 16]).is_err());
+    // The port was full all the time, and whoever sends a whole request is answered all the same.
+    assert!(process.get("/-/healthy").starts_with("HTTP/1.0 200"));
     drop(fill);
     let reported = said.lock().unwrap().iter().any(|line| {
         let text = line.to_string();

@@ -175,6 +175,13 @@ impl Process {
         assert!(Command::new("kill").args([signal, &process]).status().unwrap().success());
     }
 
+    /// The memory that the process holds, in KiB.
+    pub(crate) fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
     /// What is open.
     pub(crate) fn findings(&self) -> Vec<Value> {
         let answer = self.get("/api/v1/findings");

@@ -33,6 +33,13 @@ impl Cursor {
     }
 }
 
+impl Cursor {
+    /// The trust domain, use, publication and fingerprint of the authority.
+    pub fn parts(&self) -> (&TrustDomain, SvidType, Timestamp, Fingerprint) {
+        (&self.trust_domain, self.svid_type, self.published, self.fingerprint)
+    }
+}
+
 impl From<&AuthorityEntry> for Cursor {
     fn from(entry: &AuthorityEntry) -> Self {
         let id = entry.record.id();
