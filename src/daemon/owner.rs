@@ -28,7 +28,7 @@ pub(super) enum Work {
     /// Say what is to be polled; `None` where the domain is not watched any more.
     BeginPoll(oneshot::Sender<Option<PollOrder>>),
     /// Take in what a poll brought.
-    FinishPoll(PollOrder, Box<Fetched>, oneshot::Sender<Polled>),
+    FinishPoll(PollOrder, Fetched, oneshot::Sender<Polled>),
     /// Take part in a decision, which may concern other trust domains too.
     Decide(Part),
     /// Record what was seen of tokens: how much of it was news, or `None` where the daily budget is
@@ -117,7 +117,7 @@ impl DomainHandle {
             return Polled::default();
         };
         let Some(fetched) = order.fetch(shared).await else { return Polled::void() };
-        let finish = |reply| Work::FinishPoll(order, Box::new(fetched), reply);
+        let finish = |reply| Work::FinishPoll(order, fetched, reply);
         self.ask(finish).await.unwrap_or_default()
     }
 }
@@ -151,7 +151,7 @@ impl Owner {
         match work {
             Work::BeginPoll(reply) => _ = reply.send(domain.begin_poll(shared)),
             Work::FinishPoll(order, fetched, reply) => {
-                let polled = domain.finish_poll(shared, &order, *fetched).await;
+                let polled = domain.finish_poll(shared, &order, fetched).await;
                 domain.catch_up_with_configuration(shared).await;
                 _ = reply.send(polled);
             }

@@ -9,6 +9,10 @@
 #[allow(dead_code, reason = "another test uses the rest")]
 mod process;
 
+#[path = "../support/mod.rs"]
+#[allow(dead_code, reason = "another test uses the rest")]
+mod support;
+
 mod denial;
 mod flood;
 mod operations;

@@ -23,10 +23,7 @@ use crate::process::{
     PATIENCE, Partner, Process, anchorwatch, configure, document, hour, id, json as answer,
     relationship,
 };
-
-#[path = "../support/hostile.rs"]
-#[allow(dead_code, reason = "another test uses the rest")]
-mod hostile;
+use crate::support::hostile;
 
 const NAMES: [&str; 3] = ["a.example", "b.example", "c.example"];
 const WHO: [&str; 3] = ["--by=j.doe", "--reason=CHG-1", "--yes"];

@@ -17,12 +17,7 @@ use anchorwatch::view::DomainView;
 use serde_json::Value;
 
 use crate::process::{PATIENCE, Partner, Process, anchorwatch, configure};
-
-#[path = "../support/mod.rs"]
-#[allow(dead_code, reason = "another test uses the rest")]
-mod support;
-
-use support::World;
+use crate::support::World;
 
 /// Name servers that a test has fail. A healthy name is answered at once.
 #[derive(Default)]
