@@ -28,6 +28,25 @@ pub struct View {
     pub domains: Vec<Arc<DomainView>>,
     /// What was to be said of trust domains that are watched no more: all of it ended then.
     pub departed: Vec<Departed>,
+    /// What is to be said of anchorwatch itself.
+    pub watch: Arc<WatchView>,
+}
+
+/// What is to be said of anchorwatch itself.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct WatchView {
+    /// What is wrong, the most urgent first.
+    pub findings: Arc<[Finding]>,
+    /// What was wrong within the last 25 hours and is not any more.
+    pub ended: Arc<[Ended]>,
+    /// Whether the store cannot be written now: what is said meanwhile is not journaled.
+    pub unrecorded: bool,
+}
+
+impl Default for WatchView {
+    fn default() -> Self {
+        Self { findings: Arc::new([]), ended: Arc::new([]), unrecorded: false }
+    }
 }
 
 /// A trust domain that a reload removed within the last 25 hours.

@@ -1,6 +1,8 @@
 //! The alerts over the daemon itself: who watches the watch.
 
+use super::finding::{self, About};
 use super::{Alert, GRAFANA, JOB};
+use crate::finding::FindingKind;
 
 /// One of them as it is written down here: `{}` in its expression is the selector of the job.
 struct Rule {
@@ -23,14 +25,6 @@ const RULES: &[Rule] = &[
         description: "No target of the job answers. Alerts that were open are held for 24 hours, and none comes. Restart the daemon: what it knows survives.",
     },
     Rule {
-        name: "AnchorwatchSchedulerStalled",
-        expr: "time() - anchorwatch_scheduler_last_tick_timestamp_seconds{} > 60",
-        hold: Some("2m"),
-        severity: "critical",
-        summary: "The daemon answers and polls nothing.",
-        description: "The scheduler of {{ $labels.instance }} turns every second and has not for {{ $value | humanizeDuration }}. Restart the daemon.",
-    },
-    Rule {
         name: "AnchorwatchStoreCreated",
         // A restart within that hour does not end it.
         expr: "time() - last_over_time(anchorwatch_store_created_timestamp_seconds{}[1h]) < 3600",
@@ -38,14 +32,6 @@ const RULES: &[Rule] = &[
         severity: "critical",
         summary: "The store is new: what was known before is gone, and what is served now is the baseline.",
         description: "The store of {{ $labels.instance }} was created {{ $value | humanizeDuration }} ago. Unless this is its first start, find out where the old one went: a key that was planted meanwhile is taken for an old one.",
-    },
-    Rule {
-        name: "AnchorwatchStateNotPersisted",
-        expr: "time() - anchorwatch_state_last_persist_success_timestamp_seconds{} > 900\nor\n  increase(anchorwatch_state_events_lost_total{}[1h]) > 0",
-        hold: Some("5m"),
-        severity: "critical",
-        summary: "The store cannot be written: a restart would forget.",
-        description: "{{ $labels.instance }} has made nothing durable for 15 minutes, or has lost events. Look at the disk: space, permissions, errors.",
     },
     Rule {
         name: "AnchorwatchConfigReloadFailed",
@@ -84,8 +70,61 @@ const RULES: &[Rule] = &[
     },
 ];
 
+/// A finding about the watch itself, which is pushed too: its rule carries the name and the kind of the
+/// pushed alert, so that Alertmanager takes them for one.
+struct WatchRule {
+    kind: FindingKind,
+    /// What the metrics alone say, should the task that finds it be dead: a value for each series that
+    /// is wrong, whatever the value.
+    expr: &'static str,
+}
+
+const WATCH_RULES: &[WatchRule] = &[
+    WatchRule {
+        kind: FindingKind::SchedulerStalled,
+        expr: "time() - anchorwatch_scheduler_last_tick_timestamp_seconds{} > 60",
+    },
+    WatchRule {
+        kind: FindingKind::StateNotPersisted,
+        expr: "time() - anchorwatch_state_last_persist_success_timestamp_seconds{} > 900\n    or\n      increase(anchorwatch_state_events_lost_total{}[1h]) > 0",
+    },
+    WatchRule {
+        kind: FindingKind::StoreDamaged,
+        // A restart within that time does not end it: what is damaged is found again soon after.
+        expr: "max_over_time(anchorwatch_store_damaged{}[15m]) > 0",
+    },
+];
+
+fn selector(expr: &str) -> String {
+    expr.replace("{}", &format!("{{job=\"{JOB}\"}}"))
+}
+
+impl WatchRule {
+    fn alert(&self) -> Alert {
+        let Self { kind, expr } = self;
+        let expr = format!(
+            "max by (job, instance) (anchorwatch_finding_open{{job=\"{JOB}\", kind=\"{kind}\"}}) == 1\nor\n  max by (job, instance) (\n      {}\n  )",
+            selector(expr)
+        );
+        Alert {
+            name: finding::name(*kind),
+            expr,
+            hold: None,
+            labels: vec![("severity", kind.severity().label()), ("kind", kind.label())],
+            summary: finding::summary(*kind),
+            description: finding::description(*kind, About::Labels),
+            dashboard: format!("{GRAFANA}/d/anchorwatch-overview"),
+        }
+    }
+}
+
 pub(super) fn alerts() -> impl Iterator<Item = Alert> {
-    RULES.iter().map(|rule| {
+    RULES.iter().map(Rule::alert).chain(WATCH_RULES.iter().map(WatchRule::alert))
+}
+
+impl Rule {
+    fn alert(&self) -> Alert {
+        let rule = self;
         let mut labels = vec![("severity", rule.severity)];
         // absent() of anything but a plain selector carries no labels, and an inhibition that
         // demands an equal job would never match.
@@ -94,12 +133,12 @@ pub(super) fn alerts() -> impl Iterator<Item = Alert> {
         }
         Alert {
             name: rule.name.to_owned(),
-            expr: rule.expr.replace("{}", &format!("{{job=\"{JOB}\"}}")),
+            expr: selector(rule.expr),
             hold: rule.hold,
             labels,
             summary: rule.summary,
             description: rule.description.to_owned(),
             dashboard: format!("{GRAFANA}/d/anchorwatch-overview"),
         }
-    })
+    }
 }

@@ -81,9 +81,17 @@ pub fn summary(kind: FindingKind) -> &'static str {
 
 /// What one alert says: what it is about, what to do first, what ends it and where the evidence is.
 pub fn description(kind: FindingKind, about: About<'_>) -> String {
+    if kind.scope() == Scope::Watch {
+        return format!(
+            "{} Look first: {} It ends {}. `anchorwatch findings --kind {kind}` has the evidence.",
+            kind.raised(),
+            kind.first_step(),
+            kind.clears(),
+        );
+    }
     let of = match kind.scope() {
         Scope::TrustDomain => format!("--trust-domain {} ", about.trust_domain()),
-        Scope::Federation => String::new(),
+        Scope::Federation | Scope::Watch => String::new(),
     };
     format!(
         "{}: {} Look first: {} It ends {}. `anchorwatch findings {of}--kind {kind}` has the evidence.",
@@ -107,7 +115,7 @@ pub(super) fn alert(kind: FindingKind) -> Alert {
             Scope::TrustDomain => format!(
                 "{GRAFANA}/d/anchorwatch-trust-domain?var-trust_domain={{{{ $labels.trust_domain }}}}"
             ),
-            Scope::Federation => format!("{GRAFANA}/d/anchorwatch-overview"),
+            Scope::Federation | Scope::Watch => format!("{GRAFANA}/d/anchorwatch-overview"),
         },
     }
 }

@@ -43,7 +43,8 @@ pub struct Alert {
 
 /// All alerts: those of the findings in the order of their catalogue, then those over the daemon.
 pub fn alerts() -> Vec<Alert> {
-    let findings = FindingKind::ALL.iter().map(|kind| finding::alert(*kind));
+    let of_domains = FindingKind::ALL.iter().filter(|kind| !kind.is_about_the_watch());
+    let findings = of_domains.map(|kind| finding::alert(*kind));
     findings.chain(daemon::alerts()).collect()
 }
 

@@ -101,7 +101,7 @@ fn stored(
         super::output::complain(&super::output::chain(&why));
         Exit::CannotLook
     })?;
-    reported(config, &store, entries)
+    Ok(reported(config, &store, entries))
 }
 
 /// What the store knows of authorities, with what is made of those that the facts hold.
@@ -109,7 +109,7 @@ pub(super) fn reported(
     config: &Config,
     store: &StoreReader,
     entries: Vec<AuthorityEntry>,
-) -> Result<Vec<AuthorityReport>, Exit> {
+) -> Vec<AuthorityReport> {
     let now = SystemClock.now();
     let mut domains: BTreeMap<TrustDomain, Option<DomainView>> = BTreeMap::new();
     let mut reports = Vec::with_capacity(entries.len());
@@ -117,7 +117,7 @@ pub(super) fn reported(
         let name = entry.trust_domain.clone();
         if !domains.contains_key(&name) {
             let relationship = config.relationship(&name);
-            let domain = relationship.map(|one| source::pictured(store, one, now)).transpose()?;
+            let domain = relationship.map(|one| source::pictured(store, one, now));
             domains.insert(name.clone(), domain);
         }
         let domain = domains.get(&name).and_then(Option::as_ref);
@@ -127,7 +127,7 @@ pub(super) fn reported(
         }
         reports.push(AuthorityReport::new(&entry, now, domain));
     }
-    Ok(reports)
+    reports
 }
 
 fn show(mut reports: Vec<AuthorityReport>, arguments: &Arguments) {

@@ -82,6 +82,7 @@ fn show(mut report: Report, arguments: &Arguments) -> Exit {
     if let Some(wanted) = &arguments.trust_domain {
         report.trust_domains.retain(|domain| domain.trust_domain == *wanted);
         let findings = report.trust_domains.iter().flat_map(|domain| &domain.findings);
+        let findings = findings.chain(&report.watch);
         report.worst = findings.map(|finding| finding.severity).max();
     }
     // An endpoint that was not read well is at least a warning, before any finding says so.
@@ -100,6 +101,13 @@ fn text(report: &Report) -> String {
     let headings =
         ["TRUST DOMAIN", "VERDICT", "SEQUENCE", "X.509", "JWT", "LAST CHANGE", "LAST GOOD POLL"];
     let mut text = table(headings, &rows);
+    for Finding { id, kind, severity, evidence, .. } in &report.watch {
+        let _ = write!(text, "\n\nanchorwatch itself: {severity}: {kind}");
+        for line in evidence {
+            let _ = write!(text, "\n  {}", plain(line));
+        }
+        let _ = write!(text, "\n  finding {id}; ends {}", kind.clears());
+    }
     for domain in &report.trust_domains {
         let name = &domain.trust_domain;
         if let Some(failure) = &domain.failure {

@@ -123,7 +123,8 @@ fn export(store: &StoreReader, arguments: &Arguments) -> Result<Exported, String
     }
     let mut findings: BTreeMap<&TrustDomain, Vec<Finding>> = BTreeMap::new();
     for name in &exported.domains {
-        let state = store.state(name).map_err(|why| chain(&why))?;
+        let (state, faults) = store.state(name);
+        source::damaged(&faults);
         findings.insert(name, state.facts.ledger.open.clone());
     }
     pack.json("findings.json", &findings)?;

@@ -56,7 +56,10 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
             Err(exit) => return exit,
         };
         open.retain(|one| {
-            arguments.trust_domain.as_ref().is_none_or(|name| *name == one.recorded_by)
+            arguments
+                .trust_domain
+                .as_ref()
+                .is_none_or(|name| one.recorded_by.as_ref() == Some(name))
                 && arguments.kind.is_none_or(|kind| kind.label() == one.kind)
         });
         show(&open, arguments.output);
@@ -70,7 +73,7 @@ fn stored(config: &Config, path: &std::path::Path) -> Result<Vec<OpenFinding>, E
     let at: Timestamp = crate::daemon::SystemClock.now();
     let mut open = Vec::new();
     for relationship in &config.relationships {
-        let domain = source::pictured(&store, relationship, at)?;
+        let domain = source::pictured(&store, relationship, at);
         let name = relationship.trust_domain();
         open.extend(OpenFinding::of(name, &domain.findings, &domain.state.facts));
     }
@@ -90,8 +93,11 @@ fn show(open: &[OpenFinding], output: Output) {
 /// A finding in full, for whoever reads it at 03:00.
 pub(super) fn described(one: &OpenFinding) -> String {
     let OpenFinding { id, incident, kind, severity, since, ends, .. } = one;
-    let trust_domain =
-        one.trust_domain.as_ref().map_or("several trust domains", TrustDomain::as_str);
+    let trust_domain = match (&one.trust_domain, &one.recorded_by) {
+        (Some(name), _) => name.as_str(),
+        (None, Some(_)) => "several trust domains",
+        (None, None) => "anchorwatch itself",
+    };
     let svid_type = one.svid_type.map(|svid_type| format!("  {}", svid_type.label()));
     let subject = match &*one.subject {
         "" => String::new(),

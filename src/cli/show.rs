@@ -183,7 +183,7 @@ fn stored(config: &Config, path: &Path, wanted: &Wanted) -> Result<Known, Exit> 
         Exit::CannotLook
     };
     let found = store.authorities(&AuthorityQuery::default()).map_err(failed)?;
-    let mut reports = reported(config, &store, found)?;
+    let mut reports = reported(config, &store, found);
     reports.retain(|report| wanted.is(report));
     let mut entries = Vec::new();
     for fingerprint in fingerprints(wanted, &reports) {
@@ -195,7 +195,7 @@ fn stored(config: &Config, path: &Path, wanted: &Wanted) -> Result<Known, Exit> 
     let (mut findings, mut handovers) = (Vec::new(), Vec::new());
     for relationship in &config.relationships {
         let name = relationship.trust_domain();
-        let domain = source::pictured(&store, relationship, SystemClock.now())?;
+        let domain = source::pictured(&store, relationship, SystemClock.now());
         findings.extend(OpenFinding::of(name, &domain.findings, &domain.state.facts));
         let of = RotationReport::new(&domain).handovers.into_iter();
         handovers.extend(of.map(|one| (name.clone(), one)));

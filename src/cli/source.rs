@@ -8,7 +8,7 @@ use super::output::{chain, complain};
 use super::{Exit, Global};
 use crate::config::{Config, LoadError, Relationship};
 use crate::judge::{self, Assessment};
-use crate::store::StoreReader;
+use crate::store::{StoreReader, VerifyFault};
 use crate::time::Timestamp;
 use crate::view::DomainView;
 use crate::web::{AdminClient, ClientError};
@@ -55,11 +55,9 @@ pub(super) fn pictured(
     store: &StoreReader,
     relationship: &Relationship,
     at: Timestamp,
-) -> Result<DomainView, Exit> {
-    let state = store.state(relationship.trust_domain()).map_err(|why| {
-        complain(&chain(&why));
-        Exit::CannotLook
-    })?;
+) -> DomainView {
+    let (state, faults) = store.state(relationship.trust_domain());
+    damaged(&faults);
     let mut domain = DomainView {
         endpoint: Arc::new(relationship.endpoint.clone()),
         policy: Arc::new(relationship.policy.clone()),
@@ -73,7 +71,14 @@ pub(super) fn pictured(
     };
     let Assessment { findings, dropped } = judge::assess(&domain.case(), at);
     (domain.findings, domain.dropped) = (findings.into(), dropped);
-    Ok(domain)
+    domain
+}
+
+/// Says what of the store is damaged, and so left out of what is shown.
+pub(super) fn damaged(faults: &[VerifyFault]) {
+    for fault in faults {
+        complain(&format!("the store is damaged: {fault}"));
+    }
 }
 
 /// Says why a daemon gave no answer.

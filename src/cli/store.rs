@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::output::{Output, chain, complain, print, print_json};
+use super::output::{Output, complain, print, print_json};
 use super::{Exit, Global, source};
 use crate::bundle::Digest;
 use crate::store::{Verified, VerifyFault};
@@ -23,8 +23,9 @@ pub(super) enum Command {
 /// The arguments of `store verify`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-A journal whose tail was cut is whole in itself. The daemon logs its head each hour, and when it
-stops: give one of these, kept elsewhere, to find a cut.
+All that the daemon's check in the background finds is found. A journal whose tail was cut is whole
+in itself. The daemon notes its head in the lock file beside it, logs it each hour and when it stops,
+and sends it with each alert that it pushes: give one that is kept elsewhere to find a cut.
 
 Exit codes: 0 where it is whole, 1 where it is not, 3 where it cannot be read.
 
@@ -56,9 +57,11 @@ pub(super) fn run(global: &Global, command: &Command) -> Exit {
         Err(exit) => return exit,
     };
     let terminal = std::io::stderr().is_terminal();
+    let mut next = PROGRESS_EVERY;
     let mut progress = |read: u64, all: u64| {
-        if terminal && read.is_multiple_of(PROGRESS_EVERY) && 0 < read {
+        if terminal && next <= read {
             complain(&format!("{read} of {all} entries"));
+            next = read.saturating_add(PROGRESS_EVERY);
         }
     };
     match reader.verify(arguments.head, &mut progress) {
@@ -66,9 +69,13 @@ pub(super) fn run(global: &Global, command: &Command) -> Exit {
             show(&verified, arguments.output);
             Exit::Ok
         }
-        Err(fault) => {
-            complain(&chain(&fault));
-            if matches!(fault, VerifyFault::Store(_)) { Exit::CannotLook } else { Exit::Warning }
+        Err(faults) => {
+            faults.listed.iter().for_each(|fault| complain(&fault.to_string()));
+            if 0 < faults.more {
+                complain(&format!("{} more are not listed", faults.more));
+            }
+            let damaged = faults.listed.iter().any(VerifyFault::is_damage);
+            if damaged { Exit::Warning } else { Exit::CannotLook }
         }
     }
 }

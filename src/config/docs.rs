@@ -46,7 +46,7 @@ pub fn render() -> String {
     }
     page.push_str("\n### Kinds of findings\n\n");
     page.push_str("What `severity` may name:\n\n");
-    for kind in FindingKind::LABELS {
+    for kind in FindingKind::ALL.iter().filter(|kind| !kind.is_about_the_watch()) {
         let _ = writeln!(page, "- `{kind}`");
     }
     page.push('\n');

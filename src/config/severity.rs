@@ -24,6 +24,12 @@ pub(super) fn severities(
             report.fault(entry.place, &value.path, message, hint);
             continue;
         };
+        if kind.is_about_the_watch() {
+            let message = format!("{kind} is about anchorwatch itself: it is always critical");
+            let hint = "leave it out; a route of Alertmanager can change who is told";
+            report.fault(entry.place, &value.path, message, hint.to_owned());
+            continue;
+        }
         let hint = "write info, warning or critical";
         if let Some(written) = value.text("a severity", hint, report)
             && let Some(severity) = scalar::word(&value, written, report)

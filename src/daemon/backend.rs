@@ -61,6 +61,12 @@ impl Inner {
                 "decisions of the configuration on {waiting} trust domains are not journaled yet"
             ));
         }
+        if let Some(fault) = self.shared.store.health().unsettled(self.shared.clock.now()) {
+            why.push(format!(
+                "the store's files are not safe: {} (last seen at {})",
+                fault.detail, fault.seen
+            ));
+        }
         why
     }
 
@@ -78,6 +84,8 @@ impl Inner {
             write_failures: status.write_failures,
             backlog: count(status.backlog.batches),
             events_lost: status.dropped.events,
+            store_faults: self.shared.store.health().count(),
+            store_verified_at: self.shared.store.health().verified_at,
             journal_size: status.journal_size_bytes,
             journal_entries: status.head.number,
             ticked_at: self.shared.last_tick(),

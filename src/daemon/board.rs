@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 
 use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
-use crate::view::{Departed, DomainView, View};
+use crate::view::{Departed, DomainView, View, WatchView};
 use crate::watch::Sight;
 
 /// Where one trust domain's picture hangs.
@@ -22,6 +22,7 @@ pub(super) struct Board {
     slots: ArcSwap<BTreeMap<TrustDomain, Slot>>,
     trust_domain: ArcSwap<Option<TrustDomain>>,
     departed: ArcSwap<Vec<Departed>>,
+    watch: ArcSwap<WatchView>,
 }
 
 impl Board {
@@ -51,7 +52,18 @@ impl Board {
         let domains = self.slots.load().values().map(|slot| slot.load_full()).collect();
         let shown = |gone: &&Departed| gone.ended.iter().any(|ended| ended.is_shown(at));
         let departed = self.departed.load().iter().filter(shown).cloned().collect();
-        View { at, trust_domain: self.trust_domain.load().as_ref().clone(), domains, departed }
+        let (trust_domain, watch) = (self.trust_domain.load().as_ref().clone(), self.watch());
+        View { at, trust_domain, domains, departed, watch }
+    }
+
+    /// What is published of anchorwatch itself.
+    pub(super) fn watch(&self) -> Arc<WatchView> {
+        self.watch.load_full()
+    }
+
+    /// Publishes what is to be said of anchorwatch itself.
+    pub(super) fn show_watch(&self, watch: WatchView) {
+        self.watch.store(Arc::new(watch));
     }
 
     /// What was to be said of these trust domains ended, since they are watched no more. What is

@@ -24,6 +24,11 @@ impl Heartbeat {
         self.last.store(u64::try_from(passed).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
+    /// A number that differs from one beat to the next.
+    pub(super) fn last(&self) -> u64 {
+        self.last.load(Ordering::Relaxed)
+    }
+
     /// How long it has been silent at `now`.
     pub(super) fn silence(&self, now: Instant) -> Duration {
         let last = Duration::from_millis(self.last.load(Ordering::Relaxed));

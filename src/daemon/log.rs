@@ -58,6 +58,19 @@ pub(super) fn events(trust_domain: &TrustDomain, events: &[Event]) {
     }
 }
 
+/// Writes which findings about anchorwatch itself opened and which ended.
+pub(super) fn watch_findings(before: &[Finding], now: &[Finding]) {
+    let among = |finding: &Finding, list: &[Finding]| list.iter().any(|one| one.id == finding.id);
+    for finding in now.iter().filter(|finding| !among(finding, before)) {
+        let (kind, id, evidence) = (finding.kind.label(), finding.id, finding.evidence.join(" "));
+        error!(finding = kind, %id, evidence, "finding about anchorwatch itself opened");
+    }
+    for finding in before.iter().filter(|finding| !among(finding, now)) {
+        let (kind, id) = (finding.kind.label(), finding.id);
+        info!(finding = kind, %id, "finding about anchorwatch itself ended");
+    }
+}
+
 /// Writes which findings opened and which ended. `since` says whether the picture before is one:
 /// after a start, what is open was so before.
 pub(super) fn findings(

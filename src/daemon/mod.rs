@@ -24,6 +24,7 @@ mod poll;
 mod protection;
 mod reload;
 mod scheduler;
+mod self_watch;
 mod shared;
 mod sightings;
 mod targets;
@@ -58,6 +59,7 @@ use operations::Operation;
 use protection::WebFile;
 use reload::Reloads;
 use scheduler::{Command, Domains, Scheduler};
+use self_watch::SelfWatch;
 use shared::Shared;
 
 pub(crate) use descriptors::raise_limit as raise_descriptor_limit;
@@ -114,6 +116,8 @@ impl Default for Options {
 #[derive(Debug)]
 pub struct Daemon {
     inner: Arc<Inner>,
+    /// The scheduler, which ends before all else.
+    scheduling: tokio::task::AbortHandle,
     addresses: Vec<SocketAddr>,
     /// What ends with the daemon, whatever it is at.
     tasks: JoinSet<()>,
@@ -199,21 +203,30 @@ impl Daemon {
         });
         inner.arrange_first().await;
         inner.depart_archived();
+        let self_watch = SelfWatch::begin(&shared);
         inner.begin_to_tell();
         let backend = Arc::new(DaemonBackend::new(Arc::clone(&inner)));
         let (listeners, addresses) = listen(&inner, &backend, descriptors.web)?;
-        let admin = AdminListener::bind(&inner.config.load().admin_socket, backend)
-            .await
-            .map_err(|source| StartError::Admin { source })?;
+        let admin = match AdminListener::bind(&inner.config.load().admin_socket, backend).await {
+            Ok(admin) => Some(admin),
+            // It lies in the store's directory: what cannot be written is watched with all the same,
+            // and without the store no decision is taken.
+            Err(error) if !shared.store.status().writable => {
+                warn!(%error, "cannot open the admin socket: no command reaches this daemon before a restart");
+                None
+            }
+            Err(source) => return Err(StartError::Admin { source }),
+        };
         let polling = Scheduler::new(Arc::clone(&shared), descriptors.polls);
         let mut tasks = JoinSet::new();
-        tasks.spawn(polling.run(for_scheduler));
+        let scheduling = tasks.spawn(polling.run(for_scheduler));
+        tasks.spawn(self_watch.run(Arc::clone(&shared)));
         tasks.spawn(flush(Arc::clone(&shared)));
         tasks.spawn(Arc::clone(&inner).follow_sightings());
         tasks.spawn(tell_the_head(Arc::clone(&shared)));
         // It is waited for: what it is at comes to its end.
         shared.tasks.spawn(Arc::clone(&inner).carry_out(for_operator));
-        Ok(Self { inner, addresses, tasks, listeners, admin: Some(admin), _ends: ends })
+        Ok(Self { inner, scheduling, addresses, tasks, listeners, admin, _ends: ends })
     }
 
     /// Where HTTP is served.
@@ -263,6 +276,7 @@ impl Daemon {
         if let Some(admin) = self.admin.take() {
             closing.spawn(admin.stop());
         }
+        self.scheduling.abort();
         self.tasks.abort_all();
         self.inner.fall_silent();
         shared.tasks.close();

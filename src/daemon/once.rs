@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::domain::Domain;
 use super::error::StartError;
 use super::shared::Shared;
-use super::{SystemClock, carry, targets};
+use super::{SystemClock, carry, self_watch, targets};
 use crate::config::Config;
 use crate::fetch::Fetcher;
 use crate::judge;
@@ -67,6 +67,7 @@ pub async fn check_once(config: Config, only: Option<&TrustDomain>) -> Result<Vi
         while polls.join_next().await.is_some() {}
     }
     shared.store.note_sight(shared.board.sights());
+    self_watch::publish(&shared, &self_watch::facts(&shared.store, None));
     let view = shared.board.capture(shared.clock.now());
     shared.store.clone().close().await?;
     Ok(view)

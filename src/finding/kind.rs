@@ -16,7 +16,7 @@ pub enum Nature {
     Condition,
 }
 
-/// What a finding is about: one trust domain, or a matter of several.
+/// What a finding is about: one trust domain, a matter of several, or anchorwatch itself.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Scope {
     /// One trust domain, which its `trust_domain` label names.
@@ -24,6 +24,8 @@ pub enum Scope {
     /// A matter of several: its `trust_domain` label is empty, and it is reported once, in the
     /// journal of one of them.
     Federation,
+    /// Anchorwatch itself: its `trust_domain` label is empty, and no journal has it.
+    Watch,
 }
 
 macro_rules! catalogue {
@@ -194,6 +196,15 @@ catalogue! {
     Condition ClockSkew "clock_skew" Warning:
         "The issuer's clock and the monitor's differ by more than `clock_skew`.",
         ends "when they agree";
+    Condition SchedulerStalled "scheduler_stalled" Critical:
+        "The scheduler has stopped: no trust domain is polled.",
+        ends "once the scheduler turns again";
+    Condition StateNotPersisted "state_not_persisted" Critical:
+        "The store cannot be written: what happens is unrecorded, and a restart would forget it.",
+        ends "once all that waits was written";
+    Condition StoreDamaged "store_damaged" Critical:
+        "Something stored is not as it was written, or a file of the store was touched while it was open.",
+        ends "with a check of the whole store that finds nothing, an hour or more after a fault was last seen";
 }
 
 impl FindingKind {
@@ -202,17 +213,28 @@ impl FindingKind {
         Self::ALL.iter().copied().find(|kind| kind.label() == label)
     }
 
-    /// Whether it is about one trust domain.
+    /// Whether it is about one trust domain, about several, or about none.
     pub fn scope(self) -> Scope {
-        if self == Self::AuthorityShared { Scope::Federation } else { Scope::TrustDomain }
+        if self == Self::AuthorityShared {
+            Scope::Federation
+        } else if self.is_about_the_watch() {
+            Scope::Watch
+        } else {
+            Scope::TrustDomain
+        }
     }
 
     /// The `trust_domain` label of such a finding of this trust domain's journal.
     pub fn trust_domain_label(self, recorded_by: &TrustDomain) -> &str {
         match self.scope() {
             Scope::TrustDomain => recorded_by.as_str(),
-            Scope::Federation => "",
+            Scope::Federation | Scope::Watch => "",
         }
+    }
+
+    /// Whether it is about anchorwatch itself, and so about no trust domain.
+    pub fn is_about_the_watch(self) -> bool {
+        matches!(self, Self::SchedulerStalled | Self::StateNotPersisted | Self::StoreDamaged)
     }
 
     /// Whether a full cap may never drop it: what says that someone else's key is trusted
@@ -288,6 +310,13 @@ impl FindingKind {
                 "tell the partner; expired and weak authorities cost consumers and hide others."
             }
             Self::ClockSkew => "look at NTP on both sides.",
+            Self::SchedulerStalled => "keep the daemon's log, and restart the daemon.",
+            Self::StateNotPersisted => {
+                "look at the disk: space, permissions, errors; do not restart before it can be written, since a restart forgets what waits."
+            }
+            Self::StoreDamaged => {
+                "keep a copy of the store's directory, then run `anchorwatch store verify`, and look at the disk and at who may write there."
+            }
         }
     }
 }

@@ -65,7 +65,7 @@ impl Draft {
         // What is no single trust domain's has the same name wherever it is reported.
         let of = match kind.scope() {
             Scope::TrustDomain => Some(trust_domain),
-            Scope::Federation => None,
+            Scope::Federation | Scope::Watch => None,
         };
         Finding {
             id: FindingId::new(of, kind, svid_type, &subject, since),

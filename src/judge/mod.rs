@@ -21,6 +21,7 @@ mod ledger;
 mod lockout;
 mod removal;
 mod rhythm;
+mod self_watch;
 mod sequence;
 mod sighting;
 mod unexpected;
@@ -34,6 +35,7 @@ pub use key_index::{
 };
 pub use lockout::Lockout;
 pub use removal::{InFlight, in_flight};
+pub use self_watch::{KnownFault, UNWRITABLE_FOR, Unwritable, WatchFacts, assess_watch};
 pub use unexpected::Reading;
 pub use verdict::{Law, Measure, Ttl, TtlSource, Verdict, VerdictKind, verdict};
 

@@ -35,7 +35,8 @@ const RAISED: Family = counter(
     &[TRUST_DOMAIN, ("kind", "what the finding is about")],
     |scrape, out| {
         for domain in scrape.domains() {
-            for (kind, raised) in domain.counts.findings.iter() {
+            let of_domains = |(kind, _): &(FindingKind, u64)| !kind.is_about_the_watch();
+            for (kind, raised) in domain.counts.findings.iter().filter(of_domains) {
                 let kind = ("kind", kind.label());
                 out.sample(&[("trust_domain", name(domain)), kind], count(raised))?;
             }
@@ -110,7 +111,7 @@ fn finding_open(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     scrape.whole().map_or(Ok(()), |view| federation_open(view, out))
 }
 
-/// A matter of several trust domains is one series, whoever reports it. What ended in one trust
+/// A matter of several trust domains is one series, whoever reports it, and so is one of the watch. What ended in one trust
 /// domain's journal may be open in another's.
 fn federation_open(view: &View, out: &mut Encoder) -> io::Result<()> {
     let is_of_all = |kind: FindingKind| kind.scope() == Scope::Federation;
@@ -126,6 +127,12 @@ fn federation_open(view: &View, out: &mut Encoder) -> io::Result<()> {
     }
     for (about, is_open) in series {
         out.sample(&named("", about), if is_open { 1.0 } else { 0.0 })?;
+    }
+    // What is wrong with the watch itself stands at zero from the start.
+    for kind in FindingKind::ALL.iter().filter(|kind| kind.is_about_the_watch()) {
+        let open = view.watch.findings.iter().any(|finding| finding.kind == *kind);
+        let about = (*kind, None, "", kind.severity());
+        out.sample(&named("", about), if open { 1.0 } else { 0.0 })?;
     }
     Ok(())
 }

@@ -24,6 +24,10 @@ pub struct SelfFacts {
     pub backlog: u64,
     /// Events that were lost since too much waited.
     pub events_lost: u64,
+    /// Faults of the store that are known.
+    pub store_faults: u64,
+    /// When the whole store was last found in order.
+    pub store_verified_at: Option<Timestamp>,
     /// The size of the store in bytes.
     pub journal_size: u64,
     /// Entries of the journal.
@@ -138,6 +142,21 @@ pub(super) const FAMILIES: &[Family] = &[
         Kind::Counter,
         "Events that were lost because too much waited for a store that cannot be written.",
         |scrape, out| out.sample(&[], super::sources::count(scrape.facts.events_lost)),
+    ),
+    own(
+        "anchorwatch_store_damaged",
+        Kind::Gauge,
+        "Faults of the store that are known: 0 where everything is as it was written.",
+        |scrape, out| out.sample(&[], super::sources::count(scrape.facts.store_faults)),
+    ),
+    own(
+        "anchorwatch_store_verified_timestamp_seconds",
+        Kind::Gauge,
+        "When a check of the whole store last found everything as it was written.",
+        |scrape, out| match scrape.facts.store_verified_at {
+            Some(at) => out.sample(&[], at.as_unix_seconds()),
+            None => Ok(()),
+        },
     ),
     own("anchorwatch_journal_size_bytes", Kind::Gauge, "The size of the store.", |scrape, out| {
         out.sample(&[], super::sources::count(scrape.facts.journal_size))

@@ -7,15 +7,17 @@ use serde::Serialize;
 use crate::alerts::{self, About};
 use crate::bundle::SvidType;
 use crate::finding::{Finding, FindingKind, Severity};
-use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
-use crate::view::{DomainView, View};
+use crate::view::{DomainView, View, WatchView};
 use crate::watch::AuthorityRecord;
 
 /// How many authorities of a use are listed, before and after.
 const LISTED: usize = 16;
 /// How many characters of evidence are sent: Alertmanager's receivers cut longer texts, and badly.
 const EVIDENCE: usize = 4_000;
+
+/// What an alert says while the store cannot be written.
+const UNRECORDED: &str = "the store cannot be written: this is not journaled yet";
 
 /// One alert as Alertmanager takes it, but for when it ends.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -64,6 +66,11 @@ pub fn alerts(view: &View, context: &Context) -> Vec<Alert> {
             alerts.insert(alert.labels.clone(), alert);
         }
     }
+    let of_the_watch = view.watch.findings.iter().filter(|one| one.severity == Severity::Critical);
+    for finding in of_the_watch {
+        let alert = watch_alert(&view.watch, finding, context);
+        alerts.insert(alert.labels.clone(), alert);
+    }
     alerts.into_values().collect()
 }
 
@@ -72,25 +79,27 @@ pub fn alerts(view: &View, context: &Context) -> Vec<Alert> {
 pub fn ended(view: &View) -> Vec<(Alert, Timestamp)> {
     let watched = view.domains.iter().map(|one| (&one.endpoint.trust_domain, &one.ended));
     let departed = view.departed.iter().map(|one| (&one.trust_domain, &one.ended));
-    let ended = watched.chain(departed).flat_map(|(trust_domain, ended)| {
-        let critical = ended.iter().filter(|one| one.severity == Severity::Critical);
-        critical.map(move |one| {
-            let labels = labels(trust_domain, one.key());
-            let (annotations, link) = (BTreeMap::new(), String::new());
-            (Alert { labels: told(labels.into()), annotations, since: one.at, link }, one.at)
-        })
+    let of_domains = watched.chain(departed).flat_map(|(name, ended)| {
+        ended.iter().map(move |one| (one.kind.trust_domain_label(name), one))
+    });
+    let all = of_domains.chain(view.watch.ended.iter().map(|one| ("", one)));
+    let critical = all.filter(|(_, one)| one.severity == Severity::Critical);
+    let ended = critical.map(|(trust_domain, one)| {
+        let labels = labels(trust_domain, one.key());
+        let (annotations, link) = (BTreeMap::new(), String::new());
+        (Alert { labels: told(labels.into()), annotations, since: one.at, link }, one.at)
     });
     ended.collect()
 }
 
 fn labels(
-    trust_domain: &TrustDomain,
+    trust_domain: &str,
     (kind, svid_type, subject, severity): (FindingKind, Option<SvidType>, &str, Severity),
 ) -> [(&'static str, String); 7] {
     [
         ("alertname", alerts::name(kind)),
         ("severity", severity.label().to_owned()),
-        ("trust_domain", kind.trust_domain_label(trust_domain).to_owned()),
+        ("trust_domain", trust_domain.to_owned()),
         ("kind", kind.label().to_owned()),
         ("use", svid_type.map_or("", SvidType::label).to_owned()),
         ("subject", subject.to_owned()),
@@ -109,16 +118,12 @@ fn alert(domain: &DomainView, finding: &Finding, context: &Context) -> Alert {
     let name = alerts::name(finding.kind);
     let about = About::Values { trust_domain, svid_type, subject: &finding.subject };
     let series = (finding.kind, finding.svid_type, &*finding.subject, finding.severity);
-    let labels = labels(&domain.endpoint.trust_domain, series);
+    let labels = labels(trust_domain, series);
     let record = record(domain, finding);
     let external = context.external_url.as_deref();
     let link = external.map(|base| format!("{base}/finding/{}", finding.id)).unwrap_or_default();
     let (before, after) = keys(domain, finding.since);
-    let unrecorded = if domain.unrecorded {
-        "the store cannot be written: this is not journaled yet"
-    } else {
-        ""
-    };
+    let unrecorded = if domain.unrecorded { UNRECORDED } else { "" };
     let annotations = [
         ("summary", alerts::summary(finding.kind).to_owned()),
         ("description", alerts::description(finding.kind, about)),
@@ -133,6 +138,33 @@ fn alert(domain: &DomainView, finding: &Finding, context: &Context) -> Alert {
         ("status_url", link.clone()),
         ("journal_head", context.journal_head.clone()),
         ("unrecorded", unrecorded.to_owned()),
+    ];
+    Alert {
+        labels: told(labels.into()),
+        annotations: told(annotations.into()),
+        since: finding.since,
+        link,
+    }
+}
+
+/// The alert of a finding about anchorwatch itself: it has no trust domain and no keys.
+fn watch_alert(watch: &WatchView, finding: &Finding, context: &Context) -> Alert {
+    let Finding { kind, svid_type, severity, .. } = finding;
+    let labels = labels("", (*kind, *svid_type, &finding.subject, *severity));
+    let external = context.external_url.as_deref();
+    let link = external.map(|base| format!("{base}/finding/{}", finding.id)).unwrap_or_default();
+    let about = About::Values { trust_domain: "", svid_type: "", subject: "" };
+    let annotations = [
+        ("summary", alerts::summary(*kind).to_owned()),
+        ("description", alerts::description(*kind, about)),
+        ("runbook_url", alerts::runbook_url(&alerts::name(*kind))),
+        ("finding", finding.id.to_string()),
+        ("incident", finding.incident.to_string()),
+        ("since", finding.since.to_string()),
+        ("evidence", evidence(finding)),
+        ("status_url", link.clone()),
+        ("journal_head", context.journal_head.clone()),
+        ("unrecorded", if watch.unrecorded { UNRECORDED } else { "" }.to_owned()),
     ];
     Alert {
         labels: told(labels.into()),

@@ -71,14 +71,14 @@ impl Backlog {
         self.dropped
     }
 
-    /// All of it was written.
-    pub(super) fn written(&mut self) {
+    /// All of it was written: takes it out, oldest first, and those who wait for it.
+    pub(super) fn take(&mut self) -> (Vec<Prepared>, Answers) {
         self.bytes = 0;
         self.unanswered = 0;
         self.latest.clear();
-        for waiting in self.waiting.drain(..) {
-            answer(waiting.reply, Durability::Durable);
-        }
+        let taken = self.waiting.drain(..).map(|one| (one.batch, one.reply));
+        let (batches, replies) = taken.unzip();
+        (batches, Answers(replies))
     }
 
     /// None of it could be written: what is too much is dropped. Returns the trust domains whose
@@ -121,6 +121,19 @@ impl Backlog {
             answer(Some(reply), Durability::Unrecorded);
         }
         self.unanswered = 0;
+    }
+}
+
+/// Those who wait for what was written.
+#[derive(Debug)]
+pub(super) struct Answers(Vec<Option<oneshot::Sender<Durability>>>);
+
+impl Answers {
+    /// Tells them.
+    pub(super) fn answer(self, durability: Durability) {
+        for reply in self.0 {
+            answer(reply, durability);
+        }
     }
 }
 

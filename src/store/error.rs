@@ -1,8 +1,15 @@
 //! Why the store could not do what was asked.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a new variant is none of those that are named here"
+)]
+
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use rusqlite::ErrorCode;
 
 /// Why the store could not be opened, read or closed. That it cannot be *written* is no error but
 /// a state, see [`super::StoreStatus`].
@@ -24,6 +31,16 @@ pub enum StoreError {
         path: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// Something else stands in the place of a file of the store.
+    #[error(
+        "{} is a link or no file: the store's files are opened without following links, so put the \
+         file itself there, or name the directory that it is in",
+        path.display()
+    )]
+    NotAFile {
+        /// The place.
+        path: PathBuf,
     },
     /// Another process has it.
     #[error(
@@ -58,6 +75,17 @@ pub enum StoreError {
         found: i64,
         /// The latest version that is known here.
         known: i64,
+    },
+    /// A version of anchorwatch from before its first release wrote it.
+    #[error(
+        "the store has schema version {found}, of before the first release, and versions from {first} on \
+         are read: nothing in it was touched; move it away, and `anchorwatch run` begins a new one"
+    )]
+    UnreleasedSchema {
+        /// Its version.
+        found: i64,
+        /// The first version that can be read.
+        first: i64,
     },
     /// An earlier version of anchorwatch wrote it, and a reader does not change it.
     #[error(
@@ -109,9 +137,51 @@ impl StoreError {
         move |source| Self::Database { deed, source }
     }
 
+    /// Whether it says that what is stored is damaged, and not that it cannot be looked at now.
+    pub(super) fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged { .. } => true,
+            Self::Database { source, .. } => is_damage(source),
+            _ => false,
+        }
+    }
+
+    /// Whether it says that the medium cannot be written, for now or at all.
+    pub(super) fn is_unwritable(&self) -> bool {
+        match self {
+            Self::File { source, .. } => super::directory::is_unwritable(source),
+            Self::Database { source, .. } => matches!(
+                source.sqlite_error_code(),
+                Some(
+                    ErrorCode::ReadOnly
+                        | ErrorCode::CannotOpen
+                        | ErrorCode::DiskFull
+                        | ErrorCode::SystemIoFailure
+                        | ErrorCode::PermissionDenied
+                )
+            ),
+            _ => false,
+        }
+    }
+
     /// Something stored that makes no sense.
     pub(super) fn damaged(what: impl Into<Box<str>>, detail: impl fmt::Display) -> Self {
         Self::Damaged { what: what.into(), detail: detail.to_string().into() }
+    }
+}
+
+/// Whether SQLite met something that it did not write, or a value that is none of its column's.
+pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
+    match error {
+        rusqlite::Error::SqliteFailure(failure, _) => matches!(
+            failure.code,
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::SystemIoFailure
+        ),
+        rusqlite::Error::FromSqlConversionFailure(..)
+        | rusqlite::Error::IntegralValueOutOfRange(..)
+        | rusqlite::Error::InvalidColumnType(..)
+        | rusqlite::Error::Utf8Error(..) => true,
+        _ => false,
     }
 }
 

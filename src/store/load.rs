@@ -1,4 +1,8 @@
 //! A start: each trust domain's checkpoint, and the tail of events after it.
+//!
+//! Whatever is used is verified: a checkpoint by its digest and the entry that it is bound to, each
+//! event by the hash that chains it to the one before. Where one of them is not as it was written,
+//! [`super::salvage`] says what can still be known, loudly.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,10 +10,10 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::StoreError;
-use super::checkpoint;
-use super::column::{from_number, number, trust_domain};
+use super::column::{from_number, number};
+use super::row::{COLUMNS, StoredRow};
 use super::schema::open_reader;
+use super::{StoreError, VerifyFault, checkpoint, salvage, seal};
 use crate::bundle::Digest;
 use crate::journal::Chain;
 use crate::spiffe::TrustDomain;
@@ -21,17 +25,18 @@ const SHARE: usize = 64;
 /// How many threads load at most: beyond that the disk is what they wait for.
 const THREADS: usize = 4;
 
-const TAIL: &str = "SELECT number, at, payload FROM events
-    WHERE trust_domain = ?1 AND ?2 < number ORDER BY number";
-
 /// What is known of one trust domain, and how much of it the checkpoint lacks.
 #[derive(Debug)]
 pub(super) struct LoadedDomain {
     pub(super) state: DomainState,
-    /// The number of its last event; 0 where there is none.
-    pub(super) last: u64,
+    /// Its last event: its number and hash; [`Chain::genesis`] where there is none.
+    pub(super) last: Chain,
     /// How many events came after the checkpoint.
     pub(super) tail: usize,
+    /// Whether its checkpoint must be written anew.
+    pub(super) rebuild: bool,
+    /// What is not as it was written.
+    pub(super) faults: Vec<VerifyFault>,
 }
 
 /// The last entry of the journal.
@@ -44,11 +49,12 @@ pub(super) fn head(connection: &Connection) -> Result<Chain, StoreError> {
     Ok(last.optional().map_err(failed)?.map_or_else(Chain::genesis, chain))
 }
 
-/// The trust domains that anything is known of, sorted.
-pub(super) fn names(connection: &Connection) -> Result<Vec<TrustDomain>, StoreError> {
-    let failed = || StoreError::database("list the trust domains");
+/// The trust domains that anything is known of, sorted. A name that is none is a fault.
+pub(super) fn names(
+    connection: &Connection,
+) -> Result<(Vec<TrustDomain>, Vec<VerifyFault>), StoreError> {
     // Steps from name to name through the index, whatever the number of events.
-    let names = "
+    let stepping = "
         WITH RECURSIVE names (name) AS (
             SELECT min(trust_domain) FROM events
             UNION ALL
@@ -56,26 +62,49 @@ pub(super) fn names(connection: &Connection) -> Result<Vec<TrustDomain>, StoreEr
             FROM names WHERE name IS NOT NULL)
         SELECT name FROM names WHERE name IS NOT NULL
         UNION SELECT trust_domain FROM sights ORDER BY 1";
-    let mut statement = connection.prepare(names).map_err(failed())?;
-    let mut rows = statement.query([]).map_err(failed())?;
-    let mut names = Vec::new();
-    while let Some(row) = rows.next().map_err(failed())? {
-        names.push(trust_domain(row, 0)?);
+    let scanning = "SELECT DISTINCT trust_domain FROM events NOT INDEXED
+        UNION SELECT trust_domain FROM sights NOT INDEXED ORDER BY 1";
+    match listed(connection, stepping) {
+        Err(error) if error.is_damage() => {
+            let (names, mut faults) = listed(connection, scanning)?;
+            faults.push(error.into());
+            Ok((names, faults))
+        }
+        listed => listed,
     }
-    Ok(names)
 }
 
+fn listed(
+    connection: &Connection,
+    select: &str,
+) -> Result<(Vec<TrustDomain>, Vec<VerifyFault>), StoreError> {
+    let failed = || StoreError::database("list the trust domains");
+    let mut statement = connection.prepare(select).map_err(failed())?;
+    let mut rows = statement.query([]).map_err(failed())?;
+    let (mut names, mut faults) = (Vec::new(), Vec::new());
+    while let Some(row) = rows.next().map_err(failed())? {
+        match super::column::trust_domain(row, 0) {
+            Ok(name) => names.push(name),
+            Err(error) => faults.push(error.into()),
+        }
+    }
+    Ok((names, faults))
+}
+
+/// What is known of all trust domains, and what is not as it was written beside what is theirs.
+pub(super) type LoadedAll = (BTreeMap<TrustDomain, LoadedDomain>, Vec<VerifyFault>);
+
 /// Loads every trust domain, on a few threads with a connection each. Nobody may write meanwhile.
-pub(super) fn all(directory: &Path) -> Result<BTreeMap<TrustDomain, LoadedDomain>, StoreError> {
-    let names = names(&open_reader(directory)?)?;
+pub(super) fn all(directory: &Path) -> Result<LoadedAll, StoreError> {
+    let (names, faults) = names(&open_reader(directory)?)?;
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = threads.min(THREADS).min(names.len().div_ceil(SHARE)).max(1);
     let share = names.len().div_ceil(threads).max(1);
     let parts = std::thread::scope(|scope| {
         let load = |names: &[TrustDomain]| -> Result<Vec<_>, StoreError> {
             let connection = open_reader(directory)?;
-            let load = |name: &TrustDomain| Ok((name.clone(), domain(&connection, name)?));
-            names.iter().map(load).collect()
+            let load = |name: &TrustDomain| (name.clone(), domain(&connection, name));
+            Ok(names.iter().map(load).collect())
         };
         let parts: Vec<_> =
             names.chunks(share).map(|names| scope.spawn(move || load(names))).collect();
@@ -85,25 +114,42 @@ pub(super) fn all(directory: &Path) -> Result<BTreeMap<TrustDomain, LoadedDomain
         });
         joined.collect::<Result<Vec<_>, _>>()
     })?;
-    Ok(parts.into_iter().flatten().collect())
+    Ok((parts.into_iter().flatten().collect(), faults))
 }
 
-/// Loads one trust domain.
-pub(super) fn domain(
-    connection: &Connection,
-    name: &TrustDomain,
-) -> Result<LoadedDomain, StoreError> {
-    let (mut last, mut facts) =
-        checkpoint::read(connection, name)?.unwrap_or_else(|| (0, Facts::default()));
+/// Loads one trust domain: what verifies, and what does not.
+pub(super) fn domain(connection: &Connection, name: &TrustDomain) -> LoadedDomain {
+    verified(connection, name).unwrap_or_else(|fault| salvage::domain(connection, name, fault))
+}
+
+fn verified(connection: &Connection, name: &TrustDomain) -> Result<LoadedDomain, VerifyFault> {
+    let (mut last, mut facts) = match checkpoint::read(connection, name)? {
+        Some(found) if found.is_bound() => {
+            (Chain { number: found.number, head: found.head }, found.facts)
+        }
+        Some(found) => {
+            let (trust_domain, number) = (name.clone(), found.number);
+            return Err(VerifyFault::Unbound { trust_domain, number });
+        }
+        None => (Chain::genesis(), Facts::default()),
+    };
     let mut tail = 0;
-    let key = params![name.as_str(), number(last)];
-    each_event(connection, TAIL, key, |number, at, event| {
-        facts.apply(at, &event);
-        last = number;
+    let select = format!(
+        "SELECT {COLUMNS} FROM events e WHERE trust_domain = ?1 AND ?2 < number ORDER BY number"
+    );
+    let failed = || StoreError::database("read the journal");
+    let mut statement = connection.prepare_cached(&select).map_err(failed())?;
+    let key = params![name.as_str(), number(last.number)];
+    let mut rows = statement.query(key).map_err(failed())?;
+    while let Some(row) = rows.next().map_err(failed())? {
+        let row = StoredRow::read(row)?;
+        row.verify(name)?;
+        facts.apply(row.at, &row.event()?);
+        last = Chain { number: row.number, head: row.hash };
         tail += 1;
-    })?;
+    }
     let state = DomainState { facts: Arc::new(facts), sight: sight(connection, name)? };
-    Ok(LoadedDomain { state, last, tail })
+    Ok(LoadedDomain { state, last, tail, rebuild: false, faults: Vec::new() })
 }
 
 /// Hands over the events that `select` finds: their numbers, times and payloads.
@@ -131,15 +177,20 @@ pub(super) fn each_event(
 }
 
 /// What the last polls of a trust domain saw, as far as it was taken down.
-pub(super) fn sight(connection: &Connection, name: &TrustDomain) -> Result<Sight, StoreError> {
+pub(super) fn sight(connection: &Connection, name: &TrustDomain) -> Result<Sight, VerifyFault> {
     let failed = || StoreError::database("read what the last polls saw");
-    let sight = "SELECT sight FROM sights WHERE trust_domain = ?1";
+    let sight = "SELECT sight, digest FROM sights WHERE trust_domain = ?1";
     let mut statement = connection.prepare_cached(sight).map_err(failed())?;
-    let text: Option<String> =
-        statement.query_row([name.as_str()], |row| row.get(0)).optional().map_err(failed())?;
-    let Some(text) = text else { return Ok(Sight::default()) };
+    let mut rows = statement.query([name.as_str()]).map_err(failed())?;
+    let Some(row) = rows.next().map_err(failed())? else { return Ok(Sight::default()) };
+    let differs = |_| VerifyFault::Sight { trust_domain: name.clone() };
+    let text: String = row.get(0).map_err(differs)?;
+    let digest: [u8; 32] = row.get(1).map_err(differs)?;
+    if seal::sight(name, &text) != Digest::from_bytes(digest) {
+        return Err(VerifyFault::Sight { trust_domain: name.clone() });
+    }
+    // A later version may have written it otherwise.
     Ok(serde_json::from_str(&text).unwrap_or_else(|error| {
-        // Nothing of it is evidence: without it, the next change has no last poll before it.
         tracing::warn!(trust_domain = %name, %error, "cannot read what the last polls saw");
         Sight::default()
     }))

@@ -10,18 +10,29 @@
 
 mod backlog;
 mod batch;
+mod check;
 mod checkpoint;
 mod column;
+mod command;
 mod directory;
 mod error;
+mod files;
+mod health;
 mod index;
 mod load;
+mod medium;
+mod opening;
 mod options;
 mod progress;
 mod prune;
 mod query;
 mod reader;
+mod retained;
+mod row;
+mod salvage;
 mod schema;
+mod seal;
+mod slots;
 mod status;
 mod transaction;
 mod verify;
@@ -29,31 +40,30 @@ mod writer;
 
 pub use batch::Batch;
 pub use error::{Holder, StoreError};
+pub use health::{FaultKind, StoreFault, StoreHealth};
 pub use options::StoreOptions;
 pub use query::{AuthorityPart, AuthorityQuery, EntryRange, EventQuery, Presence, StoredEntry};
 pub use reader::StoreReader;
 pub use status::{Backlogged, Dropped, StoreStatus};
-pub use verify::{Verified, VerifyFault};
+pub use verify::{Faults, Verified, VerifyFault};
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use rusqlite::{Connection, OptionalExtension as _};
-use tokio::sync::{Mutex, Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::bundle::{AuthorityId, Fingerprint};
 use crate::journal::{AuthorityEntry, Recorded};
 use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
 use crate::watch::{AuthorityRecord, DomainState, Sight};
-use backlog::Backlog;
-use directory::Identity;
-use progress::Progress;
-use prune::Pruner;
-use writer::{Append, Command, Recall, Together, Writer};
+use command::{Append, Command, Recall, Together};
+use health::Health;
+use opening::Opening;
+use slots::Slots;
 
 /// How many commands may wait for the writer: as many as there may be polls at once.
 const WAITING: usize = 1_024;
@@ -95,62 +105,41 @@ pub struct Store {
     places: Arc<Semaphore>,
     notes: Arc<Semaphore>,
     status: Arc<ArcSwap<StoreStatus>>,
-    reader: Arc<Mutex<StoreReader>>,
+    health: Health,
+    slots: Slots,
+    directory: PathBuf,
 }
 
 impl Store {
     /// Opens the store in this directory, makes it where there is none, and locks it. Blocks until
     /// everything is loaded.
+    ///
+    /// What cannot be written is opened for reading, and tried again until it can be: the status says
+    /// so. What is damaged is left out, and [`Self::health`] says so.
     pub fn open(path: &Path, options: StoreOptions) -> Result<(Self, Loaded), StoreError> {
-        let lock = directory::claim(path)?;
-        let connection = schema::open_writer(path)?;
-        let now = options.clock.now();
-        let (created, fresh) = created(&connection, now)?;
-        let head = load::head(&connection)?;
-        let (mut progress, mut domains) = (Progress::default(), BTreeMap::new());
-        for (name, domain) in load::all(path)? {
-            progress.loaded(&name, &domain);
-            domains.insert(name, domain.state);
-        }
-        let status = Arc::new(ArcSwap::from_pointee(StoreStatus {
-            head,
-            created,
-            journal_size_bytes: transaction::size(&connection)
-                .map_err(StoreError::database("read the store's size"))?,
-            ..opened(&connection, now)
-        }));
-        let database = directory::database_in(path);
-        let identity = Identity::of(&database)
-            .map_err(|source| StoreError::File { path: database.clone(), source })?;
-        let writer = Writer {
-            connection,
-            database,
-            identity,
-            lock,
-            chain: head,
-            progress,
-            backlog: Backlog::new(options.backlog),
-            together: Vec::new(),
-            sights: BTreeMap::new(),
-            pruner: Pruner::new(),
-            failed_at: None,
-            status: Arc::clone(&status),
-            options,
-        };
-        let reader = Arc::new(Mutex::new(StoreReader::open(path)?));
+        let Opening { writer, checker, loaded } = Opening::new(path, options)?;
+        let (status, health) = (Arc::clone(&writer.status), writer.medium.health.clone());
+        let (slots, directory) = (writer.medium.slots.clone(), writer.medium.directory.clone());
         let (commands, received) = mpsc::channel();
+        let failed = |source| StoreError::File { path: path.into(), source };
+        let mut writer = writer;
+        if let Some(checker) = checker {
+            writer.medium.wake = checker.start().map_err(failed)?;
+        }
         std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || writer.run(&received))
-            .map_err(|source| StoreError::File { path: path.into(), source })?;
+            .map_err(failed)?;
         let store = Self {
             commands,
             places: Arc::new(Semaphore::new(WAITING)),
             notes: Arc::new(Semaphore::new(NOTES)),
             status,
-            reader,
+            health,
+            slots,
+            directory,
         };
-        Ok((store, Loaded { domains, created, fresh, head }))
+        Ok((store, loaded))
     }
 
     /// Records what happened, and returns when it is durable, or is known not to be. All batches
@@ -238,6 +227,11 @@ impl Store {
         self.status.load_full()
     }
 
+    /// What is known to be wrong with what is stored. Cheap, and never waits.
+    pub fn health(&self) -> Arc<StoreHealth> {
+        self.health.load()
+    }
+
     /// The entries of the journal that match, the newest last. Only what is durable.
     pub async fn events(&self, query: EventQuery) -> Result<Vec<Recorded>, StoreError> {
         self.read(move |reader| reader.events(&query)).await
@@ -267,11 +261,21 @@ impl Store {
     ) -> Result<T, StoreError> {
         let limit = READING;
         let late = |_| StoreError::Deadline { limit };
-        let reader = tokio::time::timeout(limit, Arc::clone(&self.reader).lock_owned())
-            .await
-            .map_err(late)?;
+        let slot = Arc::clone(&self.slots.web).lock_owned();
+        let mut slot = tokio::time::timeout(limit, slot).await.map_err(late)?;
+        let reader = if let Some(reader) = slot.take() {
+            reader
+        } else {
+            let directory = self.directory.clone();
+            let opened = tokio::task::spawn_blocking(move || StoreReader::open(&directory));
+            opened.await.map_err(|_| StoreError::Closed)??
+        };
         let interrupt = reader.connection.get_interrupt_handle();
-        let look = tokio::task::spawn_blocking(move || look(&reader));
+        let look = tokio::task::spawn_blocking(move || {
+            let found = look(&reader);
+            *slot = Some(reader);
+            found
+        });
         match tokio::time::timeout(limit, look).await {
             Ok(Ok(found)) => found,
             Ok(Err(_)) => Err(StoreError::Closed),
@@ -303,43 +307,6 @@ impl Store {
         let (reply, answer) = oneshot::channel();
         self.commands.send(Command::Execute { sql, reply }).unwrap();
         answer.await.unwrap();
-    }
-}
-
-/// When the store was created, and whether that is now.
-fn created(connection: &Connection, now: Timestamp) -> Result<(Timestamp, bool), StoreError> {
-    let failed = || StoreError::database("read when the store was created");
-    let known = connection
-        .query_row("SELECT value FROM meta WHERE name = 'created'", [], |row| row.get(0))
-        .optional()
-        .map_err(failed())?;
-    if let Some(created) = known {
-        return Ok((Timestamp::from_unix_micros(created), false));
-    }
-    let create = "INSERT INTO meta (name, value) VALUES ('created', ?1)";
-    connection.execute(create, [column::moment(now)]).map_err(failed())?;
-    Ok((now, true))
-}
-
-/// Tries whether the store can be written, before anything depends on it. That it cannot is no
-/// reason not to watch.
-fn opened(connection: &Connection, now: Timestamp) -> StoreStatus {
-    let open = "INSERT INTO meta (name, value) VALUES ('opened', ?1)
-        ON CONFLICT (name) DO UPDATE SET value = ?1";
-    let failure = connection.execute(open, [column::moment(now)]).err();
-    if let Some(error) = &failure {
-        tracing::error!(%error, "cannot write the store: what happens is unrecorded");
-    }
-    StoreStatus {
-        writable: failure.is_none(),
-        last_persist_success: failure.is_none().then_some(now),
-        write_failures: u64::from(failure.is_some()),
-        failure: failure.map(|error| error.to_string().into()),
-        backlog: Backlogged::default(),
-        dropped: Dropped::default(),
-        journal_size_bytes: 0,
-        head: crate::journal::Chain::genesis(),
-        created: now,
     }
 }
 

@@ -20,6 +20,8 @@ pub struct StoreOptions {
     pub retry_interval: Duration,
     /// After how many events a trust domain gets a new checkpoint.
     pub checkpoint_every: usize,
+    /// How often the whole store is checked in the background, first at the start; `None` for never.
+    pub check_every: Option<Duration>,
 }
 
 impl StoreOptions {
@@ -32,6 +34,9 @@ impl StoreOptions {
     /// A checkpoint costs about as much as this many events, to write as to read.
     pub const CHECKPOINT_EVERY: usize = 32;
 
+    /// What flipped on a disk is found within a day.
+    pub const CHECK_EVERY: Duration = Duration::from_hours(24);
+
     /// The defaults.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
@@ -40,6 +45,7 @@ impl StoreOptions {
             backlog: Self::BACKLOG,
             retry_interval: Self::RETRY_INTERVAL,
             checkpoint_every: Self::CHECKPOINT_EVERY,
+            check_every: Some(Self::CHECK_EVERY),
         }
     }
 }
@@ -51,6 +57,7 @@ impl fmt::Debug for StoreOptions {
             .field("backlog", &self.backlog)
             .field("retry_interval", &self.retry_interval)
             .field("checkpoint_every", &self.checkpoint_every)
+            .field("check_every", &self.check_every)
             .finish_non_exhaustive()
     }
 }

@@ -15,20 +15,26 @@ use crate::spiffe::TrustDomain;
 use crate::watch::Facts;
 
 /// The tail of one trust domain.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Tail {
     /// How many events the checkpoint lacks.
     events: usize,
-    /// The number of the last event.
-    last: u64,
+    /// The last event: its number and hash.
+    last: Chain,
     /// The facts after it, while the checkpoint lacks any.
     facts: Option<Arc<Facts>>,
     /// The document of the confirmed state.
     body: Option<Digest>,
 }
 
+impl Default for Tail {
+    fn default() -> Self {
+        Self { events: 0, last: Chain::genesis(), facts: None, body: None }
+    }
+}
+
 impl Tail {
-    fn take_in(&mut self, events: usize, last: u64, facts: Option<&Arc<Facts>>) {
+    fn take_in(&mut self, events: usize, last: Chain, facts: Option<&Arc<Facts>>) {
         if 0 < events {
             self.events = self.events.saturating_add(events);
             self.last = last;
@@ -81,7 +87,7 @@ impl Progress {
         let name = &batch.trust_domain;
         let known = || self.tails.get(name).cloned().unwrap_or_default();
         let tail = moved.0.entry(name.clone()).or_insert_with(known);
-        tail.take_in(batch.events.len(), chain.number, batch.facts.as_ref());
+        tail.take_in(batch.events.len(), chain, batch.facts.as_ref());
     }
 
     /// Writes the checkpoints that are due into the open transaction.

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::schema::open_reader;
-use super::{AuthorityQuery, EntryRange, EventQuery, StoreError, StoredEntry, load, query};
+use super::{
+    AuthorityQuery, EntryRange, EventQuery, StoreError, StoredEntry, VerifyFault, load, query,
+};
 use crate::bundle::{Digest, Fingerprint};
 use crate::journal::{AuthorityEntry, Chain, Recorded};
 use crate::spiffe::TrustDomain;
@@ -17,7 +19,7 @@ use crate::watch::{DomainState, Sight};
 /// A store, for reading alone. Every call blocks on the disk.
 #[derive(Debug)]
 pub struct StoreReader {
-    directory: PathBuf,
+    pub(super) directory: PathBuf,
     pub(super) connection: Connection,
 }
 
@@ -44,11 +46,16 @@ impl StoreReader {
 
     /// What the last polls of each trust domain saw, as far as it was taken down.
     pub fn sights(&self) -> Result<BTreeMap<TrustDomain, Sight>, StoreError> {
-        let names = load::names(&self.connection)?;
-        names
-            .into_iter()
-            .map(|name| Ok((name.clone(), load::sight(&self.connection, &name)?)))
-            .collect()
+        let (names, faults) = load::names(&self.connection)?;
+        report(&faults);
+        let sight = |name: TrustDomain| {
+            let sight = load::sight(&self.connection, &name).unwrap_or_else(|fault| {
+                tracing::error!(%fault, "the store is damaged");
+                Sight::default()
+            });
+            (name, sight)
+        };
+        Ok(names.into_iter().map(sight).collect())
     }
 
     /// The authorities that match, by trust domain, use and publication.
@@ -62,14 +69,19 @@ impl StoreReader {
         self.authorities(&AuthorityQuery { fingerprint, ..AuthorityQuery::default() })
     }
 
-    /// What is known of one trust domain.
-    pub fn state(&self, trust_domain: &TrustDomain) -> Result<DomainState, StoreError> {
-        load::domain(&self.connection, trust_domain).map(|domain| domain.state)
+    /// What is known of one trust domain. What is damaged is left out, and is given beside it.
+    pub fn state(&self, trust_domain: &TrustDomain) -> (DomainState, Vec<VerifyFault>) {
+        let domain = load::domain(&self.connection, trust_domain);
+        (domain.state, domain.faults)
     }
 
     /// What is known of every trust domain.
     pub fn domains(&self) -> Result<BTreeMap<TrustDomain, DomainState>, StoreError> {
-        let domains = load::all(&self.directory)?;
+        let (domains, faults) = load::all(&self.directory)?;
+        report(&faults);
+        for domain in domains.values() {
+            report(&domain.faults);
+        }
         Ok(domains.into_iter().map(|(name, domain)| (name, domain.state)).collect())
     }
 
@@ -92,5 +104,12 @@ impl StoreReader {
     /// The head of the journal.
     pub fn head(&self) -> Result<Chain, StoreError> {
         load::head(&self.connection)
+    }
+}
+
+/// Says what is not as it was written: whoever asked gets what verifies.
+fn report(faults: &[VerifyFault]) {
+    for fault in faults {
+        tracing::error!(%fault, "the store is damaged");
     }
 }

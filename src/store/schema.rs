@@ -7,10 +7,13 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use url::Url;
 
 use super::StoreError;
-use super::directory::database_in;
+use super::directory::{beside, database_in};
 
-/// Each brings the schema from the version before to its own, which is its place counted from 1.
-/// What was released is never edited: a change is a new entry.
+/// The earliest version that can be read and brought up to date: nothing before it was released.
+const FIRST: i64 = 2;
+
+/// The first makes the schema of version [`FIRST`] in an empty database; each further one brings it from
+/// the version before to its own. What was released is never edited: a change is a new entry.
 const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
 
 /// `anch` in ASCII: marks the file as ours (`PRAGMA application_id`).
@@ -20,10 +23,14 @@ const APPLICATION: i64 = 0x616e_6368;
 /// operator's own look into the file takes less.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Opens the database for writing and brings its schema up to date.
+/// Opens the database for writing and brings its schema up to date. `directory` has no links in its
+/// path: SQLite refuses to follow any.
 pub(super) fn open_writer(directory: &Path) -> Result<Connection, StoreError> {
     let path = database_in(directory);
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    untouched(&path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let failed = || StoreError::database("open the store");
     let mut connection = Connection::open_with_flags(&path, flags).map_err(failed())?;
     connection.busy_timeout(PATIENCE).map_err(failed())?;
@@ -45,6 +52,58 @@ pub(super) fn open_writer(directory: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// A store in memory: what stands in for one that cannot be made yet.
+pub(super) fn open_in_memory() -> Result<Connection, StoreError> {
+    let opened = Connection::open_in_memory();
+    let mut connection = opened.map_err(StoreError::database("open a store in memory"))?;
+    migrate(&mut connection, MIGRATIONS)?;
+    Ok(connection)
+}
+
+/// The statements that made the schema of this version: type, name, table and text of each.
+pub(super) fn declared(connection: &Connection) -> rusqlite::Result<Vec<[Option<String>; 4]>> {
+    let all = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name";
+    let mut statement = connection.prepare(all)?;
+    let read = |row: &rusqlite::Row<'_>| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?]);
+    statement.query_map([], read)?.collect()
+}
+
+/// Refuses a store of another version by the header of its file alone: SQLite would move its log into
+/// the database, and nothing in it is to be touched.
+fn untouched(path: &Path) -> Result<(), StoreError> {
+    /// Where the header of SQLite's file format has the version of the schema, and whose it is.
+    const VERSION: std::ops::Range<usize> = 60..64;
+    const OWNER: std::ops::Range<usize> = 68..72;
+    let mut header = [0; 100];
+    // No connection is open yet: closing this file gives up no lock of SQLite's.
+    let read = std::fs::File::open(path)
+        .and_then(|mut file| std::io::Read::read_exact(&mut file, &mut header));
+    let number = |place: std::ops::Range<usize>| {
+        let bytes = header.get(place)?.try_into().ok()?;
+        Some(i64::from(i32::from_be_bytes(bytes)))
+    };
+    // A new file is shorter, and its header may still stand in the log.
+    if read.is_err() || number(OWNER) != Some(APPLICATION) {
+        return Ok(());
+    }
+    match number(VERSION) {
+        Some(found) if found != 0 => known(found),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Refuses a version that cannot be read.
+fn known(found: i64) -> Result<(), StoreError> {
+    let known = latest(MIGRATIONS);
+    if found < FIRST {
+        return Err(StoreError::UnreleasedSchema { found, first: FIRST });
+    }
+    if known < found {
+        return Err(StoreError::NewerSchema { found, known });
+    }
+    Ok(())
+}
+
 /// Opens the database for reading, beside a writer or without one.
 pub(super) fn open_reader(directory: &Path) -> Result<Connection, StoreError> {
     let path = database_in(directory);
@@ -55,8 +114,10 @@ pub(super) fn open_reader(directory: &Path) -> Result<Connection, StoreError> {
         // Evidence on a medium that cannot be written: SQLite wants to put its shared memory
         // there, unless it is told that nobody writes.
         Err(StoreError::Database { source, .. })
-            if source.sqlite_error_code() == Some(ErrorCode::CannotOpen)
-                && !holds_anything(&log_of(&path)) =>
+            if matches!(
+                source.sqlite_error_code(),
+                Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::SystemIoFailure)
+            ) && !holds_anything(&beside(&path, "-wal")) =>
         {
             let mut uri = Url::from_file_path(path.canonicalize().unwrap_or_default())
                 .map_err(|()| StoreError::Missing { path: directory.into() })?;
@@ -83,12 +144,6 @@ fn read_only(path: &Path, name: PathBuf) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-fn log_of(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-wal");
-    name.into()
-}
-
 fn holds_anything(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|file| 0 < file.len())
 }
@@ -111,11 +166,10 @@ fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     if application != APPLICATION && 0 < tables {
         return Err(StoreError::Foreign { path: path.into() });
     }
-    let (found, known) = (version(connection)?, latest(MIGRATIONS));
-    if known < found {
-        return Err(StoreError::NewerSchema { found, known });
+    match version(connection)? {
+        0 => Ok(()),
+        found => known(found),
     }
-    Ok(())
 }
 
 fn version(connection: &Connection) -> Result<i64, StoreError> {
@@ -125,7 +179,7 @@ fn version(connection: &Connection) -> Result<i64, StoreError> {
 }
 
 fn latest(migrations: &[&str]) -> i64 {
-    i64::try_from(migrations.len()).unwrap_or(i64::MAX)
+    i64::try_from(migrations.len()).map_or(i64::MAX, |count| count.saturating_add(FIRST - 1))
 }
 
 /// Brings the schema up to date, one version a transaction: a crash leaves one version or the
@@ -133,7 +187,7 @@ fn latest(migrations: &[&str]) -> i64 {
 fn migrate(connection: &mut Connection, migrations: &[&str]) -> Result<(), StoreError> {
     let failed = || StoreError::database("bring the store's schema up to date");
     let found = version(connection)?;
-    for (place, migration) in (1_i64..).zip(migrations) {
+    for (place, migration) in (FIRST..).zip(migrations) {
         if place <= found {
             continue;
         }
@@ -176,7 +230,7 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         let broken = [MIGRATIONS[0], "CREATE TABLE extra (x); SELECT * FROM nothing"];
         assert!(migrate(&mut connection, &broken).is_err());
-        assert_eq!(version(&connection).unwrap(), 1);
+        assert_eq!(version(&connection).unwrap(), FIRST);
         assert!(connection.prepare("SELECT * FROM extra").is_err());
     }
 
@@ -196,7 +250,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = database_in(directory.path());
         let connection = Connection::open(&path).unwrap();
-        connection.execute_batch("CREATE TABLE other (x)").unwrap();
+        connection.execute_batch("PRAGMA journal_mode = DELETE; CREATE TABLE other (x)").unwrap();
         let refused = open_writer(directory.path()).unwrap_err();
         assert!(matches!(refused, StoreError::Foreign { .. }), "{refused}");
         connection.pragma_update(None, "application_id", APPLICATION).unwrap();
@@ -204,7 +258,7 @@ mod tests {
         for refused in [open_writer(directory.path()), open_reader(directory.path())] {
             let refused = refused.unwrap_err();
             assert!(
-                matches!(refused, StoreError::NewerSchema { found: 99, known: 1 }),
+                matches!(refused, StoreError::NewerSchema { found: 99, known: FIRST }),
                 "{refused}"
             );
         }

@@ -1,8 +1,10 @@
--- Version 1. Times are microseconds since the Unix epoch; digests and fingerprints are 32 bytes.
+-- Version 2. Times are microseconds since the Unix epoch; digests and fingerprints are 32 bytes. What no
+-- chain of hashes covers carries a digest over its own row, so that a flipped bit is noticed.
 
 CREATE TABLE meta (
     name TEXT PRIMARY KEY,
-    value INTEGER NOT NULL
+    value INTEGER NOT NULL,
+    digest BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- The journal. `kind` and `authority` repeat what the payload says, so that it can be searched.
@@ -63,16 +65,20 @@ CREATE TABLE authorities (
 CREATE INDEX authorities_by_fingerprint ON authorities (fingerprint);
 CREATE INDEX authorities_by_public_key ON authorities (public_key) WHERE public_key IS NOT NULL;
 
--- The facts of a trust domain after its event `number`: the fold of all its events until then.
+-- The facts of a trust domain after its event `number`: the fold of all its events until then. `head` is
+-- that event's hash, which binds the checkpoint to the journal.
 CREATE TABLE checkpoints (
     trust_domain TEXT PRIMARY KEY,
     number INTEGER NOT NULL,
     form INTEGER NOT NULL,
-    facts TEXT NOT NULL
+    head BLOB NOT NULL,
+    facts TEXT NOT NULL,
+    digest BLOB NOT NULL
 ) STRICT;
 
 -- What polls renew and no event speaks of.
 CREATE TABLE sights (
     trust_domain TEXT PRIMARY KEY,
-    sight TEXT NOT NULL
+    sight TEXT NOT NULL,
+    digest BLOB NOT NULL
 ) STRICT;

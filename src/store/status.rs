@@ -12,6 +12,8 @@ pub struct StoreStatus {
     pub writable: bool,
     /// Why the last write failed, where it did.
     pub failure: Option<Arc<str>>,
+    /// Since when writes fail, where they do.
+    pub failing_since: Option<Timestamp>,
     /// When all that had happened was last known to be durable.
     pub last_persist_success: Option<Timestamp>,
     /// How many writes failed since the process started.
@@ -26,6 +28,36 @@ pub struct StoreStatus {
     pub head: Chain,
     /// When the store was created.
     pub created: Timestamp,
+}
+
+impl StoreStatus {
+    /// What it is once everything was written at `now`.
+    pub(super) fn written(&self, now: Timestamp) -> Self {
+        if !self.writable {
+            tracing::warn!("the store can be written again: nothing waits any more");
+        }
+        Self {
+            writable: true,
+            failure: None,
+            failing_since: None,
+            last_persist_success: Some(now),
+            ..self.clone()
+        }
+    }
+
+    /// What it is once a write failed at `now`.
+    pub(super) fn failed(&self, why: &dyn std::fmt::Display, now: Timestamp) -> Self {
+        if self.writable {
+            tracing::error!(error = %why, "cannot write the store: what happens is unrecorded");
+        }
+        Self {
+            writable: false,
+            failure: Some(why.to_string().into()),
+            failing_since: Some(self.failing_since.unwrap_or(now)),
+            write_failures: self.write_failures.saturating_add(1),
+            ..self.clone()
+        }
+    }
 }
 
 /// Batches that wait, or may wait at most.

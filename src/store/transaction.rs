@@ -1,26 +1,16 @@
 //! One transaction of the writer: batches, the checkpoints that are due by them, and sights.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::batch::{self, Prepared};
+use super::medium::WriteError;
 use super::progress::{Moved, Progress};
+use super::seal;
 use crate::journal::Chain;
 use crate::spiffe::TrustDomain;
 use crate::watch::Sight;
-
-/// Why nothing could be written.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum WriteError {
-    /// The file is no longer where it was.
-    #[error("{} was removed or replaced: a restart begins anew with what is there", path.display())]
-    Gone { path: PathBuf },
-    /// The database failed.
-    #[error(transparent)]
-    Database(#[from] rusqlite::Error),
-}
 
 /// What a transaction that is durable changed.
 pub(super) struct Written {
@@ -30,6 +20,8 @@ pub(super) struct Written {
     pub(super) moved: Moved,
     /// The size of the database in bytes.
     pub(super) size: u64,
+    /// The head of the journal after each batch.
+    pub(super) after: Vec<Chain>,
 }
 
 /// Writes all of this, chained to the entries up to `chain`, or nothing of it.
@@ -42,10 +34,11 @@ pub(super) fn write<'a>(
     sights: &BTreeMap<TrustDomain, Sight>,
 ) -> Result<Written, WriteError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut moved = Moved::default();
+    let (mut moved, mut after) = (Moved::default(), Vec::new());
     for batch in batches {
         chain = batch::write(&transaction, chain, batch)?;
         progress.wrote(&mut moved, batch, chain);
+        after.push(chain);
     }
     progress.checkpoint_due(&mut moved, &transaction, checkpoint_every)?;
     for (trust_domain, sight) in sights {
@@ -56,7 +49,7 @@ pub(super) fn write<'a>(
     }
     let size = size(&transaction)?;
     transaction.commit()?;
-    Ok(Written { chain, moved, size })
+    Ok(Written { chain, moved, size, after })
 }
 
 /// The size of the database in bytes.
@@ -76,7 +69,9 @@ fn write_sight(
         tracing::error!(%trust_domain, "cannot write out what the last polls saw");
         return Ok(());
     };
-    let write = "INSERT INTO sights (trust_domain, sight) VALUES (?1, ?2)
-        ON CONFLICT (trust_domain) DO UPDATE SET sight = ?2";
-    connection.prepare_cached(write)?.execute(params![trust_domain.as_str(), text]).map(drop)
+    let write = "INSERT INTO sights (trust_domain, sight, digest) VALUES (?1, ?2, ?3)
+        ON CONFLICT (trust_domain) DO UPDATE SET sight = ?2, digest = ?3";
+    let digest = seal::sight(trust_domain, &text);
+    let row = params![trust_domain.as_str(), text, digest.as_bytes()];
+    connection.prepare_cached(write)?.execute(row).map(drop)
 }

@@ -1,25 +1,24 @@
 //! The thread that writes.
 //!
-//! Invariant: whoever is told that a batch is durable is told after the commit that holds it, and
-//! batches are written in the order in which they came.
+//! Invariant: whoever is told that a batch is durable is told after the commit that holds it, when the
+//! files that hold it stood under their paths; and batches are written in the order in which they came.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use rusqlite::Connection;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 
 use super::backlog::Backlog;
 use super::batch::Prepared;
-use super::directory::{Identity, Lock};
+use super::command::{Append, Command, Permit, Together};
 use super::index;
+use super::medium::{Medium, WriteError};
 use super::progress::Progress;
 use super::prune::Pruner;
-use super::transaction::{self, WriteError, Written};
+use super::transaction::{self, Written};
 use super::{Durability, StoreError, StoreOptions, StoreStatus};
 use crate::bundle::AuthorityId;
 use crate::journal::{Chain, record_after};
@@ -32,68 +31,16 @@ const LAST_CHECKPOINTS: Duration = Duration::from_secs(1);
 const BREATH: Duration = Duration::from_millis(10);
 /// How many commands are taken at once: more than can wait.
 const AT_ONCE: usize = 4_096;
+/// How often the files are looked at where nothing is written.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How much may wait for the store to be tried again at each batch. What is more is tried at
 /// intervals: a full disk must not be written to over and over.
 const QUICK_RETRY: usize = 1 << 20;
 
-/// What the writer is asked to do. The permit bounds how much may be asked.
-#[derive(Debug)]
-pub(super) enum Command {
-    Append(Box<Append>),
-    Together(Box<Together>),
-    Sights {
-        sights: Vec<(TrustDomain, Sight)>,
-        permit: Permit,
-    },
-    Recall {
-        recall: Recall,
-        permit: Permit,
-    },
-    Close {
-        reply: oneshot::Sender<Result<(), StoreError>>,
-    },
-    #[cfg(test)]
-    Execute {
-        sql: &'static str,
-        reply: oneshot::Sender<()>,
-    },
-}
-
-/// The place that a command takes among those that wait.
-pub(super) type Permit = OwnedSemaphorePermit;
-
-/// A batch to write.
-#[derive(Debug)]
-pub(super) struct Append {
-    pub(super) batch: Prepared,
-    pub(super) sight: Sight,
-    pub(super) reply: oneshot::Sender<Durability>,
-    pub(super) permit: Permit,
-}
-
-/// Batches that are written in one transaction, or not at all.
-#[derive(Debug)]
-pub(super) struct Together {
-    pub(super) batches: Vec<(Prepared, Sight)>,
-    pub(super) reply: oneshot::Sender<Durability>,
-    pub(super) permit: Permit,
-}
-
-/// Authorities to look up.
-#[derive(Debug)]
-pub(super) struct Recall {
-    pub(super) trust_domain: TrustDomain,
-    pub(super) ids: Vec<AuthorityId>,
-    pub(super) reply: oneshot::Sender<Vec<AuthorityRecord>>,
-}
-
 /// The writer, and all that it knows.
 #[derive(Debug)]
 pub(super) struct Writer {
-    pub(super) connection: Connection,
-    pub(super) database: PathBuf,
-    pub(super) identity: Identity,
-    pub(super) lock: Lock,
+    pub(super) medium: Medium,
     pub(super) options: StoreOptions,
     pub(super) chain: Chain,
     pub(super) progress: Progress,
@@ -111,7 +58,7 @@ impl Writer {
     pub(super) fn run(mut self, commands: &Receiver<Command>) {
         let mut unsynced = false;
         loop {
-            let pause = if self.prunes() { BREATH } else { self.options.retry_interval };
+            let pause = if self.prunes() { BREATH } else { LOOK_EVERY };
             let first = match commands.recv_timeout(pause) {
                 Ok(command) => Some(command),
                 Err(RecvTimeoutError::Timeout) => None,
@@ -125,11 +72,15 @@ impl Writer {
                     return;
                 }
             }
-            unsynced |= self.flush();
+            // A full disk must not be written to over and over.
+            if !idle || !self.rests() {
+                unsynced |= self.flush();
+            }
             if idle {
+                self.look_after_the_files();
                 self.rest();
                 if unsynced {
-                    self.move_the_log_into_the_database();
+                    self.medium.move_the_log_into_the_database();
                     unsynced = false;
                 }
                 self.prune();
@@ -162,7 +113,7 @@ impl Writer {
             Command::Close { reply } => return Some(reply),
             #[cfg(test)]
             Command::Execute { sql, reply } => {
-                self.connection.execute_batch(sql).unwrap();
+                self.medium.connection.execute_batch(sql).unwrap();
                 reply.send(()).unwrap();
             }
         }
@@ -177,6 +128,35 @@ impl Writer {
             let last_persist_success = Some(self.options.clock.now());
             let status = StoreStatus { last_persist_success, ..StoreStatus::clone(&before) };
             self.status.store(Arc::new(status));
+        }
+    }
+
+    /// Whether a write failed so lately that none is tried by itself.
+    fn rests(&self) -> bool {
+        let interval = self.options.retry_interval;
+        self.failed_at.is_some_and(|failed_at| failed_at.elapsed() < interval)
+    }
+
+    /// Looks at the files where nothing is written: what befell them is known within a second.
+    fn look_after_the_files(&mut self) {
+        let before = self.status.load_full();
+        let waits = !self.backlog.is_empty() || !self.sights.is_empty();
+        if waits || (!before.writable && self.rests()) {
+            // The next write looks.
+            return;
+        }
+        let now = self.options.clock.now();
+        match self.medium.restore(self.chain, now) {
+            Ok(()) if before.writable => (),
+            Ok(()) => {
+                self.failed_at = None;
+                self.medium.note(self.chain);
+                self.status.store(Arc::new(before.written(now)));
+            }
+            Err(error) => {
+                self.failed_at = Some(Instant::now());
+                self.status.store(Arc::new(before.failed(&error, now)));
+            }
         }
     }
 
@@ -195,31 +175,38 @@ impl Writer {
         if wrote {
             self.write_together(together);
         } else {
-            answer_all(together, Durability::Unrecorded);
+            answer_refused(together);
         }
         wrote
     }
 
     /// Writes all that waits in one transaction. Returns whether it did.
     fn write_what_waits(&mut self, at_once: bool) -> bool {
-        let interval = self.options.retry_interval;
-        let rests = self.failed_at.is_some_and(|failed_at| failed_at.elapsed() < interval);
-        if rests && !at_once && QUICK_RETRY < self.backlog.size().bytes {
+        if self.rests() && !at_once && QUICK_RETRY < self.backlog.size().bytes {
             let status = StoreStatus::clone(&self.status.load());
-            self.settle(false, status);
+            self.unwritten(status);
             return false;
         }
         let (chain, progress, every) = (self.chain, &self.progress, self.options.checkpoint_every);
-        let written = self.is_there().and_then(|()| {
+        let written = self.medium.restore(chain, self.options.clock.now()).and_then(|()| {
             let (waiting, sights) = (self.backlog.batches(), &self.sights);
-            transaction::write(&mut self.connection, chain, progress, every, waiting, sights)
+            let connection = &mut self.medium.connection;
+            transaction::write(connection, chain, progress, every, waiting, sights)
         });
-        let (wrote, status) = self.take_in(written);
-        if wrote {
-            self.sights.clear();
+        match self.take_in(written) {
+            Ok((status, after)) => {
+                self.sights.clear();
+                let (batches, answers) = self.backlog.take();
+                let backlog = super::Backlogged::default();
+                let durability = self.secure(batches, after, StoreStatus { backlog, ..status });
+                answers.answer(durability);
+                true
+            }
+            Err(status) => {
+                self.unwritten(status);
+                false
+            }
         }
-        self.settle(wrote, status);
-        wrote
     }
 
     /// Writes these in one transaction of their own. Where that fails nothing of them is kept, so
@@ -229,57 +216,82 @@ impl Writer {
         let sights: BTreeMap<TrustDomain, Sight> =
             all().map(|(batch, sight)| (batch.trust_domain.clone(), sight.clone())).collect();
         let (chain, progress, every) = (self.chain, &self.progress, self.options.checkpoint_every);
-        let written = self.is_there().and_then(|()| {
+        let written = self.medium.restore(chain, self.options.clock.now()).and_then(|()| {
             let batches = all().map(|(batch, _)| batch);
-            transaction::write(&mut self.connection, chain, progress, every, batches, &sights)
+            let connection = &mut self.medium.connection;
+            transaction::write(connection, chain, progress, every, batches, &sights)
         });
-        let (wrote, status) = self.take_in(written);
-        self.status.store(Arc::new(status));
-        let durability = if wrote { Durability::Durable } else { Durability::Unrecorded };
-        answer_all(together, durability);
-        wrote
+        match self.take_in(written) {
+            Ok((status, after)) => {
+                let (mut batches, mut waiting) = (Vec::new(), Vec::new());
+                for Together { batches: some, reply, permit } in together {
+                    batches.extend(some.into_iter().map(|(batch, _)| batch));
+                    waiting.push((reply, permit));
+                }
+                let durability = self.secure(batches, after, status);
+                answer_all(waiting.into_iter(), durability);
+                true
+            }
+            Err(status) => {
+                self.status.store(Arc::new(status));
+                answer_refused(together);
+                false
+            }
+        }
     }
 
-    /// Takes in how a transaction ended. Returns whether it is durable, and how the store fares.
-    fn take_in(&mut self, written: Result<Written, WriteError>) -> (bool, StoreStatus) {
-        let before = self.status.load_full();
-        let mut status = StoreStatus::clone(&before);
-        let wrote = written.is_ok();
-        self.failed_at = (!wrote).then(Instant::now);
+    /// Takes in how a transaction ended. Returns how the store fares, and the head after each batch
+    /// where it was committed.
+    fn take_in(
+        &mut self,
+        written: Result<Written, WriteError>,
+    ) -> Result<(StoreStatus, Vec<Chain>), StoreStatus> {
+        let (before, now) = (self.status.load_full(), self.options.clock.now());
         match written {
-            Ok(Written { chain, moved, size }) => {
+            Ok(Written { chain, moved, size, after }) => {
+                self.failed_at = None;
                 self.chain = chain;
                 self.progress.advance(moved);
-                if !before.writable {
-                    tracing::warn!("the store can be written again: nothing waits any more");
-                }
-                status.writable = true;
-                status.failure = None;
-                status.last_persist_success = Some(self.options.clock.now());
-                status.journal_size_bytes = size;
+                let status = before.written(now);
+                Ok((StoreStatus { journal_size_bytes: size, head: chain, ..status }, after))
             }
             Err(error) => {
-                let failure = error.to_string();
-                if before.writable {
-                    tracing::error!(%error, "cannot write the store: what happens is unrecorded");
-                }
-                status.writable = false;
-                status.failure = Some(failure.into());
-                status.write_failures = status.write_failures.saturating_add(1);
+                self.failed_at = Some(Instant::now());
+                Err(before.failed(&error, now))
             }
         }
-        status.head = self.chain;
-        (wrote, status)
     }
 
-    /// Publishes the status, and then tells those who wait: what they read next is the new one.
-    fn settle(&mut self, wrote: bool, mut status: StoreStatus) {
-        if wrote {
-            status.backlog = super::Backlogged::default();
-            self.status.store(Arc::new(status));
-            self.backlog.written();
-            return;
+    /// What was committed is kept until it stands in the database itself, and counts as durable where
+    /// its files still stand under their paths, or do again. Publishes the status before anyone is
+    /// told: what they read next is the new one.
+    fn secure(
+        &mut self,
+        batches: Vec<Prepared>,
+        after: Vec<Chain>,
+        mut status: StoreStatus,
+    ) -> Durability {
+        for (batch, after) in batches.into_iter().zip(after) {
+            self.medium.retain(batch, after);
         }
+        let now = self.options.clock.now();
+        let durability = match self.medium.restore(self.chain, now) {
+            Ok(()) => {
+                self.medium.note(self.chain);
+                Durability::Durable
+            }
+            Err(error) => {
+                self.failed_at = Some(Instant::now());
+                status = status.failed(&error, now);
+                Durability::Unrecorded
+            }
+        };
+        self.status.store(Arc::new(status));
+        durability
+    }
+
+    /// Nothing could be written: publishes the status, and then tells those who wait.
+    fn unwritten(&mut self, mut status: StoreStatus) {
         for trust_domain in self.backlog.shed() {
             if !self.progress.has_diverged(&trust_domain) {
                 tracing::error!(%trust_domain, "too much waits for the store: events are lost");
@@ -292,14 +304,6 @@ impl Writer {
         self.backlog.unwritten();
     }
 
-    /// The kernel would let us write on, into a file that nobody can open any more.
-    fn is_there(&self) -> Result<(), WriteError> {
-        if Identity::of(&self.database).ok() != Some(self.identity) {
-            return Err(WriteError::Gone { path: self.database.clone() });
-        }
-        Ok(())
-    }
-
     /// What is on record of these authorities, in the database and in what waits.
     fn recall(&self, trust_domain: &TrustDomain, ids: &[AuthorityId]) -> Vec<AuthorityRecord> {
         let batches = self.backlog.batches().filter(|batch| batch.trust_domain == *trust_domain);
@@ -308,7 +312,7 @@ impl Writer {
             .filter(|(_, event)| event.authority().is_some())
             .collect();
         let record = |id: &AuthorityId| {
-            let recorded = index::record(&self.connection, trust_domain, *id);
+            let recorded = index::record(&self.medium.connection, trust_domain, *id);
             let recorded = recorded.unwrap_or_else(|error| {
                 tracing::error!(%trust_domain, authority = %id, %error, "cannot recall");
                 None
@@ -316,13 +320,6 @@ impl Writer {
             record_after(recorded, *id, waiting.iter().copied())
         };
         ids.iter().filter_map(record).collect()
-    }
-
-    fn move_the_log_into_the_database(&self) {
-        let moved = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
-        if let Err(error) = moved {
-            tracing::warn!(%error, "cannot move the store's log into its database");
-        }
     }
 
     fn prunes(&self) -> bool {
@@ -335,7 +332,7 @@ impl Writer {
         }
         let before = self.options.clock.now().saturating_sub(self.options.body_retention);
         let confirmed = || self.progress.confirmed_bodies();
-        if let Err(error) = self.pruner.portion(&mut self.connection, before, confirmed) {
+        if let Err(error) = self.pruner.portion(&mut self.medium.connection, before, confirmed) {
             tracing::warn!(%error, "cannot remove old bodies from the store");
         }
     }
@@ -344,30 +341,32 @@ impl Writer {
         self.flush();
         let batches = self.backlog.size().batches;
         let deadline = Instant::now() + LAST_CHECKPOINTS;
-        let mut result = if batches == 0 {
-            let written = self.progress.checkpoint_all(&mut self.connection, deadline);
+        let result = if batches == 0 && self.status.load().writable {
+            let written = self.progress.checkpoint_all(&mut self.medium.connection, deadline);
             written.map_err(StoreError::database("write the last checkpoints"))
+        } else if batches == 0 {
+            Ok(())
         } else {
             Err(StoreError::Unrecorded { batches })
         };
-        // Readers may still be there, and then closing alone does not move the log.
-        let moved = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-        if let Err(error) = moved {
-            tracing::warn!(%error, "cannot move the store's log into its database");
-        }
-        let closed = self.connection.close().map_err(|(_, error)| error);
-        result = result.and(closed.map_err(StoreError::database("close the store")));
-        // Only now may another process have it.
-        drop(self.lock);
-        result
+        result.and(self.medium.close())
     }
 }
 
 /// Tells those who wait what became of theirs. The permits end here: who is told may ask again.
-fn answer_all(together: Vec<Together>, durability: Durability) {
-    for Together { reply, permit, .. } in together {
+fn answer_all(
+    waiting: impl Iterator<Item = (oneshot::Sender<Durability>, Permit)>,
+    durability: Durability,
+) {
+    for (reply, permit) in waiting {
         drop(permit);
         // Whoever asked may be gone.
         let _gone = reply.send(durability);
     }
+}
+
+/// Tells those whose batches could not be written.
+fn answer_refused(together: Vec<Together>) {
+    let waiting = together.into_iter().map(|Together { reply, permit, .. }| (reply, permit));
+    answer_all(waiting, Durability::Unrecorded);
 }

@@ -28,7 +28,10 @@ pub struct Report {
     /// The most urgent severity of all findings; absent where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worst: Option<Severity>,
-    /// The trust domains, sorted by name.
+    /// What is wrong with anchorwatch itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub watch: Vec<Finding>,
+    /// The trust domains, sorted by name; last, since a report of many is written piece by piece.
     pub trust_domains: Vec<DomainReport>,
 }
 
@@ -104,9 +107,10 @@ impl Report {
     /// What precedes the first trust domain of a report in JSON: a report of many is written piece
     /// by piece.
     pub(super) fn before(view: &View) -> Vec<u8> {
+        let watch = view.watch.findings.to_vec();
         let findings = view.domains.iter().flat_map(|domain| domain.findings.iter());
-        let worst = findings.map(|finding| finding.severity).max();
-        let empty = Self { at: view.at, worst, trust_domains: Vec::new() };
+        let worst = findings.chain(&watch).map(|finding| finding.severity).max();
+        let empty = Self { at: view.at, worst, watch, trust_domains: Vec::new() };
         let mut text = serde_json::to_vec(&empty).unwrap_or_default();
         text.truncate(text.len().saturating_sub(Self::AFTER.len()));
         text
@@ -115,9 +119,10 @@ impl Report {
     /// What is to be said of this view.
     pub fn new(view: &View) -> Self {
         let trust_domains: Vec<_> = view.domains.iter().map(|d| DomainReport::new(d)).collect();
+        let watch = view.watch.findings.to_vec();
         let findings = trust_domains.iter().flat_map(|domain| &domain.findings);
-        let worst = findings.map(|finding| finding.severity).max();
-        Self { at: view.at, worst, trust_domains }
+        let worst = findings.chain(&watch).map(|finding| finding.severity).max();
+        Self { at: view.at, worst, watch, trust_domains }
     }
 }
 

@@ -25,7 +25,10 @@ mod words;
 
 pub(super) use about::{about, missing};
 pub(super) use domain::{EVENTS as DOMAIN_EVENTS, page as domain};
-pub(super) use finding::{about as authority_of, closed as closed_finding, open, page as finding};
+pub(super) use finding::{
+    about as authority_of, closed as closed_finding, of_the_watch, open, page as finding,
+    watch_page,
+};
 pub(super) use frame::Frame;
 pub(super) use graph::graph;
 pub(super) use journal::{SHOWN as EVENTS, Wanted, events};

@@ -136,13 +136,15 @@ async fn trust_domain(State(context): State<Context>, Path(name): Path<String>) 
 
 async fn findings(State(context): State<Context>) -> Response {
     let view = context.backend.view();
-    let findings = view.domains.into_iter().flat_map(|domain| {
+    let of_the_watch = OpenFinding::of_the_watch(&view.watch);
+    let of_domains = view.domains.into_iter().flat_map(|domain| {
         (0..domain.findings.len()).filter_map(move |place| {
             let name = &domain.endpoint.trust_domain;
             let finding = domain.findings.get(place..=place)?;
             OpenFinding::of(name, finding, &domain.state.facts).pop()
         })
     });
+    let findings = of_the_watch.into_iter().chain(of_domains);
     json_list(context.readers.page_threads(), b"[".to_vec(), findings, "]")
 }
 

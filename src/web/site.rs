@@ -160,6 +160,9 @@ async fn finding(
     let Ok(id) = id.parse::<FindingId>() else {
         return now.missing("That is not the id of a finding: it has 12 hex digits.");
     };
+    if let Some(finding) = page::of_the_watch(&now.view, id) {
+        return html(StatusCode::OK, page::watch_page(&now.frame(), finding));
+    }
     let Some((domain, open)) = page::open(&now.view, id) else {
         return ended(&context, &now, id).await;
     };

@@ -22,7 +22,7 @@ pub(crate) fn findings() -> String {
     );
     out.push_str("  - name: every kind of finding\n    interval: 1m\n    input_series:\n");
     series(&mut out, "up{job=\"anchorwatch\", instance=\"a:10464\"}", "1x60");
-    for kind in FindingKind::ALL {
+    for kind in of_domains() {
         // The daemon restarts, and every scrape fails; or Prometheus does, and there is none.
         for ((about, severity), away) in open(*kind).into_iter().zip(["stale _x20", "_x21"]) {
             let values = format!("_x4 1x10 {away} 1x5 0x20");
@@ -32,7 +32,7 @@ pub(crate) fn findings() -> String {
         series(&mut out, &finding_open(*kind, quiet, Severity::Critical), "0x60");
     }
     out.push_str("    alert_rule_test:\n");
-    for kind in FindingKind::ALL {
+    for kind in of_domains() {
         let name = name(*kind);
         let _ = writeln!(out, "      - {{eval_time: 3m, alertname: {name}, exp_alerts: []}}");
         let _ =
@@ -51,6 +51,11 @@ pub(crate) fn findings() -> String {
     out
 }
 
+/// The kinds that are about a trust domain: those about the watch itself have rules of another form.
+fn of_domains() -> impl Iterator<Item = &'static FindingKind> {
+    FindingKind::ALL.iter().filter(|kind| !kind.is_about_the_watch())
+}
+
 /// Any kind may be critical: by itself, or since the configuration says so.
 fn open(kind: FindingKind) -> [(Subject, Severity); 2] {
     [(KEY, kind.severity()), (DOMAIN, Severity::Critical)]
@@ -64,7 +69,7 @@ fn firing(out: &mut String, minute: u32, fire: bool) {
         return;
     }
     out.push_str("        exp_samples:\n");
-    for kind in FindingKind::ALL {
+    for kind in of_domains() {
         for (about, severity) in open(*kind) {
             let labels = labels(*kind, about, severity);
             let labels: Vec<String> =
@@ -129,7 +134,9 @@ fn alert(out: &mut String, kind: FindingKind, about: Subject, severity: Severity
                 Scope::TrustDomain => format!(
                     "https://grafana.example/d/anchorwatch-trust-domain?var-trust_domain={trust_domain}"
                 ),
-                Scope::Federation => "https://grafana.example/d/anchorwatch-overview".to_owned(),
+                Scope::Federation | Scope::Watch => {
+                    "https://grafana.example/d/anchorwatch-overview".to_owned()
+                }
             },
         ),
     ];

@@ -46,11 +46,12 @@ fn every_anomaly_and_its_twin_have_a_story() {
     }
 }
 
-/// Each kind of finding is named in the stories, where it is raised and where it is not.
+/// Each kind of finding about a trust domain is named in the stories, where it is raised and where it is
+/// not.
 #[test]
 fn every_kind_of_finding_has_a_story() {
     let text = stories();
-    for kind in FindingKind::ALL {
+    for kind in FindingKind::ALL.iter().filter(|kind| !kind.is_about_the_watch()) {
         let name = format!("F::{kind:?}");
         let raised = text.matches(&format!("raises({name}")).count();
         let not = text.matches(&format!("without({name}")).count();

@@ -7,6 +7,7 @@
 )]
 
 mod crash;
+mod flips;
 mod replay;
 mod story;
 mod tampering;

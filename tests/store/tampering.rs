@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anchorwatch::bundle::Digest;
-use anchorwatch::store::{StoreError, VerifyFault};
+use anchorwatch::store::VerifyFault;
 use anchorwatch::watch::FailureReason;
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -27,13 +27,16 @@ async fn store() -> (TempDir, Digest) {
     (directory, noted)
 }
 
-/// As someone would who knows SQLite and not the chain.
+/// As someone would who knows SQLite and not the chain, and leaves the schema as it was.
 fn tamper(path: &Path, sql: &str) {
     let connection = Connection::open(path.join("anchorwatch.sqlite")).unwrap();
+    let triggers = "SELECT group_concat(sql, ';') FROM sqlite_schema WHERE type = 'trigger'";
+    let triggers: String = connection.query_row(triggers, [], |row| row.get(0)).unwrap();
     connection
         .execute_batch("DROP TRIGGER events_are_not_edited; DROP TRIGGER events_are_not_deleted")
         .unwrap();
     connection.execute_batch(sql).unwrap();
+    connection.execute_batch(&triggers).unwrap();
 }
 
 async fn found_in(sql: &str) -> VerifyFault {
@@ -53,6 +56,14 @@ async fn a_store_in_order_says_how_much_was_looked_at() {
     assert_eq!(verified.bodies, 15);
     assert_eq!(verified.followed_by(), Some(4));
     assert_eq!(verified.noted.unwrap() + 4, verified.head.number);
+}
+
+#[tokio::test]
+async fn a_schema_that_was_changed_is_found() {
+    let fault = found_in("DROP INDEX events_of_kind").await;
+    assert!(matches!(fault, VerifyFault::Schema { .. }), "{fault}");
+    let fault = found_in("CREATE TABLE other (x)").await;
+    assert!(matches!(fault, VerifyFault::Schema { .. }), "{fault}");
 }
 
 #[tokio::test]
@@ -144,6 +155,13 @@ async fn a_cut_tail_is_found_by_a_head_that_was_noted() {
          UPDATE authorities SET removed_after = NULL, removed_until = NULL
              WHERE source = (SELECT max(source) FROM authorities)",
     );
+    // The lock file knows the head as well.
+    let fault = verify(path, None).unwrap_err();
+    assert!(matches!(fault, VerifyFault::Cut { .. }), "{fault}");
+    let (store, _) = open(path);
+    assert!(store.health().faults[0].detail.contains("cut"), "{:?}", store.health());
+    drop(store);
+    std::fs::write(path.join("anchorwatch.lock"), "").unwrap();
     verify(path, None).unwrap();
     let fault = verify(path, Some(noted)).unwrap_err();
     assert!(matches!(fault, VerifyFault::Cut { .. }), "{fault}");
@@ -161,6 +179,15 @@ async fn a_damaged_checkpoint_costs_a_replay_and_nothing_else() {
     let a = Story::of("a.example", &store, &loaded);
     assert!(a.state.facts.record(authority("j9").id).is_some());
     assert_eq!(a.state.facts.high_water, Some(9));
+    let health = store.health();
+    for what in ["the checkpoint of a.example", "what the last polls of b.example saw"] {
+        assert!(health.faults.iter().any(|fault| fault.detail.contains(what)), "{health:?}");
+    }
+    // It was made anew.
+    store.close().await.unwrap();
+    let (store, again) = open(directory.path());
+    assert_eq!(again.domains, loaded.domains);
+    assert_eq!(store.health().count(), 0, "{:?}", store.health());
 }
 
 #[tokio::test]
@@ -168,7 +195,9 @@ async fn an_entry_that_cannot_be_read_is_named() {
     let (directory, _) = store().await;
     let edit = "DELETE FROM checkpoints; UPDATE events SET payload = '{}' WHERE number = 4";
     tamper(directory.path(), edit);
-    let damaged = anchorwatch::store::Store::open(directory.path(), crate::options()).unwrap_err();
-    assert!(matches!(damaged, StoreError::Damaged { .. }), "{damaged}");
-    assert!(damaged.to_string().contains("entry 4"), "{damaged}");
+    // What verifies is used all the same: no trust domain goes unwatched.
+    let (store, loaded) = open(directory.path());
+    assert!(store.health().faults.iter().any(|fault| fault.detail.contains("entry 4 ")));
+    assert_eq!(Story::of("a.example", &store, &loaded).state.facts.high_water, Some(9));
+    assert_eq!(Story::of("b.example", &store, &loaded).state.facts.high_water, Some(7));
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use anchorwatch::bundle::SvidType;
 use anchorwatch::decision::Deed;
+use anchorwatch::finding::FindingKind;
 use anchorwatch::journal::text::shown;
 use anchorwatch::judge::in_flight;
 use anchorwatch::view::{DomainView, Ended, View};
@@ -43,6 +44,17 @@ impl Collector for Collected {
             for record in domain.state.facts.published().filter(|_| self.per_authority) {
                 authority(&mut families, &self.view, domain, record);
             }
+        }
+        for kind in FindingKind::ALL.iter().filter(|kind| kind.is_about_the_watch()) {
+            let open = self.view.watch.findings.iter().any(|finding| finding.kind == *kind);
+            let labels = [
+                ("trust_domain", ""),
+                ("kind", kind.label()),
+                ("use", ""),
+                ("subject", ""),
+                ("severity", kind.severity().label()),
+            ];
+            families.add("anchorwatch_finding_open", &labels, f64::from(u8::from(open)));
         }
         families.0.into_values().collect()
     }
@@ -97,7 +109,7 @@ fn findings(families: &mut Families, domain: &DomainView) {
         families.add("anchorwatch_finding_open", &labels, value);
     }
     let counts = &domain.counts;
-    for (kind, raised) in counts.findings.iter() {
+    for (kind, raised) in counts.findings.iter().filter(|(kind, _)| !kind.is_about_the_watch()) {
         let labels = [("trust_domain", name), ("kind", kind.label())];
         families.add("anchorwatch_findings_total", &labels, raised as f64);
     }

@@ -52,6 +52,8 @@ pub(crate) fn self_facts() -> SelfFacts {
         write_failures: 2,
         backlog: 1,
         events_lost: 0,
+        store_faults: 0,
+        store_verified_at: Some(at(-3_600)),
         journal_size: 1_048_576,
         journal_entries: 4_321,
         ticked_at: Timestamp::from_unix_micros((NOW - 1) * 1_000_000 + 250_000),

@@ -129,12 +129,14 @@ impl Process {
     pub(crate) fn start_with(config: &Path, arguments: &[&str]) -> Self {
         let listens = arguments.iter().any(|one| one.starts_with("--web.listen-address"));
         let free = (!listens).then_some("--web.listen-address=127.0.0.1:0");
-        let mut child = anchorwatch(config, &["run", "--log.format=json"])
-            .args(arguments)
-            .args(free)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = anchorwatch(config, &["run", "--log.format=json"]);
+        command.args(arguments).args(free);
+        Self::spawn(command)
+    }
+
+    /// A daemon that logs as JSON, by this command.
+    pub(crate) fn spawn(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let address = loop {
             let line = lines.next().expect("the daemon says where it listens").unwrap();

@@ -6,16 +6,19 @@ use crate::bundle::{Fingerprint, SvidType};
 use crate::finding::{Finding, FindingId, IncidentId, Scope, Severity};
 use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
+use crate::view::WatchView;
 use crate::watch::Facts;
 
 /// A finding that is open, with what a decision about it needs.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct OpenFinding {
-    /// Of which trust domain; absent where it is about a key that several publish.
+    /// Of which trust domain; absent where it is about a key that several publish, or about
+    /// anchorwatch itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trust_domain: Option<TrustDomain>,
-    /// The trust domain whose journal has it.
-    pub recorded_by: TrustDomain,
+    /// The trust domain whose journal has it; absent where it is about anchorwatch itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded_by: Option<TrustDomain>,
     /// What it is known by.
     pub id: FindingId,
     /// The findings of one poll share it.
@@ -41,6 +44,25 @@ pub struct OpenFinding {
 }
 
 impl OpenFinding {
+    /// The findings about anchorwatch itself.
+    pub fn of_the_watch(watch: &WatchView) -> Vec<Self> {
+        let open = watch.findings.iter().map(|finding| Self {
+            trust_domain: None,
+            recorded_by: None,
+            id: finding.id,
+            incident: finding.incident,
+            kind: finding.kind.label().to_owned(),
+            severity: finding.severity,
+            svid_type: finding.svid_type,
+            subject: finding.subject.to_string(),
+            fingerprint: None,
+            since: finding.since,
+            evidence: finding.evidence.clone(),
+            ends: finding.kind.clears().to_owned(),
+        });
+        open.collect()
+    }
+
     /// The findings of a state.
     pub fn of(trust_domain: &TrustDomain, findings: &[Finding], facts: &Facts) -> Vec<Self> {
         let known = |finding: &Finding| {
@@ -52,7 +74,7 @@ impl OpenFinding {
         let open = findings.iter().map(|finding| Self {
             trust_domain: (finding.kind.scope() == Scope::TrustDomain)
                 .then(|| trust_domain.clone()),
-            recorded_by: trust_domain.clone(),
+            recorded_by: Some(trust_domain.clone()),
             id: finding.id,
             incident: finding.incident,
             kind: finding.kind.label().to_owned(),

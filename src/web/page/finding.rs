@@ -24,6 +24,40 @@ pub(in crate::web) fn open(view: &View, id: FindingId) -> Option<(&DomainView, &
     })
 }
 
+/// The finding of this id about anchorwatch itself, where it is open.
+pub(in crate::web) fn of_the_watch(view: &View, id: FindingId) -> Option<&Finding> {
+    view.watch.findings.iter().find(|finding| finding.id == id)
+}
+
+/// The page of an open finding about anchorwatch itself: nothing is decided about it.
+pub(in crate::web) fn watch_page(frame: &Frame<'_>, finding: &Finding) -> String {
+    let kind = words(finding.kind.label());
+    let mut html = Html::default();
+    html.raw("<h1>").add(&badge(tone(finding.severity), finding.severity.label())).raw(" ");
+    html.text(&kind).raw("</h1><p class=\"lead\">").prose(finding.kind.raised()).raw("</p>");
+    let mut particulars = Particulars::new();
+    particulars
+        .say("about", "anchorwatch itself")
+        .add("since", &near(Some(finding.since), frame.at));
+    html.add(&particulars.into_html());
+    html.raw("<section aria-labelledby=\"evidence\"><h2 id=\"evidence\">Evidence</h2><ul>");
+    for line in &finding.evidence {
+        html.raw("<li>").text(line).raw("</li>");
+    }
+    html.raw(
+        "</ul></section><section aria-labelledby=\"decide\"><h2 id=\"decide\">What to do</h2>",
+    );
+    html.raw("<p>First: ").prose(finding.kind.first_step()).raw("</p>");
+    html.raw("<p>No decision is asked for: it ends ").prose(finding.kind.clears()).raw(".</p>");
+    let runbook = alerts::runbook_url(&alerts::name(finding.kind));
+    html.raw("<p><a rel=\"noreferrer\" href=\"").text(runbook);
+    html.raw(
+        "\">The runbook: what it means, and how to tell benign from malicious</a></p></section>",
+    );
+    let path = format!("/finding/{}", finding.id);
+    frame.page(&kind, Section::Overview, Some(&path), &html)
+}
+
 /// The whole fingerprint of the authority that a finding is about, where it is about one.
 pub(in crate::web) fn about(domain: &DomainView, finding: &Finding) -> Option<Fingerprint> {
     let (name, facts) = (&domain.endpoint.trust_domain, &domain.state.facts);
@@ -79,7 +113,7 @@ fn facts(
 ) {
     let mut particulars = Particulars::new();
     let name = match finding.kind.scope() {
-        Scope::TrustDomain => "trust domain",
+        Scope::TrustDomain | Scope::Watch => "trust domain",
         Scope::Federation => "recorded by",
     };
     particulars.say(name, &domain.endpoint.trust_domain);
@@ -200,7 +234,9 @@ pub(in crate::web) fn closed(
 ) -> Option<String> {
     let of_domain = view.domains.iter().flat_map(|domain| domain.ended.iter());
     let departed = view.departed.iter().flat_map(|departed| departed.ended.iter());
-    let ended: Option<&Ended> = of_domain.chain(departed).find(|ended| ended.id == id);
+    let of_the_watch = view.watch.ended.iter();
+    let mut ended = of_domain.chain(departed).chain(of_the_watch);
+    let ended: Option<&Ended> = ended.find(|ended| ended.id == id);
     if ended.is_none() && raised.is_none() {
         return None;
     }

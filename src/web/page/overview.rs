@@ -33,8 +33,8 @@ pub(in crate::web) fn overview(frame: &Frame<'_>, view: &View, page: usize) -> S
     domains.sort_by_key(|domain| Reverse(Condition::of(domain)));
     let mut html = Html::default();
     html.raw("<h1>Trust domains</h1>");
-    summary(&mut html, &domains);
-    findings(&mut html, &domains, view.at);
+    summary(&mut html, &domains, view);
+    findings(&mut html, &domains, view);
     html.raw("<section aria-labelledby=\"domains\"><h2 id=\"domains\">Watched</h2>");
     let mut table = Table::new("Trust domains, the most urgent first", HEADINGS);
     let first = page.saturating_mul(SHOWN);
@@ -52,8 +52,9 @@ pub(in crate::web) fn overview(frame: &Frame<'_>, view: &View, page: usize) -> S
 }
 
 /// How many there are of each.
-fn summary(html: &mut Html, domains: &[&DomainView]) {
-    let all = || domains.iter().flat_map(|domain| domain.findings.iter());
+fn summary(html: &mut Html, domains: &[&DomainView], view: &View) {
+    let of_domains = || domains.iter().flat_map(|domain| domain.findings.iter());
+    let all = || of_domains().chain(view.watch.findings.iter());
     html.raw("<ul class=\"tiles\"><li><strong>").text(domains.len());
     html.raw("</strong> ").raw(if domains.len() == 1 { "trust domain" } else { "trust domains" });
     html.raw("</li>");
@@ -68,10 +69,12 @@ fn summary(html: &mut Html, domains: &[&DomainView]) {
     html.raw("</ul>");
 }
 
-fn findings(html: &mut Html, domains: &[&DomainView], now: Timestamp) {
-    let mut all: Vec<(&DomainView, &Finding)> = Vec::new();
+fn findings(html: &mut Html, domains: &[&DomainView], view: &View) {
+    let now = view.at;
+    let of_the_watch = view.watch.findings.iter().map(|finding| ("anchorwatch itself", finding));
+    let mut all: Vec<(&str, &Finding)> = of_the_watch.collect();
     for domain in domains {
-        all.extend(domain.findings.iter().map(|finding| (*domain, finding)));
+        all.extend(domain.findings.iter().map(|finding| (of(domain, finding), finding)));
     }
     all.sort_by_key(|(_, finding)| (Reverse(finding.severity), Reverse(finding.since)));
     html.raw("<section aria-labelledby=\"findings\"><h2 id=\"findings\">Open findings</h2>");
@@ -80,11 +83,11 @@ fn findings(html: &mut Html, domains: &[&DomainView], now: Timestamp) {
         return;
     }
     html.raw("<ul class=\"findings\">");
-    for (domain, finding) in all.iter().take(FINDINGS) {
+    for (whose, finding) in all.iter().take(FINDINGS) {
         html.raw("<li>").add(&badge(tone(finding.severity), finding.severity.label()));
         html.raw(" <a href=\"/finding/").text(finding.id).raw("\">");
         html.text(words(finding.kind.label())).raw("</a> <span class=\"of\">");
-        html.text(of(domain, finding)).raw("</span> <span class=\"dim\">");
+        html.text(whose).raw("</span> <span class=\"dim\">");
         html.text(distance(finding.since, now)).raw("</span>");
         if let Some(first) = finding.evidence.first() {
             html.raw("<p class=\"dim\">").text(first).raw("</p>");

@@ -1,0 +1,218 @@
+//! The watch over the watch: a task of its own, beside the scheduler and the store.
+//!
+//! It reads what they say of themselves each second, and waits for neither: a scheduler that has
+//! stopped and a store that hangs are reported and pushed all the same.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::shared::Shared;
+use crate::finding::{FindingId, FindingKind};
+use crate::judge::{self, KnownFault, Unwritable, WatchFacts};
+use crate::store::Store;
+use crate::time::Timestamp;
+use crate::view::{Ended, WatchView};
+
+/// How often it looks.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The scheduler turns every second; so many looks without a turn are a stall. Looks are counted and no
+/// clock is asked: a machine that slept, or a clock that was stepped, is no stall.
+const STALLED: u32 = 15;
+
+/// What was seen at the last look.
+#[derive(Debug)]
+pub(super) struct SelfWatch {
+    beat: u64,
+    /// Looks in a row without a turn of the scheduler.
+    silent: u32,
+    /// Since when the scheduler has not turned, once that is a stall.
+    stalled_since: Option<Timestamp>,
+}
+
+impl SelfWatch {
+    /// Looks for the first time, before anything is told: what the process before this one told of
+    /// itself, and is true no more, ended.
+    pub(super) fn begin(shared: &Shared) -> Self {
+        let at = shared.clock.now();
+        let watch = Self { beat: shared.heartbeat.last(), silent: 0, stalled_since: None };
+        let told = at.saturating_sub(Duration::from_hours(24));
+        let ended = FindingKind::ALL.iter().filter(|kind| kind.is_about_the_watch());
+        let ended = ended.map(|kind| Ended {
+            id: FindingId::new(None, *kind, None, "", told),
+            kind: *kind,
+            svid_type: None,
+            subject: Box::default(),
+            severity: kind.severity(),
+            at: told,
+        });
+        let ended = ended.collect();
+        shared.board.show_watch(WatchView { ended, ..WatchView::default() });
+        watch.publish(shared);
+        watch
+    }
+
+    /// Looks until the daemon stops.
+    pub(super) async fn run(mut self, shared: Arc<Shared>) {
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            self.look(&shared);
+            self.publish(&shared);
+        }
+    }
+
+    fn look(&mut self, shared: &Shared) {
+        let beat = shared.heartbeat.last();
+        if beat != self.beat {
+            (self.beat, self.silent, self.stalled_since) = (beat, 0, None);
+            return;
+        }
+        self.silent = self.silent.saturating_add(1);
+        if STALLED <= self.silent && self.stalled_since.is_none() {
+            self.stalled_since = Some(shared.last_tick());
+        }
+    }
+
+    fn publish(&self, shared: &Shared) {
+        publish(shared, &facts(&shared.store, self.stalled_since));
+    }
+}
+
+/// What the store says of itself.
+pub(super) fn facts(store: &Store, stalled_since: Option<Timestamp>) -> WatchFacts {
+    let (status, health) = (store.status(), store.health());
+    let why = || status.failure.as_deref().unwrap_or("the last write failed").into();
+    let known = |fault: &crate::store::StoreFault| KnownFault {
+        since: fault.since,
+        detail: fault.detail.clone(),
+    };
+    WatchFacts {
+        unwritable: status.failing_since.map(|since| Unwritable { since, why: why() }),
+        events_lost: status.dropped.events,
+        faults: health.faults.iter().map(known).collect(),
+        more_faults: health.more,
+        stalled_since,
+    }
+}
+
+/// Shows what follows from the facts, where it differs from what is shown.
+pub(super) fn publish(shared: &Shared, facts: &WatchFacts) {
+    let at = shared.clock.now();
+    let findings = judge::assess_watch(facts, at);
+    let unrecorded = facts.unwritable.is_some();
+    let before = shared.board.watch();
+    let forgotten = before.ended.iter().any(|ended| !ended.is_shown(at));
+    if findings == *before.findings && unrecorded == before.unrecorded && !forgotten {
+        return;
+    }
+    super::log::watch_findings(&before.findings, &findings);
+    let is_open = |ended: &Ended| findings.iter().any(|open| open.kind == ended.kind);
+    let just = before.findings.iter().map(|finding| Ended::new(finding, at));
+    let earlier = before.ended.iter().filter(|ended| ended.is_shown(at)).cloned();
+    let mut ended: Vec<Ended> = Vec::new();
+    for one in just.chain(earlier) {
+        if !is_open(&one) && !ended.iter().any(|known| known.kind == one.kind) {
+            ended.push(one);
+        }
+    }
+    shared.board.show_watch(WatchView {
+        findings: findings.into(),
+        ended: ended.into(),
+        unrecorded,
+    });
+    shared.changed.send_replace(());
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::body::Bytes;
+    use serde_json::Value;
+    use tokio::net::TcpListener;
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::daemon::{Daemon, Options};
+
+    /// Longer than a stall takes to be told.
+    const PATIENCE: Duration = Duration::from_mins(2);
+
+    /// An Alertmanager on loopback, and the alerts that it is told.
+    async fn alertmanager() -> (String, mpsc::UnboundedReceiver<Value>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let answer = move |body: Bytes| async move {
+            let alerts: Vec<Value> = serde_json::from_slice(&body).unwrap();
+            for alert in alerts {
+                drop(sender.send(alert));
+            }
+        };
+        let router = Router::new().fallback(answer);
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        (url, receiver)
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_scheduler_that_stops_is_pushed_without_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (url, mut told) = alertmanager().await;
+        let path = folder.path().join("anchorwatch.yaml");
+        let store = folder.path().join("store");
+        let text = format!(
+            "store: {{path: {}}}\nalertmanagers: [{{url: \"{url}\"}}]\nfederates_with: {{}}\n",
+            store.display()
+        );
+        std::fs::write(&path, text).unwrap();
+        let config = Config::load(&path).unwrap();
+        let options = Options { listen: Vec::new(), ..Options::default() };
+        let daemon = Daemon::start(config, options).await.unwrap();
+        assert!(daemon.view().watch.findings.is_empty());
+        // Dead, as by a panic: it cannot say so itself.
+        daemon.scheduling.abort();
+        let kind = FindingKind::SchedulerStalled;
+        let pushed = async {
+            loop {
+                let alert = told.recv().await.unwrap();
+                let fires = alert["annotations"]["evidence"].is_string();
+                if fires && alert["labels"]["kind"] == kind.label() {
+                    return alert;
+                }
+            }
+        };
+        let alert = tokio::time::timeout(PATIENCE, pushed).await.unwrap();
+        assert_eq!(alert["labels"]["alertname"], "AnchorwatchSchedulerStalled");
+        assert_eq!(alert["labels"]["severity"], "critical");
+        assert_eq!(alert["labels"]["source"], "push");
+        assert_eq!(alert["labels"]["trust_domain"], Value::Null);
+        let view = daemon.view();
+        assert_eq!(view.watch.findings[0].kind, kind);
+        daemon.stop().await.unwrap();
+    }
+
+    /// What a process that died told of itself ends with the next one, and nobody is told of what never
+    /// was.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_the_process_before_told_of_itself_is_resolved() {
+        let folder = tempfile::tempdir().unwrap();
+        let (url, mut told) = alertmanager().await;
+        let path = folder.path().join("anchorwatch.yaml");
+        let store = folder.path().join("store");
+        let text = format!(
+            "store: {{path: {}}}\nalertmanagers: [{{url: \"{url}\"}}]\nfederates_with: {{}}\n",
+            store.display()
+        );
+        std::fs::write(&path, text).unwrap();
+        let options = Options { listen: Vec::new(), ..Options::default() };
+        let daemon = Daemon::start(Config::load(&path).unwrap(), options).await.unwrap();
+        let mut resolved = std::collections::BTreeSet::new();
+        while resolved.len() < 3 {
+            let alert = tokio::time::timeout(PATIENCE, told.recv()).await.unwrap().unwrap();
+            let ends: Timestamp = alert["endsAt"].as_str().unwrap().parse().unwrap();
+            let now = crate::time::Clock::now(&crate::daemon::SystemClock);
+            assert!(ends <= now, "nothing fires: {alert:#}");
+            resolved.insert(alert["labels"]["kind"].as_str().unwrap().to_owned());
+        }
+        daemon.stop().await.unwrap();
+    }
+}

@@ -1,0 +1,60 @@
+//! What the writer is asked to do.
+
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use super::batch::Prepared;
+use super::{Durability, StoreError};
+use crate::bundle::AuthorityId;
+use crate::spiffe::TrustDomain;
+use crate::watch::{AuthorityRecord, Sight};
+
+/// What the writer is asked to do. The permit bounds how much may be asked.
+#[derive(Debug)]
+pub(super) enum Command {
+    Append(Box<Append>),
+    Together(Box<Together>),
+    Sights {
+        sights: Vec<(TrustDomain, Sight)>,
+        permit: Permit,
+    },
+    Recall {
+        recall: Recall,
+        permit: Permit,
+    },
+    Close {
+        reply: oneshot::Sender<Result<(), StoreError>>,
+    },
+    #[cfg(test)]
+    Execute {
+        sql: &'static str,
+        reply: oneshot::Sender<()>,
+    },
+}
+
+/// The place that a command takes among those that wait.
+pub(super) type Permit = OwnedSemaphorePermit;
+
+/// A batch to write.
+#[derive(Debug)]
+pub(super) struct Append {
+    pub(super) batch: Prepared,
+    pub(super) sight: Sight,
+    pub(super) reply: oneshot::Sender<Durability>,
+    pub(super) permit: Permit,
+}
+
+/// Batches that are written in one transaction, or not at all.
+#[derive(Debug)]
+pub(super) struct Together {
+    pub(super) batches: Vec<(Prepared, Sight)>,
+    pub(super) reply: oneshot::Sender<Durability>,
+    pub(super) permit: Permit,
+}
+
+/// Authorities to look up.
+#[derive(Debug)]
+pub(super) struct Recall {
+    pub(super) trust_domain: TrustDomain,
+    pub(super) ids: Vec<AuthorityId>,
+    pub(super) reply: oneshot::Sender<Vec<AuthorityRecord>>,
+}
