@@ -110,7 +110,7 @@ async fn flip(pristine: &Path, place: usize, bit: u32, known: &Loaded) -> Outcom
     outcome
 }
 
-async fn known(pristine: &Path) -> Loaded {
+fn known(pristine: &Path) -> Loaded {
     let directory = copy(pristine);
     let (store, loaded) = open(directory.path());
     assert_eq!(store.health().count(), 0, "{:?}", store.health());
@@ -120,7 +120,7 @@ async fn known(pristine: &Path) -> Loaded {
 #[tokio::test]
 async fn a_bit_that_flips_anywhere_is_reported_or_changes_nothing() {
     let pristine = store().await;
-    let known = known(pristine.path()).await;
+    let known = known(pristine.path());
     let length = std::fs::metadata(pristine.path().join("anchorwatch.sqlite")).unwrap().len();
     let mut outcomes = [0; 3];
     // xorshift64: the same places in each run.
@@ -153,7 +153,7 @@ fn places(path: &Path, sql: &str) -> Vec<usize> {
         Value::Blob(bytes) => bytes,
         // The shortest form that SQLite has for a time: six bytes or eight.
         Value::Integer(number) => number.to_be_bytes()[2..].to_vec(),
-        Value::Null | Value::Real(_) => panic!("{sql}: {value:?}"),
+        Value::Null | Value::Real(_) => unreachable!("{sql}: {value:?}"),
     };
     // A long value continues on other pages.
     let needle = &needle[..needle.len().min(48)];
@@ -166,7 +166,7 @@ fn places(path: &Path, sql: &str) -> Vec<usize> {
 async fn a_bit_that_flips_in_any_column_is_reported() {
     let pristine = store().await;
     let path = pristine.path();
-    let known = known(path).await;
+    let known = known(path);
     let columns = [
         "SELECT value FROM meta WHERE name = 'created'",
         "SELECT name FROM meta WHERE name = 'created'",
@@ -227,6 +227,6 @@ async fn what_verifies_is_used() {
     drop(connection);
     let (store, loaded) = open(directory.path());
     // The hash alone was damaged: no fact is lost.
-    assert_eq!(loaded.domains, known(pristine.path()).await.domains);
+    assert_eq!(loaded.domains, known(pristine.path()).domains);
     assert!(store.health().faults.iter().any(|fault| fault.detail.contains("entry 7 ")));
 }
