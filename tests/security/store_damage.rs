@@ -56,7 +56,7 @@ impl Alertmanager {
 
 fn answer(mut stream: TcpStream, book: &Mutex<Vec<Value>>) {
     let mut request = Vec::new();
-    let mut buffer = [0; 65_536];
+    let mut buffer = vec![0; 16_384];
     let body = loop {
         let Ok(read) = stream.read(&mut buffer) else { return };
         if read == 0 {
