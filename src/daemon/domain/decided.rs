@@ -13,7 +13,7 @@ use crate::daemon::shared::Shared;
 use crate::judge;
 use crate::store::{Batch, Durability};
 use crate::time::Timestamp;
-use crate::watch::{DomainState, Event};
+use crate::watch::{DomainState, Event, Trust};
 
 /// What a decision comes to, before anything of it holds.
 struct Draft {
@@ -109,7 +109,8 @@ impl Domain {
     /// It is durable: from now on it holds.
     fn adopt(&mut self, shared: &Shared, draft: Draft) {
         let Draft { at, state, events } = draft;
-        let trusted = self.trust(shared);
+        let anchors = |trust: Option<Trust>| trust.map(|trust| trust.authorities);
+        let trusted = anchors(self.trust(shared));
         log::events(self.trust_domain(), &events);
         self.count_events(&events);
         let finished = self.state.facts.course.finished;
@@ -119,7 +120,9 @@ impl Domain {
         self.count_rotations(finished);
         self.settle_reports(shared, ends_report(&events));
         shared.tell(at, self.trust_domain(), events);
-        if self.trust(shared) != trusted {
+        // A denial of a key that is no anchor voids no poll: an answer whose path passes through
+        // that key is refused when it comes.
+        if anchors(self.trust(shared)) != trusted {
             self.void_poll();
         }
         self.publish(shared, at);
