@@ -10,6 +10,7 @@ pub mod consumer;
 mod diff;
 mod element;
 mod fingerprint;
+mod fold;
 mod irregularity;
 mod json;
 mod jwk;

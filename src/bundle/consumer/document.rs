@@ -6,8 +6,9 @@ use std::ops::Range;
 use super::bytes::{Raw, first_value, trailing};
 use super::jwk::{Jose, Jwk, read, wrong_type};
 use super::reading::{Refusal, RefusalReason as Reason};
-use super::text::{folded, unquoted};
+use super::text::unquoted;
 use crate::bundle::ParseLimits;
+use crate::bundle::fold::folded;
 
 /// What a consumer reads in a document.
 #[derive(Debug, Default)]

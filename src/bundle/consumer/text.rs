@@ -65,20 +65,6 @@ fn unit(from: &[u8]) -> (u32, &[u8]) {
     (digits.iter().fold(0, |unit, byte| (unit << 4) | digit(byte)), rest)
 }
 
-/// A member's name as `encoding/json` compares it: without case, where the long s and the Kelvin
-/// sign are letters. Exact for names of ASCII letters, and all that count are.
-pub(super) fn folded(name: &str) -> Cow<'_, str> {
-    if name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') {
-        return Cow::Borrowed(name);
-    }
-    let fold = |c: char| match c {
-        '\u{17f}' => 's',
-        '\u{212a}' => 'k',
-        c => c.to_ascii_lowercase(),
-    };
-    Cow::Owned(name.chars().map(fold).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,14 +83,5 @@ mod tests {
         ] {
             assert_eq!(unquoted(raw), text);
         }
-    }
-
-    #[test]
-    fn case_is_folded_as_in_go_and_no_further() {
-        for name in ["KEYS", "keys", "key\u{17f}", "\u{212a}eys"] {
-            assert_eq!(folded(name), "keys");
-        }
-        // One character that is two letters in upper case is none of them.
-        assert_ne!(folded("spi\u{fb00}e_sequence"), "spiffe_sequence");
     }
 }
