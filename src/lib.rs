@@ -22,6 +22,8 @@
 //! `ARCHITECTURE.md` has the invariants; a test holds the layers.
 
 // The core, lowest layer first.
+pub mod untrusted;
+
 pub mod time;
 
 pub mod spiffe;

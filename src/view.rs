@@ -15,6 +15,7 @@ use crate::finding::{Finding, FindingKind};
 use crate::judge::{Case, NO_SHARED_KEYS, VerdictKind};
 use crate::spiffe::{BundleEndpoint, TrustDomain};
 use crate::time::Timestamp;
+use crate::untrusted::UntrustedText;
 use crate::watch::{DomainState, FailureReason, Policy};
 
 /// All trust domains at one moment.
@@ -134,7 +135,7 @@ pub struct StaleAddresses {
     /// When they were looked up: at most an hour ago.
     pub looked_up_at: Timestamp,
     /// Why they are used, in words.
-    pub why: Box<str>,
+    pub why: UntrustedText,
 }
 
 impl PollCounts {

@@ -18,6 +18,7 @@ use anchorwatch::decision::{Decision, Door};
 use anchorwatch::replay::{Line, Replay, Rules};
 use anchorwatch::spiffe::{BundleEndpoint, EndpointProfile, EndpointUrl, TrustDomain};
 use anchorwatch::time::Timestamp;
+use anchorwatch::untrusted::UntrustedText;
 use anchorwatch::watch::{
     DomainState, Facts, Failure, FailureReason, Observation, Policy, Poll, Source, step as stepped,
 };
@@ -122,7 +123,7 @@ pub fn endpoint_url(data: &[u8]) {
     }
 }
 
-type Labels = BTreeMap<AuthorityId, Option<Box<str>>>;
+type Labels = BTreeMap<AuthorityId, Option<UntrustedText>>;
 
 fn labels(bundle: &Bundle) -> Labels {
     bundle.authorities().iter().map(|a| (a.id, a.kid.clone())).collect()

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Certificate, Fingerprint, PublicKeyId};
+use crate::untrusted::UntrustedText;
 
 /// What an authority's key signs: the `use` of its JWK (Bundle, 4.2.2; WIT-SVID, 6.1).
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
@@ -56,7 +57,7 @@ pub enum KeyType {
     },
     /// A kind that anchorwatch does not know, by the name that the document gives it, cut to 64
     /// bytes. A consumer must ignore the element (Bundle, 4.2.1); a monitor remembers it.
-    Unknown(Box<str>),
+    Unknown(UntrustedText),
 }
 
 impl KeyType {
@@ -86,7 +87,14 @@ impl fmt::Display for KeyType {
 
 impl Serialize for KeyType {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        match self {
+            Self::Unknown(name) => {
+                serializer.collect_str(&format_args!("unknown:{}", name.as_received()))
+            }
+            Self::EcP256 | Self::EcP384 | Self::EcP521 | Self::Rsa { .. } => {
+                serializer.collect_str(self)
+            }
+        }
     }
 }
 
@@ -136,7 +144,7 @@ pub struct Authority {
     pub key_type: KeyType,
     /// The key ID that the document gives it, cut to 256 bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kid: Option<Box<str>>,
+    pub kid: Option<UntrustedText>,
     /// The certificate of an X.509 authority.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<Certificate>,

@@ -15,9 +15,10 @@ use x509_parser::prelude::{
 };
 use x509_parser::public_key::PublicKey;
 
-use super::jwk::{cut, refused_exponent, strip};
+use super::jwk::{refused_exponent, strip};
 use super::{Fingerprint, KeyId, KeyType, PublicKeyId};
 use crate::time::Timestamp;
+use crate::untrusted::UntrustedText;
 
 /// The longest name that is kept, in bytes.
 const LONGEST_NAME: usize = 256;
@@ -55,8 +56,8 @@ pub struct Certificate {
     der: Arc<[u8]>,
     /// From when until when it is valid.
     pub validity: Validity,
-    /// The subject as RFC 4514 text, cut to 256 bytes. Foreign text: escape it where it is shown.
-    pub subject: Box<str>,
+    /// The subject as RFC 4514 text, cut to 256 bytes.
+    pub subject: UntrustedText,
     /// The serial number in decimal digits, as SPIRE puts it into the subject; where it has more
     /// than the 20 bytes that RFC 5280 allows, `0x` and the hex digits of its first 31.
     pub serial: Box<str>,
@@ -67,7 +68,7 @@ pub struct Certificate {
     /// The key that signed it.
     pub authority_key_id: Option<KeyId>,
     /// The URI names of its subject, each cut to 2,048 bytes, at most 8.
-    pub uri_sans: Box<[Box<str>]>,
+    pub uri_sans: Box<[UntrustedText]>,
     /// Whether basic constraints say that it is a CA.
     pub is_ca: bool,
     /// How many CAs may follow below it.
@@ -91,7 +92,7 @@ pub struct Certificate {
 #[error("not an X.509 certificate: {detail}")]
 pub struct CertificateError {
     /// What is wrong with it.
-    pub detail: Box<str>,
+    pub detail: UntrustedText,
 }
 
 impl Certificate {
@@ -109,7 +110,7 @@ impl Certificate {
         Ok(Self {
             der: der.into(),
             validity: Validity { not_before, not_after },
-            subject: cut(&certificate.subject().to_string(), LONGEST_NAME),
+            subject: UntrustedText::new(&certificate.subject().to_string(), LONGEST_NAME),
             serial: serial(&certificate),
             self_issued: certificate.subject().as_raw() == certificate.issuer().as_raw(),
             subject_key_id: extensions.subject_key_id,
@@ -143,7 +144,7 @@ impl Certificate {
 struct Extensions {
     subject_key_id: Option<KeyId>,
     authority_key_id: Option<KeyId>,
-    uri_sans: Vec<Box<str>>,
+    uri_sans: Vec<UntrustedText>,
     is_ca: bool,
     path_length: Option<u32>,
     /// Whether the key usage allows signing certificates; `None` where there is none.
@@ -171,7 +172,7 @@ impl Extensions {
                 if let GeneralName::URI(uri) = name
                     && read.uri_sans.len() < MOST_SANS
                 {
-                    read.uri_sans.push(cut(uri, LONGEST_SAN));
+                    read.uri_sans.push(UntrustedText::new(uri, LONGEST_SAN));
                 }
             }
         }
@@ -221,7 +222,7 @@ pub(crate) fn key_type(key: &SubjectPublicKeyInfo<'_>) -> KeyType {
             Some(oid) if oid == OID_EC_P256 => KeyType::EcP256,
             Some(oid) if oid == OID_NIST_EC_P384 => KeyType::EcP384,
             Some(oid) if oid == OID_NIST_EC_P521 => KeyType::EcP521,
-            Some(oid) => KeyType::Unknown(cut(&oid.to_id_string(), 64)),
+            Some(oid) => KeyType::Unknown(UntrustedText::new(&oid.to_id_string(), 64)),
             None => KeyType::Unknown("EC".into()),
         };
     }
@@ -234,12 +235,14 @@ pub(crate) fn key_type(key: &SubjectPublicKeyInfo<'_>) -> KeyType {
             let bits = u32::try_from(significant.len()).unwrap_or(u32::MAX).saturating_mul(8);
             KeyType::Rsa { bits: bits.saturating_sub(leading) }
         }
-        Ok(_) | Err(_) => KeyType::Unknown(cut(&key.algorithm.algorithm.to_id_string(), 64)),
+        Ok(_) | Err(_) => {
+            KeyType::Unknown(UntrustedText::new(&key.algorithm.algorithm.to_id_string(), 64))
+        }
     }
 }
 
 fn refuse(why: &dyn fmt::Display) -> CertificateError {
-    CertificateError { detail: cut(&why.to_string(), 128) }
+    CertificateError { detail: UntrustedText::new(&why.to_string(), 128) }
 }
 
 impl fmt::Debug for Certificate {
@@ -299,8 +302,8 @@ mod tests {
             params.not_before = rcgen::date_time_ymd(2026, 1, 2);
             params.not_after = rcgen::date_time_ymd(2026, 1, 3);
         });
-        assert_eq!(&*read.subject, "C=US, O=SPIFFE");
-        assert_eq!(*read.uri_sans, ["spiffe://example.org".into()]);
+        assert_eq!(read.subject, "C=US, O=SPIFFE");
+        assert_eq!(*read.uri_sans, ["spiffe://example.org"]);
         assert!(read.is_ca && read.has_key_usage && read.may_sign_certificates && read.self_issued);
         assert!(!read.constrains_uris && !read.has_weak_key);
         assert_eq!(read.path_length, None);
@@ -333,7 +336,7 @@ mod tests {
     fn a_certificate_is_read_to_its_last_byte_and_stored_as_its_der() {
         let read = certificate(|_| ());
         let longer = [read.der(), &[0]].concat();
-        assert_eq!(&*Certificate::parse(&longer).unwrap_err().detail, "bytes follow it");
+        assert_eq!(Certificate::parse(&longer).unwrap_err().detail, "bytes follow it");
         let shorter = read.der().split_last().unwrap().1;
         assert!(Certificate::parse(shorter).is_err());
         let stored = serde_json::to_string(&read).unwrap();

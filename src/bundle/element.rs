@@ -7,8 +7,9 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
 use super::irregularity::IrregularityKind as Kind;
 use super::json::{Members, elements, string};
-use super::jwk::{self, PRIVATE, cut};
+use super::jwk::{self, PRIVATE};
 use super::{Authority, AuthorityId, Certificate, KeyType, SvidType};
+use crate::untrusted::UntrustedText;
 
 /// The longest key ID that is kept, in bytes. SPIRE's have 32.
 const LONGEST_KID: usize = 256;
@@ -35,7 +36,7 @@ pub(super) fn element(raw: &str) -> Element {
         return read;
     };
     if let Some(name) = members.doubled() {
-        read.departures.push(Kind::DuplicateMember { name: cut(name, 64) });
+        read.departures.push(Kind::DuplicateMember { name: UntrustedText::new(name, 64) });
     }
     secrets(&members, &mut read);
     let svid_type = match members.text("use") {
@@ -46,7 +47,7 @@ pub(super) fn element(raw: &str) -> Element {
         }
         Some(name) => match SvidType::from_label(&name) {
             None => {
-                read.departures.push(Kind::UnknownUse { name: cut(&name, 64) });
+                read.departures.push(Kind::UnknownUse { name: UntrustedText::new(&name, 64) });
                 return read;
             }
             Some(svid_type) => svid_type,
@@ -71,7 +72,8 @@ fn secrets(members: &Members<'_>, read: &mut Element) {
 /// The private members of an object, where it has any.
 pub(super) fn private_names(members: &Members<'_>) -> Option<Kind> {
     let names: Vec<&str> = members.names().filter(|name| PRIVATE.contains(name)).collect();
-    (!names.is_empty()).then(|| Kind::PrivateMembers { names: cut(&names.join(", "), 64) })
+    (!names.is_empty())
+        .then(|| Kind::PrivateMembers { names: UntrustedText::new(&names.join(", "), 64) })
 }
 
 /// Bundle, 4.2: members defined neither there nor by the SVID standards SHOULD NOT be added.
@@ -83,14 +85,15 @@ fn undefined(members: &Members<'_>, read: &mut Element) {
     let known = |name: &&str| !DEFINED.contains(name) && !PRIVATE.contains(name);
     let names: Vec<&str> = members.names().filter(known).collect();
     if !names.is_empty() {
-        read.departures.push(Kind::UndefinedMembers { names: cut(&names.join(", "), 64) });
+        read.departures
+            .push(Kind::UndefinedMembers { names: UntrustedText::new(&names.join(", "), 64) });
     }
 }
 
 /// The key ID, where there is one: an empty one names nothing.
-fn kid(members: &Members<'_>) -> Option<Box<str>> {
+fn kid(members: &Members<'_>) -> Option<UntrustedText> {
     let kid = members.text("kid").filter(|kid| !kid.is_empty())?;
-    Some(cut(&kid, LONGEST_KID))
+    Some(UntrustedText::new(&kid, LONGEST_KID))
 }
 
 /// JWT-SVID, 6.1, and WIT-SVID, 6.1.
@@ -177,7 +180,7 @@ fn first_certificate(members: &Members<'_>, read: &mut Element) -> Option<Certif
     match Certificate::parse(&der) {
         Ok(certificate) => Some(certificate),
         Err(fault) => {
-            let detail = cut(&fault.detail, 64);
+            let detail = UntrustedText::new(fault.detail.as_received(), 64);
             read.departures.push(Kind::UnreadableCertificate { detail });
             None
         }
@@ -223,8 +226,9 @@ fn conformance(certificate: &Certificate, read: &mut Element) {
     if 1 < certificate.uri_sans.len() {
         departures.push(Kind::ExtraUriNames);
     }
-    let path = |id: &str| id.strip_prefix("spiffe://").is_some_and(|rest| rest.contains('/'));
-    if let Some(id) = certificate.uri_sans.iter().find(|id| path(id)) {
-        departures.push(Kind::PathInSan { id: cut(id, 64) });
+    let path = |id: &&str| id.strip_prefix("spiffe://").is_some_and(|rest| rest.contains('/'));
+    let mut names = certificate.uri_sans.iter().map(UntrustedText::as_received);
+    if let Some(id) = names.find(path) {
+        departures.push(Kind::PathInSan { id: UntrustedText::new(id, 64) });
     }
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::untrusted::UntrustedText;
+
 /// One departure: what, and in which element.
 #[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Irregularity {
@@ -58,20 +60,20 @@ irregularities! {
     /// Something follows the document.
     TrailingBytes => "trailing_bytes", "RFC 8259, 2", "something follows the JSON value";
     /// A member stands twice; the last one counts.
-    DuplicateMember { name: Box<str> } => "duplicate_member", "RFC 8259, 4",
+    DuplicateMember { name: UntrustedText } => "duplicate_member", "RFC 8259, 4",
         "the member {name:?} stands twice, and the last one counts";
     /// A member's name is written in another case, which consumers in Go read all the same.
-    MiscasedMember { name: Box<str> } => "miscased_member", "Bundle, 4.1",
+    MiscasedMember { name: UntrustedText } => "miscased_member", "Bundle, 4.1",
         "the member {name:?} is written in another case: some consumers read it all the same";
     /// There is no sequence number. SPIRE omits a 0.
     MissingSequence => "missing_sequence", "Bundle, 4.1.1", "there is no spiffe_sequence";
     /// The sequence number is no integer of 64 bits.
-    UnusableSequence { value: Box<str> } => "unusable_sequence", "Bundle, 4.1.1",
+    UnusableSequence { value: UntrustedText } => "unusable_sequence", "Bundle, 4.1.1",
         "spiffe_sequence is {value:?}, not an integer of 64 bits";
     /// There is no refresh hint.
     MissingRefreshHint => "missing_refresh_hint", "Bundle, 4.1.2", "there is no spiffe_refresh_hint";
     /// The refresh hint is no integer of 64 bits.
-    UnusableRefreshHint { value: Box<str> } => "unusable_refresh_hint", "Bundle, 4.1.2",
+    UnusableRefreshHint { value: UntrustedText } => "unusable_refresh_hint", "Bundle, 4.1.2",
         "spiffe_refresh_hint is {value:?}, not a whole number of seconds";
     /// The refresh hint is zero.
     ZeroRefreshHint => "zero_refresh_hint", "Bundle, 4.1.2", "spiffe_refresh_hint is 0";
@@ -83,21 +85,21 @@ irregularities! {
     /// An element has no `use`.
     MissingUse => "missing_use", "Bundle, 4.2.2", "the element has no use, and is ignored";
     /// An element's `use` is unknown.
-    UnknownUse { name: Box<str> } => "unknown_use", "Bundle, 4.2.2",
+    UnknownUse { name: UntrustedText } => "unknown_use", "Bundle, 4.2.2",
         "the use {name:?} is unknown, and the element ignored";
     /// An element has no `kty`.
     MissingKeyType => "missing_key_type", "Bundle, 4.2.1", "the element has no kty";
     /// An element's key type or curve is unknown.
-    UnknownKeyType { name: Box<str> } => "unknown_key_type", "Bundle, 4.2.1",
+    UnknownKeyType { name: UntrustedText } => "unknown_key_type", "Bundle, 4.2.1",
         "the key type {name:?} is unknown: consumers ignore the element";
     /// A symmetric key cannot be public.
     SymmetricKey => "symmetric_key", "Bundle, 4.2.1",
         "the element is a symmetric key: whoever reads the bundle can forge with it";
     /// Private members stand in an element.
-    PrivateMembers { names: Box<str> } => "private_members", "RFC 7517, 9.3",
+    PrivateMembers { names: UntrustedText } => "private_members", "RFC 7517, 9.3",
         "private members are published ({names})";
     /// An element has members that neither the bundle nor the SVID standards define.
-    UndefinedMembers { names: Box<str> } => "undefined_members", "Bundle, 4.2",
+    UndefinedMembers { names: UntrustedText } => "undefined_members", "Bundle, 4.2",
         "the element has members that the standard does not define ({names})";
     /// A key's parameters do not make a key.
     InvalidKey => "invalid_key", "RFC 7518, 6", "the key's parameters make no key, and the element is ignored";
@@ -108,14 +110,14 @@ irregularities! {
     MissingKeyParameters => "missing_key_parameters", "RFC 7517, 4.7",
         "the element lacks the parameters of the key that its certificate carries";
     /// An RSA key whose modulus or exponent consumers refuse.
-    WeakKey { key_type: Box<str> } => "weak_key", "RFC 7518, 3.3",
+    WeakKey { key_type: UntrustedText } => "weak_key", "RFC 7518, 3.3",
         "the key ({key_type}) is outside what consumers accept";
     /// A JWT or WIT authority has no key ID.
     MissingKeyId => "missing_key_id", "JWT-SVID, 6.1; WIT-SVID, 6.1", "the element has no kid";
     /// An X.509 authority has a key ID.
     UnwantedKeyId => "unwanted_key_id", "X509-SVID, 6.1", "an x509-svid element must have no kid";
     /// Two keys carry one key ID.
-    DuplicateKeyId { kid: Box<str> } => "duplicate_key_id", "JWT-SVID, 6.1; WIT-SVID, 6.1",
+    DuplicateKeyId { kid: UntrustedText } => "duplicate_key_id", "JWT-SVID, 6.1; WIT-SVID, 6.1",
         "the kid {kid:?} stands for more than one authority: at most consumers the last one wins";
     /// One authority stands twice.
     DuplicateAuthority => "duplicate_authority", "Bundle, 4.1.3", "the authority stands in the document already";
@@ -129,7 +131,7 @@ irregularities! {
     OddCertificateEncoding => "odd_certificate_encoding", "RFC 7517, 4.7",
         "the certificate is not plain base64 of the standard alphabet";
     /// A certificate cannot be read.
-    UnreadableCertificate { detail: Box<str> } => "unreadable_certificate", "X509-SVID, 6.1",
+    UnreadableCertificate { detail: UntrustedText } => "unreadable_certificate", "X509-SVID, 6.1",
         "the certificate cannot be read ({detail}), and the element is ignored";
     /// The certificate's key is not the entry's.
     KeyMismatch => "key_mismatch", "RFC 7517, 4.7", "the certificate carries another key than the element";
@@ -142,7 +144,7 @@ irregularities! {
     /// The certificate is not self-signed.
     NotSelfSigned => "not_self_signed", "X509-SVID, 6.1", "the certificate is not self-signed";
     /// A signing certificate's SPIFFE ID has a path.
-    PathInSan { id: Box<str> } => "path_in_san", "X509-SVID, 3.2",
+    PathInSan { id: UntrustedText } => "path_in_san", "X509-SVID, 3.2",
         "the CA's SPIFFE ID {id:?} has a path";
     /// The certificate has more URI names than one.
     ExtraUriNames => "extra_uri_names", "X509-SVID, 2", "the certificate has more URI names than one";

@@ -11,6 +11,7 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_
 
 use super::json::Members;
 use super::{Fingerprint, IrregularityKind, KeyType, PublicKeyId, spki};
+use crate::untrusted::UntrustedText;
 
 /// Members that say nothing of the key itself (RFC 7517, 4).
 const METADATA: [&str; 8] = ["use", "key_ops", "alg", "kid", "x5u", "x5c", "x5t", "x5t#S256"];
@@ -145,7 +146,7 @@ fn unknown(members: &Members<'_>, name: &str) -> Key {
     let quoted = |text: &str| serde_json::to_string(text).unwrap_or_default();
     let pairs = texts.iter().map(|(name, value)| format!("{}:{}", quoted(name), quoted(value)));
     let canonical = format!("{{{}}}", pairs.collect::<Vec<_>>().join(","));
-    let name = cut(name, 64);
+    let name = UntrustedText::new(name, 64);
     Key {
         kind: KeyType::Unknown(name.clone()),
         fingerprint: Fingerprint::of(canonical.as_bytes()),
@@ -188,15 +189,6 @@ pub(super) fn refused_exponent(exponent: &[u8]) -> bool {
 pub(super) fn strip(number: &[u8]) -> &[u8] {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
     number.get(zeros..).unwrap_or_default()
-}
-
-/// A text cut to at most this many bytes, at a character's edge.
-pub(super) fn cut(text: &str, most: usize) -> Box<str> {
-    let mut end = text.len().min(most);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.get(..end).unwrap_or_default().into()
 }
 
 #[cfg(test)]

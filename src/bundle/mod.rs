@@ -34,6 +34,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::untrusted::UntrustedText;
+
 /// What a document says of a number that it should carry.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -44,7 +46,7 @@ pub enum Stated {
     /// A whole number that 64 bits hold.
     Given(u64),
     /// Something that is no such number, as it stands in the document, cut to 64 bytes.
-    Unusable(Box<str>),
+    Unusable(UntrustedText),
 }
 
 impl Stated {
@@ -107,7 +109,7 @@ impl Bundle {
             text.push(0);
             text.extend_from_slice(authority.id.fingerprint.as_bytes());
             // A key ID is arbitrary text, so its length goes before it.
-            let kid = authority.kid.as_deref().unwrap_or_default();
+            let kid = authority.kid.as_ref().map_or("", UntrustedText::as_received);
             text.extend_from_slice(&u64::try_from(kid.len()).unwrap_or(u64::MAX).to_be_bytes());
             text.extend_from_slice(kid.as_bytes());
         }

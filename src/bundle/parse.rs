@@ -7,11 +7,12 @@ use serde::de::Deserialize;
 use serde_json::error::Category;
 
 use super::element::{Element, private_names};
+use super::fold::folded;
 use super::irregularity::IrregularityKind as Kind;
 use super::json::{Members, depth, elements};
-use super::jwk::cut;
 use super::redact::{Redacted, redacted};
 use super::{Authority, AuthorityId, Bundle, Irregularity, Memory, Stated};
+use crate::untrusted::UntrustedText;
 
 /// How much a document may hold. Every bound is counted against hostile input.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -151,16 +152,16 @@ impl Reading {
         memory: &Memory,
     ) -> Result<(), ParseError> {
         if let Some(name) = members.doubled() {
-            self.note(None, Kind::DuplicateMember { name: cut(name, 64) });
+            self.note(None, Kind::DuplicateMember { name: UntrustedText::new(name, 64) });
         }
         if let Some(name) = members.miscased() {
-            self.note(None, Kind::MiscasedMember { name: cut(name, 64) });
+            self.note(None, Kind::MiscasedMember { name: UntrustedText::new(name, 64) });
         }
         let private = private_names(members);
         self.secret = private.is_some() || members.hides(&["keys"]);
         self.irregularities.extend(private.map(|kind| Irregularity { entry: None, kind }));
         let Some(keys) = members.raw("keys") else {
-            let miscased = members.names().any(|name| name.eq_ignore_ascii_case("keys"));
+            let miscased = members.names().any(|name| folded(name) == "keys");
             return Err(not_a_bundle(if miscased {
                 "the member `keys` is written in another case"
             } else {
@@ -207,7 +208,7 @@ impl Reading {
     fn keys(&mut self, keys: &[&serde_json::value::RawValue], memory: &Memory) {
         let mut remembered = memory.reading();
         let mut known: BTreeSet<AuthorityId> = BTreeSet::new();
-        let mut labels: BTreeMap<Box<str>, AuthorityId> = BTreeMap::new();
+        let mut labels: BTreeMap<UntrustedText, AuthorityId> = BTreeMap::new();
         for (place, raw) in keys.iter().enumerate() {
             let entry = u32::try_from(place).ok();
             let Element { authority, departures, secret } = remembered.element(raw.get());
@@ -224,7 +225,10 @@ impl Reading {
                 && let Some(kid) = &authority.kid
                 && *labels.entry(kid.clone()).or_insert(authority.id) != authority.id
             {
-                self.note(entry, Kind::DuplicateKeyId { kid: cut(kid, 64) });
+                self.note(
+                    entry,
+                    Kind::DuplicateKeyId { kid: UntrustedText::new(kid.as_received(), 64) },
+                );
             }
             self.authorities.push(authority);
         }
@@ -239,7 +243,10 @@ impl Reading {
             let Redacted { text, names } = redacted(kept);
             let told = |known: &Irregularity| matches!(known.kind, Kind::PrivateMembers { .. });
             if !names.is_empty() && !self.irregularities.iter().any(told) {
-                self.note(None, Kind::PrivateMembers { names: cut(&names.join(", "), 64) });
+                self.note(
+                    None,
+                    Kind::PrivateMembers { names: UntrustedText::new(&names.join(", "), 64) },
+                );
             }
             clean = Some(text).filter(|text| text != kept.as_bytes());
         }
@@ -268,6 +275,6 @@ fn stated(raw: Option<&str>) -> Stated {
         // Whatever nests may hold a secret.
         Ok(_) | Err(_) if raw.starts_with('{') => Stated::Unusable("{…}".into()),
         Ok(_) | Err(_) if raw.starts_with('[') => Stated::Unusable("[…]".into()),
-        Ok(_) | Err(_) => Stated::Unusable(cut(raw, 64)),
+        Ok(_) | Err(_) => Stated::Unusable(UntrustedText::new(raw, 64)),
     }
 }

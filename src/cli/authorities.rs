@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 
-use super::output::{Output, plain, print, print_json, table};
+use super::output::{Output, print, print_json, table};
 use super::source::{self, Source, quoted};
 use super::{Exit, Global, runtime};
 use crate::bundle::SvidType;
 use crate::config::Config;
 use crate::daemon::SystemClock;
-use crate::journal::{AuthorityEntry, text};
+use crate::journal::AuthorityEntry;
 use crate::spiffe::TrustDomain;
 use crate::store::{AuthorityQuery, StoreReader};
 use crate::time::{Clock as _, Timestamp};
@@ -20,6 +20,9 @@ use crate::web::{AdminClient, ClientError};
 
 /// How many authorities one question asks for: as many as the API gives at most.
 const PAGE: usize = 10_000;
+
+/// How much of a key ID is shown, in bytes: all of SPIRE's.
+const KEY_ID: usize = 34;
 
 /// List the authorities that are published, and those that were.
 #[derive(Args, Debug)]
@@ -154,12 +157,12 @@ fn show(mut reports: Vec<AuthorityReport>, arguments: &Arguments) {
                 report.trust_domain.to_string(),
                 report.svid_type.label().to_owned(),
                 report.fingerprint.short(),
-                report.key_type.clone(),
+                report.key_type.to_string(),
                 report.state.clone(),
                 report.judged.as_ref().map(|judged| judged.standing.clone()).unwrap_or_default(),
                 whole(report.published.until),
                 until.unwrap_or_default(),
-                text::shown(&plain(report.kid.as_deref().unwrap_or_default()), 34),
+                report.kid.as_ref().map(|kid| kid.shortened(KEY_ID)).unwrap_or_default(),
             ]
         })
         .collect();

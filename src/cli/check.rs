@@ -6,13 +6,14 @@ use std::io::IsTerminal as _;
 use clap::Args;
 
 use super::authorities::whole;
-use super::output::{Output, chain, complain, plain, print, print_json, table};
+use super::output::{Output, chain, complain, print, print_json, table};
 use super::source::{self, Source, quoted};
 use super::{Exit, Global, logging, runtime};
 use crate::config::Config;
 use crate::daemon::check_once;
 use crate::finding::Finding;
 use crate::spiffe::TrustDomain;
+use crate::untrusted::escape_line;
 use crate::web::api::{DomainReport, Report};
 
 /// Poll every endpoint once and say what is wrong.
@@ -104,18 +105,18 @@ fn text(report: &Report) -> String {
     for Finding { id, kind, severity, evidence, .. } in &report.watch {
         let _ = write!(text, "\n\nanchorwatch itself: {severity}: {kind}");
         for line in evidence {
-            let _ = write!(text, "\n  {}", plain(line));
+            let _ = write!(text, "\n  {}", escape_line(line));
         }
         let _ = write!(text, "\n  finding {id}; ends {}", kind.clears());
     }
     for domain in &report.trust_domains {
         let name = &domain.trust_domain;
         if let Some(failure) = &domain.failure {
-            let (reason, detail) = (failure.reason, plain(&failure.detail));
+            let (reason, detail) = (failure.reason, &failure.detail);
             let _ = write!(text, "\n\n{name}: the poll failed: {reason}: {detail}");
         }
         if let Some(why) = &domain.stopped {
-            let _ = write!(text, "\n\n{name}: not watched: {}", plain(why));
+            let _ = write!(text, "\n\n{name}: not watched: {}", escape_line(why));
         }
         if 0 < domain.dropped {
             let _ = write!(text, "\n\n{name}: {} more findings are not shown", domain.dropped);
@@ -124,10 +125,10 @@ fn text(report: &Report) -> String {
             let Finding { id, incident, kind, severity, subject, .. } = finding;
             let svid_type = finding.svid_type.map(|svid_type| format!(" {}", svid_type.label()));
             let _ = write!(text, "\n\n{name}: {severity}: {kind}");
-            let _ = write!(text, "{} {}", svid_type.unwrap_or_default(), plain(subject));
+            let _ = write!(text, "{} {}", svid_type.unwrap_or_default(), subject);
             text.truncate(text.trim_end().len());
             for line in &finding.evidence {
-                let _ = write!(text, "\n  {}", plain(line));
+                let _ = write!(text, "\n  {}", escape_line(line));
             }
             let _ = write!(text, "\n  finding {id} of incident {incident}; ends {}", kind.clears());
         }

@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::output::{Shown, file_name};
 use super::{Exit, Global};
 use crate::config::{Config, LoadError, Read, WebConfig};
+use crate::untrusted::escape_line;
 
 /// The most trust domains that the summary names in one round.
 const MOST_NAMES: usize = 10;
@@ -82,7 +84,7 @@ pub(super) enum ShowOutput {
 
 /// Runs either, on the process's own standard output and error.
 pub(super) fn run(global: &Global, command: &Command) -> Exit {
-    let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());
+    let (mut out, mut err) = (Shown(io::stdout().lock()), Shown(io::stderr().lock()));
     match command {
         Command::Check(arguments) => {
             let web = arguments.web_config.as_deref();
@@ -131,11 +133,11 @@ fn check_web(path: &Path, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
 fn web_summary(path: &Path, config: &WebConfig, out: &mut dyn Write) -> io::Result<()> {
     let clients = if config.verifies_clients { ", with clients' certificates" } else { "" };
     let tls = if config.tls.is_some() { "on" } else { "off" };
-    writeln!(out, "{} is in order", path.display())?;
+    writeln!(out, "{} is in order", file_name(path))?;
     writeln!(out, "  TLS            {tls}{clients}")?;
     writeln!(out, "  users          {}", config.users.len())?;
     for warning in &config.warnings {
-        writeln!(out, "warning: {warning}")?;
+        writeln!(out, "warning: {}", escape_line(&warning.to_string()))?;
     }
     Ok(())
 }
@@ -156,7 +158,7 @@ fn show(path: &Path, output: ShowOutput, out: &mut dyn Write, err: &mut dyn Writ
 fn refuse(error: &LoadError, err: &mut dyn Write) -> Exit {
     // Where standard error is closed, the exit code still says it.
     let _ = match error {
-        LoadError::Unreadable { .. } => writeln!(err, "{error}"),
+        LoadError::Unreadable { .. } => writeln!(err, "{}", escape_line(&error.to_string())),
         LoadError::Faults(faults) => {
             let count = faults.as_slice().len() + faults.omitted();
             let plural = if count == 1 { "fault" } else { "faults" };
@@ -177,7 +179,7 @@ fn exit(written: io::Result<()>) -> Exit {
 
 fn summary(path: &Path, config: &Config, out: &mut dyn Write) -> io::Result<()> {
     let (own, served, web) = config.profile_counts();
-    writeln!(out, "{} is in order", path.display())?;
+    writeln!(out, "{} is in order", file_name(path))?;
     writeln!(
         out,
         "  relationships  {}: {own} https_spiffe, {served} https_spiffe served by another trust \
@@ -201,11 +203,11 @@ fn summary(path: &Path, config: &Config, out: &mut dyn Write) -> io::Result<()> 
         };
         writeln!(out, "  {label:<13}  {}. {}{more}", round + 1, named.join(", "))?;
     }
-    writeln!(out, "  store          {}", config.store.path.display())?;
-    writeln!(out, "  admin socket   {}", config.admin_socket.display())?;
+    writeln!(out, "  store          {}", file_name(&config.store.path))?;
+    writeln!(out, "  admin socket   {}", file_name(&config.admin_socket))?;
     let permissions = permissions(path, config);
     for warning in config.warnings().into_iter().chain(permissions) {
-        writeln!(out, "warning: {warning}")?;
+        writeln!(out, "warning: {}", escape_line(&warning.to_string()))?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::Args;
 use pack::Pack;
 
-use super::output::{chain, complain, print};
+use super::output::{chain, complain, file_name, print};
 use super::{Exit, Global, source};
 use crate::bundle::Digest;
 use crate::daemon::SystemClock;
@@ -95,7 +95,7 @@ impl Exported {
         let written = bodies.len().saturating_sub(*gone);
         print(&format!(
             "{}: {entries} events, {decisions} decisions, {written} documents",
-            arguments.folder.display()
+            file_name(&arguments.folder)
         ));
         if 0 < *gone {
             complain(&format!(

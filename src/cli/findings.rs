@@ -4,13 +4,14 @@ use std::fmt::Write as _;
 
 use clap::Args;
 
-use super::output::{Output, plain, print, print_json};
+use super::output::{Output, print, print_json};
 use super::source::{self, Source};
 use super::{Exit, Global, runtime};
 use crate::config::Config;
 use crate::finding::FindingKind;
 use crate::spiffe::TrustDomain;
 use crate::time::{Clock as _, Timestamp};
+use crate::untrusted::escape_line;
 use crate::web::api::OpenFinding;
 
 /// List what is to be said, with its evidence.
@@ -99,9 +100,9 @@ pub(super) fn described(one: &OpenFinding) -> String {
         (None, None) => "anchorwatch itself",
     };
     let svid_type = one.svid_type.map(|svid_type| format!("  {}", svid_type.label()));
-    let subject = match &*one.subject {
-        "" => String::new(),
-        subject => format!("  {}", plain(subject)),
+    let subject = match &one.subject {
+        subject if subject.is_empty() => String::new(),
+        subject => format!("  {subject}"),
     };
     let svid_type = svid_type.unwrap_or_default();
     let mut text = format!("{severity}  {kind}  {trust_domain}{svid_type}{subject}");
@@ -110,7 +111,7 @@ pub(super) fn described(one: &OpenFinding) -> String {
         let _ = write!(text, "\n  authority {fingerprint}");
     }
     for line in &one.evidence {
-        let _ = write!(text, "\n  - {}", plain(line));
+        let _ = write!(text, "\n  - {}", escape_line(line));
     }
     let _ = write!(text, "\n  ends {ends}");
     text

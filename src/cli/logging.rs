@@ -1,8 +1,13 @@
 //! The log: structured lines on standard error.
 
+use std::borrow::Cow;
+use std::io::{self, Write};
+
 use clap::ValueEnum;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
+
+use crate::untrusted::{escape_json, escape_line};
 
 /// The least urgent lines that are written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -36,11 +41,36 @@ pub(super) fn start(level: Level, format: Format) {
     };
     // Ours at the level asked for; the libraries below us only when they warn.
     let filter = EnvFilter::new(format!("warn,anchorwatch={level}"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter);
     let started = match format {
-        Format::Logfmt => builder.with_target(false).with_ansi(false).try_init(),
-        Format::Json => builder.json().flatten_event(true).with_target(false).try_init(),
+        Format::Logfmt => {
+            let builder = builder.with_writer(|| Line(escape_line));
+            builder.with_target(false).with_ansi(false).try_init()
+        }
+        Format::Json => {
+            let builder = builder.with_writer(|| Line(escape_json));
+            builder.json().flatten_event(true).with_target(false).try_init()
+        }
     };
     // Someone else's subscriber is there already: in a test.
     drop(started);
+}
+
+/// A line of the log on its way to standard error, and how what is hidden in it is shown: libraries
+/// log what peers sent.
+struct Line(fn(&str) -> Cow<'_, str>);
+
+impl Write for Line {
+    /// Takes a whole line, as the formatter writes it.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let line = String::from_utf8_lossy(bytes);
+        let (line, end) = line.strip_suffix('\n').map_or((&*line, ""), |line| (line, "\n"));
+        let Self(escape) = self;
+        io::stderr().write_all(format!("{}{end}", escape(line)).as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

@@ -1,9 +1,13 @@
 //! How data is printed: as a table for people, as JSON for programs.
 
-use std::io::Write;
+use std::io::{self, Write};
+use std::path::Path;
 
 use clap::ValueEnum;
 use serde::Serialize;
+
+use crate::config::Faults;
+use crate::untrusted::{UntrustedText, escape_json, escape_line, escape_lines};
 
 /// How data is printed.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
@@ -18,7 +22,10 @@ pub(super) enum Output {
 /// Rows under headings, each column as wide as its widest cell.
 pub(super) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String {
     let mut widths = headings.map(|heading| heading.chars().count());
-    for row in rows {
+    // A cell is one line.
+    let cells = |row: &[String; N]| row.each_ref().map(|cell| escape_line(cell).into_owned());
+    let rows: Vec<[String; N]> = rows.iter().map(cells).collect();
+    for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = cell.chars().count().max(*width);
         }
@@ -28,7 +35,7 @@ pub(super) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -
         padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     let mut text = line(&headings.map(str::to_owned));
-    for row in rows {
+    for row in &rows {
         text.push('\n');
         text.push_str(&line(row));
     }
@@ -36,31 +43,64 @@ pub(super) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -
 }
 
 /// Prints a text and a line's end. A reader that goes away, as `head` does, is no fault.
+///
+/// Nothing in it is hidden from a terminal. Foreign text that could begin a line of its own was
+/// escaped as it went into the text.
 pub(super) fn print(text: &str) {
-    let mut out = std::io::stdout().lock();
+    write_line(&escape_lines(text));
+}
+
+fn write_line(text: &str) {
+    let mut out = io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n"));
     drop(written.and_then(|()| out.flush()));
 }
 
-/// Prints a text as it is.
+/// Prints a text as it is: the demo's frames move the cursor.
 #[cfg(feature = "demo")]
 pub(super) fn write(text: &str) {
-    let mut out = std::io::stdout().lock();
+    let mut out = io::stdout().lock();
     drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
 }
 
-/// Prints a value as indented JSON.
+/// Prints a value as indented JSON. It may go to a terminal, so that nothing in it is hidden.
 pub(super) fn print_json<T: Serialize>(value: &T) {
     match serde_json::to_string_pretty(value) {
-        Ok(text) => print(&text),
+        Ok(text) => write_line(&escape_json(&text)),
         Err(why) => complain(&format!("cannot write JSON: {why}")),
     }
 }
 
-/// Says on standard error what went wrong.
+/// A file's name, as it may stand in a line.
+pub(super) fn file_name(path: &Path) -> UntrustedText {
+    UntrustedText::from(path.to_string_lossy())
+}
+
+/// What is written through it goes to a terminal, with nothing hidden in it.
+#[derive(Debug)]
+pub(super) struct Shown<W>(pub(super) W);
+
+impl<W: Write> Write for Shown<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write_all(escape_lines(&String::from_utf8_lossy(bytes)).as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// Says on standard error what went wrong, in one line.
 pub(super) fn complain(text: &str) {
-    let mut err = std::io::stderr().lock();
-    drop(err.write_all(format!("anchorwatch: {text}\n").as_bytes()));
+    let mut err = io::stderr().lock();
+    drop(err.write_all(format!("anchorwatch: {}\n", escape_line(text)).as_bytes()));
+}
+
+/// Says on standard error all that is wrong with a file.
+pub(super) fn complain_of(faults: &Faults) {
+    let mut err = io::stderr().lock();
+    drop(err.write_all(format!("anchorwatch: the configuration is wrong:\n{faults}\n").as_bytes()));
 }
 
 /// A chain of causes on one line: `what: why: why`.
@@ -75,20 +115,6 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Foreign text as it may reach a terminal: without control characters, and without those that
-/// turn or hide the text around them.
-pub(super) fn plain(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_ascii_graphic() || c == ' ' {
-            shown.push(c);
-        } else {
-            shown.extend(c.escape_debug());
-        }
-    }
-    shown
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,9 +126,8 @@ mod tests {
     }
 
     #[test]
-    fn foreign_text_cannot_steer_a_terminal() {
-        assert_eq!(plain("a\u{1b}[2Jb"), "a\\u{1b}[2Jb");
-        assert_eq!(plain("a\u{202e}b\u{200b}"), "a\\u{202e}b\\u{200b}");
-        assert_eq!(plain("C:\\ \"Zoë\""), "C:\\ \"Zoë\"");
+    fn a_cell_is_one_line() {
+        let rows = [["a\nb\u{202e}".to_owned()]];
+        assert_eq!(table(["x"], &rows), "x\na\\nb\\u{202e}");
     }
 }

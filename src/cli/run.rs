@@ -9,9 +9,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
-use super::output::{chain, complain};
+use super::output::{chain, complain, complain_of};
 use super::{Exit, Global, logging, runtime};
-use crate::config::Config;
+use crate::config::{Config, LoadError};
 use crate::daemon::{Daemon, Options, StartError, raise_descriptor_limit};
 
 /// Watch: poll every endpoint, record every key, serve /metrics.
@@ -63,8 +63,12 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
     raise_descriptor_limit();
     let config = match Config::load(&global.config_file) {
         Ok(config) => config,
-        Err(faults) => {
-            complain(&faults.to_string());
+        Err(LoadError::Faults(faults)) => {
+            complain_of(&faults);
+            return Exit::Config;
+        }
+        Err(why) => {
+            complain(&chain(&why));
             return Exit::Config;
         }
     };

@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::authorities::reported;
 use super::events;
-use super::output::{Output, chain, complain, plain, print, print_json};
+use super::output::{Output, chain, complain, print, print_json};
 use super::source::{self, Source, quoted};
 use super::{Exit, Global, runtime};
 use crate::bundle::Fingerprint;
@@ -18,6 +18,7 @@ use crate::journal::Recorded;
 use crate::spiffe::TrustDomain;
 use crate::store::{AuthorityQuery, EventQuery};
 use crate::time::{Bracket, Clock as _, Window};
+use crate::untrusted::escape_line;
 use crate::web::AdminClient;
 use crate::web::api::{AuthorityReport, DomainReport, HandOverReport, OpenFinding, RotationReport};
 
@@ -132,7 +133,7 @@ async fn look_up(config: &Config, wanted: &Wanted) -> Result<Known, Exit> {
         fingerprint.is_some_and(|fingerprint| meant.contains(&fingerprint))
     };
     let digits = wanted.digits();
-    known.findings.retain(|one| is_meant(one.fingerprint) || one.subject == digits);
+    known.findings.retain(|one| is_meant(one.fingerprint) || one.subject == *digits);
     let about = |one: &HandOverReport| is_meant(Some(one.old)) || is_meant(one.new);
     known.handovers.retain(|(_, handover)| about(handover));
     Ok(known)
@@ -258,14 +259,16 @@ fn described(report: &AuthorityReport) -> String {
         ("trust domain", report.trust_domain.to_string()),
         ("use", report.svid_type.label().to_owned()),
         ("state", report.state.clone()),
-        ("key", report.key_type.clone()),
+        ("key", report.key_type.to_string()),
     ];
     lines.extend(report.public_key.map(|key| ("public key", key.to_string())));
-    lines.extend(report.kid.as_ref().map(|kid| ("key ID", plain(kid))));
+    lines.extend(report.kid.as_ref().map(|kid| ("key ID", kid.to_string())));
     if let Some(judged) = &report.judged {
         let lineage = judged.lineage.map(|number| format!(", lineage {number}"));
         lines.push(("standing", format!("{}{}", judged.standing, lineage.unwrap_or_default())));
-        lines.extend(judged.contradictions.iter().map(|one| ("contradicted", plain(one))));
+        lines.extend(
+            judged.contradictions.iter().map(|one| ("contradicted", escape_line(one).into_owned())),
+        );
     }
     lines.push(("published", bracket(report.published)));
     lines.extend(report.returned_after.map(|gone| ("had been removed", bracket(gone))));
@@ -287,11 +290,11 @@ fn described(report: &AuthorityReport) -> String {
         lines.extend(window.map(|window| (name, stretch(window))));
     }
     if let Some(certificate) = &report.certificate {
-        lines.push(("subject", plain(&certificate.subject)));
+        lines.push(("subject", certificate.subject.to_string()));
         lines.push(("serial", certificate.serial.clone()));
         lines.push(("valid", format!("{} to {}", certificate.not_before, certificate.not_after)));
         lines.extend(certificate.subject_key_id.clone().map(|id| ("subject key ID", id)));
-        lines.extend(certificate.uri_sans.iter().map(|name| ("URI name", plain(name))));
+        lines.extend(certificate.uri_sans.iter().map(|name| ("URI name", name.to_string())));
     }
     let rows = lines.iter().map(|(name, value)| format!("{name:<17} {value}"));
     rows.collect::<Vec<_>>().join("\n")

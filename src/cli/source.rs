@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::output::{chain, complain};
+use super::output::{chain, complain, complain_of};
 use super::{Exit, Global};
 use crate::config::{Config, LoadError, Relationship};
 use crate::judge::{self, Assessment};
@@ -26,9 +26,7 @@ pub(super) fn load(global: &Global) -> Result<Config, Exit> {
     Config::load(&global.config_file).map_err(|why| {
         match &why {
             LoadError::Unreadable { .. } => complain(&chain(&why)),
-            LoadError::Faults(faults) => {
-                complain(&format!("the configuration is wrong:\n{faults}"));
-            }
+            LoadError::Faults(faults) => complain_of(faults),
         }
         Exit::Config
     })

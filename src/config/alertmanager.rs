@@ -71,6 +71,7 @@ fn alertmanager(
     let ca_file = file(&ALERTMANAGER_CA_FILE, report);
     let (cert_file, key_file) = (file(&CERT_FILE, report), file(&KEY_FILE, report));
     let username = fields.read(&USERNAME, report, scalar::words);
+    let username = username.map(|name| name.as_received().into());
     let resolve_after = fields.read(&RESOLVE_AFTER, report, scalar::duration);
     together(fields, &USERNAME, &PASSWORD_FILE, report);
     together(fields, &CERT_FILE, &KEY_FILE, report);

@@ -175,6 +175,7 @@ fn foreign(certificate: &Certificate, trust_domain: &TrustDomain) -> Option<Stri
     // X509-SVID, 3.1: a signing certificate's ID is its trust domain's. An upstream authority
     // that is no SPIFFE one has no such name.
     certificate.uri_sans.iter().find_map(|name| {
+        let name = name.as_received();
         let scheme = name.get(..9)?;
         if !scheme.eq_ignore_ascii_case("spiffe://") {
             return None;

@@ -12,6 +12,7 @@ use crate::bundle::consumer::Consumer;
 use crate::decision::SharedAuthority;
 use crate::finding::Severities;
 use crate::spiffe::{EndpointProfile, TrustDomain};
+use crate::untrusted::escape_json;
 use crate::watch::{IssuerModel, PollInterval};
 
 /// What YAML and JSON are written from, in the order of the documentation.
@@ -29,7 +30,7 @@ impl Tree {
     }
 
     pub(super) fn json(&self) -> String {
-        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+        escape_json(&serde_json::to_string_pretty(self).unwrap_or_default()).into_owned() + "\n"
     }
 
     pub(super) fn yaml(&self) -> String {
@@ -91,7 +92,7 @@ impl Tree {
             Self::Number(number) => number.to_string(),
             Self::Text(text) => plain(text),
             // JSON is YAML too.
-            Self::List(_) | Self::Mapping(_) => serde_json::to_string(self).unwrap_or_default(),
+            Self::List(_) | Self::Mapping(_) => quoted(self),
         }
     }
 }
@@ -104,7 +105,12 @@ fn plain(text: &str) -> String {
             && text.bytes().all(bare)
             && !text.ends_with(':')
             && !matches!(text, "null" | "Null" | "NULL");
-    if is_bare { text.to_owned() } else { serde_json::to_string(text).unwrap_or_default() }
+    if is_bare { text.to_owned() } else { quoted(text) }
+}
+
+/// A value as JSON, in which nothing is hidden. YAML reads its escapes too.
+fn quoted(value: &(impl Serialize + ?Sized)) -> String {
+    escape_json(&serde_json::to_string(value).unwrap_or_default()).into_owned()
 }
 
 impl Serialize for Tree {
@@ -272,8 +278,8 @@ fn severity(severities: &Severities) -> Tree {
 fn approval(approval: &Approval) -> Tree {
     mapping([
         ("fingerprint", Some(Tree::Text(approval.fingerprint.to_string()))),
-        ("reason", Some(Tree::text(&*approval.reason))),
-        ("by", approval.by.as_deref().map(Tree::text)),
+        ("reason", Some(Tree::text(approval.reason.as_received()))),
+        ("by", approval.by.as_ref().map(|by| Tree::text(by.as_received()))),
     ])
 }
 
@@ -284,8 +290,8 @@ fn shared_authority(shared: &SharedAuthority) -> Tree {
     mapping([
         ("fingerprint", Some(Tree::Text(shared.fingerprint.to_string()))),
         ("trust_domains", shared.trust_domains.as_ref().map(names)),
-        ("reason", Some(Tree::text(&*shared.reason))),
-        ("by", shared.by.as_deref().map(Tree::text)),
+        ("reason", Some(Tree::text(shared.reason.as_received()))),
+        ("by", shared.by.as_ref().map(|by| Tree::text(by.as_received()))),
     ])
 }
 
@@ -293,8 +299,8 @@ fn outage(away: &Outage) -> Tree {
     mapping([
         ("not_before", Some(Tree::Text(away.outage.not_before.to_string()))),
         ("not_after", Some(Tree::Text(away.outage.not_after.to_string()))),
-        ("reason", Some(Tree::text(&*away.reason))),
-        ("by", away.by.as_deref().map(Tree::text)),
+        ("reason", Some(Tree::text(away.reason.as_received()))),
+        ("by", away.by.as_ref().map(|by| Tree::text(by.as_received()))),
     ])
 }
 
@@ -306,7 +312,7 @@ fn announcement(announced: &Announcement) -> Tree {
         ("not_after", Some(Tree::Text(announced.not_after.to_string()))),
         ("key_type", announced.key_type.as_ref().map(|key_type| Tree::Text(key_type.to_string()))),
         ("max_lifetime", announced.max_lifetime.map(time)),
-        ("reason", Some(Tree::text(&*announced.reason))),
-        ("by", announced.by.as_deref().map(Tree::text)),
+        ("reason", Some(Tree::text(announced.reason.as_received()))),
+        ("by", announced.by.as_ref().map(|by| Tree::text(by.as_received()))),
     ])
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::yaml::Place;
+use crate::untrusted::{UntrustedText, escape_line};
 
 /// One thing that is wrong, where it stands, and what would be right.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -25,15 +26,16 @@ pub struct Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}: ", self.file.display(), self.line, self.column)?;
+        let file = self.file.display();
+        let mut line = format!("{file}:{}:{}: ", self.line, self.column);
         if !self.path.is_empty() {
-            write!(f, "{}: ", self.path)?;
+            line.extend([&self.path, ": "]);
         }
-        f.write_str(&self.message)?;
+        line.push_str(&self.message);
         if !self.hint.is_empty() {
-            write!(f, "; {}", self.hint)?;
+            line.extend(["; ", &self.hint]);
         }
-        Ok(())
+        f.write_str(&escape_line(&line))
     }
 }
 
@@ -137,7 +139,7 @@ impl Report {
     }
 }
 
-/// Text of the file as it may stand in a message: quoted, escaped, cut to 64 characters, and
+/// Text of the file as it may stand in a message: quoted, escaped, cut to 64 bytes, and
 /// without what stands between `://` and `@`, which may be a password.
 pub(super) fn quoted(text: &str) -> String {
     const MOST: usize = 64;
@@ -146,7 +148,5 @@ pub(super) fn quoted(text: &str) -> String {
         Some(format!("{scheme}://***@{host}"))
     });
     let text = secret.as_deref().unwrap_or(text);
-    let cut: String = text.chars().take(MOST).collect();
-    let dots = if cut.len() < text.len() { "…" } else { "" };
-    format!("{cut:?}{dots}")
+    UntrustedText::from(text).quoted(MOST)
 }

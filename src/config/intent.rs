@@ -14,6 +14,7 @@ use crate::bundle::{Fingerprint, KeyType, SvidType};
 use crate::decision::{self, Decision, Deed, Door, SharedAuthority};
 use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
+use crate::untrusted::UntrustedText;
 
 /// One authority that is explained.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -21,9 +22,9 @@ pub struct Approval {
     /// Which.
     pub fingerprint: Fingerprint,
     /// Why, at most 1,024 bytes.
-    pub reason: Box<str>,
+    pub reason: UntrustedText,
     /// Who decided; `None` where the configuration does not say.
-    pub by: Option<Box<str>>,
+    pub by: Option<UntrustedText>,
 }
 
 /// Authorities that are to come.
@@ -42,9 +43,9 @@ pub struct Announcement {
     /// The longest lifetime, where that differs from those before.
     pub max_lifetime: Option<Duration>,
     /// Why, at most 1,024 bytes.
-    pub reason: Box<str>,
+    pub reason: UntrustedText,
     /// Who decided; `None` where the configuration does not say.
-    pub by: Option<Box<str>>,
+    pub by: Option<UntrustedText>,
 }
 
 /// An outage that is announced.
@@ -53,16 +54,16 @@ pub struct Outage {
     /// When.
     pub outage: decision::Outage,
     /// Why, at most 1,024 bytes.
-    pub reason: Box<str>,
+    pub reason: UntrustedText,
     /// Who decided; `None` where the configuration does not say.
-    pub by: Option<Box<str>>,
+    pub by: Option<UntrustedText>,
 }
 
 impl Outage {
     /// The decision that this line is.
     pub fn decision(&self) -> Decision {
         let deed = Deed::AnnounceOutage { outage: self.outage };
-        decision(deed, self.by.as_deref(), &self.reason)
+        decision(deed, self.by.as_ref(), &self.reason)
     }
 }
 
@@ -70,7 +71,7 @@ impl Approval {
     /// The decision that this line is.
     pub fn decision(&self) -> Decision {
         let deed = Deed::Approve { fingerprint: self.fingerprint };
-        decision(deed, self.by.as_deref(), &self.reason)
+        decision(deed, self.by.as_ref(), &self.reason)
     }
 }
 
@@ -85,12 +86,12 @@ impl Announcement {
             key_type: self.key_type.clone(),
             max_lifetime: self.max_lifetime,
         };
-        decision(Deed::Announce { announcement }, self.by.as_deref(), &self.reason)
+        decision(Deed::Announce { announcement }, self.by.as_ref(), &self.reason)
     }
 }
 
-fn decision(deed: Deed, by: Option<&str>, reason: &str) -> Decision {
-    let (by, reason) = (by.unwrap_or_default().into(), reason.into());
+fn decision(deed: Deed, by: Option<&UntrustedText>, reason: &UntrustedText) -> Decision {
+    let (by, reason) = (by.cloned().unwrap_or_default(), reason.clone());
     Decision { deed, by, reason, uid: None, door: Door::Configuration }
 }
 

@@ -12,6 +12,7 @@ use super::suggest;
 use crate::bundle::Fingerprint;
 use crate::spiffe::{EndpointUrl, EndpointUrlError, SpiffeId, TrustDomain};
 use crate::time::Timestamp;
+use crate::untrusted::UntrustedText;
 
 /// The text of a scalar of this key; a fault where it is none.
 pub(super) fn text<'t>(value: &Value<'t>, key: &Key, report: &mut Report) -> Option<&'t str> {
@@ -160,7 +161,11 @@ pub(super) fn fingerprint(
 }
 
 /// A text of some length within the key's bound.
-pub(super) fn words(value: &Value<'_>, key: &'static Key, report: &mut Report) -> Option<Box<str>> {
+pub(super) fn words(
+    value: &Value<'_>,
+    key: &'static Key,
+    report: &mut Report,
+) -> Option<UntrustedText> {
     let written = text(value, key, report)?;
     let Kind::Text { max } = key.kind else { return None };
     let is_odd = |letter: char| letter.is_control();

@@ -13,6 +13,7 @@ use crate::config;
 use crate::decision::Deed;
 use crate::spiffe::TrustDomain;
 use crate::store::{Batch, Durability};
+use crate::untrusted::UntrustedText;
 use crate::watch::{self, Event};
 use crate::web::{BackendError, Decide, Rebootstrap, Rebootstrapped};
 
@@ -167,7 +168,8 @@ impl Inner {
 }
 
 /// What an operator says, as it may stand in the journal.
-fn words(name: &str, text: &str, most: usize) -> Result<Box<str>, BackendError> {
+fn words(name: &str, text: &UntrustedText, most: usize) -> Result<UntrustedText, BackendError> {
+    let text = text.as_received();
     let length = text.chars().count();
     if text.trim().is_empty() || most < length || text.chars().any(char::is_control) {
         let why = format!("{name} is wanted, in at most {most} printable characters");

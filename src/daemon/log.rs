@@ -86,7 +86,6 @@ pub(super) fn findings(
         let Finding { id, incident, severity, subject, .. } = finding;
         let svid_type = finding.svid_type.map(SvidType::label).unwrap_or_default();
         let (kind, evidence) = (finding.kind.label(), finding.evidence.join("; "));
-        let subject = subject.escape_debug();
         match severity {
             Severity::Critical => {
                 error!(trust_domain, finding = kind, %id, %incident, r#use = svid_type, %subject, evidence, "{what}");

@@ -10,9 +10,9 @@ use announced::{announce, away};
 use crate::bundle::{AuthorityId, Fingerprint, PublicKeyId};
 use crate::decision::{Decision, Deed};
 use crate::finding::{Finding, FindingId, FindingKind};
-use crate::journal::text::shown;
 use crate::judge;
 use crate::spiffe::TrustDomain;
+use crate::untrusted::cut;
 use crate::view::{DomainView, View};
 use crate::watch::{AuthorityRecord, Event, Line, Standing};
 use crate::web::BackendError;
@@ -186,7 +186,7 @@ fn approve(
         if wanted(name)
             && let Some(denial) = denials.find(|denial| denial.fingerprint == fingerprint)
         {
-            effect.push(format!("overrides a denial in {name}, {}", shown(&denial.words, WORDS)));
+            effect.push(format!("overrides a denial in {name}, {}", denial.words.shortened(WORDS)));
             decisions.insert(name.clone(), decision.clone());
         }
     }
@@ -300,7 +300,7 @@ fn acked(
     }
     let name = &domain.endpoint.trust_domain;
     let evidence = finding.evidence.first().map_or("", String::as_str);
-    let effect = format!("looked at: {}: {}", named(name, finding), shown(evidence, WORDS));
+    let effect = format!("looked at: {}: {}", named(name, finding), cut(evidence, WORDS));
     let mut plan = one(domain, decision, effect);
     if finding.kind == FindingKind::Rollback {
         plan.effect.push("  moves the high-water mark to the sequence as it is now".to_owned());
@@ -320,7 +320,7 @@ fn is_done_with(domain: &DomainView, finding: &Finding) -> bool {
 fn named(name: &TrustDomain, finding: &Finding) -> String {
     let Finding { id, kind, severity, subject, .. } = finding;
     let about = if subject.is_empty() { "" } else { " " };
-    format!("{id} {severity} {kind}{about}{} of {name}", shown(subject, Finding::SUBJECT))
+    format!("{id} {severity} {kind}{about}{} of {name}", subject.shortened(Finding::SUBJECT))
 }
 
 fn baseline(domain: &DomainView, decision: &Decision) -> Result<Plan, BackendError> {

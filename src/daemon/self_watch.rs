@@ -11,6 +11,7 @@ use crate::finding::{FindingId, FindingKind};
 use crate::judge::{self, KnownFault, Unwritable, WatchFacts};
 use crate::store::Store;
 use crate::time::Timestamp;
+use crate::untrusted::UntrustedText;
 use crate::view::{Ended, WatchView};
 
 /// How often it looks.
@@ -41,7 +42,7 @@ impl SelfWatch {
             id: FindingId::new(None, *kind, None, "", told),
             kind: *kind,
             svid_type: None,
-            subject: Box::default(),
+            subject: UntrustedText::default(),
             severity: kind.severity(),
             at: told,
         });

@@ -15,6 +15,7 @@ use tracing::{info, warn};
 use super::Inner;
 use super::owner::Work;
 use crate::spiffe::TrustDomain;
+use crate::untrusted::UntrustedText;
 use crate::watch::Sighting;
 use crate::web::api::SightingsTaken;
 use tail::Tail;
@@ -46,7 +47,7 @@ impl Inner {
     async fn sight<'a>(&self, lines: impl Iterator<Item = &'a [u8]>) -> Tally {
         let now = self.shared.clock.now();
         let mut tally = Tally::default();
-        let mut said: BTreeMap<TrustDomain, BTreeMap<Box<str>, (Sighting, usize)>> =
+        let mut said: BTreeMap<TrustDomain, BTreeMap<UntrustedText, (Sighting, usize)>> =
             BTreeMap::new();
         for (place, line) in lines.enumerate() {
             let place = place.saturating_add(1);

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bundle::{AuthorityId, KeyType, SvidType};
 use crate::time::Timestamp;
+use crate::untrusted::UntrustedText;
 
 /// Authorities that are to come.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -64,7 +65,7 @@ pub struct Announced {
     /// What was announced.
     pub announcement: Announcement,
     /// Who and why, in words.
-    pub words: Box<str>,
+    pub words: UntrustedText,
     /// The authorities that it explains.
     pub explains: Vec<AuthorityId>,
     /// Whether it was withdrawn: what it explained stays explained.

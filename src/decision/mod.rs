@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bundle::{Fingerprint, PublicKeyId};
 use crate::finding::FindingId;
+use crate::untrusted::UntrustedText;
 
 /// What an operator decided.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -27,11 +28,11 @@ pub struct Decision {
     #[serde(flatten)]
     pub deed: Deed,
     /// Who, by their own word.
-    #[serde(default, skip_serializing_if = "str::is_empty")]
-    pub by: Box<str>,
+    #[serde(default, skip_serializing_if = "UntrustedText::is_empty")]
+    pub by: UntrustedText,
     /// Why.
-    #[serde(default, skip_serializing_if = "str::is_empty")]
-    pub reason: Box<str>,
+    #[serde(default, skip_serializing_if = "UntrustedText::is_empty")]
+    pub reason: UntrustedText,
     /// The user ID of the process that asked, by the kernel's word; `None` where it stands in the
     /// configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
+use crate::untrusted::UntrustedText;
 
 /// When an endpoint is to be away.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -32,5 +33,5 @@ pub struct AnnouncedOutage {
     #[serde(flatten)]
     pub outage: Outage,
     /// Who and why, in words.
-    pub words: Box<str>,
+    pub words: UntrustedText,
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::bundle::Fingerprint;
 use crate::spiffe::TrustDomain;
+use crate::untrusted::UntrustedText;
 
 /// An X.509 authority that an operator declares to stand under several trust domains: the upstream
 /// root of one organisation.
@@ -14,9 +15,9 @@ pub struct SharedAuthority {
     /// The trust domains that may publish it; `None` where any may.
     pub trust_domains: Option<BTreeSet<TrustDomain>>,
     /// Why, at most 1,024 bytes.
-    pub reason: Box<str>,
+    pub reason: UntrustedText,
     /// Who declared it; `None` where the configuration does not say.
-    pub by: Option<Box<str>>,
+    pub by: Option<UntrustedText>,
 }
 
 impl SharedAuthority {
@@ -27,7 +28,9 @@ impl SharedAuthority {
 
     /// Who declared it and why, as evidence says it.
     pub fn words(&self) -> String {
-        let by = self.by.as_deref().unwrap_or("the configuration");
-        format!("by {by}: {}", self.reason)
+        match &self.by {
+            Some(by) => format!("by {by}: {}", self.reason),
+            None => format!("by the configuration: {}", self.reason),
+        }
     }
 }

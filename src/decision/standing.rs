@@ -8,6 +8,7 @@ use super::{Announced, AnnouncedOutage, Decision, Deed, Denials, Door, denials};
 use crate::bundle::{Authority, Fingerprint, PublicKeyId};
 use crate::finding::FindingId;
 use crate::time::Timestamp;
+use crate::untrusted::UntrustedText;
 
 /// An authority that someone approved.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -17,7 +18,7 @@ pub struct Approval {
     /// Since when.
     pub at: Timestamp,
     /// Who and why, in words.
-    pub words: Box<str>,
+    pub words: UntrustedText,
 }
 
 /// An authority that someone denied.
@@ -30,7 +31,7 @@ pub struct Denial {
     /// Since when.
     pub at: Timestamp,
     /// Who and why, in words.
-    pub words: Box<str>,
+    pub words: UntrustedText,
 }
 
 /// The decisions that hold for one trust domain: the fold of those in its journal.
@@ -123,7 +124,7 @@ impl Decisions {
             .filter(|known| !configured.iter().any(|decision| decision.deed == **known));
         let withdrawal = |deed: Deed| Decision {
             deed,
-            by: Box::default(),
+            by: UntrustedText::default(),
             reason: "its line is no longer in the configuration".into(),
             uid: None,
             door: Door::Configuration,
@@ -170,9 +171,12 @@ impl Decisions {
 }
 
 /// Who and why, as evidence shows it.
-fn words(decision: &Decision) -> Box<str> {
-    let by = if decision.by.is_empty() { "the configuration" } else { &decision.by };
-    match &*decision.reason {
+fn words(decision: &Decision) -> UntrustedText {
+    let by = match decision.by.as_received() {
+        "" => "the configuration",
+        by => by,
+    };
+    match decision.reason.as_received() {
         "" => format!("by {by}"),
         reason => format!("by {by}: {reason}"),
     }

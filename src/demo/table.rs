@@ -12,9 +12,10 @@ use std::time::Duration;
 use crate::bundle::{AuthorityId, SvidType};
 use crate::finding::{FindingKind, Severity};
 use crate::journal::Entry;
-use crate::journal::text::{count, describe, shown, span, time_of_day};
+use crate::journal::text::{count, describe, span, time_of_day};
 use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
+use crate::untrusted::shown;
 use crate::view::{DomainView, PollCounts, View};
 use crate::watch::{Event, Phase};
 

@@ -284,13 +284,16 @@ impl Exchange<'_> {
             return Err(redirect("it says nowhere to go"));
         };
         if self.target.limits.redirects == 0 {
-            return Err(redirect(format!("it leads to {}, and none is followed", shown(location))));
+            return Err(redirect(format!(
+                "it leads to {}, and none is followed",
+                without_user(location)
+            )));
         }
         // Federation, 5.2.1.1 and 5.2.2.1: the target must be a valid endpoint URL itself.
         trail
             .url
             .join(location)
-            .map_err(|error| redirect(format!("it leads to {}: {error}", shown(location))))
+            .map_err(|error| redirect(format!("it leads to {}: {error}", without_user(location))))
     }
 
     async fn read(
@@ -301,7 +304,8 @@ impl Exchange<'_> {
         let doing = trail.doing();
         let encodings = response.headers().get_all(CONTENT_ENCODING);
         if let Some(encoding) = encodings.iter().find(|value| !is_identity(value)) {
-            let detail = format!("{doing}: it is encoded as {encoding:?}, which was not asked for");
+            let encoding = String::from_utf8_lossy(encoding.as_bytes());
+            let detail = format!("{doing}: it is encoded as {encoding}, which was not asked for");
             return Err(Refusal::new(FailureReason::Encoding, detail));
         }
         let most = self.target.limits.body;
@@ -351,7 +355,7 @@ fn is_identity(encoding: &HeaderValue) -> bool {
 }
 
 /// A redirect's target, for people to read; not where it may carry a password.
-fn shown(location: &str) -> &str {
+fn without_user(location: &str) -> &str {
     if location.contains('@') { "a URL with a user name" } else { location }
 }
 

@@ -35,13 +35,14 @@ use crate::resolver::{
 };
 use crate::spiffe::{BundleEndpoint, EndpointProfile};
 use crate::time::Clock;
+use crate::untrusted::UntrustedText;
 use crate::view::StaleAddresses;
 use crate::watch::{Answer, Failure, FailureReason, Observation, Source, Trust, TrustOrigin};
 
 use documents::{Documents, ReadDocument};
 use exchange::{Exchange, Trail};
 use platform::PlatformRoots;
-use refusal::{Refusal, sentence};
+use refusal::Refusal;
 use tls::{Proof, TlsContext};
 
 pub use crate::resolver::{Resolve, Resolving, SystemResolver};
@@ -366,14 +367,15 @@ fn not_found(host: &str, error: &LookupError) -> Refusal {
 fn reported(stale: &Stale) -> StaleAddresses {
     let why = stale.failure.as_ref().map_or_else(
         || "the look-up is slow".into(),
-        |failure| sentence(&format!("the look-up fails: {failure}")),
+        |failure| UntrustedText::new(&format!("the look-up fails: {failure}"), Limits::DETAIL),
     );
     StaleAddresses { looked_up_at: stale.looked_up_at, why }
 }
 
 fn failure(refusal: &Refusal) -> Failure {
     let denied = refusal.denied.clone();
-    Failure { denied, ..Failure::new(refusal.reason, sentence(&refusal.detail)) }
+    let detail = UntrustedText::new(&refusal.detail, Limits::DETAIL);
+    Failure { denied, ..Failure::new(refusal.reason, detail) }
 }
 
 /// Drives several futures at once and gives their values in order.

@@ -10,6 +10,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use super::limits::Limits;
 use crate::bundle::{Fingerprint, KeyId, Validity, key_type};
 use crate::time::Timestamp;
+use crate::untrusted::UntrustedText;
 use crate::watch::{Presented, PresentedCertificate};
 
 /// The most URI names of one certificate that are kept.
@@ -102,13 +103,13 @@ fn evidence(der: &[u8], parsed: &X509Certificate<'_>) -> PresentedCertificate {
         authority_key_id: authority_key_id(parsed),
         validity: validity(parsed),
         key_type: Some(key_type(parsed.public_key())),
-        subject: Some(cut(&parsed.subject().to_string(), NAME_LENGTH)),
-        issuer: Some(cut(&parsed.issuer().to_string(), NAME_LENGTH)),
+        subject: Some(UntrustedText::new(&parsed.subject().to_string(), NAME_LENGTH)),
+        issuer: Some(UntrustedText::new(&parsed.issuer().to_string(), NAME_LENGTH)),
         uri_sans: uri_sans(parsed),
     }
 }
 
-fn uri_sans(parsed: &X509Certificate<'_>) -> Vec<Box<str>> {
+fn uri_sans(parsed: &X509Certificate<'_>) -> Vec<UntrustedText> {
     // Evidence, so an extension that appears twice, or a name that is no text, is shown too.
     let mut uris = Vec::new();
     for extension in parsed.iter_extensions() {
@@ -117,9 +118,9 @@ fn uri_sans(parsed: &X509Certificate<'_>) -> Vec<Box<str>> {
         };
         for name in &names.general_names {
             if let GeneralName::URI(uri) = name {
-                uris.push(cut(uri, URI_LENGTH));
+                uris.push(UntrustedText::new(uri, URI_LENGTH));
             } else if let GeneralName::Invalid(Tag(6), bytes) = name {
-                uris.push(cut(&String::from_utf8_lossy(bytes), URI_LENGTH));
+                uris.push(UntrustedText::new(&String::from_utf8_lossy(bytes), URI_LENGTH));
             }
             if uris.len() == URI_SANS {
                 return uris;
@@ -136,8 +137,4 @@ fn authority_key_id(parsed: &X509Certificate<'_>) -> Option<KeyId> {
         };
         id.key_identifier.as_ref().map(|id| KeyId::new(id.0))
     })
-}
-
-fn cut(text: &str, length: usize) -> Box<str> {
-    text.get(..text.floor_char_boundary(length)).unwrap_or(text).into()
 }

@@ -1,12 +1,10 @@
 //! Why a poll failed: from the errors of four libraries to one reason and one sentence.
 
 use std::error::Error;
-use std::fmt::Write as _;
 use std::io;
 
 use rustls::{CertificateError, OtherError};
 
-use super::limits::Limits;
 use super::tls::Handshake;
 use crate::bundle::Fingerprint;
 use crate::watch::FailureReason;
@@ -140,48 +138,4 @@ fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)
 /// The innermost cause: what a person wants to read. The outer ones say where, in many words.
 fn root_cause(error: &reqwest::Error) -> String {
     causes(error).last().map_or_else(String::new, ToString::to_string)
-}
-
-/// One line of at most [`Limits::DETAIL`] bytes, with control characters escaped: it may hold text
-/// that a foreign endpoint chose.
-pub(super) fn sentence(text: &str) -> Box<str> {
-    let mut line = String::with_capacity(text.len().min(Limits::DETAIL));
-    for character in text.chars() {
-        let before = line.len();
-        if is_unprintable(character) {
-            let _ = write!(line, "{}", character.escape_default());
-        } else {
-            line.push(character);
-        }
-        if Limits::DETAIL < line.len() {
-            line.truncate(before);
-            break;
-        }
-    }
-    line.into()
-}
-
-/// Control characters, and those that turn the direction of the text around them.
-fn is_unprintable(character: char) -> bool {
-    let turns = '\u{202a}'..='\u{202e}';
-    let isolates = '\u{2066}'..='\u{2069}';
-    let breaks = '\u{2028}'..='\u{2029}';
-    character.is_control()
-        || turns.contains(&character)
-        || isolates.contains(&character)
-        || breaks.contains(&character)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_sentence_is_one_short_line_without_controls() {
-        assert_eq!(&*sentence("a\nb\u{1b}[31m\0\u{202e}"), "a\\nb\\u{1b}[31m\\u{0}\\u{202e}");
-        let long = sentence(&"é".repeat(400));
-        assert_eq!(long.len(), Limits::DETAIL);
-        let long = sentence(&format!("{}\n\n", "a".repeat(511)));
-        assert_eq!(long.len(), 511, "an escape is never cut in two");
-    }
 }

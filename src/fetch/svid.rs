@@ -280,7 +280,7 @@ fn check_leaf(leaf: &X509Certificate<'_>, id: &SpiffeId) -> Result<(), Refusal> 
     };
     let presented: SpiffeId = uri
         .parse()
-        .map_err(|error| not_svid(format!("its URI name {uri:?} is no SPIFFE ID: {error}")))?;
+        .map_err(|error| not_svid(format!("its URI name {uri} is no SPIFFE ID: {error}")))?;
     if presented.path().is_empty() {
         // X509-SVID, 5.2: a leaf names a workload, and a trust domain is none.
         return Err(not_svid(format!("its SPIFFE ID {presented} has no path (X509-SVID, 5.2)")));

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Finding, FindingId, FindingKind, Severity};
 use crate::bundle::SvidType;
 use crate::time::Timestamp;
+use crate::untrusted::UntrustedText;
 
 /// A finding that ended.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -19,8 +20,8 @@ pub struct Ended {
     #[serde(rename = "use", default, skip_serializing_if = "Option::is_none")]
     pub svid_type: Option<SvidType>,
     /// What exactly it was about, as in [`Finding::subject`].
-    #[serde(default, skip_serializing_if = "str::is_empty")]
-    pub subject: Box<str>,
+    #[serde(default, skip_serializing_if = "UntrustedText::is_empty")]
+    pub subject: UntrustedText,
     /// How urgent it was.
     pub severity: Severity,
     /// When it ended.
@@ -36,7 +37,7 @@ impl Ended {
     }
 
     /// What tells one series of findings from another.
-    pub fn key(&self) -> (FindingKind, Option<SvidType>, &str, Severity) {
+    pub fn key(&self) -> (FindingKind, Option<SvidType>, &UntrustedText, Severity) {
         (self.kind, self.svid_type, &self.subject, self.severity)
     }
 

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::bundle::{Authority, AuthorityId, Fingerprint, SvidType};
 use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
+use crate::untrusted::UntrustedText;
 
 /// A judgement for the operator.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -36,10 +37,10 @@ pub struct Finding {
     /// The use that it is about, where it is about one.
     #[serde(rename = "use", default, skip_serializing_if = "Option::is_none")]
     pub svid_type: Option<SvidType>,
-    /// What exactly it is about, at most 64 characters: a fingerprint's first 16 digits, an
+    /// What exactly it is about, at most 64 bytes: a fingerprint's first 16 digits, an
     /// address, a consumer, a cut key ID; empty where the domain itself is meant.
-    #[serde(default, skip_serializing_if = "str::is_empty")]
-    pub subject: Box<str>,
+    #[serde(default, skip_serializing_if = "UntrustedText::is_empty")]
+    pub subject: UntrustedText,
     /// Since when it has been true.
     pub since: Timestamp,
     /// What it rests on, in sentences that can be read at 03:00. Foreign text in them is escaped.
@@ -47,7 +48,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// The most characters of a subject.
+    /// The most bytes of a subject.
     pub const SUBJECT: usize = 64;
 
     /// Whether it is about this authority.
@@ -58,7 +59,7 @@ impl Finding {
     /// Whether it is about this authority, or about its public key.
     pub fn concerns(&self, authority: &Authority) -> bool {
         let key = authority.public_key.filter(|_| self.kind == FindingKind::AuthorityShared);
-        self.is_about(authority.id) || key.is_some_and(|key| *self.subject == *key.short())
+        self.is_about(authority.id) || key.is_some_and(|key| self.subject == *key.short())
     }
 
     /// Whether its subject is this fingerprint's. A token's key ID is foreign text, and may look like
@@ -68,7 +69,7 @@ impl Finding {
             self.kind,
             FindingKind::UnlistedSigner | FindingKind::TokenLifetime | FindingKind::AuthorityShared
         );
-        !of_another_kind && *self.subject == *fingerprint.short()
+        !of_another_kind && self.subject == *fingerprint.short()
     }
 
     /// The `trust_domain` label of a finding of this trust domain's journal: empty where it is a
@@ -78,7 +79,7 @@ impl Finding {
     }
 
     /// What tells it from every other finding of its domain that is open.
-    pub fn key(&self) -> (FindingKind, Option<SvidType>, &str) {
+    pub fn key(&self) -> (FindingKind, Option<SvidType>, &UntrustedText) {
         (self.kind, self.svid_type, &self.subject)
     }
 }
@@ -90,12 +91,12 @@ pub enum Ending {
     /// An operator decided.
     Decision {
         /// Who and why.
-        reason: Box<str>,
+        reason: UntrustedText,
     },
     /// An explanation arrived: an announcement, a lineage that went on, a model that was learned.
     Explanation {
         /// Which.
-        reason: Box<str>,
+        reason: UntrustedText,
     },
     /// Nobody looked at it for 30 days, and it was a warning at most.
     Unreviewed,

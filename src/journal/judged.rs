@@ -1,11 +1,11 @@
 //! What judgements and decisions say, in words for people.
 
-use super::text::{shown, span};
+use super::text::{span, words};
 use crate::decision::{Decision, Deed};
 use crate::finding::Ending;
 use crate::watch::{ConsumerRefusal, IssuerMode, IssuerModel, Policy, Standing};
 
-/// How much of an operator's words is shown.
+/// How much of an operator's words is shown, in bytes.
 const WORDS: usize = 300;
 
 /// By what rules a domain is judged from now on.
@@ -39,7 +39,7 @@ pub(super) fn standing(standing: &Standing) -> String {
         Standing::Unscheduled { .. } => "unscheduled: it fits no date".to_owned(),
         Standing::Contradicted { by } => {
             let by: Vec<String> = by.iter().map(ToString::to_string).collect();
-            format!("contradicted: {}", shown(&by.join("; "), WORDS))
+            format!("contradicted: {}", words(&by.join("; ")))
         }
     }
 }
@@ -49,9 +49,9 @@ pub(super) fn refusals(refusals: &[ConsumerRefusal]) -> String {
     if refusals.is_empty() {
         return "no known consumer would refuse the document any more".to_owned();
     }
-    let words = refusals.iter().map(|one| format!("{} ({})", one.consumer, one.why));
-    let words: Vec<String> = words.collect();
-    format!("the document would be refused by {}", shown(&words.join(", "), WORDS))
+    let refused = refusals.iter().map(|one| format!("{} ({})", one.consumer, one.why));
+    let refused: Vec<String> = refused.collect();
+    format!("the document would be refused by {}", words(&refused.join(", ")))
 }
 
 /// What an operator decided.
@@ -74,19 +74,17 @@ pub(super) fn decision(decision: &Decision) -> String {
         Deed::Baseline => "the first bundle".to_owned(),
         Deed::RetireLineage { lineage } => format!("lineage {lineage}"),
     };
-    let by = if decision.by.is_empty() { "the configuration" } else { &*decision.by };
-    format!(
-        "{} {what}, by {}: {}",
-        decision.deed.name(),
-        shown(by, WORDS),
-        shown(&decision.reason, WORDS)
-    )
+    let by = match &decision.by {
+        by if by.is_empty() => "the configuration".to_owned(),
+        by => by.shortened(WORDS),
+    };
+    format!("{} {what}, by {by}: {}", decision.deed.name(), decision.reason.shortened(WORDS))
 }
 
 /// How a finding ended.
 pub(super) fn ending(ending: &Ending) -> String {
     match ending {
-        Ending::Decision { reason } | Ending::Explanation { reason } => shown(reason, WORDS),
+        Ending::Decision { reason } | Ending::Explanation { reason } => reason.shortened(WORDS),
         Ending::Unreviewed => "nobody looked at it for 30 days".to_owned(),
     }
 }

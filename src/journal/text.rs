@@ -1,7 +1,6 @@
 //! What an event says, in words for people: the live table, `events` and the log.
 //!
-//! Invariant: every line is bounded and plain ASCII but for the ellipsis of a cut: what an
-//! endpoint sent can neither move a cursor nor pass for our own words.
+//! Invariant: every line is bounded, and foreign text stands in it as an [`UntrustedText`] is shown.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -11,9 +10,10 @@ use crate::bundle::{Authority, AuthorityId, Irregularity, Stated, SvidType};
 use crate::finding::Finding;
 use crate::spiffe::{BundleEndpoint, EndpointProfile};
 use crate::time::Timestamp;
+use crate::untrusted::{UntrustedText, cut, escape_line};
 use crate::watch::{Event, Leaf, TrustOrigin};
 
-/// How much of a key ID is shown: SPIRE's have 32 characters.
+/// How much of a key ID is shown, in bytes: SPIRE's have 32.
 const KEY_ID: usize = 64;
 /// How much of a URL or a SPIFFE ID is shown.
 const NAME: usize = 200;
@@ -40,7 +40,7 @@ pub fn describe(event: &Event) -> String {
         }
         Event::AuthorityRemoved { authority, .. } => format!("{} removed", name(*authority)),
         Event::AuthorityRelabelled { authority, previous } => {
-            let before = previous.as_deref().map_or("none".to_owned(), quoted);
+            let before = previous.as_ref().map_or("none".to_owned(), quoted);
             let name = name(authority.id);
             format!("{name} has another key ID than before, {before}{}", details(authority))
         }
@@ -68,7 +68,7 @@ pub fn describe(event: &Event) -> String {
             format!("the endpoint presents an intermediate valid until {}", validity.not_after)
         }
         Event::EndpointShifted { what, .. } => {
-            format!("the endpoint changed: {}", shown(&what.join("; "), WORDS))
+            format!("the endpoint changed: {}", words(&what.join("; ")))
         }
         Event::KidSighted { sighting } => {
             format!("tokens sighted under the key ID {}", quoted(&sighting.kid))
@@ -78,8 +78,8 @@ pub fn describe(event: &Event) -> String {
             let evidence = finding.evidence.first().map_or("", String::as_str);
             let Finding { id, kind, severity, subject, .. } = finding;
             let about = if subject.is_empty() { "" } else { " " };
-            let subject = shown(subject, Finding::SUBJECT);
-            format!("{severity}: {kind} {id}{about}{subject}: {}", shown(evidence, WORDS))
+            let subject = subject.shortened(Finding::SUBJECT);
+            format!("{severity}: {kind} {id}{about}{subject}: {}", words(evidence))
         }
         Event::FindingEnded { finding, kind, ending } => {
             format!("{kind} {finding} ended: {}", judged::ending(ending))
@@ -88,7 +88,7 @@ pub fn describe(event: &Event) -> String {
             format!("address {address} answers otherwise, under {}", sequence_text(sequence))
         }
         Event::FailureBegan { reason, detail, .. } => {
-            format!("polls fail ({reason}): {}", shown(detail, WORDS))
+            format!("polls fail ({reason}): {}", detail.shortened(WORDS))
         }
         Event::DeniedSignerSeen { authority, address, .. } => {
             let from = address.map(|address| format!(" from {address}")).unwrap_or_default();
@@ -111,8 +111,8 @@ pub fn describe(event: &Event) -> String {
         Event::Rebootstrapped { by, reason, authorities, .. } => format!(
             "re-bootstrapped with {} by {}: {}",
             count(authorities.len(), "X.509 authority"),
-            shown(by, KEY_ID),
-            shown(reason, WORDS),
+            by.shortened(KEY_ID),
+            reason.shortened(WORDS),
         ),
         Event::BudgetExceeded { events, bytes } => format!(
             "daily budget spent after {events} events and {bytes} bytes: changes are counted only"
@@ -128,26 +128,6 @@ pub fn name(authority: AuthorityId) -> String {
         SvidType::Wit => "WIT key",
     };
     format!("{noun} {}", authority.fingerprint.short())
-}
-
-/// Foreign text for a person's eyes: printable ASCII as it is, everything else escaped, at most
-/// `longest` bytes and then an ellipsis. No escape is cut in two.
-pub fn shown(text: &str, longest: usize) -> String {
-    let mut out = String::with_capacity(text.len().min(longest));
-    for character in text.chars() {
-        let before = out.len();
-        match character {
-            '\\' => out.push_str("\\\\"),
-            ' '..='~' => out.push(character),
-            _ => out.extend(character.escape_default()),
-        }
-        if longest < out.len() {
-            out.truncate(before);
-            out.push('…');
-            break;
-        }
-    }
-    out
 }
 
 /// A duration to the second, or to the millisecond where it is shorter than ten seconds.
@@ -178,15 +158,20 @@ fn keys(number: u32) -> String {
     count(number, "authority")
 }
 
-fn quoted(text: &str) -> String {
-    format!("\"{}\"", shown(text, KEY_ID))
+/// Words of ours, of which a journal that someone wrote into may make others.
+pub(super) fn words(text: &str) -> String {
+    cut(&escape_line(text), WORDS).into_owned()
+}
+
+fn quoted(text: &UntrustedText) -> String {
+    text.quoted(KEY_ID)
 }
 
 fn endpoint_text(endpoint: &BundleEndpoint) -> String {
-    let url = shown(endpoint.url.as_str(), NAME);
+    let url = cut(endpoint.url.as_str(), NAME);
     match &endpoint.profile {
         EndpointProfile::HttpsSpiffe { endpoint_spiffe_id } => {
-            format!("{url} (https_spiffe as {})", shown(endpoint_spiffe_id.as_str(), NAME))
+            format!("{url} (https_spiffe as {})", cut(endpoint_spiffe_id.as_str(), NAME))
         }
         EndpointProfile::HttpsWeb => format!("{url} (https_web)"),
     }
@@ -241,8 +226,7 @@ fn bundle_changed(sequence: &Stated, hint: &Stated, introduced: u32, removed: u3
 
 /// What is worth knowing of a key beside its name, last, since it may be cut.
 fn details(authority: &Authority) -> String {
-    let key_type = authority.key_type.to_string();
-    let mut text = format!(" ({}", shown(&key_type, KEY_ID));
+    let mut text = format!(" ({}", cut(&authority.key_type.to_string(), KEY_ID));
     // SPIRE gives X.509 authorities no key ID.
     if let Some(kid) = &authority.kid {
         let _ = write!(text, ", key ID {}", quoted(kid));
@@ -293,6 +277,7 @@ mod tests {
     use crate::decision::{Decision, Deed, Door};
     use crate::finding::{Ending, FindingId, FindingKind, IncidentId, Severity};
     use crate::time::Bracket;
+    use crate::untrusted::is_hidden;
     use crate::watch::{ConsumerRefusal, Contradiction, FailureReason, Sighting, Standing};
 
     fn at(seconds: i64) -> Timestamp {
@@ -452,8 +437,7 @@ mod tests {
         for event in &events {
             let text = describe(event);
             assert!(text.len() <= 1000, "{}: {} bytes", event.name(), text.len());
-            let plain = |c: char| c == '…' || (' '..='~').contains(&c);
-            assert!(text.chars().all(plain), "{}: {text:?}", event.name());
+            assert!(!text.chars().any(is_hidden), "{}: {text:?}", event.name());
         }
     }
 
@@ -515,14 +499,6 @@ mod tests {
         ] {
             assert_eq!(describe(&event), text);
         }
-    }
-
-    #[test]
-    fn a_cut_never_halves_an_escape() {
-        assert_eq!(shown("plain", 5), "plain");
-        assert_eq!(shown("plainer", 5), "plain…");
-        assert_eq!(shown("ab\u{1b}cd", 5), "ab…");
-        assert_eq!(shown("a\\b", 5), "a\\\\b");
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use super::Case;
 use super::draft::Draft;
 use super::key_index::{KeySetTwin, SharedKey, TwoUses};
-use super::words::foreign;
 use crate::finding::{Finding, FindingKind, Severity};
+use crate::untrusted::shown;
 
 /// `authority_shared`, `foreign_authority`
 pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
@@ -25,7 +25,10 @@ pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
         drafts.push(
             Draft::new(FindingKind::ForeignAuthority, Severity::Critical, seen.until)
                 .about(authority.id)
-                .because(format!("its certificate names another trust domain: {}", foreign(name)))
+                .because(format!(
+                    "its certificate names another trust domain: {}",
+                    shown(name, 128)
+                ))
                 .because(authority.id.to_string()),
         );
     }
@@ -38,7 +41,7 @@ pub(super) fn refresh(case: &Case<'_>, findings: &mut [Finding]) {
         let is_it = |finding: &&mut Finding| {
             finding.kind == FindingKind::AuthorityShared
                 && finding.svid_type.is_none()
-                && finding.subject == key.subject
+                && finding.subject == *key.subject
         };
         let Some(finding) = findings.iter_mut().find(is_it) else { continue };
         let own = case.policy.severity.of(finding.kind);

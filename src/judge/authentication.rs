@@ -2,11 +2,11 @@
 
 use super::Case;
 use super::draft::Draft;
-use super::words::foreign;
 use crate::bundle::Fingerprint;
 use crate::finding::{FindingKind, Severity};
 use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
+use crate::untrusted::UntrustedText;
 use crate::watch::{DeniedSigner, FailureReason, FailureRun, Presented, PresentedCertificate};
 
 /// One handshake may meet a replica that was started a moment ago; two polls running do not.
@@ -106,7 +106,7 @@ fn unauthenticated(case: &Case<'_>, run: &FailureRun, at: Timestamp) -> Option<D
 fn denial(case: &Case<'_>, fingerprint: Fingerprint) -> Option<String> {
     let mut denials = case.facts().decisions.denials.iter();
     let denial = denials.find(|denial| denial.fingerprint == fingerprint)?;
-    let words = denial.words.escape_debug();
+    let words = &denial.words;
     Some(format!("{fingerprint} was denied at {}, {words}", denial.at))
 }
 
@@ -131,10 +131,15 @@ fn shown(presented: &Presented) -> Vec<String> {
 fn certificate(place: &str, presented: &PresentedCertificate) -> String {
     /// How many URI names of a certificate are shown.
     const NAMES: usize = 2;
+    /// How much of a name is shown, in bytes.
+    const SHOWN: usize = 64;
     let PresentedCertificate { fingerprint, validity, subject, issuer, uri_sans, .. } = presented;
-    let name = |text: &Option<Box<str>>| foreign(text.as_deref().unwrap_or("unknown"));
+    let name = |text: &Option<UntrustedText>| match text {
+        Some(text) => text.shortened(SHOWN),
+        None => "unknown".to_owned(),
+    };
     let fingerprint = fingerprint.map_or_else(|| "unknown".to_owned(), |one| one.to_string());
-    let uris: Vec<String> = uri_sans.iter().take(NAMES).map(|uri| foreign(uri)).collect();
+    let uris: Vec<String> = uri_sans.iter().take(NAMES).map(|uri| uri.shortened(SHOWN)).collect();
     let uris = if uris.is_empty() { "none".to_owned() } else { uris.join(", ") };
     format!(
         "{place}: certificate {fingerprint}, subject {}, issuer {}, URI names {uris}, valid from {} to {}",

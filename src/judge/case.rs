@@ -41,7 +41,7 @@ impl<'a> Case<'a> {
         subject: &str,
     ) -> Option<&'a Finding> {
         let about = |open: &&Finding| {
-            open.kind == kind && open.svid_type == svid_type && *open.subject == *subject
+            open.kind == kind && open.svid_type == svid_type && open.subject == *subject
         };
         self.facts().ledger.open.iter().find(about)
     }

@@ -4,6 +4,7 @@ use super::Case;
 use crate::bundle::{AuthorityId, Fingerprint, PublicKeyId, SvidType};
 use crate::finding::{Finding, FindingId, FindingKind, IncidentId, Scope, Severity};
 use crate::time::Timestamp;
+use crate::untrusted::{UntrustedText, escape_line};
 
 /// How much of a fingerprint is shown where it is not decided on.
 const SHORT: usize = 16;
@@ -14,14 +15,14 @@ pub(super) struct Draft {
     kind: FindingKind,
     severity: Severity,
     svid_type: Option<SvidType>,
-    subject: String,
+    subject: UntrustedText,
     since: Timestamp,
     evidence: Vec<String>,
 }
 
 impl Draft {
     pub(super) fn new(kind: FindingKind, severity: Severity, since: Timestamp) -> Self {
-        let (svid_type, subject, evidence) = (None, String::new(), Vec::new());
+        let (svid_type, subject, evidence) = (None, UntrustedText::default(), Vec::new());
         Self { kind, severity, svid_type, subject, since, evidence }
     }
 
@@ -36,27 +37,26 @@ impl Draft {
         self.of(id.svid_type).subject(&short(id))
     }
 
-    /// It is about this: foreign text is cut, and escaped where it is shown.
+    /// It is about this.
     pub(super) fn subject(mut self, subject: &str) -> Self {
-        self.subject = subject.chars().take(Finding::SUBJECT).collect();
+        self.subject = UntrustedText::new(subject, Finding::SUBJECT);
         self
     }
 
-    /// What it rests on.
-    pub(super) fn because(mut self, sentence: impl Into<String>) -> Self {
-        self.evidence.push(sentence.into());
+    /// What it rests on, in a sentence of ours: foreign text stands in it as it is shown.
+    pub(super) fn because(mut self, sentence: impl AsRef<str>) -> Self {
+        self.evidence.push(escape_line(sentence.as_ref()).into_owned());
         self
     }
 
-    /// What it rests on.
-    pub(super) fn because_all(mut self, sentences: impl IntoIterator<Item = String>) -> Self {
-        self.evidence.extend(sentences);
-        self
+    /// The same in several sentences.
+    pub(super) fn because_all(self, sentences: impl IntoIterator<Item = String>) -> Self {
+        sentences.into_iter().fold(self, Self::because)
     }
 
     /// Whether a finding about the same thing is open.
     pub(super) fn is_open(&self, case: &Case<'_>) -> bool {
-        case.is_open(self.kind, self.svid_type, &self.subject)
+        case.is_open(self.kind, self.svid_type, self.subject.as_received())
     }
 
     pub(super) fn finish(self, case: &Case<'_>) -> Finding {
@@ -68,12 +68,12 @@ impl Draft {
             Scope::Federation | Scope::Watch => None,
         };
         Finding {
-            id: FindingId::new(of, kind, svid_type, &subject, since),
+            id: FindingId::new(of, kind, svid_type, subject.as_received(), since),
             incident: IncidentId::new(Some(trust_domain), since),
             kind,
             severity,
             svid_type,
-            subject: subject.into(),
+            subject,
             since,
             evidence,
         }

@@ -17,12 +17,13 @@ pub(super) fn reasons(
     match standing {
         Standing::Denied => {
             let words = case.facts().decisions.denial(authority).map(|denial| &denial.words);
-            let words = words.map_or("", |words| &**words);
+            let words = words.map(ToString::to_string).unwrap_or_default();
             sentences.push(format!("its public key was denied {words}"));
         }
         Standing::Approved => {
             let words = case.facts().decisions.approval(authority).map(|one| &one.words);
-            sentences.push(format!("approved {}", words.map_or("", |words| &**words)));
+            let words = words.map(ToString::to_string).unwrap_or_default();
+            sentences.push(format!("approved {words}"));
         }
         Standing::Contradicted { by } => {
             sentences.extend(by.iter().map(ToString::to_string));

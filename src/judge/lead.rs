@@ -55,8 +55,8 @@ impl Case<'_> {
             delay,
             sigma: self.policy.sigma(),
             skew: self.policy.clock_skew,
-            sighted_old: facts.sighted(handover.old_kid.as_deref()),
-            sighted_new: facts.sighted(handover.new_kid.as_deref()),
+            sighted_old: facts.sighted(handover.old_kid.as_ref()),
+            sighted_new: facts.sighted(handover.new_kid.as_ref()),
         };
         verdict(handover, &measure)
     }

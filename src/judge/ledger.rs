@@ -77,7 +77,7 @@ impl<'a> Subjects<'a> {
 }
 
 fn key(finding: &Finding) -> Option<(SvidType, Prefix)> {
-    finding.svid_type.zip(Prefix::of(&finding.subject))
+    finding.svid_type.zip(Prefix::of(finding.subject.as_received()))
 }
 
 fn explained(
@@ -122,7 +122,7 @@ fn is_approved(case: &Case<'_>, finding: &Finding, record: Option<&AuthorityReco
             record.standing == Some(Standing::Approved)
                 || decisions.approval(&record.authority).is_some()
         }
-        None => Prefix::of(&finding.subject).is_some_and(|subject| {
+        None => Prefix::of(finding.subject.as_received()).is_some_and(|subject| {
             let mut approvals = decisions.approvals.iter();
             approvals
                 .any(|approval| Prefix::from_fingerprint(approval.fingerprint) == Some(subject))
@@ -132,7 +132,7 @@ fn is_approved(case: &Case<'_>, finding: &Finding, record: Option<&AuthorityReco
 
 /// Whether an operator approved of an authority of the public key that a finding is about.
 fn is_shared_key_approved(case: &Case<'_>, finding: &Finding) -> bool {
-    let Some(subject) = Prefix::of(&finding.subject) else { return false };
+    let Some(subject) = Prefix::of(finding.subject.as_received()) else { return false };
     let of_the_key = |record: &&AuthorityRecord| {
         record.authority.public_key.and_then(Prefix::from_public_key) == Some(subject)
     };

@@ -33,7 +33,7 @@ pub fn in_flight(case: &Case<'_>, handover: &HandOver) -> InFlight {
         let t = ttl.longest.as_secs_f64();
         if t <= 0.0 { 0.0 } else { (1.0 - overlap.as_secs_f64() / t).clamp(0.0, 1.0) }
     };
-    let sighted = case.facts().sighted(handover.old_kid.as_deref());
+    let sighted = case.facts().sighted(handover.old_kid.as_ref());
     let signed = handover.had_signed || handover.was_only || sighted.is_some();
     // A key whose end had come, with all that it signed, kills nothing.
     let published = handover.published_old.until;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::finding::{Finding, FindingId, FindingKind, IncidentId};
 use crate::time::Timestamp;
+use crate::untrusted::{UntrustedText, escape_line};
 
 /// Writes have failed for so long before it is a finding: a store is tried again every 3 s, and one write
 /// that failed between two that succeeded is no reason to wake anyone.
@@ -108,9 +109,9 @@ fn finding(kind: FindingKind, since: Timestamp, evidence: Vec<String>) -> Findin
         kind,
         severity: kind.severity(),
         svid_type: None,
-        subject: Box::default(),
+        subject: UntrustedText::default(),
         since,
-        evidence,
+        evidence: evidence.iter().map(|sentence| escape_line(sentence).into_owned()).collect(),
     }
 }
 

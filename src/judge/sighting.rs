@@ -3,7 +3,7 @@
 use super::Case;
 use super::draft::Draft;
 use super::verdict::Ttl;
-use super::words::{foreign, span};
+use super::words::span;
 use crate::bundle::SvidType;
 use crate::finding::{FindingKind, Severity};
 use crate::time::Timestamp;
@@ -16,7 +16,8 @@ pub(super) fn events(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
     let grace = ttl.longest.saturating_add(case.policy.sigma());
     for sighting in &facts.sightings {
         let named = |record: &&AuthorityRecord| {
-            record.authority.kid.as_deref().map(Sighting::cut) == Some(&*sighting.kid)
+            record.authority.kid.as_ref().map(|kid| Sighting::cut(kid.as_received()))
+                == Some(sighting.kid.clone())
         };
         let carriers = facts.authorities.iter().filter(named);
         let stands = carriers.clone().any(|record| record.removed.is_none());
@@ -28,19 +29,18 @@ pub(super) fn events(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
         // A consumer may see a token before the watch sees its key.
         let patient = at.since(sighting.heard).is_some_and(|waited| grace <= waited);
         if !stands && !before && patient {
+            let kid = sighting.kid.quoted(Sighting::KID);
             drafts.push(
                 Draft::new(FindingKind::UnlistedSigner, Severity::Critical, sighting.heard)
                     .of(SvidType::Jwt)
-                    .subject(&sighting.kid)
+                    .subject(sighting.kid.as_received())
                     .because(match withdrawn {
                         Some(gone) => format!(
-                            "a token under the key ID {} was sighted, and the bundle of {} lists it no more since {gone}",
-                            foreign(&sighting.kid),
+                            "a token under the key ID {kid} was sighted, and the bundle of {} lists it no more since {gone}",
                             case.endpoint.trust_domain
                         ),
                         None => format!(
-                            "a token under the key ID {} was sighted, and no bundle of {} listed it within {}",
-                            foreign(&sighting.kid),
+                            "a token under the key ID {kid} was sighted, and no bundle of {} listed it within {}",
                             case.endpoint.trust_domain,
                             span(grace)
                         ),
@@ -52,7 +52,7 @@ pub(super) fn events(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
             drafts.push(
                 Draft::new(FindingKind::TokenLifetime, Severity::Warning, sighting.heard)
                     .of(SvidType::Jwt)
-                    .subject(&sighting.kid)
+                    .subject(sighting.kid.as_received())
                     .because(format!(
                         "a token lives {}, and max_jwt_svid_ttl is {}: verdicts take the longer one",
                         span(sighting.longest),

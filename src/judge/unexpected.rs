@@ -10,13 +10,16 @@ use std::time::Duration;
 
 use super::draft::{Draft, Prefix, digits, short};
 use super::ledger::Subjects;
-use super::words::{foreign, span};
+use super::words::span;
 use super::{Case, explain};
 use crate::bundle::{Authority, AuthorityId, SvidType};
 use crate::finding::{Finding, FindingId, FindingKind, Severity};
 use crate::time::{Bracket, Timestamp};
+use crate::untrusted::UntrustedText;
 use crate::watch::{AuthorityRecord, Facts, JudgementPolicy, Standing, TrustOrigin, spire};
 
+/// How much of a key ID stands in evidence, in bytes: SPIRE's have 32.
+const KEY_ID: usize = 64;
 /// What an unscheduled birth looks like. None of them is proof: from outside, a profile-matched
 /// pair that an attacker adds looks like a restart.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -130,7 +133,7 @@ pub(super) fn refresh(case: &Case<'_>, at: Timestamp, findings: &mut [Finding]) 
     }
     let subjects = Subjects::of(case, findings.iter().filter(|one| about(one)));
     for finding in findings.iter_mut().filter(|one| about(one)) {
-        let prefix = Prefix::of(&finding.subject);
+        let prefix = Prefix::of(finding.subject.as_received());
         let fresh = arrivals(case.facts())
             .filter(|arrival| Prefix::from_id(arrival.authority.id) == prefix)
             .find(|arrival| id(case, *arrival) == finding.id);
@@ -198,13 +201,13 @@ fn unexpected(case: &Case<'_>, arrival: Arrival<'_>) -> Option<Draft> {
 
 /// The whole fingerprint, since it is decided on here.
 fn identity(authority: &Authority) -> String {
-    let kid = authority.kid.as_deref().map(|kid| format!(", key ID {}", foreign(kid)));
+    let kid = authority.kid.as_ref().map(|kid| format!(", key ID {}", kid.quoted(KEY_ID)));
     format!(
         "{} {}{}, {}",
         authority.id.svid_type.label(),
         authority.id.fingerprint,
         kid.unwrap_or_default(),
-        foreign(&authority.key_type.to_string())
+        authority.key_type
     )
 }
 
@@ -287,9 +290,9 @@ fn signs_at_once(arrival: Arrival<'_>) -> bool {
 
 /// A known key ID carries another key, or one key ID stands twice in a document.
 fn rebound(case: &Case<'_>) -> Vec<Draft> {
-    let mut by_kid: BTreeMap<(SvidType, &str), Vec<&AuthorityRecord>> = BTreeMap::new();
+    let mut by_kid: BTreeMap<(SvidType, &UntrustedText), Vec<&AuthorityRecord>> = BTreeMap::new();
     for record in &case.facts().authorities {
-        let kid = record.authority.kid.as_deref().filter(|kid| !kid.is_empty());
+        let kid = record.authority.kid.as_ref().filter(|kid| !kid.is_empty());
         if let Some(kid) = kid.filter(|_| record.id().svid_type != SvidType::X509) {
             by_kid.entry((record.id().svid_type, kid)).or_default().push(record);
         }
@@ -309,17 +312,16 @@ fn taken_over(case: &Case<'_>, elder: &AuthorityRecord, record: &AuthorityRecord
     if is_approved(case, &record.authority) {
         return None;
     }
-    let kid = record.authority.kid.as_deref().unwrap_or_default();
+    let kid = record.authority.kid.as_ref().map(|kid| kid.quoted(KEY_ID)).unwrap_or_default();
     let since = record.published.until;
     let together = elder.published.until == since;
     let draft = Draft::new(FindingKind::KeyRebound, Severity::Critical, since)
         .about(record.id())
         .because(if together {
-            format!("the key ID {} stands twice in one document", foreign(kid))
+            format!("the key ID {kid} stands twice in one document")
         } else {
             format!(
-                "the key ID {} carries another key since {since}: it carried {} before",
-                foreign(kid),
+                "the key ID {kid} carries another key since {since}: it carried {} before",
                 digits(&elder.id().fingerprint.to_string())
             )
         })

@@ -10,9 +10,3 @@ pub(super) fn percent(share: f64) -> String {
         share => format!("{:.0} %", (share * 100.0).clamp(1.0, 99.0)),
     }
 }
-
-/// Foreign text, cut and escaped.
-pub(super) fn foreign(text: &str) -> String {
-    const LONGEST: usize = 64;
-    text.chars().take(LONGEST).collect::<String>().escape_debug().to_string()
-}

@@ -5,7 +5,7 @@ use std::io;
 use super::catalogue::{AUTHORITY, TRUST_DOMAIN, USE};
 use super::{Encoder, Family, Group, Kind, Scrape};
 use crate::bundle::SvidType;
-use crate::journal::text::shown;
+use crate::untrusted::cut;
 use crate::view::DomainView;
 use crate::watch::{AuthorityRecord, Phase};
 
@@ -37,10 +37,7 @@ pub(super) const FAMILIES: &[Family] = &[
             AUTHORITY,
             ("fingerprint", "the whole fingerprint"),
             ("key_type", "`ec-p256`, `rsa-2048` and so on"),
-            (
-                "kid",
-                "the key ID, cut to 64 characters of printable ASCII; absent where there is none",
-            ),
+            ("kid", "the key ID, escaped and cut to 64 bytes; absent where there is none"),
         ],
         group: Group::Authorities,
         per_authority: true,
@@ -128,10 +125,11 @@ pub(super) fn each(
 fn info(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     each(scrape, |_, record, [domain, svid_type, short]| {
         let fingerprint = record.id().fingerprint.to_string();
-        let key_type = shown(&record.authority.key_type.to_string(), LONGEST_KEY_TYPE);
-        let kid = record.authority.kid.as_ref().map(|kid| shown(kid, LONGEST_KID));
+        let key_type = record.authority.key_type.to_string();
+        let key_type = cut(&key_type, LONGEST_KEY_TYPE);
+        let kid = record.authority.kid.as_ref().map(|kid| kid.shortened(LONGEST_KID));
         let fingerprint = ("fingerprint", fingerprint.as_str());
-        let key_type = ("key_type", key_type.as_str());
+        let key_type = ("key_type", &*key_type);
         match &kid {
             Some(kid) => {
                 out.sample(&[domain, svid_type, short, fingerprint, key_type, ("kid", kid)], 1.0)

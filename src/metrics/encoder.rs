@@ -3,6 +3,7 @@
 use std::io;
 
 use super::{Family, Kind};
+use crate::untrusted::escape_line;
 
 /// How much is gathered usually: a piece is allocated once.
 const PIECE: usize = 64 << 10;
@@ -144,21 +145,23 @@ impl Encoder {
         }
     }
 
-    /// Label values escape `\`, `"` and line ends; a help text of 0.0.4 escapes no quotes.
+    /// Label values escape `\`, `"` and line ends; a help text of 0.0.4 escapes no quotes. What
+    /// would be hidden is shown, whoever wrote it.
     fn escape(&mut self, text: &str, quotes: bool) {
-        let odd = |byte: &u8| matches!(byte, b'\\' | b'\n') || (quotes && *byte == b'"');
+        let odd = |byte: &u8| matches!(byte, b'\\') || (quotes && *byte == b'"');
         // Nearly no text holds any, and this loop without a way out looks at many bytes at once.
-        if !text.as_bytes().iter().fold(false, |found, byte| found | odd(byte)) {
+        let plain = |byte: &u8| matches!(byte, b' '..=b'~') && !odd(byte);
+        if text.as_bytes().iter().fold(true, |found, byte| found & plain(byte)) {
             self.buffer.extend_from_slice(text.as_bytes());
             return;
         }
+        let text = escape_line(text);
         let mut rest = text.as_bytes();
         while let Some(place) = rest.iter().position(odd) {
             let (plain, after) = rest.split_at(place);
             self.buffer.extend_from_slice(plain);
             let mut after = after.iter();
             match after.next() {
-                Some(b'\n') => self.put(&["\\n"]),
                 Some(b'"') => self.put(&["\\\""]),
                 Some(_) | None => self.put(&["\\\\"]),
             }
@@ -211,7 +214,7 @@ mod tests {
     #[test]
     fn labels_are_escaped_and_numbers_are_prometheus_own() {
         let text = lines(Format::Text, |encoder| {
-            encoder.header("a", "gauge", "line\nend \"quoted\" \\", None).unwrap();
+            encoder.header("a", "gauge", "an end \"quoted\" \\", None).unwrap();
             encoder.sample(&[("k", "a\"b\\c\nd")], 1.5).unwrap();
             for value in [f64::INFINITY, f64::NEG_INFINITY, f64::NAN, -0.0, 1e300, 1_764_000_000.25]
             {
@@ -220,7 +223,7 @@ mod tests {
         });
         assert_eq!(
             text,
-            "# HELP a line\\nend \"quoted\" \\\\\n# TYPE a gauge\na{k=\"a\\\"b\\\\c\\nd\"} 1.5\n\
+            "# HELP a an end \"quoted\" \\\\\n# TYPE a gauge\na{k=\"a\\\"b\\\\c\\\\nd\"} 1.5\n\
              a +Inf\na -Inf\na NaN\na 0\na 1e300\na 1764000000.25\n"
         );
     }

@@ -9,6 +9,7 @@ use super::{Encoder, Family, Group, Kind, Scrape};
 use crate::bundle::SvidType;
 use crate::decision::Deed;
 use crate::finding::{Finding, FindingKind, Scope, Severity};
+use crate::untrusted::UntrustedText;
 use crate::view::{DomainView, Ended, View};
 
 pub(super) const FAMILIES: &[Family] = &[OPEN, RAISED, DROPPED, DECISIONS];
@@ -96,16 +97,16 @@ fn finding_open(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
         for about in domain.findings.iter().filter(|one| is_own(one.kind)).map(of_open) {
             if !told.contains(&about) {
                 told.push(about);
-                out.sample(&named(trust_domain, about), 1.0)?;
+                sample(out, trust_domain, about, 1.0)?;
             }
         }
         for ended in domain.ended.iter().filter(|one| is_own(one.kind)) {
-            out.sample(&named(trust_domain, of(ended)), 0.0)?;
+            sample(out, trust_domain, of(ended), 0.0)?;
         }
     }
     for gone in scrape.departed() {
         for ended in gone.ended.iter().filter(|one| is_own(one.kind)) {
-            out.sample(&named(gone.trust_domain.as_str(), of(ended)), 0.0)?;
+            sample(out, gone.trust_domain.as_str(), of(ended), 0.0)?;
         }
     }
     scrape.whole().map_or(Ok(()), |view| federation_open(view, out))
@@ -126,19 +127,20 @@ fn federation_open(view: &View, out: &mut Encoder) -> io::Result<()> {
         series.entry(of(ended)).or_insert(false);
     }
     for (about, is_open) in series {
-        out.sample(&named("", about), if is_open { 1.0 } else { 0.0 })?;
+        sample(out, "", about, if is_open { 1.0 } else { 0.0 })?;
     }
     // What is wrong with the watch itself stands at zero from the start.
+    let subject = UntrustedText::default();
     for kind in FindingKind::ALL.iter().filter(|kind| kind.is_about_the_watch()) {
         let open = view.watch.findings.iter().any(|finding| finding.kind == *kind);
-        let about = (*kind, None, "", kind.severity());
-        out.sample(&named("", about), if open { 1.0 } else { 0.0 })?;
+        let about = (*kind, None, &subject, kind.severity());
+        sample(out, "", about, if open { 1.0 } else { 0.0 })?;
     }
     Ok(())
 }
 
 /// What tells a finding's series from another.
-type About<'a> = (FindingKind, Option<SvidType>, &'a str, Severity);
+type About<'a> = (FindingKind, Option<SvidType>, &'a UntrustedText, Severity);
 
 fn of_open(finding: &Finding) -> About<'_> {
     (finding.kind, finding.svid_type, &finding.subject, finding.severity)
@@ -148,13 +150,18 @@ fn of(ended: &Ended) -> About<'_> {
     (ended.kind, ended.svid_type, &ended.subject, ended.severity)
 }
 
-fn named<'a>(trust_domain: &'a str, about: About<'a>) -> [(&'static str, &'a str); 5] {
-    let (kind, svid_type, subject, severity) = about;
-    [
+fn sample(
+    out: &mut Encoder,
+    trust_domain: &str,
+    (kind, svid_type, subject, severity): About<'_>,
+    value: f64,
+) -> io::Result<()> {
+    let labels = [
         ("trust_domain", trust_domain),
         ("kind", kind.label()),
         ("use", svid_type.map_or("", SvidType::label)),
-        ("subject", subject),
+        ("subject", &*subject.to_string()),
         ("severity", severity.label()),
-    ]
+    ];
+    out.sample(&labels, value)
 }

@@ -1,5 +1,6 @@
 //! What is pushed: an alert for each critical finding, with all that a person needs at 03:00.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -8,12 +9,13 @@ use crate::alerts::{self, About};
 use crate::bundle::SvidType;
 use crate::finding::{Finding, FindingKind, Severity};
 use crate::time::Timestamp;
+use crate::untrusted::{UntrustedText, cut, escape_lines};
 use crate::view::{DomainView, View, WatchView};
 use crate::watch::AuthorityRecord;
 
 /// How many authorities of a use are listed, before and after.
 const LISTED: usize = 16;
-/// How many characters of evidence are sent: Alertmanager's receivers cut longer texts, and badly.
+/// How many bytes of evidence are sent: Alertmanager's receivers cut longer texts, and badly.
 const EVIDENCE: usize = 4_000;
 
 /// What an alert says while the store cannot be written.
@@ -94,7 +96,7 @@ pub fn ended(view: &View) -> Vec<(Alert, Timestamp)> {
 
 fn labels(
     trust_domain: &str,
-    (kind, svid_type, subject, severity): (FindingKind, Option<SvidType>, &str, Severity),
+    (kind, svid_type, subject, severity): (FindingKind, Option<SvidType>, &UntrustedText, Severity),
 ) -> [(&'static str, String); 7] {
     [
         ("alertname", alerts::name(kind)),
@@ -102,22 +104,23 @@ fn labels(
         ("trust_domain", trust_domain.to_owned()),
         ("kind", kind.label().to_owned()),
         ("use", svid_type.map_or("", SvidType::label).to_owned()),
-        ("subject", subject.to_owned()),
+        ("subject", subject.to_string()),
         ("source", "push".to_owned()),
     ]
 }
 
-/// What is empty is not told.
+/// What is empty is not told. A receiver shows the rest as it is, so that nothing in it is hidden.
 fn told(pairs: Vec<(&'static str, String)>) -> BTreeMap<&'static str, String> {
-    pairs.into_iter().filter(|(_, text)| !text.is_empty()).collect()
+    let shown = pairs.into_iter().map(|(name, text)| (name, escape_lines(&text).into_owned()));
+    shown.filter(|(_, text)| !text.is_empty()).collect()
 }
 
 fn alert(domain: &DomainView, finding: &Finding, context: &Context) -> Alert {
     let trust_domain = finding.trust_domain_label(&domain.endpoint.trust_domain);
     let svid_type = finding.svid_type.map_or("", SvidType::label);
     let name = alerts::name(finding.kind);
-    let about = About::Values { trust_domain, svid_type, subject: &finding.subject };
-    let series = (finding.kind, finding.svid_type, &*finding.subject, finding.severity);
+    let about = About::Values { trust_domain, svid_type, subject: &finding.subject.to_string() };
+    let series = (finding.kind, finding.svid_type, &finding.subject, finding.severity);
     let labels = labels(trust_domain, series);
     let record = record(domain, finding);
     let external = context.external_url.as_deref();
@@ -180,12 +183,11 @@ fn record<'a>(domain: &'a DomainView, finding: &Finding) -> Option<&'a Authority
 }
 
 fn evidence(finding: &Finding) -> String {
-    let mut text = finding.evidence.join("\n");
-    if let Some((end, _)) = text.char_indices().nth(EVIDENCE) {
-        text.truncate(end);
-        text.push_str("\n(more on the status page)");
+    let text = finding.evidence.join("\n");
+    match cut(&text, EVIDENCE) {
+        Cow::Borrowed(text) => text.to_owned(),
+        Cow::Owned(text) => format!("{text}\n(more on the status page)"),
     }
-    text
 }
 
 /// What was published just before this moment, and what is published now.

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::Posting;
 use crate::resolver::{Lookups, NamedBy, OldAddresses, Question};
+use crate::untrusted::UntrustedText;
 
 /// The deadline of one attempt.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -60,8 +61,8 @@ pub enum SendError {
     Refused {
         /// The status of its answer.
         status: StatusCode,
-        /// The beginning of its answer, escaped.
-        text: String,
+        /// The beginning of its answer.
+        text: UntrustedText,
     },
 }
 
@@ -148,10 +149,8 @@ impl Postman {
             return Ok(());
         }
         let text = match answer.chunk().await {
-            Ok(Some(chunk)) => String::from_utf8_lossy(chunk.get(..SHOWN).unwrap_or(&chunk))
-                .escape_debug()
-                .to_string(),
-            _ => String::new(),
+            Ok(Some(chunk)) => UntrustedText::new(&String::from_utf8_lossy(&chunk), SHOWN),
+            _ => UntrustedText::default(),
         };
         Err(SendError::Refused { status, text })
     }

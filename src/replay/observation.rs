@@ -13,6 +13,7 @@ use crate::bundle::{
 use crate::decision::Decision;
 use crate::spiffe::{EndpointUrl, TrustDomain};
 use crate::time::Timestamp;
+use crate::untrusted::UntrustedText;
 use crate::watch::{
     ConsumerRefusal, Failure, FailureReason, Observation, Presented, PresentedCertificate, Source,
 };
@@ -54,9 +55,9 @@ pub struct Rebootstrap {
     /// The authorities of the file, where the line has it as `bundle` or `body`.
     pub authorities: Vec<Arc<Authority>>,
     /// Who, by their own word.
-    pub by: Box<str>,
+    pub by: UntrustedText,
     /// Why.
-    pub reason: Box<str>,
+    pub reason: UntrustedText,
 }
 
 /// Why a line cannot be used.
@@ -216,9 +217,9 @@ fn rebootstrap(text: &str, document: Option<&str>) -> Result<Rebootstrap, LineEr
     #[derive(Deserialize)]
     struct Words {
         #[serde(default)]
-        by: Box<str>,
+        by: UntrustedText,
         #[serde(default)]
-        reason: Box<str>,
+        reason: UntrustedText,
     }
     let Words { by, reason } = serde_json::from_str(text)?;
     let authorities = match document {
@@ -240,6 +241,5 @@ fn failure(reason: &str) -> Failure {
         Some(known) => (known, words.trim()),
         None => (FailureReason::Connect, reason),
     };
-    let detail: String = detail.chars().filter(|c| !c.is_control()).take(256).collect();
-    Failure::new(reason, detail)
+    Failure::new(reason, UntrustedText::new(detail, 256))
 }

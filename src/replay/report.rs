@@ -9,6 +9,7 @@ use crate::finding::{Finding, FindingId, FindingKind, Severity};
 use crate::judge::{Law, TtlSource, Verdict, VerdictKind};
 use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
+use crate::untrusted::UntrustedText;
 use crate::watch::HandOver;
 
 /// What became of a finding.
@@ -41,7 +42,7 @@ pub enum Report {
         #[serde(rename = "use")]
         svid_type: Option<SvidType>,
         /// What exactly it is about.
-        subject: Box<str>,
+        subject: UntrustedText,
         /// How urgent it is.
         severity: Severity,
         /// What became of it.

@@ -11,6 +11,7 @@ use super::key::{KeyAlgorithm, PublicKey};
 use super::pool::{Draw, KeyPool, PooledKey};
 use crate::bundle::{Authority, AuthorityId, Certificate, KeyId, SvidType, Validity};
 use crate::spiffe::TrustDomain;
+use crate::untrusted::UntrustedText;
 
 /// What the key IDs of SPIRE's JWT keys are made of, 32 of them each.
 const KID_DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -28,7 +29,7 @@ impl Minted {
     /// The element of `keys`, its members in SPIRE's order.
     pub fn element(&self) -> String {
         let svid_type = self.authority.id.svid_type.label();
-        let members = self.key.members(self.authority.kid.as_deref());
+        let members = self.key.members(self.authority.kid.as_ref().map(UntrustedText::as_received));
         match &self.authority.certificate {
             Some(certificate) => {
                 let x5c = STANDARD.encode(certificate.der());
@@ -42,7 +43,7 @@ impl Minted {
     pub(super) fn length(&self) -> u64 {
         let certificate = self.authority.certificate.as_ref();
         let der = certificate.map_or(0, |certificate| certificate.der().len());
-        let kid = self.authority.kid.as_ref().map_or(0, |kid| kid.len());
+        let kid = self.authority.kid.as_ref().map_or(0, |kid| kid.as_received().len());
         u64::try_from(140 + kid + der * 4 / 3).unwrap_or(u64::MAX)
     }
 
@@ -187,7 +188,7 @@ mod tests {
         let x509 = mint.x509(KeyAlgorithm::EcP256, Validity { not_before, not_after }).unwrap();
         let certificate = x509.authority.certificate.as_ref().unwrap();
         assert_eq!(
-            *certificate.subject,
+            certificate.subject,
             *format!("C=US, O=SPIFFE, serialNumber={}", certificate.serial)
         );
         assert_eq!(certificate.uri_sans, ["spiffe://mint.example".into()].into());
@@ -199,6 +200,7 @@ mod tests {
         assert_eq!(certificate.subject_key_id.as_ref().unwrap().as_bytes().len(), 20);
         assert_eq!(certificate.authority_key_id, None);
         let kid = mint.jwt(KeyAlgorithm::EcP256).authority.kid.clone().unwrap();
+        let kid = kid.as_received();
         assert!(kid.len() == 32 && kid.bytes().all(|digit| digit.is_ascii_alphanumeric()));
     }
 }

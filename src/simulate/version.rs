@@ -98,7 +98,7 @@ impl Version {
 
     fn repeats_a_key_id(&self) -> bool {
         let mut kids: Vec<_> =
-            self.bundle.authorities().iter().filter_map(|one| one.kid.as_deref()).collect();
+            self.bundle.authorities().iter().filter_map(|one| one.kid.as_ref()).collect();
         let all = kids.len();
         kids.sort_unstable();
         kids.dedup();

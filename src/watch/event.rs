@@ -1,9 +1,6 @@
 //! What a step did: the journal's payload.
 
-#![expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "a new variant is none of those that are named here"
-)]
+#![expect(clippy::wildcard_enum_match_arm, reason = "a new variant is none of those here")]
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -19,6 +16,7 @@ use crate::decision::Decision;
 use crate::finding::{Ending, Finding, FindingId, FindingKind};
 use crate::spiffe::BundleEndpoint;
 use crate::time::{Bracket, Timestamp};
+use crate::untrusted::UntrustedText;
 
 /// What happened to one trust domain. Each is a fact, enough in itself to bring the facts forward
 /// in a replay; none is a judgement. The form in the journal is a contract: fields are added,
@@ -88,7 +86,7 @@ pub enum Event {
         /// The key with the key ID that it carries from now on.
         authority: Arc<Authority>,
         /// The key ID that it carried before.
-        previous: Option<Box<str>>,
+        previous: Option<UntrustedText>,
     },
     /// An authority never seen before stands in an answer that is not the state: one that is
     /// pending, or another address's.
@@ -148,7 +146,7 @@ pub enum Event {
         /// Why.
         reason: FailureReason,
         /// What went wrong, in words.
-        detail: Box<str>,
+        detail: UntrustedText,
         /// The address that was connected to.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         address: Option<IpAddr>,
@@ -209,11 +207,11 @@ pub enum Event {
     /// An operator replaced what authenticates the endpoint, after a lockout.
     Rebootstrapped {
         /// Who, by their own word.
-        by: Box<str>,
+        by: UntrustedText,
         /// The user ID of the process that asked, by the kernel's word.
         uid: Option<u32>,
         /// Why.
-        reason: Box<str>,
+        reason: UntrustedText,
         /// The X.509 authorities that authenticate from now on.
         authorities: Vec<Arc<Authority>>,
     },

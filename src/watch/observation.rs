@@ -13,6 +13,7 @@ use crate::bundle::{
     PublicKeyId, Validity,
 };
 use crate::spiffe::EndpointUrl;
+use crate::untrusted::{UntrustedText, cut};
 
 /// An authenticated bundle, and where it came from.
 #[derive(Clone, Debug)]
@@ -36,7 +37,7 @@ pub struct Observation {
 pub struct ConsumerRefusal {
     /// Who.
     pub consumer: Consumer,
-    /// Why, in words. Foreign text in them is cut and escaped.
+    /// Why, in words, at most 256 bytes. Foreign text in them is escaped.
     pub why: Box<str>,
 }
 
@@ -45,8 +46,7 @@ impl ConsumerRefusal {
     pub fn of(document: &[u8]) -> Vec<Self> {
         let refused = Consumer::KNOWN.iter().filter_map(|consumer| {
             let why = consumer.read(document).refusal()?.to_string();
-            let why: String = why.escape_debug().take(256).collect();
-            Some(Self { consumer: *consumer, why: why.into() })
+            Some(Self { consumer: *consumer, why: cut(&why, 256).into() })
         });
         refused.collect()
     }
@@ -116,15 +116,15 @@ pub struct PresentedCertificate {
     /// What its key is made of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_type: Option<KeyType>,
-    /// Its subject as RFC 4514 text, cut to 256 bytes. Foreign text.
+    /// Its subject as RFC 4514 text, cut to 256 bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub subject: Option<Box<str>>,
-    /// Its issuer as RFC 4514 text, cut to 256 bytes. Foreign text.
+    pub subject: Option<UntrustedText>,
+    /// Its issuer as RFC 4514 text, cut to 256 bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub issuer: Option<Box<str>>,
-    /// The URI names of its subject, each cut to 2,048 bytes, at most 4. Foreign text.
+    pub issuer: Option<UntrustedText>,
+    /// The URI names of its subject, each cut to 2,048 bytes, at most 4.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub uri_sans: Vec<Box<str>>,
+    pub uri_sans: Vec<UntrustedText>,
 }
 
 /// Why a poll gave no bundle.
@@ -132,8 +132,8 @@ pub struct PresentedCertificate {
 pub struct Failure {
     /// The reason: a metric's label, and a word in the journal.
     pub reason: FailureReason,
-    /// What was being done and what went wrong, cut to 512 bytes, control characters escaped.
-    pub detail: Box<str>,
+    /// What was being done and what went wrong, cut to 512 bytes. May hold what the endpoint sent.
+    pub detail: UntrustedText,
     /// The address that was connected to.
     pub address: Option<IpAddr>,
     /// What the endpoint presented, kept even when it could not be verified.
@@ -148,7 +148,7 @@ impl Failure {
     pub const DENIED: usize = 16;
 
     /// A failure without evidence: the endpoint was not reached, or presented nothing.
-    pub fn new(reason: FailureReason, detail: impl Into<Box<str>>) -> Self {
+    pub fn new(reason: FailureReason, detail: impl Into<UntrustedText>) -> Self {
         let (address, presented, denied) = (None, None, Vec::new());
         Self { reason, detail: detail.into(), address, presented, denied }
     }

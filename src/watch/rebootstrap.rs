@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Event, Facts};
 use crate::bundle::{Authority, AuthorityId, SvidType};
 use crate::decision::{Decision, Deed, Door};
+use crate::untrusted::UntrustedText;
 
 /// What a rebootstrap comes to.
 #[derive(Clone, Debug)]
@@ -44,8 +45,8 @@ impl Rebootstrap {
     pub fn plan(
         facts: &Facts,
         listed: Vec<Arc<Authority>>,
-        by: &str,
-        reason: &str,
+        by: &UntrustedText,
+        reason: &UntrustedText,
         uid: Option<u32>,
     ) -> Result<Self, OnlyDenied> {
         let mut denials = facts.decisions.denials();
@@ -58,8 +59,8 @@ impl Rebootstrap {
         let approve = |authority: &Arc<Authority>| Event::Decided {
             decision: Decision {
                 deed: Deed::Approve { fingerprint: authority.id.fingerprint },
-                by: by.into(),
-                reason: format!("rebootstrap: {reason}").into(),
+                by: by.clone(),
+                reason: format!("rebootstrap: {}", reason.as_received()).into(),
                 uid,
                 door: Door::Operator,
             },
@@ -71,7 +72,7 @@ impl Rebootstrap {
             return Err(OnlyDenied { denied });
         }
         let count = authorities.len();
-        let (by, reason) = (by.into(), reason.into());
+        let (by, reason) = (by.clone(), reason.clone());
         let mut events = vec![Event::Rebootstrapped { by, uid, reason, authorities }];
         events.extend(approvals);
         Ok(Self { events, authorities: count, denied })

@@ -1,5 +1,6 @@
 //! What the endpoint looks like, and what about it changed.
 
+use std::fmt::Display;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -8,12 +9,13 @@ use super::{Event, Observation, OlderLeaf, Shape, Unlisted};
 use crate::bundle::{Fingerprint, SvidType, Validity};
 use crate::spiffe::{BundleEndpoint, EndpointProfile};
 use crate::time::Timestamp;
+use crate::untrusted::UntrustedText;
 
 /// How long a network counts as the endpoint's own.
 const REMEMBERED: Duration = Duration::from_hours(30 * 24);
 /// How many networks are kept.
 const NETWORKS: usize = 64;
-/// How much of a name is kept.
+/// How much of a name is kept, in bytes.
 const NAME: usize = 128;
 /// Intermediates whose lives differ by less have one life.
 const SAME_LIFE: Duration = Duration::from_secs(15);
@@ -40,25 +42,19 @@ impl Stepper<'_> {
             .as_ref()
             .is_some_and(|endpoint| matches!(endpoint.profile, EndpointProfile::HttpsWeb));
         let leaf = source.presented.as_ref().map(|presented| &presented.leaf);
-        let key_type = leaf.and_then(|leaf| leaf.key_type.as_ref()).map(|t| cut(&t.to_string()));
-        let issuer = leaf.and_then(|leaf| leaf.issuer.as_deref()).filter(|_| web).map(cut);
-        let redirected_to = source.redirected_to.as_ref().map(|url| cut(url.as_str()));
+        let key_type = leaf.and_then(|leaf| leaf.key_type.clone());
+        let issuer = leaf.and_then(|leaf| leaf.issuer.as_ref()).filter(|_| web);
+        let issuer = issuer.map(|issuer| UntrustedText::new(issuer.as_received(), NAME));
+        let redirected_to = source.redirected_to.as_ref();
+        let redirected_to = redirected_to.map(|url| UntrustedText::new(url.as_str(), NAME));
         let first = self.sight.shape == Shape::default();
         let mut what: Vec<Box<str>> = Vec::new();
         let Shape { key_type: known_type, web_issuer, redirected_to: known_target, .. } =
             &self.sight.shape;
         if !first && with_keys {
-            let mut differs = |name: &str, old: &Option<Box<str>>, new: &Option<Box<str>>| {
-                if old != new {
-                    let word = |text: &Option<Box<str>>| {
-                        text.as_deref().unwrap_or("none").escape_debug().to_string()
-                    };
-                    what.push(format!("{name}: {} before, {} now", word(old), word(new)).into());
-                }
-            };
-            differs("the key of its certificate", known_type, &key_type);
-            differs("the issuer of its certificate", web_issuer, &issuer);
-            differs("the target of its redirect", known_target, &redirected_to);
+            what.extend(differs("the key of its certificate", known_type, &key_type));
+            what.extend(differs("the issuer of its certificate", web_issuer, &issuer));
+            what.extend(differs("the target of its redirect", known_target, &redirected_to));
         }
         if let Some(address) = source.address
             && self.sight.shape.saw(address, self.at)
@@ -136,8 +132,14 @@ impl Shape {
     }
 }
 
-fn cut(text: &str) -> Box<str> {
-    text.chars().take(NAME).collect::<String>().into()
+/// What differs, in words.
+fn differs<T: Display + PartialEq>(
+    name: &str,
+    old: &Option<T>,
+    new: &Option<T>,
+) -> Option<Box<str>> {
+    let word = |text: &Option<T>| text.as_ref().map_or("none".to_owned(), ToString::to_string);
+    (old != new).then(|| format!("{name}: {} before, {} now", word(old), word(new)).into())
 }
 
 /// The /24 or /48 that an address is in.

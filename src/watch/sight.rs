@@ -7,9 +7,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Leaf;
-use crate::bundle::{Digest, Fingerprint, Stated};
+use crate::bundle::{Digest, Fingerprint, KeyType, Stated};
 use crate::finding::Ended;
 use crate::time::Timestamp;
+use crate::untrusted::UntrustedText;
 
 /// What the last polls saw.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -107,11 +108,11 @@ pub struct OlderLeaf {
 #[serde(default)]
 pub struct Shape {
     /// What the key of its certificate is made of.
-    pub key_type: Option<Box<str>>,
+    pub key_type: Option<KeyType>,
     /// Under `https_web`, who issued its certificate.
-    pub web_issuer: Option<Box<str>>,
+    pub web_issuer: Option<UntrustedText>,
     /// Where a redirect led to.
-    pub redirected_to: Option<Box<str>>,
+    pub redirected_to: Option<UntrustedText>,
     /// The /24 and /48 networks that it answered from, each with its last poll, at most 64.
     pub networks: Vec<(Box<str>, Timestamp)>,
 }

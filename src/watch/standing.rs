@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bundle::KeyType;
 use crate::time::span;
+use crate::untrusted::UntrustedText;
 
 /// Why an authority is in the bundle, as far as it can be told.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -99,19 +101,19 @@ pub enum Contradiction {
     /// Its key is of another type than its siblings'.
     KeyType {
         /// Its own.
-        own: Box<str>,
+        own: KeyType,
         /// One of theirs.
-        siblings: Box<str>,
+        siblings: KeyType,
     },
     /// Its certificate or key ID has another form than its siblings'.
     Profile {
-        /// What differs.
+        /// What differs, in words. Foreign text in them is escaped.
         what: Box<str>,
     },
     /// Its certificate names another trust domain.
     ForeignName {
-        /// The name, cut. Foreign text.
-        name: Box<str>,
+        /// The name, cut to 128 bytes.
+        name: UntrustedText,
     },
     /// It lives over four times as long as its siblings.
     Lifetime {
@@ -140,7 +142,7 @@ impl fmt::Display for Contradiction {
             }
             Self::Profile { what } => write!(f, "it is not made like its siblings: {what}"),
             Self::ForeignName { name } => {
-                write!(f, "its certificate names another trust domain: {}", name.escape_debug())
+                write!(f, "its certificate names another trust domain: {name}")
             }
             Self::Lifetime { own, siblings } => write!(
                 f,

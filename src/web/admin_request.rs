@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use crate::decision::Deed;
 use crate::spiffe::TrustDomain;
+use crate::untrusted::UntrustedText;
 
 /// The body of `POST /admin/v1/decisions`: what one person decides for one reason. All of it holds,
 /// or nothing.
@@ -18,9 +19,9 @@ pub struct DecisionRequest {
     #[serde(default)]
     pub preview: bool,
     /// Name of the person who decides. The kernel names the user ID beside it.
-    pub by: Box<str>,
+    pub by: UntrustedText,
     /// Reason of the decisions.
-    pub reason: Box<str>,
+    pub reason: UntrustedText,
     /// The decisions, each with its own members.
     pub decisions: Vec<Deed>,
 }
@@ -34,7 +35,7 @@ pub struct RebootstrapRequest {
     /// The bundle, in SPIFFE or PEM form.
     pub bundle: String,
     /// Name of the person who decides.
-    pub by: String,
+    pub by: UntrustedText,
     /// Reason of the decision.
-    pub reason: String,
+    pub reason: UntrustedText,
 }

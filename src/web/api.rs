@@ -12,11 +12,12 @@ pub use rotation::{ConsumerReport, HandOverReport, JudgedReport, LineageReport, 
 
 use serde::{Deserialize, Serialize};
 
-use crate::bundle::{Fingerprint, PublicKeyId, Stated, SvidType};
+use crate::bundle::{Fingerprint, KeyType, PublicKeyId, Stated, SvidType};
 use crate::finding::{Finding, Severity};
 use crate::journal::AuthorityEntry;
 use crate::spiffe::{EndpointProfile, TrustDomain};
 use crate::time::{Bracket, Timestamp};
+use crate::untrusted::UntrustedText;
 use crate::view::{DomainView, StaleAddresses, View};
 use crate::watch::{FailureReason, Leaf};
 
@@ -95,7 +96,7 @@ pub struct FailureReport {
     /// The reason.
     pub reason: FailureReason,
     /// What went wrong.
-    pub detail: String,
+    pub detail: UntrustedText,
     /// The poll that failed first.
     pub since: Timestamp,
 }
@@ -144,7 +145,7 @@ impl DomainReport {
             failures: sight.failures,
             failure: facts.failure.as_ref().map(|run| FailureReport {
                 reason: run.reason,
-                detail: run.detail.to_string(),
+                detail: run.detail.clone(),
                 since: run.since,
             }),
             stale_addresses: domain.counts.stale_addresses.clone(),
@@ -183,9 +184,9 @@ pub struct AuthorityReport {
     /// The SHA-256 of its SubjectPublicKeyInfo.
     pub public_key: Option<PublicKeyId>,
     /// What its key is made of.
-    pub key_type: String,
-    /// The key ID that the document gives it. Foreign text.
-    pub kid: Option<String>,
+    pub key_type: KeyType,
+    /// The key ID that the document gives it.
+    pub kid: Option<UntrustedText>,
     /// `published`, `active`, `expired` or `removed`.
     pub state: String,
     /// When it was published.
@@ -210,14 +211,14 @@ pub struct CertificateReport {
     pub not_before: Timestamp,
     /// Until when it is valid.
     pub not_after: Timestamp,
-    /// Its subject. Foreign text.
-    pub subject: String,
+    /// Its subject.
+    pub subject: UntrustedText,
     /// Its serial number in decimal digits.
     pub serial: String,
     /// The key that it certifies: what SPIRE calls the authority ID.
     pub subject_key_id: Option<String>,
-    /// The URI names of its subject. Foreign text.
-    pub uri_sans: Vec<String>,
+    /// The URI names of its subject.
+    pub uri_sans: Vec<UntrustedText>,
     /// Whether it is a CA's.
     pub is_ca: bool,
 }
@@ -232,8 +233,8 @@ impl AuthorityReport {
             svid_type: authority.id.svid_type,
             fingerprint: authority.id.fingerprint,
             public_key: authority.public_key,
-            key_type: authority.key_type.to_string(),
-            kid: authority.kid.as_deref().map(str::to_owned),
+            key_type: authority.key_type.clone(),
+            kid: authority.kid.clone(),
             state: record.phase(now).label().to_owned(),
             published: record.published,
             removed: record.removed,
@@ -242,10 +243,10 @@ impl AuthorityReport {
             certificate: authority.certificate.as_ref().map(|certificate| CertificateReport {
                 not_before: certificate.validity.not_before,
                 not_after: certificate.validity.not_after,
-                subject: certificate.subject.to_string(),
+                subject: certificate.subject.clone(),
                 serial: certificate.serial.to_string(),
                 subject_key_id: certificate.subject_key_id.as_ref().map(ToString::to_string),
-                uri_sans: certificate.uri_sans.iter().map(ToString::to_string).collect(),
+                uri_sans: certificate.uri_sans.to_vec(),
                 is_ca: certificate.is_ca,
             }),
             judged: JudgedReport::new(record, domain),

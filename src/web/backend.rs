@@ -13,6 +13,7 @@ use crate::journal::{AuthorityEntry, Recorded};
 use crate::metrics::{Registered, SelfFacts};
 use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
+use crate::untrusted::UntrustedText;
 use crate::view::View;
 
 /// An answer that takes its time.
@@ -73,9 +74,9 @@ pub struct Rebootstrap {
     /// The content of the file: a SPIFFE bundle, or certificates in PEM.
     pub bundle: String,
     /// Who decides, by their own word.
-    pub by: String,
+    pub by: UntrustedText,
     /// Why.
-    pub reason: String,
+    pub reason: UntrustedText,
     /// The user ID of the process that asks, by the kernel's word.
     pub uid: Option<u32>,
 }

@@ -10,6 +10,7 @@ pub mod api;
 mod backend;
 mod client;
 mod gate;
+mod json;
 mod listener;
 mod login;
 mod page;

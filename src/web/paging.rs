@@ -7,6 +7,7 @@ use serde::Serialize;
 use url::form_urlencoded::{Serializer, parse};
 
 use super::backend::BackendError;
+use super::json;
 
 /// How many entries an answer holds where nobody says.
 pub(super) const USUAL: usize = 100;
@@ -58,7 +59,7 @@ impl Page {
                 self.is_last = false;
                 break;
             }
-            let text = serde_json::to_vec(entry);
+            let text = json::bytes(entry);
             let text = text.map_err(|why| BackendError::Unavailable(why.to_string()))?;
             self.length += text.len();
             self.entries.push(text);

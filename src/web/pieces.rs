@@ -13,6 +13,7 @@ use hyper::body::{Bytes, Frame};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 
+use super::json;
 use super::readers::PIECE;
 
 /// A body of these pieces, each made on a thread of its own, of which `threads` says how many run
@@ -101,7 +102,7 @@ fn list<T: Serialize>(
             if !std::mem::take(&mut is_first) {
                 piece.push(b',');
             }
-            serde_json::to_writer(&mut piece, &item).map_err(io::Error::other)?;
+            piece.extend(json::bytes(&item).map_err(io::Error::other)?);
         }
         Ok(Some(std::mem::take(&mut piece).into()))
     }

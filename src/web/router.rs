@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{from_fn, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
 use serde::Deserialize;
 
 use super::api::{AuthorityReport, Cursor, DomainReport, Fault, OpenFinding, Report};
 use super::backend::{AuthorityFilter, BackendError, EventFilter, Shared};
+use super::json::Json;
 use super::paging::{self, Page};
 use super::pieces::{json_list, on_a_thread};
 use super::readers::{Readers, admit};

@@ -23,7 +23,7 @@ async fn only_200_carries_a_document() {
         endpoint.answer(answer);
         let failure = world.failure(world.target(&endpoint.url())).await;
         assert_reason(&failure, FailureReason::Status);
-        assert!(failure.detail.contains(&status.to_string()), "{}", failure.detail);
+        assert!(failure.detail.as_received().contains(&status.to_string()), "{}", failure.detail);
         assert!(failure.presented.unwrap().anchor.is_some());
     }
 }

@@ -34,7 +34,7 @@ async fn a_port_where_nobody_listens_is_no_connection() {
     let failure = world.failure(world.target(&format!("https://{address}/"))).await;
     assert_reason(&failure, FailureReason::Connect);
     assert_eq!(failure.address, Some(address.ip()));
-    assert!(failure.detail.contains(&address.to_string()), "{}", failure.detail);
+    assert!(failure.detail.as_received().contains(&address.to_string()), "{}", failure.detail);
 }
 
 #[tokio::test]

@@ -67,7 +67,7 @@ fn judged(name: &str, longest_token: Duration) -> Judged {
                     };
                     let time = &at.to_string()[11..19];
                     let of = svid_type.map_or("-", SvidType::label);
-                    let about: String = subject.chars().take(10).collect();
+                    let about: String = subject.as_received().chars().take(10).collect();
                     judged.said.push(format!("{time} {change}{finding} {of} {about} {severity}"));
                     judged.evidence.extend(evidence);
                 }

@@ -215,7 +215,7 @@ async fn polls_go_on_at_the_last_good_addresses_and_say_so() {
     for (bad, why) in [(2, "the look-up fails: server failure"), (1, "the look-up is slow")] {
         state.store(bad, Ordering::Relaxed);
         until(&daemon, "b.example", why, |domain| {
-            domain.counts.stale_addresses.as_ref().is_some_and(|stale| &*stale.why == why)
+            domain.counts.stale_addresses.as_ref().is_some_and(|stale| stale.why == *why)
         })
         .await;
         let polls = daemon.view().domain(&"b.example".parse().unwrap()).unwrap().counts.polls;

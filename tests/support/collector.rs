@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use anchorwatch::bundle::SvidType;
 use anchorwatch::decision::Deed;
 use anchorwatch::finding::FindingKind;
-use anchorwatch::journal::text::shown;
 use anchorwatch::judge::in_flight;
 use anchorwatch::view::{DomainView, Ended, View};
 use anchorwatch::watch::{AuthorityRecord, FailureReason, HandOver, interval};
@@ -103,7 +102,7 @@ fn findings(families: &mut Families, domain: &DomainView) {
             ("trust_domain", name),
             ("kind", finding.kind.label()),
             ("use", finding.svid_type.map_or("", SvidType::label)),
-            ("subject", &*finding.subject),
+            ("subject", &*finding.subject.to_string()),
             ("severity", finding.severity.label()),
         ];
         families.add("anchorwatch_finding_open", &labels, value);
@@ -282,10 +281,10 @@ fn authority(families: &mut Families, view: &View, domain: &DomainView, record: 
     let authority = &fingerprint["sha256:".len()..][..16];
     let at = [("trust_domain", name), ("use", id.svid_type.label()), ("authority", authority)];
 
-    let key_type = shown(&record.authority.key_type.to_string(), 64);
+    let key_type = record.authority.key_type.to_string();
     let mut info = at.to_vec();
     info.extend([("fingerprint", fingerprint.as_str()), ("key_type", key_type.as_str())]);
-    let kid = record.authority.kid.as_ref().map(|kid| shown(kid, 64));
+    let kid = record.authority.kid.as_ref().map(|kid| kid.shortened(64));
     info.extend(kid.as_ref().map(|kid| ("kid", kid.as_str())));
     families.add("anchorwatch_authority_info", &info, 1.0);
 

@@ -144,7 +144,8 @@ fn a_rebootstrap_approves_what_its_file_lists_and_nobody_denied() {
     let other = Arc::new(other_certificate(&x509("rogue")));
     let mut listed: Vec<_> = file(&["x:new", "x:rogue", "j:b"]);
     listed.push(Arc::clone(&other));
-    let plan = Rebootstrap::plan(story.facts(), listed, "j.doe", "CHG-1", None).unwrap();
+    let plan =
+        Rebootstrap::plan(story.facts(), listed, &"j.doe".into(), &"CHG-1".into(), None).unwrap();
     assert_eq!(plan.denied, [x509("rogue").id, other.id]);
     assert_eq!(plan.authorities, 1);
     let decided = |event: &Event| {
@@ -153,7 +154,13 @@ fn a_rebootstrap_approves_what_its_file_lists_and_nobody_denied() {
     };
     let approved: Vec<_> = plan.events[1..].iter().map(decided).collect();
     assert_eq!(approved, [approve(&x509("new")), approve(&authority("j:b"))]);
-    let refused = Rebootstrap::plan(story.facts(), file(&["x:rogue", "j:b"]), "j.doe", "", None);
+    let refused = Rebootstrap::plan(
+        story.facts(),
+        file(&["x:rogue", "j:b"]),
+        &"j.doe".into(),
+        &"".into(),
+        None,
+    );
     let refused = refused.unwrap_err().to_string();
     assert!(refused.contains(&x509("rogue").id.fingerprint.to_string()), "{refused}");
 }

@@ -13,7 +13,8 @@ use super::key::{Curve, PublicKey};
 use super::reading::RefusalReason as Reason;
 use super::text::unquoted;
 use super::{base64, rsa, uri};
-use crate::bundle::jwk::{cut, strip};
+use crate::bundle::jwk::strip;
+use crate::untrusted::UntrustedText;
 
 /// Which go-jose a consumer is built with, where it makes a difference.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -81,7 +82,7 @@ impl<'a> Fields<'a> {
             let name = unquoted(name.bytes);
             fields.insert(&name, value)?;
             if let Some(name) = names.replace(name) {
-                return Err(Reason::DuplicateMember { name: cut(&name, 64) });
+                return Err(Reason::DuplicateMember { name: UntrustedText::new(&name, 64) });
             }
         }
         Ok(fields)
@@ -171,7 +172,7 @@ pub(super) fn read<'a>(
         }
         "oct" => fields.bytes("k").map(|_| Key::Symmetric)?,
         "" => return Err(Reason::MissingKeyType),
-        other => return Err(Reason::UnsupportedKeyType { name: cut(other, 64) }),
+        other => return Err(Reason::UnsupportedKeyType { name: UntrustedText::new(other, 64) }),
     };
     if let (Some(certified), Some(own)) = (certified, key.public())
         && certified != own
@@ -189,7 +190,8 @@ pub(super) fn read<'a>(
 
 fn elliptic(fields: &Fields<'_>, certified: Option<&PublicKey>) -> Result<Key, Reason> {
     let crv = fields.text("crv");
-    let curve = Curve::named(crv).ok_or_else(|| Reason::UnsupportedCurve { name: cut(crv, 64) })?;
+    let curve = Curve::named(crv)
+        .ok_or_else(|| Reason::UnsupportedCurve { name: UntrustedText::new(crv, 64) })?;
     let (x, y) = (fields.bytes("x")?, fields.bytes("y")?);
     // RFC 7518, 6.2.1.2: the full length.
     if [x, y].iter().any(|coordinate| coordinate.len() != curve.length()) {

@@ -13,8 +13,8 @@ use super::{
     Consumer, GO_SPIFFE_MOST, ISTIO_INTERVAL, LEAST_HINT, NO_HINT, SPIRE_ATTEMPTS,
     SPIRE_LIFETIME_PART, Version,
 };
-use crate::bundle::jwk::cut;
 use crate::bundle::{Fingerprint, SvidType};
+use crate::untrusted::UntrustedText;
 
 /// The longest key ID that is kept, in bytes, as in an [`Authority`](crate::bundle::Authority).
 const LONGEST_KID: usize = 256;
@@ -156,7 +156,7 @@ impl Holding {
             None if rules.other == Treatment::Refuse => {
                 return Err(match &*jwk.key_use {
                     "" => Reason::MissingUse,
-                    name => Reason::UnknownUse { name: cut(name, 64) },
+                    name => Reason::UnknownUse { name: UntrustedText::new(name, 64) },
                 });
             }
             None => {
@@ -165,7 +165,9 @@ impl Holding {
             }
         };
         match treatment {
-            Treatment::Refuse => Err(Reason::UnknownUse { name: cut(&jwk.key_use, 64) }),
+            Treatment::Refuse => {
+                Err(Reason::UnknownUse { name: UntrustedText::new(&jwk.key_use, 64) })
+            }
             Treatment::Keep | Treatment::Drop if jwk.kid.is_empty() => Err(Reason::MissingKeyId),
             Treatment::Keep => {
                 self.signing_key(entry, svid_type, jwk);
@@ -206,7 +208,7 @@ impl Holding {
             entry,
             svid_type,
             fingerprint: jwk.key.public().and_then(PublicKey::thumbprint),
-            kid: Some(cut(&jwk.kid, LONGEST_KID)),
+            kid: Some(UntrustedText::new(&jwk.kid, LONGEST_KID)),
         };
         let identity = (svid_type, Identity::KeyId((&*jwk.kid).into()));
         if let Some(before) = self.kept.insert(identity, kept) {

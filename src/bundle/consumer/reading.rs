@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::bundle::{AuthorityId, Fingerprint, SvidType};
+use crate::untrusted::UntrustedText;
 
 /// What a consumer would do with a document.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -62,7 +63,7 @@ pub struct Kept {
     pub fingerprint: Option<Fingerprint>,
     /// The key ID of a JWT or WIT authority, cut to 256 bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kid: Option<Box<str>>,
+    pub kid: Option<UntrustedText>,
 }
 
 impl Kept {
@@ -190,35 +191,35 @@ refusals! {
     /// Something follows the document.
     TrailingBytes => "trailing_bytes", "RFC 8259, 2", "something follows the JSON value";
     /// A member, or the document, is of another type than it must be.
-    WrongType { member: Box<str> } => "wrong_type", "Bundle, 4.1; RFC 7517, 4",
+    WrongType { member: UntrustedText } => "wrong_type", "Bundle, 4.1; RFC 7517, 4",
         "{member} is of another type than it must be";
     /// There is no array `keys`.
     MissingKeys => "missing_keys", "Bundle, 4.1.3", "there is no array `keys`";
     /// A member stands twice in an element.
-    DuplicateMember { name: Box<str> } => "duplicate_member", "RFC 8259, 4",
+    DuplicateMember { name: UntrustedText } => "duplicate_member", "RFC 8259, 4",
         "the member {name:?} stands twice in one element";
     /// An element has no `use`.
     MissingUse => "missing_use", "Bundle, 4.2.2",
         "the element has no use: the standard says to ignore it";
     /// An element's use is unknown.
-    UnknownUse { name: Box<str> } => "unknown_use", "Bundle, 4.2.2",
+    UnknownUse { name: UntrustedText } => "unknown_use", "Bundle, 4.2.2",
         "the use {name:?} is unknown: the standard says to ignore the element";
     /// An element has no `kty`.
     MissingKeyType => "missing_key_type", "Bundle, 4.2.1", "the element has no kty";
     /// An element's key type is unknown.
-    UnsupportedKeyType { name: Box<str> } => "unsupported_key_type", "Bundle, 4.2.1",
+    UnsupportedKeyType { name: UntrustedText } => "unsupported_key_type", "Bundle, 4.2.1",
         "the key type {name:?} is not supported: the standard says to ignore the element";
     /// An element's curve is unknown.
-    UnsupportedCurve { name: Box<str> } => "unsupported_curve", "Bundle, 4.2.1",
+    UnsupportedCurve { name: UntrustedText } => "unsupported_curve", "Bundle, 4.2.1",
         "the curve {name:?} is not supported: the standard says to ignore the element";
     /// A key's parameters make no key.
-    InvalidKey { detail: Box<str> } => "invalid_key", "RFC 7518, 6",
+    InvalidKey { detail: UntrustedText } => "invalid_key", "RFC 7518, 6",
         "the parameters make no key: {detail}";
     /// A member is no base64 of its alphabet.
-    InvalidEncoding { member: Box<str> } => "invalid_encoding", "RFC 7517, 4; RFC 7518, 6",
+    InvalidEncoding { member: UntrustedText } => "invalid_encoding", "RFC 7517, 4; RFC 7518, 6",
         "the member {member:?} is not base64 as it must be";
     /// Go does not read a certificate.
-    UnreadableCertificate { detail: Box<str> } => "unreadable_certificate", "X509-SVID, 6.1",
+    UnreadableCertificate { detail: UntrustedText } => "unreadable_certificate", "X509-SVID, 6.1",
         "a certificate cannot be read: {detail}";
     /// An X.509 entry has not exactly one certificate.
     CertificateCount { count: u32 } => "certificate_count", "X509-SVID, 6.2",
@@ -227,7 +228,7 @@ refusals! {
     KeyMismatch => "key_mismatch", "RFC 7517, 4.7",
         "the certificate carries another key than the element";
     /// A thumbprint of the certificate is malformed, or another certificate's.
-    WrongThumbprint { member: Box<str> } => "wrong_thumbprint", "RFC 7517, 4.8",
+    WrongThumbprint { member: UntrustedText } => "wrong_thumbprint", "RFC 7517, 4.8",
         "the member {member:?} is not the thumbprint of the certificate";
     /// `x5u` is no URL.
     InvalidUrl => "invalid_url", "RFC 7517, 4.6", "x5u is no URL";

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::digest::{Context, SHA256};
 use serde::Serialize;
 
+use crate::untrusted::escape_json;
+
 /// A pack in the making.
 pub(super) struct Pack {
     folder: PathBuf,
@@ -67,9 +69,8 @@ impl Pack {
 
     /// Writes a value as indented JSON.
     pub(super) fn json(&mut self, name: &str, value: &impl Serialize) -> Result<(), String> {
-        let mut text = serde_json::to_vec_pretty(value).map_err(|why| why.to_string())?;
-        text.push(b'\n');
-        self.whole(name, &text)
+        let text = serde_json::to_string_pretty(value).map_err(|why| why.to_string())?;
+        self.whole(name, format!("{}\n", escape_json(&text)).as_bytes())
     }
 
     /// Writes the manifest. `sha256sum` passes over a line that begins with `#`.
@@ -88,8 +89,7 @@ impl Hashed {
 
     /// Writes a value as a line of JSON.
     pub(super) fn line(&mut self, value: &impl Serialize) -> Result<(), String> {
-        let mut text = serde_json::to_vec(value).map_err(|why| why.to_string())?;
-        text.push(b'\n');
-        self.write(&text)
+        let text = serde_json::to_string(value).map_err(|why| why.to_string())?;
+        self.write(format!("{}\n", escape_json(&text)).as_bytes())
     }
 }

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::bundle::ParseLimits;
-use crate::cli::output::plain;
 use crate::config::bootstrap;
 use crate::daemon::SystemClock;
 use crate::fetch::{Fetcher, Target};
 use crate::spiffe::{BundleEndpoint, EndpointProfile, EndpointUrl, SpiffeId, TrustDomain};
+use crate::untrusted::escape_line;
 use crate::watch::{Trust, TrustOrigin};
 
 /// One document.
@@ -28,17 +28,17 @@ impl Input {
             return Ok(vec![Self::Stdin]);
         }
         if let Some((scheme @ ("https" | "http"), _)) = written.split_once("://") {
-            let url = written.parse().map_err(|why| format!("{}: {why}", plain(written)));
+            let url = written.parse().map_err(|why| format!("{}: {why}", escape_line(written)));
             return url.map(|url| vec![Self::Url(url)]).map_err(|why| match scheme {
                 "https" => why,
-                _ => format!("{}: only https is asked (Federation, 5.2)", plain(written)),
+                _ => format!("{}: only https is asked (Federation, 5.2)", escape_line(written)),
             });
         }
         let path = PathBuf::from(written);
         if !path.is_dir() {
             return Ok(vec![Self::File(path)]);
         }
-        let unreadable = |why: io::Error| format!("cannot read {}: {why}", plain(written));
+        let unreadable = |why: io::Error| format!("cannot read {}: {why}", escape_line(written));
         let mut files = Vec::new();
         for entry in fs::read_dir(&path).map_err(unreadable)? {
             let path = entry.map_err(unreadable)?.path();
@@ -48,7 +48,7 @@ impl Input {
         }
         files.sort_by_key(Self::name);
         if files.is_empty() {
-            return Err(format!("there is no *.json in {}", plain(written)));
+            return Err(format!("there is no *.json in {}", escape_line(written)));
         }
         Ok(files)
     }
@@ -73,10 +73,10 @@ impl Input {
             Self::Stdin => bounded(io::stdin().lock()),
             Self::Url(url) => {
                 let fetched = fetched(url, endpoint).await;
-                return fetched.map_err(|why| format!("{}: {}", plain(url.as_str()), plain(&why)));
+                return fetched.map_err(|why| format!("{}: {}", escape_line(url.as_str()), why));
             }
         };
-        read.map_err(|why| format!("cannot read {}: {why}", plain(&self.name())))
+        read.map_err(|why| format!("cannot read {}: {why}", escape_line(&self.name())))
     }
 }
 

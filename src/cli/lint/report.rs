@@ -11,6 +11,7 @@ use crate::bundle::{
     AuthorityId, IrregularityKind, ParseError, ParseLimits, ParsedBundle, Stated, parse,
 };
 use crate::spiffe::TrustDomain;
+use crate::untrusted::UntrustedText;
 
 /// The most departures that are told of one document; the rest are counted.
 const MOST: usize = 1_000;
@@ -199,6 +200,7 @@ impl Looking<'_> {
         for authority in parsed.bundle.authorities() {
             let Some(certificate) = &authority.certificate else { continue };
             let other = certificate.uri_sans.iter().find_map(|name| {
+                let name = name.as_received();
                 // SPIFFE-ID, 2.1: scheme and trust domain name have no case.
                 let rest = name.get(..9).filter(|scheme| scheme.eq_ignore_ascii_case("spiffe://"));
                 let host = rest.and_then(|_| name.get(9..)?.split('/').next())?;
@@ -206,8 +208,8 @@ impl Looking<'_> {
             });
             let Some(other) = other else { continue };
             let entry = entries.get(&authority.id).copied();
-            let shown: String = other.chars().take(64).collect();
-            let message = format!("the CA's SPIFFE ID names another trust domain, {shown:?}");
+            let other = UntrustedText::from(other).quoted(64);
+            let message = format!("the CA's SPIFFE ID names another trust domain, {other}");
             let clause = "X509-SVID, 3.1";
             departures.push(of("foreign_authority", Level::Warning, clause, message, entry));
         }

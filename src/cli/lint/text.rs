@@ -6,8 +6,9 @@ use std::fmt::Write as _;
 use super::report::{Answer, Report};
 use crate::bundle::SvidType;
 use crate::bundle::consumer::{Acceptance, Kept, Reading};
-use crate::cli::output::{plain, table};
+use crate::cli::output::table;
 use crate::time::duration_text;
+use crate::untrusted::escape_line;
 
 /// The most keys that are listed.
 const MOST: usize = 200;
@@ -19,7 +20,7 @@ pub(super) fn text(reports: &[Report]) -> String {
 }
 
 fn one(report: &Report) -> String {
-    let mut text = plain(&report.document);
+    let mut text = escape_line(&report.document).into_owned();
     match report.authorities {
         None => text.push_str(": no bundle"),
         Some(count) => {
@@ -38,7 +39,7 @@ fn one(report: &Report) -> String {
         if let Some(entry) = departure.entry {
             let _ = write!(text, "keys[{entry}]: ");
         }
-        let (message, rule) = (plain(&departure.message), departure.rule);
+        let (message, rule) = (escape_line(&departure.message), departure.rule);
         let _ = write!(text, "{message} ({}; {rule})", departure.clause);
     }
     if 0 < report.untold {
@@ -58,7 +59,7 @@ fn verdict(answer: &Answer) -> String {
         Reading::Accepts(acceptance) => acceptance,
         Reading::Rejects(refusal) => {
             let line = answer.place.map(|place| format!("line {}: ", place.line));
-            return format!("refuses: {}{}", line.unwrap_or_default(), plain(&refusal.to_string()));
+            return format!("refuses: {}{refusal}", line.unwrap_or_default());
         }
     };
     let Acceptance { kept, ignored, next_poll } = acceptance;
@@ -109,7 +110,7 @@ fn keys(answers: &[Answer]) -> String {
             let by =
                 if by.len() == accepting { "all that accept".to_owned() } else { by.join(", ") };
             let short = kept.fingerprint.map_or_else(|| "-".to_owned(), |known| known.short());
-            let kid = kept.kid.as_deref().map_or_else(|| "-".to_owned(), plain);
+            let kid = kept.kid.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
             [kept.entry.to_string(), kept.svid_type.label().to_owned(), short, kid, by]
         })
         .collect();

@@ -2,8 +2,9 @@
 
 use std::io::{BufWriter, Stdout, Write as _};
 
-use crate::cli::output::{Output, plain};
+use crate::cli::output::Output;
 use crate::replay::{Change, Report, Summary};
+use crate::untrusted::{escape_json, escape_line, escape_lines};
 
 /// What prints a replay.
 pub(super) struct Printer {
@@ -48,16 +49,20 @@ impl Printer {
 
     fn json(&mut self, value: &impl serde::Serialize) -> Result<(), String> {
         let text = serde_json::to_string(value).map_err(|why| why.to_string())?;
-        self.line(&text)
+        writeln!(self.out, "{}", escape_json(&text)).map_err(|why| unwritten(&why))
     }
 
     fn line(&mut self, text: &str) -> Result<(), String> {
-        writeln!(self.out, "{text}").map_err(|why| format!("cannot write: {why}"))
+        writeln!(self.out, "{}", escape_lines(text)).map_err(|why| unwritten(&why))
     }
 
     pub(super) fn finish(mut self) -> Result<(), String> {
-        self.out.flush().map_err(|why| format!("cannot write: {why}"))
+        self.out.flush().map_err(|why| unwritten(&why))
     }
+}
+
+fn unwritten(why: &std::io::Error) -> String {
+    format!("cannot write: {why}")
 }
 
 /// A report as a line for people.
@@ -72,9 +77,11 @@ fn told(report: &Report) -> String {
                 Change::Severity => "now",
             };
             let why = evidence.first().map_or("", String::as_str);
-            let subject = plain(subject);
             let about = if subject.is_empty() { String::new() } else { format!(" {subject}") };
-            format!("{at}  {trust_domain}  {change} {severity} {finding}{about}: {}", plain(why))
+            format!(
+                "{at}  {trust_domain}  {change} {severity} {finding}{about}: {}",
+                escape_line(why)
+            )
         }
         Report::Verdict { at, trust_domain, old, new, verdict, slack_seconds, .. } => {
             let new = new.map_or_else(|| "nothing known".to_owned(), |new| new.short());

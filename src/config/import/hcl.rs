@@ -3,6 +3,7 @@
 //! By hand: the crates that read HCL read its second version, and keep no lines.
 
 use super::{Draft, ImportError};
+use crate::config::fault::quoted;
 
 /// A block's depth in a real file is five.
 const MAX_DEPTH: usize = 32;
@@ -189,8 +190,7 @@ impl Parser<'_> {
                     return Ok(item);
                 }
                 Token::Word(_) | Token::Sign(_) => {
-                    let why =
-                        format!("after {:?} a text, {{ or = is wanted", super::cut(&item.name));
+                    let why = format!("after {} a text, {{ or = is wanted", quoted(&item.name));
                     return Err(ImportError::new(at, why));
                 }
             }

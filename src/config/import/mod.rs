@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::fault::Report;
+use super::fault::{Report, quoted};
 use super::yaml::{self, Entry, Node, NodeKind};
 use crate::spiffe::{EndpointUrl, SpiffeId, TrustDomain};
 
@@ -78,9 +78,9 @@ struct Draft {
 impl Draft {
     fn partner(self) -> Result<Partner, ImportError> {
         let Self { line, trust_domain, url, profile, endpoint_spiffe_id, bundle } = self;
-        let of = format!("the relationship with {:?}", cut(&trust_domain));
+        let of = format!("the relationship with {}", quoted(&trust_domain));
         let bad = |what: &str, text: &str, why: &dyn std::fmt::Display| {
-            ImportError::new(line, format!("{of}: {what} {:?}: {why}", cut(text)))
+            ImportError::new(line, format!("{of}: {what} {}: {why}", quoted(text)))
         };
         let name = trust_domain.strip_prefix("spiffe://").unwrap_or(&trust_domain);
         let name = name.parse().map_err(|why| bad("the trust domain", name, &why))?;
@@ -103,11 +103,6 @@ impl Draft {
         };
         Ok(Partner { trust_domain: name, url: address, endpoint_spiffe_id, bundle })
     }
-}
-
-/// Foreign text as a message may quote it.
-fn cut(text: &str) -> String {
-    text.chars().take(80).collect()
 }
 
 /// What this text seems to be.

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::{Imported, Partner};
 use crate::spiffe::TrustDomain;
+use crate::untrusted::escape_json;
 
 impl Imported {
     /// The configuration. What cannot be told stands in it as a comment. `bundles` are the bootstrap
@@ -65,7 +66,7 @@ fn relationship(partner: &Partner, bundle: Option<&String>) -> String {
     text
 }
 
-/// A text in double quotes: JSON's form of it is YAML's too.
+/// A text in double quotes: JSON's form of it is YAML's too. Nothing of it can end a line.
 fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    escape_json(&serde_json::Value::from(text).to_string()).into_owned()
 }

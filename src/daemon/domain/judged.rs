@@ -173,7 +173,7 @@ pub(in crate::daemon) fn ended(
     let mut ended: Vec<Ended> = Vec::new();
     for one in just.chain(earlier) {
         let open = now.iter().any(|finding| {
-            (finding.kind, finding.svid_type, &*finding.subject, finding.severity) == one.key()
+            (finding.kind, finding.svid_type, &finding.subject, finding.severity) == one.key()
         });
         if !open && !ended.iter().any(|known| known.key() == one.key()) {
             ended.push(one);

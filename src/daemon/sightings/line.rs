@@ -151,12 +151,12 @@ mod tests {
     fn a_line_says_which_key_signed_when_and_for_how_long() {
         let (name, sighting) = said(&line("a.b.example.org", "k1", NOW - 60, NOW + 240)).unwrap();
         assert_eq!(name.as_str(), "a.b.example.org");
-        assert_eq!(&*sighting.kid, "k1");
+        assert_eq!(sighting.kid, "k1");
         assert_eq!(sighting.longest, Duration::from_mins(5));
         assert_eq!(sighting.heard, Timestamp::from_unix(NOW));
         let long = "k".repeat(256);
         let (_, sighting) = said(&line("a.example", &long, NOW, NOW + 1)).unwrap();
-        assert_eq!(sighting.kid.len(), Sighting::KID);
+        assert_eq!(sighting.kid.as_received().len(), Sighting::KID);
     }
 
     #[test]

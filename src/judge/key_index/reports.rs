@@ -77,13 +77,13 @@ impl Reports {
         // The newest comes last.
         for settled in ledger.settled.iter().filter(|one| one.kind == FindingKind::AuthorityShared)
         {
-            if let Some(key) = Prefix::of(&settled.subject) {
+            if let Some(key) = Prefix::of(settled.subject.as_received()) {
                 now.insert((key, settled.svid_type), Report::Settled(settled.at));
             }
         }
         let open = ledger.open.iter().filter(|one| one.kind == FindingKind::AuthorityShared);
         for finding in open.filter(|_| counts_open) {
-            if let Some(key) = Prefix::of(&finding.subject) {
+            if let Some(key) = Prefix::of(finding.subject.as_received()) {
                 now.insert((key, finding.svid_type), Report::Open(finding.since));
             }
         }

@@ -194,7 +194,7 @@ fn a_shared_key_is_reported_once_by_the_trust_domain_whose_change_made_it_shared
     let found = federation.of(FindingKind::AuthorityShared);
     let [(place, finding)] = found.as_slice() else { panic!("{found:#?}") };
     assert_eq!((*place, finding.severity), (1, Severity::Warning));
-    assert_eq!(*finding.subject, PublicKeyId::of(b"root").short());
+    assert_eq!(finding.subject, *PublicKeyId::of(b"root").short());
     assert!(finding.evidence[0].contains("by 2 trust domains: a.example, b.example."));
     assert!(finding.evidence[1].contains("by 3 trust domains"), "{:#?}", finding.evidence);
 }

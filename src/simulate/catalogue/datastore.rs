@@ -88,7 +88,8 @@ pub(super) fn reused_kid(world: &mut World, at: Timestamp) {
         return again(world, at, reused_kid);
     };
     let algorithm = world.scenario().jwt_key;
-    let dress = Dress::new(BirthKind::Appended, Look::Jwt { kid: kid.into(), algorithm });
+    let dress =
+        Dress::new(BirthKind::Appended, Look::Jwt { kid: kid.as_received().to_owned(), algorithm });
     let life = world.settings().ca_ttl;
     world.append(at, SvidType::Jwt, life, dress);
     world.perform(at, Deed::End(Incident::ReusedKid));

@@ -102,7 +102,7 @@ fn signing_jwt(world: &mut World) -> Option<(crate::issuer::KeyNumber, String)> 
     let origin = world.origin()?;
     let key = origin.issuer.signing(server, SvidType::Jwt)?.number;
     let kid = origin.minted(key)?.authority.kid.clone()?;
-    Some((key, kid.into()))
+    Some((key, kid.as_received().to_owned()))
 }
 
 pub(super) fn foreign_key(world: &mut World, at: Timestamp) {

@@ -7,9 +7,10 @@ use crate::bundle::{Authority, SvidType};
 use crate::decision::Announced;
 use crate::spiffe::TrustDomain;
 use crate::time::{Bracket, Timestamp};
+use crate::untrusted::{UntrustedText, shown};
 use crate::watch::{AuthorityRecord, Contradiction, IssuerModel, Policy, spire};
 
-/// The longest foreign name that is kept as evidence.
+/// The longest foreign name that is kept as evidence, in bytes.
 const NAME: usize = 128;
 
 /// What a new authority is compared with.
@@ -86,8 +87,8 @@ fn key_type(authority: &Authority, siblings: &[&Authority]) -> Option<Contradict
     let first = siblings.first()?;
     let known = siblings.iter().any(|sibling| sibling.key_type == authority.key_type);
     (!known).then(|| Contradiction::KeyType {
-        own: authority.key_type.to_string().into(),
-        siblings: first.key_type.to_string().into(),
+        own: authority.key_type.clone(),
+        siblings: first.key_type.clone(),
     })
 }
 
@@ -124,12 +125,11 @@ fn shape(authority: &Authority) -> [(&'static str, String); 6] {
     };
     let word = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
     // SPIRE writes each authority's serial number into its subject.
-    let subject = certificate.subject.replace(&*certificate.serial, "SERIAL");
-    let subject: String = subject.chars().take(NAME).collect();
+    let subject = certificate.subject.as_received().replace(&*certificate.serial, "SERIAL");
     let path = certificate.path_length.map_or_else(|| "none".to_owned(), |p| p.to_string());
     [
         ("self-signed", word(certificate.self_issued)),
-        ("subject", subject.escape_debug().to_string()),
+        ("subject", shown(&subject, NAME)),
         ("URI names", certificate.uri_sans.len().to_string()),
         ("CA", word(certificate.is_ca)),
         ("path length", path),
@@ -147,7 +147,7 @@ fn departs(own: &[(&'static str, String)], usual: &[(&'static str, String)]) -> 
 
 /// How long a key ID is, and of what characters.
 fn kid_form(authority: &Authority) -> (usize, &'static str) {
-    let kid = authority.kid.as_deref().unwrap_or_default();
+    let kid = authority.kid.as_ref().map_or("", UntrustedText::as_received);
     let letters = if kid.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         "letters and digits"
     } else if kid.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
@@ -160,7 +160,7 @@ fn kid_form(authority: &Authority) -> (usize, &'static str) {
 
 fn foreign_name(authority: &Authority, own: Option<&TrustDomain>) -> Option<Contradiction> {
     let name = foreign_uri(authority, own?)?;
-    Some(Contradiction::ForeignName { name: name.chars().take(NAME).collect::<String>().into() })
+    Some(Contradiction::ForeignName { name: UntrustedText::new(name, NAME) })
 }
 
 /// The URI name of this authority that is of another trust domain. Scheme and trust domain have no
@@ -174,7 +174,7 @@ pub fn foreign_uri<'a>(authority: &'a Authority, own: &TrustDomain) -> Option<&'
         let named = rest.and_then(|(_, rest)| rest.split('/').next());
         named.is_some_and(|named| !named.eq_ignore_ascii_case(own.as_str()))
     };
-    certificate.uri_sans.iter().map(|name| &**name).find(foreign)
+    certificate.uri_sans.iter().map(UntrustedText::as_received).find(foreign)
 }
 
 fn lifetime(authority: &Authority, siblings: &[&AuthorityRecord]) -> Option<Contradiction> {

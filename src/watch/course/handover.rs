@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Course;
 use crate::bundle::{Fingerprint, SvidType};
 use crate::time::{Bracket, Timestamp, Window};
+use crate::untrusted::UntrustedText;
 
 /// Where the time between an authority's publication and its first signature is known from.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -38,7 +39,7 @@ pub struct HandOver {
     /// The authority that was removed.
     pub old: Fingerprint,
     /// Its key ID.
-    pub old_kid: Option<Box<str>>,
+    pub old_kid: Option<UntrustedText>,
     /// When it was published; from the epoch on where it was there before the watch began.
     pub published_old: Window,
     /// How long it lives, at least and at most, where that is known.
@@ -48,7 +49,7 @@ pub struct HandOver {
     /// The authority that followed it in its lineage.
     pub new: Option<Fingerprint>,
     /// The key ID of that.
-    pub new_kid: Option<Box<str>>,
+    pub new_kid: Option<UntrustedText>,
     /// When that was published.
     pub published_new: Option<Window>,
     /// From the publication of the new one to its first signature, where that is known.

@@ -7,6 +7,7 @@ use crate::bundle::{Authority, SvidType};
 use crate::decision::{Announced, Decision, Deed};
 use crate::finding::{Finding, FindingId, FindingKind, Severity};
 use crate::time::Timestamp;
+use crate::untrusted::UntrustedText;
 use crate::watch::course::{Explained, life, published};
 use crate::watch::{Contradiction, Standing};
 
@@ -31,7 +32,7 @@ pub struct Settled {
     #[serde(rename = "use")]
     pub svid_type: Option<SvidType>,
     /// What exactly it was about, as in [`Finding::subject`].
-    pub subject: Box<str>,
+    pub subject: UntrustedText,
     /// When it ended.
     pub at: Timestamp,
 }
@@ -79,7 +80,7 @@ impl Ledger {
 /// What matters more is greater: a denied, rebound or foreign key above all (design, 6).
 fn rank(finding: &Finding, denied: &[(SvidType, String)]) -> (bool, Severity) {
     let is_denied = |(svid_type, subject): &(SvidType, String)| {
-        finding.svid_type == Some(*svid_type) && *finding.subject == **subject
+        finding.svid_type == Some(*svid_type) && finding.subject == **subject
     };
     let never_dropped = finding.kind.is_never_dropped()
         || (finding.kind == FindingKind::UnexpectedAuthority && denied.iter().any(is_denied));

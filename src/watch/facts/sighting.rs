@@ -7,13 +7,14 @@ use serde::{Deserialize, Serialize};
 use super::{Confirmed, Facts};
 use crate::bundle::AuthorityId;
 use crate::time::Timestamp;
+use crate::untrusted::UntrustedText;
 use crate::watch::ConsumerRefusal;
 
 /// The bounds of what was sighted under one key ID.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Sighting {
-    /// The key ID, cut to 64 characters. Foreign text.
-    pub kid: Box<str>,
+    /// The key ID, cut to 64 bytes.
+    pub kid: UntrustedText,
     /// When it was first reported.
     pub heard: Timestamp,
     /// The least `iat`.
@@ -30,13 +31,13 @@ pub struct Sighting {
 }
 
 impl Sighting {
-    /// The longest key ID that is kept, in characters.
+    /// The longest key ID that is kept, in bytes.
     pub const KID: usize = 64;
 
     /// What one token says, reported at `heard`. Foreign text is cut.
     pub fn of_token(kid: &str, heard: Timestamp, iat: Timestamp, exp: Timestamp) -> Self {
         Self {
-            kid: Self::cut(kid).into(),
+            kid: Self::cut(kid),
             heard,
             first_iat: iat,
             last_iat: iat,
@@ -61,9 +62,8 @@ impl Sighting {
     }
 
     /// A key ID as it is kept.
-    pub fn cut(kid: &str) -> &str {
-        let end = kid.char_indices().nth(Self::KID).map_or(kid.len(), |(end, _)| end);
-        kid.get(..end).unwrap_or(kid)
+    pub fn cut(kid: &str) -> UntrustedText {
+        UntrustedText::new(kid, Self::KID)
     }
 
     /// Whether `other` says something new enough to be recorded: bounds move by a minute at least,
@@ -97,9 +97,9 @@ impl Facts {
     const KIDS: usize = 256;
 
     /// What was sighted under a key ID.
-    pub fn sighted(&self, kid: Option<&str>) -> Option<&Sighting> {
-        let kid = Sighting::cut(kid?);
-        self.sightings.iter().find(|sighting| &*sighting.kid == kid)
+    pub fn sighted(&self, kid: Option<&UntrustedText>) -> Option<&Sighting> {
+        let kid = Sighting::cut(kid?.as_received());
+        self.sightings.iter().find(|sighting| sighting.kid == kid)
     }
 
     /// A removed authority goes out of the facts: what was sighted under its key ID keeps when it
@@ -107,7 +107,7 @@ impl Facts {
     pub(super) fn outlive(&mut self, id: AuthorityId) {
         let Some(record) = self.record(id) else { return };
         let (Some(kid), Some(removed)) = (&record.authority.kid, record.removed) else { return };
-        let kid: Box<str> = Sighting::cut(kid).into();
+        let kid = Sighting::cut(kid.as_received());
         if let Some(sighting) = self.sightings.iter_mut().find(|sighting| sighting.kid == kid) {
             sighting.withdrawn = sighting.withdrawn.max(Some(removed.until));
         }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Facts;
 use crate::bundle::{AuthorityPool, Digest, Fingerprint, Stated};
 use crate::time::{Bracket, Timestamp};
+use crate::untrusted::UntrustedText;
 use crate::watch::FailureReason;
 
 /// The state of a bundle that polls agree on.
@@ -32,7 +33,7 @@ pub struct FailureRun {
     /// Why the polls fail now.
     pub reason: FailureReason,
     /// What goes wrong, in words.
-    pub detail: Box<str>,
+    pub detail: UntrustedText,
     /// The denied authorities that the reason is about, as they were denied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub denied: Vec<Fingerprint>,

@@ -6,6 +6,7 @@ use crate::bundle::{Fingerprint, SvidType};
 use crate::finding::{Finding, FindingId, IncidentId, Scope, Severity};
 use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
+use crate::untrusted::UntrustedText;
 use crate::view::WatchView;
 use crate::watch::Facts;
 
@@ -31,7 +32,7 @@ pub struct OpenFinding {
     #[serde(rename = "use", default, skip_serializing_if = "Option::is_none")]
     pub svid_type: Option<SvidType>,
     /// What exactly it is about.
-    pub subject: String,
+    pub subject: UntrustedText,
     /// The whole fingerprint of the authority that it is about, where it is about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<Fingerprint>,
@@ -54,7 +55,7 @@ impl OpenFinding {
             kind: finding.kind.label().to_owned(),
             severity: finding.severity,
             svid_type: finding.svid_type,
-            subject: finding.subject.to_string(),
+            subject: finding.subject.clone(),
             fingerprint: None,
             since: finding.since,
             evidence: finding.evidence.clone(),
@@ -80,7 +81,7 @@ impl OpenFinding {
             kind: finding.kind.label().to_owned(),
             severity: finding.severity,
             svid_type: finding.svid_type,
-            subject: finding.subject.to_string(),
+            subject: finding.subject.clone(),
             fingerprint: known(finding),
             since: finding.since,
             evidence: finding.evidence.clone(),

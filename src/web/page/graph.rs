@@ -8,6 +8,7 @@ use super::standing::Condition;
 use super::table::Table;
 use super::words::{badge, count};
 use crate::spiffe::TrustDomain;
+use crate::untrusted::cut;
 use crate::view::{DomainView, View};
 
 /// How many trust domains are drawn: the API has all.
@@ -184,16 +185,9 @@ fn text(html: &mut Html, class: &'static str, x: usize, y: usize, words: &str) {
     let wide = if class == "name" { NAME } else { NOTE };
     let room = NARROW.saturating_sub(x) / wide;
     html.raw("<text class=\"").raw(class).raw("\" x=\"").text(x).raw("\" y=\"").text(y);
-    html.raw("\">").text(cut(words, room)).raw("</text>");
-}
-
-/// As much of a name as fits; the table has all of it.
-fn cut(words: &str, room: usize) -> String {
-    if words.chars().count() <= room {
-        return words.to_owned();
-    }
-    let beginning: String = words.chars().take(room.saturating_sub(1)).collect();
-    format!("{beginning}…")
+    // As much of a name as fits; the table has all of it. The mark of a cut is three bytes wide, and
+    // one character.
+    html.raw("\">").text(cut(words, room.saturating_add(2))).raw("</text>");
 }
 
 fn table(view: &View, nodes: &[Node<'_>]) -> Html {

@@ -5,6 +5,8 @@
 
 use std::fmt::{self, Display, Write as _};
 
+use crate::untrusted::escape_line;
+
 /// A piece of a page.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Html(String);
@@ -64,23 +66,14 @@ struct Escaped<'a>(&'a mut String);
 
 impl fmt::Write for Escaped<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        for character in text.chars() {
+        // What is not seen, or turns the direction of writing, is shown, whoever wrote it.
+        for character in escape_line(text).chars() {
             match character {
                 '&' => self.0.push_str("&amp;"),
                 '<' => self.0.push_str("&lt;"),
                 '>' => self.0.push_str("&gt;"),
                 '"' => self.0.push_str("&quot;"),
                 '\'' => self.0.push_str("&#39;"),
-                // What is not seen, or turns the direction of writing, is shown.
-                '\u{ad}'
-                | '\u{61c}'
-                | '\u{180e}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{feff}'
-                | '\u{e0000}'..='\u{e007f}' => self.0.extend(character.escape_default()),
-                _ if character.is_control() => self.0.extend(character.escape_default()),
                 _ => self.0.push(character),
             }
         }
@@ -93,6 +86,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::Html;
+    use crate::untrusted::is_hidden;
 
     #[test]
     fn foreign_text_cannot_become_markup() {
@@ -104,7 +98,8 @@ mod tests {
 
     #[test]
     fn what_hides_or_turns_writing_is_shown() {
-        let text = "a\u{202e}b\u{200b}c\u{feff}d\u{e0041}e\u{1b}[2J\u{85}";
+        let text =
+            "a\u{202e}b\u{200b}c\u{feff}d\u{e0041}e\u{1b}[2J\u{85}\u{3164}\u{fe0f}\u{fff9}\n";
         let shown = Html::of(text).into_string();
         assert!(shown.is_ascii(), "{shown}");
         assert!(shown.contains("\\u{202e}") && shown.contains("\\u{1b}"), "{shown}");
@@ -115,7 +110,7 @@ mod tests {
         fn no_text_holds_a_character_that_ends_text_or_attribute(text in ".*") {
             let shown = Html::of(&text).into_string();
             prop_assert!(!shown.contains(['<', '>', '"', '\'']));
-            prop_assert!(!shown.chars().any(char::is_control));
+            prop_assert!(!shown.chars().any(is_hidden));
         }
     }
 }

@@ -101,7 +101,7 @@ fn overdue(finding: &Finding, domain: &DomainView) -> Vec<u32> {
     let lines = domain.state.facts.course.lines.iter().filter(|line| line.is_overdue());
     let of_use = lines.filter(|line| finding.svid_type.is_none_or(|of| of == line.svid_type));
     let numbers: Vec<u32> = of_use.map(|line| line.number).collect();
-    let named = |number: &&u32| *finding.subject == format!("lineage {number}");
+    let named = |number: &&u32| finding.subject == *format!("lineage {number}");
     numbers.iter().find(named).map_or_else(|| numbers.clone(), |number| vec![*number])
 }
 

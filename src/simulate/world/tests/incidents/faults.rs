@@ -193,7 +193,7 @@ fn a_swapped_endpoint_serves_keys_of_another_name() {
     let watched = befallen(Incident::SwappedUrl, 4);
     let keys = watched.keys().into_iter();
     let names = keys.filter_map(|(_, key)| Some(&key.certificate.as_ref()?.uri_sans));
-    let foreign = names.filter(|names| ***names == ["spiffe://neighbour.example".into()]);
+    let foreign = names.filter(|names| ***names == ["spiffe://neighbour.example"]);
     assert!(10 < foreign.count());
 }
 
