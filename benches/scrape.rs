@@ -203,7 +203,7 @@ fn domain(n: usize, models: [&Arc<Authority>; 2], at: Timestamp) -> DomainView {
         ended: Arc::new([]),
         counts: Arc::new(PollCounts { polls: 1_000, ..PollCounts::default() }),
         stopped: None,
-        dropped: 0,
+        dropped: Arc::new([]),
         unrecorded: false,
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::bundle::SvidType;
 use crate::decision::Deed;
 pub use crate::finding::Ended;
-use crate::finding::{Finding, FindingKind};
+use crate::finding::{Dropped, Finding, FindingKind};
 use crate::judge::{Case, NO_SHARED_KEYS, VerdictKind};
 use crate::spiffe::{BundleEndpoint, TrustDomain};
 use crate::time::Timestamp;
@@ -79,8 +79,8 @@ pub struct DomainView {
     pub state: DomainState,
     /// What is to be said.
     pub findings: Arc<[Finding]>,
-    /// How many findings there are beside those, since only so many are shown.
-    pub dropped: usize,
+    /// How many findings are not listed one by one, by kind and use: each kind has room of its own.
+    pub dropped: Arc<[Dropped]>,
     /// What was to be said within the last 25 hours and is not true any more.
     pub ended: Arc<[Ended]>,
     /// What was counted since the process started.
@@ -116,8 +116,6 @@ pub struct PollCounts {
     pub events: [u64; crate::watch::Event::NAMES.len()],
     /// Findings that opened.
     pub findings: KindCounts,
-    /// Findings that were not shown, since only so many are.
-    pub dropped: u64,
     /// Decisions, in the order of [`Deed::NAMES`].
     pub decisions: [u64; Deed::NAMES.len()],
     /// Hand-overs that finished: by use, in the order of [`PollCounts::USES`], and by verdict, in

@@ -137,7 +137,7 @@ impl Backend for Scripted {
         self.answer(Rebootstrapped { authorities: 3, denied: vec![denied] })
     }
 
-    fn sight(&self, _lines: hyper::body::Bytes) -> Asked<'_, SightingsTaken> {
+    fn sight(&self, _lines: hyper::body::Bytes, _uid: Option<u32>) -> Asked<'_, SightingsTaken> {
         self.answer(SightingsTaken { taken: 1, recorded: 1, refused: 0, error: None })
     }
 

@@ -11,7 +11,7 @@ use super::source::{self, Source, quoted};
 use super::{Exit, Global, logging, runtime};
 use crate::config::Config;
 use crate::daemon::check_once;
-use crate::finding::Finding;
+use crate::finding::{Dropped, Finding};
 use crate::spiffe::TrustDomain;
 use crate::untrusted::escape_line;
 use crate::web::api::{DomainReport, Report};
@@ -118,8 +118,9 @@ fn text(report: &Report) -> String {
         if let Some(why) = &domain.stopped {
             let _ = write!(text, "\n\n{name}: not watched: {}", escape_line(why));
         }
-        if 0 < domain.dropped {
-            let _ = write!(text, "\n\n{name}: {} more findings are not shown", domain.dropped);
+        if !domain.dropped.is_empty() {
+            let dropped = Dropped::all_in_words(&domain.dropped);
+            let _ = write!(text, "\n\n{name}: not listed one by one: {dropped}");
         }
         for finding in &domain.findings {
             let Finding { id, incident, kind, severity, subject, .. } = finding;

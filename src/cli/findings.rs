@@ -8,11 +8,12 @@ use super::output::{Output, print, print_json};
 use super::source::{self, Source};
 use super::{Exit, Global, runtime};
 use crate::config::Config;
-use crate::finding::FindingKind;
+use crate::finding::{Dropped, FindingKind};
 use crate::spiffe::TrustDomain;
 use crate::time::{Clock as _, Timestamp};
 use crate::untrusted::escape_line;
-use crate::web::api::OpenFinding;
+use crate::web::api::{OpenFinding, Report};
+use crate::web::{AdminClient, ClientError};
 
 /// List what is to be said, with its evidence.
 #[derive(Args, Debug)]
@@ -45,50 +46,70 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
         Err(exit) => return exit,
     };
     runtime(async {
-        let open = match source::find(&config).await {
-            Source::Daemon(client) => client
-                .get::<Vec<OpenFinding>>("/api/v1/findings")
-                .await
-                .map_err(|why| source::unanswered(&why)),
+        let listed = match source::find(&config).await {
+            Source::Daemon(client) => asked(&client).await.map_err(|why| source::unanswered(&why)),
             Source::Store(path) => stored(&config, &path),
         };
-        let mut open = match open {
-            Ok(open) => open,
+        let Listed { mut open, mut dropped } = match listed {
+            Ok(listed) => listed,
             Err(exit) => return exit,
         };
+        let is_asked_for =
+            |name: &TrustDomain| arguments.trust_domain.as_ref().is_none_or(|one| one == name);
         open.retain(|one| {
-            arguments
-                .trust_domain
-                .as_ref()
-                .is_none_or(|name| one.recorded_by.as_ref() == Some(name))
+            (arguments.trust_domain.is_none() || one.recorded_by.as_ref().is_some_and(is_asked_for))
                 && arguments.kind.is_none_or(|kind| kind.label() == one.kind)
         });
-        show(&open, arguments.output);
+        dropped.retain(|(name, _)| is_asked_for(name));
+        for (_, counts) in &mut dropped {
+            counts.retain(|one| arguments.kind.is_none_or(|kind| kind == one.kind));
+        }
+        show(&open, &dropped, arguments.output);
         Exit::from(open.iter().map(|one| one.severity).max())
     })
 }
 
-/// What is to be said of what the store knows, now.
-fn stored(config: &Config, path: &std::path::Path) -> Result<Vec<OpenFinding>, Exit> {
+/// The findings of all trust domains, and how many of each are not listed.
+struct Listed {
+    open: Vec<OpenFinding>,
+    dropped: Vec<(TrustDomain, Vec<Dropped>)>,
+}
+
+/// What a daemon says.
+async fn asked(client: &AdminClient) -> Result<Listed, ClientError> {
+    let open = client.get("/api/v1/findings").await?;
+    let report = client.get::<Report>("/api/v1/trust-domains").await?;
+    let dropped = report.trust_domains.into_iter();
+    Ok(Listed { open, dropped: dropped.map(|one| (one.trust_domain, one.dropped)).collect() })
+}
+
+/// What follows now from what the store knows.
+fn stored(config: &Config, path: &std::path::Path) -> Result<Listed, Exit> {
     let store = source::open(path)?;
     let at: Timestamp = crate::daemon::SystemClock.now();
-    let mut open = Vec::new();
+    let (mut open, mut dropped) = (Vec::new(), Vec::new());
     for relationship in &config.relationships {
         let domain = source::pictured(&store, relationship, at);
         let name = relationship.trust_domain();
         open.extend(OpenFinding::of(name, &domain.findings, &domain.state.facts));
+        dropped.push((name.clone(), domain.dropped.to_vec()));
     }
-    Ok(open)
+    Ok(Listed { open, dropped })
 }
 
-fn show(open: &[OpenFinding], output: Output) {
+fn show(open: &[OpenFinding], dropped: &[(TrustDomain, Vec<Dropped>)], output: Output) {
     if output == Output::Json {
         return print_json(&open);
     }
-    if open.is_empty() {
+    let mut texts: Vec<String> = open.iter().map(described).collect();
+    let dropped = dropped.iter().filter(|(_, counts)| !counts.is_empty());
+    texts.extend(dropped.map(|(name, counts)| {
+        format!("{name}: not listed one by one: {}", Dropped::all_in_words(counts))
+    }));
+    if texts.is_empty() {
         return print("nothing is to be said");
     }
-    print(&open.iter().map(described).collect::<Vec<_>>().join("\n\n"));
+    print(&texts.join("\n\n"));
 }
 
 /// A finding in full, for whoever reads it at 03:00.

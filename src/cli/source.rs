@@ -61,14 +61,14 @@ pub(super) fn pictured(
         policy: Arc::new(relationship.policy.clone()),
         state,
         findings: Arc::new([]),
-        dropped: 0,
+        dropped: Arc::new([]),
         ended: Arc::new([]),
         counts: Arc::default(),
         stopped: None,
         unrecorded: false,
     };
     let Assessment { findings, dropped } = judge::assess(&domain.case(), at);
-    (domain.findings, domain.dropped) = (findings.into(), dropped);
+    (domain.findings, domain.dropped) = (findings.into(), dropped.into());
     domain
 }
 

@@ -280,11 +280,11 @@ impl Backend for DaemonBackend {
         })
     }
 
-    fn sight(&self, lines: Bytes) -> Asked<'_, SightingsTaken> {
+    fn sight(&self, lines: Bytes, uid: Option<u32>) -> Asked<'_, SightingsTaken> {
         Box::pin(async move {
             let inner = Arc::clone(&self.inner);
             // In a task of its own: all lines are taken in, whether or not whoever sent them waits.
-            let taken = tokio::spawn(async move { inner.take_sightings(&lines).await });
+            let taken = tokio::spawn(async move { inner.take_sightings(&lines, uid).await });
             taken.await.map_err(|_| operations::stopping())
         })
     }

@@ -28,6 +28,7 @@ use crate::view::{DomainView, Ended, PollCounts};
 use crate::watch::{self, DomainState, Event, FailureReason, Observation, Policy, Poll, Trust};
 
 pub(super) use judged::ended;
+pub(super) use recorded::Sighted;
 
 /// A relationship, and what its files hold.
 #[derive(Debug)]
@@ -90,7 +91,7 @@ impl Domain {
             policy: Arc::clone(&policy),
             state: state.clone(),
             findings: Arc::new([]),
-            dropped: 0,
+            dropped: Arc::new([]),
             ended: Arc::new([]),
             counts: Arc::new(counts.clone()),
             stopped: None,

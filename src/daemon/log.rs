@@ -26,6 +26,7 @@ pub(super) fn events(trust_domain: &TrustDomain, events: &[Event]) {
             | Event::ClockSteppedBack { .. }
             | Event::IrregularitiesChanged { .. }
             | Event::BudgetExceeded { .. }
+            | Event::FindingsLeftOut { .. }
             | Event::EndpointShifted { .. }
             | Event::ConsumersChanged { .. }
             | Event::Decided { .. }

@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tracing::error;
 
 use super::board::Slot;
-use super::domain::{Domain, Relation};
+use super::domain::{Domain, Relation, Sighted};
 use super::poll::{PollOrder, Polled};
 use super::shared::Shared;
 use crate::fetch::Fetched;
@@ -31,9 +31,9 @@ pub(super) enum Work {
     FinishPoll(PollOrder, Fetched, oneshot::Sender<Polled>),
     /// Take part in a decision, which may concern other trust domains too.
     Decide(Part),
-    /// Record what was seen of tokens: how much of it was news, or `None` where the daily budget is
-    /// spent.
-    RecordSightings(Vec<Sighting>, oneshot::Sender<Option<u64>>),
+    /// Record what was seen of tokens, by the word of this reporter: how much of it was news, and what
+    /// the reporter's daily budget did not pay for.
+    RecordSightings(Vec<Sighting>, Box<str>, oneshot::Sender<Sighted>),
     /// From now on the relationship is this, unless it was begun with it, and these denials of other
     /// trust domains were missed. Says whether all decisions of the configuration are recorded.
     Configure(Option<Box<Relation>>, Vec<Event>, oneshot::Sender<bool>),
@@ -156,8 +156,8 @@ impl Owner {
                 _ = reply.send(polled);
             }
             Work::Decide(part) => domain.take_part(shared, part).await,
-            Work::RecordSightings(sightings, reply) => {
-                _ = reply.send(domain.sighted(shared, sightings).await);
+            Work::RecordSightings(sightings, reporter, reply) => {
+                _ = reply.send(domain.sighted(shared, &reporter, sightings).await);
             }
             Work::Configure(relation, carried, reply) => {
                 if let Some(relation) = relation {
@@ -258,7 +258,8 @@ mod tests {
         let known = handle.state();
         assert!(known.facts.endpoint.is_some());
         scene.clock.0.store(true, Ordering::Relaxed);
-        let answer = handle.ask(|reply| Work::RecordSightings(Vec::new(), reply)).await;
+        let answer =
+            handle.ask(|reply| Work::RecordSightings(Vec::new(), "file".into(), reply)).await;
         assert_eq!(answer, None);
         assert!(handle.is_gone());
         assert!(handle.slot().load().stopped.is_some());

@@ -13,6 +13,7 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use super::Inner;
+use super::domain::Sighted;
 use super::owner::Work;
 use crate::spiffe::TrustDomain;
 use crate::untrusted::UntrustedText;
@@ -22,6 +23,8 @@ use tail::Tail;
 
 pub use line::{Refusal, read};
 
+/// Who reports what the followed file says.
+const FILE: &str = "file";
 /// How often the file is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -37,14 +40,15 @@ struct Tally {
 
 impl Inner {
     /// Takes in what a relying party saw, a line each.
-    pub(super) async fn take_sightings(&self, text: &[u8]) -> SightingsTaken {
+    pub(super) async fn take_sightings(&self, text: &[u8], uid: Option<u32>) -> SightingsTaken {
+        let reporter = uid.map_or_else(|| "unknown".to_owned(), |uid| format!("uid {uid}"));
         let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
-        let Tally { taken, recorded, refused, first } = self.sight(lines).await;
+        let Tally { taken, recorded, refused, first } = self.sight(&reporter, lines).await;
         let error = first.map(|(place, why)| format!("line {place}: {why}"));
         SightingsTaken { taken, recorded, refused, error }
     }
 
-    async fn sight<'a>(&self, lines: impl Iterator<Item = &'a [u8]>) -> Tally {
+    async fn sight<'a>(&self, reporter: &str, lines: impl Iterator<Item = &'a [u8]>) -> Tally {
         let now = self.shared.clock.now();
         let mut tally = Tally::default();
         let mut said: BTreeMap<TrustDomain, BTreeMap<UntrustedText, (Sighting, usize)>> =
@@ -69,22 +73,23 @@ impl Inner {
                 None => Err(Refusal::Unwatched),
                 Some(domain) => {
                     let sightings = sightings.values().map(|(sighting, _)| sighting.clone());
-                    let sightings = sightings.collect();
-                    let recorded =
-                        domain.ask(|reply| Work::RecordSightings(sightings, reply)).await;
-                    recorded
-                        .ok_or(Refusal::Unwatched)
-                        .and_then(|known| known.ok_or(Refusal::Budget))
+                    let (sightings, by) = (sightings.collect(), reporter.into());
+                    let sighted =
+                        domain.ask(|reply| Work::RecordSightings(sightings, by, reply)).await;
+                    sighted.ok_or(Refusal::Unwatched)
                 }
             };
-            match recorded {
-                Ok(recorded) => tally.recorded = tally.recorded.saturating_add(recorded),
-                Err(why) => {
-                    for (_, place) in sightings.into_values() {
-                        tally.taken = tally.taken.saturating_sub(1);
-                        self.refuse(&mut tally, place, why);
-                    }
+            let (why, refused): (_, Vec<usize>) = match recorded {
+                Ok(Sighted { recorded, refused }) => {
+                    tally.recorded = tally.recorded.saturating_add(recorded);
+                    let places = refused.iter().filter_map(|kid| Some(sightings.get(kid)?.1));
+                    (Refusal::Budget, places.collect())
                 }
+                Err(why) => (why, sightings.into_values().map(|(_, place)| place).collect()),
+            };
+            for place in refused {
+                tally.taken = tally.taken.saturating_sub(1);
+                self.refuse(&mut tally, place, why);
             }
         }
         let known = tally.taken.saturating_sub(tally.recorded);
@@ -126,7 +131,7 @@ impl Inner {
             match lines {
                 Ok(lines) => {
                     fault = None;
-                    let tally = self.sight(lines.iter().map(Vec::as_slice)).await;
+                    let tally = self.sight(FILE, lines.iter().map(Vec::as_slice)).await;
                     tell(&path, &tally);
                 }
                 Err(why) => {

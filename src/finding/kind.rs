@@ -125,8 +125,11 @@ catalogue! {
         "A token was sighted that lives longer than `max_jwt_svid_ttl` says.",
         ends "by `ack`";
     Event Churn "churn" Critical:
-        "The trust domain exceeds its daily budget: changes are counted and not stored.",
+        "The trust domain exceeds its daily budget: changes are recorded in reduced form.",
         ends "by `ack`";
+    Event FindingsFlood "findings_flood" Critical:
+        "More findings of one kind came up than are listed one by one: the rest is counted.",
+        ends "by `ack`, or when all of them are listed";
     Event EndpointBundleMismatch "endpoint_bundle_mismatch" Warning:
         "The served bundle lacks the authority that its own endpoint's certificate chains to.",
         ends "by `ack`";
@@ -236,12 +239,6 @@ impl FindingKind {
     pub fn is_about_the_watch(self) -> bool {
         matches!(self, Self::SchedulerStalled | Self::StateNotPersisted | Self::StoreDamaged)
     }
-
-    /// Whether a full cap may never drop it: what says that someone else's key is trusted
-    /// (design, 6).
-    pub fn is_never_dropped(self) -> bool {
-        matches!(self, Self::KeyRebound | Self::ForeignAuthority)
-    }
 }
 
 impl fmt::Display for FindingKind {
@@ -280,6 +277,9 @@ impl FindingKind {
             }
             Self::Churn => {
                 "look at what changes so often: `anchorwatch events --trust-domain NAME`."
+            }
+            Self::FindingsFlood => {
+                "its evidence counts what is not listed by kind; ask the partner what is being published, and `anchorwatch authorities --trust-domain NAME` lists the keys themselves."
             }
             Self::IssuerChanged | Self::IssuerUnlearned => {
                 "ask the partner for its `ca_ttl` and mode, and set `issuer`."

@@ -9,11 +9,13 @@
 mod ended;
 mod id;
 mod kind;
+mod room;
 mod severity;
 
 pub use ended::Ended;
 pub use id::{FindingId, FindingIdError, IncidentId};
 pub use kind::{FindingKind, Nature, Scope};
+pub use room::{Dropped, Grade, LeftOut, Room, grouped};
 pub use severity::{Severities, Severity};
 
 use serde::{Deserialize, Serialize};
@@ -65,17 +67,33 @@ impl Finding {
     /// Whether its subject is this fingerprint's. A token's key ID is foreign text, and may look like
     /// one; a shared key is named by its public key.
     pub fn names(&self, fingerprint: Fingerprint) -> bool {
-        let of_another_kind = matches!(
+        self.names_by_fingerprint() && self.subject == *fingerprint.short()
+    }
+
+    fn names_by_fingerprint(&self) -> bool {
+        !matches!(
             self.kind,
             FindingKind::UnlistedSigner | FindingKind::TokenLifetime | FindingKind::AuthorityShared
-        );
-        !of_another_kind && self.subject == *fingerprint.short()
+        )
     }
 
     /// The `trust_domain` label of a finding of this trust domain's journal: empty where it is a
     /// matter of several.
     pub fn trust_domain_label<'a>(&self, recorded_by: &'a TrustDomain) -> &'a str {
         self.kind.trust_domain_label(recorded_by)
+    }
+
+    /// The use and the first bytes of the fingerprint of the authority that it is about; `None` where
+    /// it is about something else.
+    pub fn prefix(&self) -> Option<(SvidType, [u8; 8])> {
+        let svid_type = self.svid_type.filter(|_| self.names_by_fingerprint())?;
+        let mut digits = self.subject.as_received().chars().map(|digit| digit.to_digit(16));
+        let mut bytes = [0; 8];
+        for byte in &mut bytes {
+            let (high, low) = (digits.next()??, digits.next()??);
+            *byte = u8::try_from(high << 4 | low).ok()?;
+        }
+        digits.next().is_none().then_some((svid_type, bytes))
     }
 
     /// What tells it from every other finding of its domain that is open.

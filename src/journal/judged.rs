@@ -2,7 +2,7 @@
 
 use super::text::{span, words};
 use crate::decision::{Decision, Deed};
-use crate::finding::Ending;
+use crate::finding::{Ending, Room, Severity};
 use crate::watch::{ConsumerRefusal, IssuerMode, IssuerModel, Policy, Standing};
 
 /// How much of an operator's words is shown, in bytes.
@@ -79,6 +79,16 @@ pub(super) fn decision(decision: &Decision) -> String {
         by => by.shortened(WORDS),
     };
     format!("{} {what}, by {by}: {}", decision.deed.name(), decision.reason.shortened(WORDS))
+}
+
+/// How many findings found no room.
+pub(super) fn left_out(room: Room, severity: Severity, count: u64, waiting: u64) -> String {
+    let svid_type = room.svid_type.map(|svid_type| format!(" {}", svid_type.label()));
+    format!(
+        "{count} further {} findings{}, up to {severity}, were counted and not raised: {waiting} wait for room",
+        room.kind,
+        svid_type.unwrap_or_default()
+    )
 }
 
 /// How a finding ended.

@@ -70,7 +70,7 @@ pub fn describe(event: &Event) -> String {
         Event::EndpointShifted { what, .. } => {
             format!("the endpoint changed: {}", words(&what.join("; ")))
         }
-        Event::KidSighted { sighting } => {
+        Event::KidSighted { sighting, .. } => {
             format!("tokens sighted under the key ID {}", quoted(&sighting.kid))
         }
         Event::Decided { decision } => judged::decision(decision),
@@ -114,8 +114,11 @@ pub fn describe(event: &Event) -> String {
             by.shortened(KEY_ID),
             reason.shortened(WORDS),
         ),
+        Event::FindingsLeftOut { room, severity, count, waiting } => {
+            judged::left_out(*room, *severity, *count, *waiting)
+        }
         Event::BudgetExceeded { events, bytes } => format!(
-            "daily budget spent after {events} events and {bytes} bytes: changes are counted only"
+            "daily budget spent after {events} events and {bytes} bytes: changes are recorded in reduced form"
         ),
     }
 }
@@ -275,7 +278,7 @@ mod tests {
     use crate::bundle::consumer::Consumer;
     use crate::bundle::{Digest, Fingerprint, IrregularityKind, KeyType, Validity};
     use crate::decision::{Decision, Deed, Door};
-    use crate::finding::{Ending, FindingId, FindingKind, IncidentId, Severity};
+    use crate::finding::{Ending, FindingId, FindingKind, Grade, IncidentId, Room, Severity};
     use crate::time::Bracket;
     use crate::untrusted::is_hidden;
     use crate::watch::{ConsumerRefusal, Contradiction, FailureReason, Sighting, Standing};
@@ -332,6 +335,7 @@ mod tests {
                 address: None,
                 introduced: 2,
                 removed: 1,
+                unrecorded: None,
             },
             Event::AuthorityIntroduced {
                 authority: Arc::clone(&authority),
@@ -351,6 +355,7 @@ mod tests {
             Event::SteppedBack {
                 content,
                 body,
+                length: 9,
                 sequence: sequence.clone(),
                 address: None,
                 lacks: 1,
@@ -391,6 +396,16 @@ mod tests {
             },
         ];
         events.extend(judged(foreign, authority.id));
+        events.push(Event::FindingsLeftOut {
+            room: Room {
+                kind: FindingKind::UnexpectedAuthority,
+                svid_type: Some(SvidType::Jwt),
+                grade: Grade::Unscheduled,
+            },
+            severity: Severity::Critical,
+            count: 7,
+            waiting: 9,
+        });
         events.push(Event::BudgetExceeded { events: 1, bytes: 2 });
         events
     }
@@ -421,7 +436,7 @@ mod tests {
             Event::DatesPassed { good: at(1) },
             Event::IntermediateSeen { validity: Validity { not_before: at(0), not_after: at(9) } },
             Event::EndpointShifted { what: vec![foreign.into()], with_keys: true },
-            Event::KidSighted { sighting },
+            Event::KidSighted { sighting, reporter: "file".into() },
             Event::Decided { decision },
             Event::FindingRaised { finding: finding.clone() },
             Event::FindingEnded { finding: finding.id, kind, ending },
@@ -459,6 +474,7 @@ mod tests {
             address: None,
             introduced,
             removed,
+            unrecorded: None,
         };
         for (event, text) in [
             (introduced(None), "JWT key 3f3f3f3f3f3f3f3f introduced (ec-p256, key ID \"k1\")"),

@@ -12,7 +12,7 @@ use super::draft::{Draft, short};
 use super::words::span;
 use crate::bundle::consumer::{Consumer, Version};
 use crate::bundle::{Irregularity, IrregularityKind, Stated, SvidType};
-use crate::finding::{FindingKind, Severity};
+use crate::finding::{FindingKind, Severity, grouped};
 use crate::time::Timestamp;
 use crate::watch::{AuthorityRecord, IssuerMode, IssuerModel, spire};
 
@@ -28,9 +28,12 @@ pub(super) fn events(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
     if day.exceeded {
         let since = Timestamp::from_unix(day.day.saturating_mul(86_400));
         drafts.push(Draft::new(FindingKind::Churn, Severity::Critical, since).because(format!(
-            "{} events and {} bytes were recorded on this day (UTC), and what came after was counted and not recorded",
-            day.spent.events, day.spent.bytes
-        )));
+            "The trust domain spent its daily budget: {} events and {} bytes of polls were recorded on this day (UTC), and at most {} and {} are meant to be",
+            grouped(day.spent.events),
+            grouped(day.spent.bytes),
+            grouped(case.policy.daily_budget.events),
+            grouped(case.policy.daily_budget.bytes)
+        )).because("Until midnight (UTC) documents are not stored, new keys beyond a reserve are counted and not recorded one by one, X.509 authorities and contradictions first; judgement goes on"));
     }
 }
 

@@ -105,6 +105,9 @@ fn explained(
         FindingKind::AuthorityShared => {
             is_shared_key_approved(case, finding).then_some("the authority was approved")
         }
+        FindingKind::FindingsFlood => {
+            super::flood::is_over(case).then_some("all findings that were left out are listed")
+        }
         FindingKind::IssuerUnlearned => {
             super::rhythm::is_learned(case).then_some("the issuer's rhythm is learned")
         }
@@ -138,12 +141,4 @@ fn is_shared_key_approved(case: &Case<'_>, finding: &Finding) -> bool {
     };
     let mut records = case.facts().authorities.iter().filter(of_the_key);
     records.any(|record| is_approved(case, finding, Some(record)))
-}
-
-/// Whether a full cap may not drop this one: a denied, rebound or foreign key (design, 6).
-pub(super) fn is_never_dropped(finding: &Finding, subjects: &Subjects<'_>) -> bool {
-    let denied = |record: &AuthorityRecord| record.standing == Some(Standing::Denied);
-    finding.kind.is_never_dropped()
-        || (finding.kind == FindingKind::UnexpectedAuthority
-            && subjects.record(finding).is_some_and(denied))
 }

@@ -14,6 +14,7 @@ mod draft;
 mod endpoint;
 mod expected;
 mod explain;
+mod flood;
 mod hygiene;
 mod key_index;
 mod lead;
@@ -24,6 +25,7 @@ mod rhythm;
 mod self_watch;
 mod sequence;
 mod sighting;
+mod triage;
 mod unexpected;
 mod verdict;
 mod words;
@@ -39,64 +41,43 @@ pub use self_watch::{KnownFault, UNWRITABLE_FOR, Unwritable, WatchFacts, assess_
 pub use unexpected::Reading;
 pub use verdict::{Law, Measure, Ttl, TtlSource, Verdict, VerdictKind, verdict};
 
-use std::borrow::Cow;
 use std::cmp::Reverse;
+use std::collections::HashSet;
 
-use crate::finding::{Finding, Nature};
+use crate::finding::{Dropped, Finding, FindingKind, Nature};
 use crate::time::Timestamp;
 use crate::watch::{self, DomainState, Event, Policy, Poll, Step};
 use draft::Draft;
-
-/// How many findings of a domain are shown and exported: what a person can look through.
-pub const MOST: usize = 64;
+use flood::Shown;
+use triage::Triage;
 
 /// What is to be said of a trust domain.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Assessment {
-    /// The findings, most urgent first and oldest first among those.
+    /// The findings, most urgent first and oldest first among those: as many of each kind as its
+    /// [`Room`](crate::finding::Room) holds.
     pub findings: Vec<Finding>,
-    /// How many more there are than are shown.
-    pub dropped: usize,
+    /// How many findings are not listed, by kind and use.
+    pub dropped: Vec<Dropped>,
 }
 
 /// What is to be said of a trust domain at `at`: its open event findings, and the conditions that
 /// are true now.
 pub fn assess(case: &Case<'_>, at: Timestamp) -> Assessment {
-    let ledger = &case.state.facts.ledger;
-    let mut drafts = Vec::new();
-    conditions(case, at, &mut drafts);
-    let finished = drafts.into_iter().map(|draft| draft.finish(case));
-    let unacked = |one: &Finding| !case.state.facts.decisions.acks.contains(&one.id);
-    let conditions = finished.filter(unacked).map(Cow::Owned);
-    let all = ledger.open.iter().map(Cow::Borrowed).chain(conditions).collect();
-    let mut assessment = cap(case, all);
-    unexpected::refresh(case, at, &mut assessment.findings);
-    across::refresh(case, &mut assessment.findings);
-    assessment
-}
-
-/// Keeps the most urgent: the lowest severity is dropped first, then the newest, and never what
-/// says that someone else's key is trusted.
-fn cap(case: &Case<'_>, mut findings: Vec<Cow<'_, Finding>>) -> Assessment {
-    let severity = |one: &Finding| case.policy.severity.of(one.kind).unwrap_or(one.severity);
-    let dropped = findings.len().saturating_sub(MOST);
-    if 0 < dropped {
-        let subjects = ledger::Subjects::of(case, findings.iter().map(Cow::as_ref));
-        findings.sort_by_cached_key(|one| {
-            let never = ledger::is_never_dropped(one, &subjects);
-            (Reverse(never), Reverse(severity(one)), one.since, one.kind, one.id)
-        });
-        findings.truncate(MOST);
-    }
-    let mut findings: Vec<Finding> = findings.into_iter().map(Cow::into_owned).collect();
+    let Shown { conditions, left_out } = flood::shown(case, at);
+    let mut findings = case.facts().ledger.open.clone();
+    findings.extend(conditions);
     for finding in &mut findings {
-        finding.severity = severity(finding);
+        finding.severity = case.policy.severity.of(finding.kind).unwrap_or(finding.severity);
     }
+    unexpected::refresh(case, at, &mut findings);
+    across::refresh(case, &mut findings);
+    flood::refresh(case, &mut findings, &left_out);
     findings.sort_by(|a, b| {
-        let key = |one: &Finding| (Reverse(one.severity), one.since, one.kind);
+        let key = |one: &Finding| (Reverse(one.severity), one.since, one.kind, one.svid_type);
         key(a).cmp(&key(b)).then_with(|| a.subject.cmp(&b.subject))
     });
-    Assessment { findings, dropped }
+    Assessment { findings, dropped: flood::dropped(case, &left_out) }
 }
 
 fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
@@ -122,23 +103,47 @@ fn happenings(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
 
 /// The event findings that begin and end at `at`, to be journaled before anyone sees them.
 pub fn review(case: &Case<'_>, at: Timestamp) -> Vec<Event> {
-    let ledger = &case.state.facts.ledger;
-    let mut drafts = Vec::new();
-    happenings(case, at, &mut drafts);
+    let mut triage = Triage::new(case);
+    let mut drafts = unexpected::arrived(case, &mut triage);
     let mut events: Vec<Event> = Vec::new();
-    for draft in drafts {
-        let finding = draft.finish(case);
-        let raised = |event: &Event| matches!(event, Event::FindingRaised { finding: other } if other.id == finding.id);
-        debug_assert_eq!(finding.kind.nature(), Nature::Event, "{}", finding.kind);
-        // A full ledger takes none: it would be raised again by every poll.
-        let room = case.facts().has_room(&finding, events.len());
-        let known = ledger.knows(finding.id) || ledger.settles(&finding);
-        if room && !known && !events.iter().any(raised) {
-            events.push(Event::FindingRaised { finding });
-        }
+    let raised = |draft: Draft| Event::FindingRaised { finding: draft.finish(case) };
+    events.extend(drafts.drain(..).map(raised));
+    happenings(case, at, &mut drafts);
+    events.extend(admitted(case, &mut triage, drafts));
+    flood::count_conditions(case, at, &mut triage);
+    let (left_out, flooded) = triage.finish();
+    events.extend(left_out);
+    if flooded && !case.is_open(FindingKind::FindingsFlood, None, "") {
+        let finding = flood::raised(case, at, &events);
+        events.push(Event::FindingRaised { finding });
     }
     events.extend(ledger::endings(case, at));
     events
+}
+
+/// Those of these that are news and find room, in their own order.
+fn admitted(case: &Case<'_>, triage: &mut Triage<'_>, drafts: Vec<Draft>) -> Vec<Event> {
+    let facts = case.facts();
+    let mut findings: Vec<Finding> = Vec::new();
+    let mut seen = HashSet::new();
+    for draft in drafts {
+        let finding = draft.finish(case);
+        debug_assert_eq!(finding.kind.nature(), Nature::Event, "{}", finding.kind);
+        let known = triage.knows(finding.id) || facts.ledger.settles(&finding);
+        if !known && seen.insert(finding.id) {
+            findings.push(finding);
+        }
+    }
+    let mut admitted = vec![false; findings.len()];
+    for place in triage::by_worth(facts, &findings) {
+        let (Some(finding), Some(admitted)) = (findings.get(place), admitted.get_mut(place)) else {
+            continue;
+        };
+        let (room, rank) = (facts.room(finding), facts.rank(finding));
+        *admitted = triage.admits(finding.id, room, rank, (finding.since, finding.severity));
+    }
+    let admitted = findings.into_iter().zip(admitted).filter(|(_, admitted)| *admitted);
+    admitted.map(|(finding, _)| Event::FindingRaised { finding }).collect()
 }
 
 /// One poll, watched and judged: [`watch::step`], and the findings that follow from it.
@@ -157,8 +162,19 @@ pub fn step(state: DomainState, poll: Poll, at: Timestamp, policy: &Policy, jitt
 /// Brings facts forward by an event that no poll brought, and by the findings that begin and end
 /// with it. Returns all of them, in order.
 pub fn record(state: &mut DomainState, at: Timestamp, event: Event, policy: &Policy) -> Vec<Event> {
-    watch::record(state, at, &event);
-    let mut events = vec![event];
+    record_all(state, at, vec![event], policy)
+}
+
+/// The same for several events, which are judged together.
+pub fn record_all(
+    state: &mut DomainState,
+    at: Timestamp,
+    mut events: Vec<Event>,
+    policy: &Policy,
+) -> Vec<Event> {
+    for event in &events {
+        watch::record(state, at, event);
+    }
     events.extend(review_state(state, policy, &NO_SHARED_KEYS, at));
     events
 }

@@ -5,18 +5,20 @@
     reason = "a new variant is none of those that are named here"
 )]
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::draft::{Draft, Prefix, digits, short};
 use super::ledger::Subjects;
+use super::triage::Triage;
 use super::words::span;
 use super::{Case, explain};
 use crate::bundle::{Authority, AuthorityId, SvidType};
-use crate::finding::{Finding, FindingId, FindingKind, Severity};
+use crate::finding::{Finding, FindingId, FindingKind, Room, Severity};
 use crate::time::{Bracket, Timestamp};
 use crate::untrusted::UntrustedText;
-use crate::watch::{AuthorityRecord, Facts, JudgementPolicy, Standing, TrustOrigin, spire};
+use crate::watch::{AuthorityRecord, Facts, JudgementPolicy, Rank, Standing, TrustOrigin, spire};
 
 /// How much of a key ID stands in evidence, in bytes: SPIRE's have 32.
 const KEY_ID: usize = 64;
@@ -57,42 +59,70 @@ struct Arrival<'a> {
     record: Option<&'a AuthorityRecord>,
 }
 
-/// `unexpected_authority`, `key_rebound`, `authority_resurrected`
+/// `key_rebound`, `authority_resurrected`
 pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
-    let facts = case.facts();
-    let least = facts.least_in_full();
-    drafts.extend(arrivals(facts).filter_map(|arrival| {
-        let rank = (*arrival.standing == Standing::Denied, severity(case, arrival)?);
-        // Its evidence is written once it is asked for, not at every poll.
-        let mute = least.is_some_and(|least| rank <= least);
-        if mute || facts.ledger.knows(id(case, arrival)) { None } else { unexpected(case, arrival) }
-    }));
     drafts.extend(rebound(case));
-    for record in &facts.authorities {
+    for record in &case.facts().authorities {
         drafts.extend(resurrected(case, record));
+    }
+}
+
+/// `unexpected_authority`, as far as there is room: thousands may come in one poll, and evidence is
+/// written for those alone that are raised.
+pub(super) fn arrived(case: &Case<'_>, triage: &mut Triage<'_>) -> Vec<Draft> {
+    let facts = case.facts();
+    let mut news: Vec<_> = arrivals(facts)
+        .filter_map(|arrival| {
+            let (severity, since) = (severity(case, arrival)?, since(case, arrival));
+            let id = id_since(case, arrival, since);
+            if triage.knows(id) {
+                return None;
+            }
+            let AuthorityId { svid_type, .. } = arrival.authority.id;
+            let kind = FindingKind::UnexpectedAuthority;
+            let subject = short(arrival.authority.id);
+            if facts.ledger.settles_key((kind, Some(svid_type), &subject), since) {
+                return None;
+            }
+            let room = Room { kind, svid_type: Some(svid_type), grade: arrival.standing.grade() };
+            let removed = arrival.record.is_some_and(|record| record.removed.is_some());
+            let rank = if removed { Rank::of_removed } else { Rank::of_standing };
+            Some((rank(severity, since), room, id, (since, severity), arrival))
+        })
+        .collect();
+    news.sort_by_key(|(rank, ..)| Reverse(*rank));
+    let mut drafts = Vec::new();
+    for (rank, room, id, since, arrival) in news {
+        if triage.admits(id, room, rank, since) {
+            drafts.extend(unexpected(case, arrival));
+        }
+    }
+    drafts
+}
+
+impl<'a> Arrival<'a> {
+    fn of_record(record: &'a AuthorityRecord) -> Option<Self> {
+        let standing = record.standing.as_ref()?;
+        let (authority, seen) = (&*record.authority, record.published);
+        Some(Self { authority, seen, standing, record: Some(record) })
     }
 }
 
 /// New authorities, of the state and beside it, whose standing is known.
 fn arrivals(facts: &Facts) -> impl Iterator<Item = Arrival<'_>> {
-    let records = facts.authorities.iter().filter_map(|record| {
-        let standing = record.standing.as_ref()?;
-        let (authority, seen) = (&*record.authority, record.published);
-        Some(Arrival { authority, seen, standing, record: Some(record) })
-    });
-    let glimpses = facts.glimpsed.iter().filter_map(|glimpse| {
+    facts.authorities.iter().filter_map(Arrival::of_record).chain(glimpses(facts))
+}
+
+/// Those that only an answer beside the state has shown.
+fn glimpses(facts: &Facts) -> impl Iterator<Item = Arrival<'_>> {
+    facts.glimpsed.iter().filter_map(|glimpse| {
         let standing = glimpse.standing.as_ref()?;
         let (authority, seen) = (&*glimpse.authority, glimpse.seen);
         Some(Arrival { authority, seen, standing, record: None })
-    });
-    records.chain(glimpses)
+    })
 }
 
 /// The id of its finding.
-fn id(case: &Case<'_>, arrival: Arrival<'_>) -> FindingId {
-    id_since(case, arrival, since(case, arrival))
-}
-
 fn id_since(case: &Case<'_>, arrival: Arrival<'_>, since: Timestamp) -> FindingId {
     let authority = arrival.authority.id;
     let (kind, subject) = (FindingKind::UnexpectedAuthority, short(authority));
@@ -132,11 +162,15 @@ pub(super) fn refresh(case: &Case<'_>, at: Timestamp, findings: &mut [Finding]) 
         return;
     }
     let subjects = Subjects::of(case, findings.iter().filter(|one| about(one)));
+    let glimpsed: Vec<Arrival<'_>> = glimpses(case.facts()).collect();
     for finding in findings.iter_mut().filter(|one| about(one)) {
         let prefix = Prefix::of(finding.subject.as_received());
-        let fresh = arrivals(case.facts())
-            .filter(|arrival| Prefix::from_id(arrival.authority.id) == prefix)
-            .find(|arrival| id(case, *arrival) == finding.id);
+        let recorded = subjects.record(finding).and_then(Arrival::of_record);
+        let glimpsed = glimpsed.iter().copied();
+        let fresh = recorded
+            .into_iter()
+            .chain(glimpsed.filter(|arrival| Prefix::from_id(arrival.authority.id) == prefix))
+            .find(|arrival| id_since(case, *arrival, since(case, *arrival)) == finding.id);
         if let Some(arrival) = fresh
             && let Some(draft) = unexpected(case, arrival)
         {

@@ -46,18 +46,32 @@ const RAISED: Family = counter(
     },
 );
 
-const DROPPED: Family = counter(
-    "anchorwatch_findings_dropped_total",
-    "Findings of a trust domain that are not shown since there are too many: the least urgent ones, \
-     and of those the newest.",
-    &[TRUST_DOMAIN],
-    |scrape, out| {
+const DROPPED: Family = Family {
+    name: "anchorwatch_findings_dropped",
+    kind: Kind::Gauge,
+    help: "Findings that are not listed one by one, since each kind has so much room: absent where \
+           there are none. An `ack` of `findings_flood` ends the count.",
+    labels: &[
+        TRUST_DOMAIN,
+        ("kind", "what the findings are about"),
+        ("use", "the use that they are about, empty where they are about none"),
+    ],
+    group: Group::Findings,
+    per_authority: false,
+    render: |scrape, out| {
         for domain in scrape.domains() {
-            out.sample(&[("trust_domain", name(domain))], count(domain.counts.dropped))?;
+            for dropped in domain.dropped.iter() {
+                let labels = [
+                    ("trust_domain", name(domain)),
+                    ("kind", dropped.kind.label()),
+                    ("use", dropped.svid_type.map_or("", SvidType::label)),
+                ];
+                out.sample(&labels, count(dropped.count))?;
+            }
         }
         Ok(())
     },
-);
+};
 
 const DECISIONS: Family = counter(
     "anchorwatch_finding_decisions_total",

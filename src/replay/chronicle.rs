@@ -50,6 +50,7 @@ impl Moment {
                     | Event::Decided { .. }
                     | Event::FindingRaised { .. }
                     | Event::FindingEnded { .. }
+                    | Event::FindingsLeftOut { .. }
             )
         })
     }

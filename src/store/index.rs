@@ -99,7 +99,8 @@ pub(super) fn take_in(
         | Event::KidSighted { .. }
         | Event::Decided { .. }
         | Event::FindingRaised { .. }
-        | Event::FindingEnded { .. } => (),
+        | Event::FindingEnded { .. }
+        | Event::FindingsLeftOut { .. } => (),
     }
     Ok(())
 }

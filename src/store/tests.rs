@@ -340,6 +340,7 @@ async fn retention_spares_what_a_confirmed_state_is_read_from() {
         address: None,
         introduced: 0,
         removed: 0,
+        unrecorded: None,
     };
     let events = vec![change(gone.0), change(kept.0)];
     let facts = Arc::new(Facts::replay(events.iter().map(|event| (at, event))));

@@ -1,7 +1,19 @@
-//! What a trust domain may record in a day: a flood of keys must not fill the disk.
+//! What a trust domain may record in a day: a flood of keys must not fill the disk, and must not end
+//! the judgement either.
+//!
+//! A day has purses that do not touch each other: polls, what is recorded of polls once their budget
+//! is spent, and what relying parties report of tokens. Findings and decisions are always recorded:
+//! a finding needs an event that was paid for, and its room is bounded.
+
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a new variant is none of those that are named here"
+)]
 
 use serde::{Deserialize, Serialize};
 
+use super::Event;
+use crate::bundle::{Authority, SvidType};
 use crate::time::Timestamp;
 
 /// A count of events and of the bytes that they and their bodies take in the store.
@@ -33,23 +45,318 @@ impl Budget {
     }
 }
 
+/// What may be recorded of polls on a day whose budget is spent. Each limit counts events and bytes
+/// of its purse from the moment on which the budget was found to be exceeded.
+#[derive(Clone, Copy, Debug)]
+pub struct Reserve;
+
+impl Reserve {
+    /// New X.509 authorities whose keys an operator decided on.
+    pub const DECIDED_X509: Budget = Budget { events: 1_536, bytes: 24 << 20 };
+    /// New X.509 authorities that contradict what is known.
+    pub const CONTRADICTED_X509: Budget = Budget { events: 1_024, bytes: 16 << 20 };
+    /// New X.509 authorities that are consistent: they leave half of the purse to the others.
+    pub const CONSISTENT_X509: Budget = Budget { events: 512, bytes: 8 << 20 };
+    /// Everything else that a poll brings, and is not bounded by what was recorded before.
+    pub const OTHER: Budget = Budget { events: 2_048, bytes: 16 << 20 };
+    /// New JWT and WIT keys: they leave most of that purse to the others.
+    pub const KEYS: Budget = Budget { events: 256, bytes: 2 << 20 };
+    /// A change that brings nothing but keys beyond the reserve is recorded once in so many seconds.
+    pub const COUNTED_EVERY: std::time::Duration = std::time::Duration::from_mins(1);
+}
+
+/// How many sightings of tokens may be recorded in a day, by reporter and in all. A relying party
+/// that sees five keys in use records 7,200 moves of their bounds.
+#[derive(Clone, Copy, Debug)]
+pub struct SightingBudget;
+
+impl SightingBudget {
+    /// By one reporter.
+    pub const REPORTER: u64 = 8_000;
+    /// By all of them.
+    pub const DOMAIN: u64 = 16_000;
+    /// How many reporters are told apart; those after them share what is left to the last one.
+    const REPORTERS: usize = 16;
+    /// The longest name of a reporter, in characters.
+    const NAME: usize = 32;
+}
+
+/// What reporters of token sightings recorded on one day.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct SightingsSpent(Vec<(Box<str>, u64)>);
+
+impl SightingsSpent {
+    /// How many more this reporter may record.
+    pub fn left(&self, reporter: &str) -> u64 {
+        let all = self.0.iter().map(|(_, spent)| spent).sum::<u64>();
+        let own = self.place(reporter).and_then(|place| self.0.get(place));
+        let own = own.map_or(0, |(_, spent)| *spent);
+        let own = SightingBudget::REPORTER.saturating_sub(own);
+        own.min(SightingBudget::DOMAIN.saturating_sub(all))
+    }
+
+    fn place(&self, reporter: &str) -> Option<usize> {
+        let name = Self::cut(reporter);
+        let known = self.0.iter().position(|(known, _)| **known == *name);
+        let last = SightingBudget::REPORTERS.saturating_sub(1);
+        known.or_else(|| (SightingBudget::REPORTERS <= self.0.len()).then_some(last))
+    }
+
+    fn spend(&mut self, reporter: &str) {
+        let place = self.place(reporter).unwrap_or_else(|| {
+            self.0.push((Self::cut(reporter), 0));
+            self.0.len().saturating_sub(1)
+        });
+        if let Some((_, spent)) = self.0.get_mut(place) {
+            *spent = spent.saturating_add(1);
+        }
+    }
+
+    fn cut(reporter: &str) -> Box<str> {
+        reporter.chars().take(SightingBudget::NAME).collect::<String>().into()
+    }
+}
+
+/// New keys of a bundle that the daily budget keeps from being recorded one by one.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default)]
+pub struct UnrecordedKeys {
+    /// X.509 authorities.
+    pub x509: Unrecorded,
+    /// JWT keys.
+    pub jwt: Unrecorded,
+    /// WIT keys.
+    pub wit: Unrecorded,
+}
+
+/// How many keys of one use are not recorded one by one.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Unrecorded {
+    /// How many of them the bundle lists.
+    pub listed: u32,
+    /// How many of them came since the last change that was recorded, some of which may be gone.
+    pub came: u32,
+}
+
+impl UnrecordedKeys {
+    /// Those of a use.
+    pub fn of(&self, svid_type: SvidType) -> Unrecorded {
+        match svid_type {
+            SvidType::X509 => self.x509,
+            SvidType::Jwt => self.jwt,
+            SvidType::Wit => self.wit,
+        }
+    }
+
+    pub(super) fn of_mut(&mut self, svid_type: SvidType) -> &mut Unrecorded {
+        match svid_type {
+            SvidType::X509 => &mut self.x509,
+            SvidType::Jwt => &mut self.jwt,
+            SvidType::Wit => &mut self.wit,
+        }
+    }
+
+    /// The same, none of which came just now.
+    pub(super) fn without_news(mut self) -> Self {
+        for svid_type in SvidType::ALL {
+            self.of_mut(svid_type).came = 0;
+        }
+        self
+    }
+
+    /// How many the bundle lists.
+    pub fn listed(&self) -> u32 {
+        let all = [self.x509, self.jwt, self.wit].map(|one| one.listed);
+        all.into_iter().fold(0, u32::saturating_add)
+    }
+
+    /// How many came.
+    pub fn came(&self) -> u32 {
+        let all = [self.x509, self.jwt, self.wit].map(|one| one.came);
+        all.into_iter().fold(0, u32::saturating_add)
+    }
+}
+
 /// What was recorded on one day.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(default)]
 pub struct DaySpent {
     /// The day, in days since the epoch, UTC.
     pub day: i64,
-    /// What was recorded.
+    /// What was recorded of polls.
     pub spent: Budget,
     /// Whether the budget was found to be exceeded.
     pub exceeded: bool,
+    /// New X.509 authorities that were recorded since.
+    pub x509: Budget,
+    /// What else was recorded of polls since.
+    pub other: Budget,
+    /// What relying parties reported of tokens.
+    pub sightings: SightingsSpent,
+}
+
+/// What pays for an event.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Purse {
+    /// The polls' budget, and past it [`Reserve::OTHER`].
+    Polls,
+    /// The polls' budget, and past it the reserve of new X.509 authorities.
+    X509,
+    /// The polls' budget, and past it nothing: what is recorded then is bounded by itself.
+    Bounded,
+    /// That of the relying parties.
+    Sightings,
+    /// Nothing: it follows from what was paid for, or an operator brought it.
+    Free,
 }
 
 impl DaySpent {
     const SECONDS_PER_DAY: i64 = 86_400;
 
     /// What was recorded on the day of `at`.
+    #[must_use]
     pub fn on(&self, at: Timestamp) -> Self {
         let day = at.as_unix().div_euclid(Self::SECONDS_PER_DAY);
-        if day == self.day { *self } else { Self { day, ..Self::default() } }
+        if day == self.day { self.clone() } else { Self { day, ..Self::default() } }
+    }
+
+    /// Whether a reserve pays for this much more.
+    pub(super) fn affords(&self, purse: Purse, reserve: Budget, more: Budget) -> bool {
+        let spent = match purse {
+            Purse::X509 => self.x509,
+            Purse::Polls => self.other,
+            Purse::Bounded | Purse::Sightings | Purse::Free => return true,
+        };
+        !spent.plus(more).exceeds(reserve)
+    }
+
+    /// Takes this much from a reserve.
+    pub(super) fn take(&mut self, purse: Purse, more: Budget) {
+        match purse {
+            Purse::X509 => self.x509 = self.x509.plus(more),
+            Purse::Polls => self.other = self.other.plus(more),
+            Purse::Bounded | Purse::Sightings | Purse::Free => (),
+        }
+    }
+
+    /// Pays for an event.
+    pub(super) fn pay(&mut self, event: &Event) {
+        let purse = event.purse();
+        if let Event::KidSighted { reporter, .. } = event {
+            self.sightings.spend(reporter);
+        } else if self.exceeded {
+            self.take(purse, event.cost());
+        } else if purse != Purse::Free {
+            self.spent = self.spent.plus(event.cost());
+        }
+    }
+}
+
+impl Event {
+    /// About how many bytes it takes in the store, with the body that it brings: what counts
+    /// against the daily budget.
+    pub fn weight(&self) -> u64 {
+        /// An entry without a certificate, with its hash and its place in the index.
+        const ENTRY: u64 = 512;
+        // A few words, and some foreign text that is cut.
+        let several =
+            |count: usize| u64::try_from(count).unwrap_or(u64::MAX).saturating_mul(ENTRY / 2);
+        let certificate = |authority: &Authority| {
+            let der =
+                authority.certificate.as_ref().map_or(0, |certificate| certificate.der().len());
+            // Base64 makes four characters of three bytes.
+            u64::try_from(der).unwrap_or(u64::MAX).saturating_mul(4) / 3
+        };
+        ENTRY.saturating_add(match self {
+            Self::BundleChanged { length, unrecorded: None, .. }
+            | Self::SteppedBack { length, .. } => *length,
+            Self::AuthorityIntroduced { authority, .. }
+            | Self::AuthorityRelabelled { authority, .. }
+            | Self::AuthorityGlimpsed { authority, .. } => certificate(authority),
+            Self::IrregularitiesChanged { irregularities } => several(irregularities.len()),
+            Self::FailureBegan { presented: Some(presented), .. } => {
+                several(presented.chain.len().saturating_add(1))
+            }
+            _ => 0,
+        })
+    }
+
+    /// What it takes from a purse.
+    pub(super) fn cost(&self) -> Budget {
+        Budget { events: 1, bytes: self.weight() }
+    }
+
+    /// What pays for it. What is free of charge is bounded by what was paid for: an event finding has
+    /// its cause on record, and its room. Past the budget an authority is still removed and judged
+    /// once after it was recorded, and a change without any is recorded once a minute.
+    pub(super) fn purse(&self) -> Purse {
+        match self {
+            Self::KidSighted { .. } => Purse::Sightings,
+            Self::AuthorityIntroduced { authority, .. }
+            | Self::AuthorityGlimpsed { authority, .. }
+                if authority.id.svid_type == SvidType::X509 =>
+            {
+                Purse::X509
+            }
+            Self::FindingRaised { .. }
+            | Self::FindingEnded { .. }
+            | Self::FindingsLeftOut { .. }
+            | Self::Decided { .. }
+            | Self::PolicyChanged { .. }
+            | Self::EndpointConfigured { .. }
+            | Self::Rebootstrapped { .. }
+            | Self::BudgetExceeded { .. } => Purse::Free,
+            Self::FirstContact { .. }
+            | Self::BundleChanged { .. }
+            | Self::AuthorityRemoved { .. }
+            | Self::AuthorityJudged { .. }
+            | Self::DeniedSignerSeen { .. }
+            | Self::DeniedSignerGone { .. }
+            | Self::DatesPassed { .. }
+            | Self::Recovered { .. }
+            | Self::WatchGap { .. }
+            | Self::ClockSteppedBack { .. } => Purse::Bounded,
+            Self::AuthorityIntroduced { .. }
+            | Self::AuthorityRelabelled { .. }
+            | Self::AuthorityGlimpsed { .. }
+            | Self::AuthoritySigned { .. }
+            | Self::SteppedBack { .. }
+            | Self::StepBackConfirmed { .. }
+            | Self::AddressDiffers { .. }
+            | Self::FailureBegan { .. }
+            | Self::IrregularitiesChanged { .. }
+            | Self::ConsumersChanged { .. }
+            | Self::IntermediateSeen { .. }
+            | Self::EndpointShifted { .. } => Purse::Polls,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_reporter_leaves_room_to_the_others_and_none_takes_memory() {
+        let mut spent = SightingsSpent::default();
+        for _ in 0..SightingBudget::REPORTER {
+            assert!(0 < spent.left("file"));
+            spent.spend("file");
+        }
+        assert_eq!(spent.left("file"), 0);
+        assert_eq!(spent.left("uid 1000"), SightingBudget::REPORTER);
+        for number in 0..1_000 {
+            spent.spend(&format!("invented {number}"));
+        }
+        assert!(spent.0.len() <= SightingBudget::REPORTERS, "{}", spent.0.len());
+        for number in 1_000..20_000 {
+            let name = format!("invented {number}");
+            if 0 < spent.left(&name) {
+                spent.spend(&name);
+            }
+        }
+        let all: u64 = spent.0.iter().map(|(_, spent)| spent).sum();
+        assert_eq!(all, SightingBudget::DOMAIN);
     }
 }

@@ -3,8 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::reduced::Recorded;
 use super::step::Stepper;
-use super::{AddressView, AuthorityRecord, Event, Flips, Observation, Pending, Standing, StepBack};
+use super::{
+    AddressView, AuthorityRecord, Event, Flips, Observation, Passing, Pending, Standing, StepBack,
+    UnrecordedKeys,
+};
 use crate::bundle::{Authority, AuthorityId, BundleDiff, Digest, diff};
 use crate::time::{Bracket, Timestamp};
 
@@ -21,9 +25,14 @@ impl Stepper<'_> {
         recalled: &[AuthorityRecord],
     ) {
         let difference = diff(&self.facts.bundle(), &observation.bundle);
-        self.emit(bundle_changed(observation, content, when.after, &difference));
+        let Some(Recorded { difference, unrecorded }) = self.within_budget(difference, when) else {
+            return;
+        };
+        let brackets = difference.introduced.iter().map(|new| self.published(new.id, when));
+        let brackets: Vec<_> = brackets.collect();
+        self.emit(bundle_changed(observation, content, when.after, &difference, unrecorded));
         let introduced: Vec<_> = difference.introduced.iter().map(|new| new.id).collect();
-        for authority in difference.introduced {
+        for (authority, when) in difference.introduced.into_iter().zip(brackets) {
             let published = self.glimpse_of(authority.id).unwrap_or(when);
             let known = self.facts.record(authority.id);
             let known = known.or_else(|| recalled.iter().find(|past| past.id() == authority.id));
@@ -38,6 +47,9 @@ impl Stepper<'_> {
             self.emit(Event::AuthorityRemoved { authority: authority.id, removed: when });
         }
         self.tell_standings(&introduced);
+        if unrecorded.is_none() {
+            self.sight.passing = Passing::default();
+        }
     }
 
     /// What the births of this poll were found to be is told beside them.
@@ -95,8 +107,11 @@ impl Stepper<'_> {
             self.sight.pending = Some(pending);
             return;
         }
-        let Pending { sequence, since, after, .. } = pending;
-        self.emit(Event::StepBackConfirmed { content, sequence, since });
+        let Pending { sequence, since, after, .. } = pending.clone();
+        if !self.emit_if_paid(Event::StepBackConfirmed { content, sequence, since }) {
+            self.sight.pending = Some(pending);
+            return;
+        }
         self.change(observation, content, Bracket::new(after, since), recalled);
     }
 
@@ -114,9 +129,10 @@ impl Stepper<'_> {
             return;
         }
         let difference = diff(&self.facts.bundle(), bundle);
-        self.emit(Event::SteppedBack {
+        self.emit_if_paid(Event::SteppedBack {
             content,
             body: observation.body,
+            length: observation.length,
             sequence: bundle.sequence.clone(),
             address: observation.source.address,
             lacks: count(difference.removed.len()),
@@ -128,13 +144,15 @@ impl Stepper<'_> {
     /// A key never seen before is news at once, even where its answer is not the state yet.
     fn glimpse(&mut self, introduced: &[Arc<Authority>], recalled: &[AuthorityRecord]) {
         let seen = Bracket::new(self.last_good, self.at);
-        for authority in introduced {
+        let is_new = |authority: &&Arc<Authority>| {
             let id = authority.id;
             let known =
                 self.facts.record(id).is_some() || recalled.iter().any(|past| past.id() == id);
-            if !known && self.glimpse_of(id).is_none() {
-                self.emit(Event::AuthorityGlimpsed { authority: Arc::clone(authority), seen });
-            }
+            !known && self.glimpse_of(id).is_none()
+        };
+        let new = introduced.iter().filter(is_new).cloned().collect();
+        for authority in self.glimpses_within_budget(new, seen) {
+            self.emit(Event::AuthorityGlimpsed { authority, seen });
         }
     }
 
@@ -156,7 +174,11 @@ impl Stepper<'_> {
             past.address == address && past.content == content && past.sequence == *sequence
         };
         if !self.facts.address_views.iter().any(known) {
-            self.emit(Event::AddressDiffers { address, content, sequence: sequence.clone() });
+            self.emit_if_paid(Event::AddressDiffers {
+                address,
+                content,
+                sequence: sequence.clone(),
+            });
             let difference = diff(&self.facts.bundle(), &view.bundle);
             self.glimpse(&difference.introduced, recalled);
         }
@@ -169,6 +191,7 @@ pub(super) fn bundle_changed(
     content: Digest,
     after: Option<Timestamp>,
     difference: &BundleDiff,
+    unrecorded: Option<UnrecordedKeys>,
 ) -> Event {
     Event::BundleChanged {
         content,
@@ -180,6 +203,7 @@ pub(super) fn bundle_changed(
         address: observation.source.address,
         introduced: count(difference.introduced.len()),
         removed: count(difference.removed.len()),
+        unrecorded,
     }
 }
 

@@ -2,6 +2,8 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a new variant is none of those here")]
 
+mod name;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ConsumerRefusal, FailureReason, Leaf, Policy, Presented, Sighting, Standing, TrustOrigin,
+    UnrecordedKeys,
 };
 use crate::bundle::{Authority, AuthorityId, Digest, Fingerprint, Irregularity, Stated, Validity};
 use crate::decision::Decision;
-use crate::finding::{Ending, Finding, FindingId, FindingKind};
+use crate::finding::{Ending, Finding, FindingId, FindingKind, Room, Severity};
 use crate::spiffe::BundleEndpoint;
 use crate::time::{Bracket, Timestamp};
 use crate::untrusted::UntrustedText;
@@ -63,6 +66,10 @@ pub enum Event {
         introduced: u32,
         /// How many authorities went.
         removed: u32,
+        /// The new keys that follow in no event of their own, since the daily budget is spent. Then
+        /// the document is not stored either.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unrecorded: Option<UnrecordedKeys>,
     },
     /// An authority is in the bundle that was not in the one before.
     AuthorityIntroduced {
@@ -112,6 +119,9 @@ pub enum Event {
         content: Digest,
         /// The digest of its document as stored.
         body: Digest,
+        /// Its length in bytes.
+        #[serde(default)]
+        length: u64,
         /// Its sequence number.
         sequence: Stated,
         /// The address that served it.
@@ -251,6 +261,9 @@ pub enum Event {
         /// The bounds from now on.
         #[serde(flatten)]
         sighting: Sighting,
+        /// Who reported them: `file`, or `uid` and the user ID of the process that did.
+        #[serde(default, skip_serializing_if = "str::is_empty")]
+        reporter: Box<str>,
     },
     /// An operator decided.
     Decided {
@@ -272,8 +285,20 @@ pub enum Event {
         /// How.
         ending: Ending,
     },
-    /// The domain exceeded its daily budget: until the day ends, in UTC, changes are counted and
-    /// not recorded.
+    /// More findings came up than their room holds: so many are counted and not raised.
+    FindingsLeftOut {
+        /// The room that is full.
+        #[serde(flatten)]
+        room: Room,
+        /// The most urgent of them.
+        severity: Severity,
+        /// How many came up since they were last counted.
+        count: u64,
+        /// How many of all that were left out are true now.
+        waiting: u64,
+    },
+    /// The domain exceeded its daily budget: until the day ends, in UTC, changes are recorded in
+    /// reduced form.
     BudgetExceeded {
         /// How many events it had recorded that day.
         events: u64,
@@ -283,96 +308,6 @@ pub enum Event {
 }
 
 impl Event {
-    /// The names of all kinds, as they stand in the journal.
-    pub const NAMES: [&str; 30] = [
-        "endpoint_configured",
-        "first_contact",
-        "bundle_changed",
-        "authority_introduced",
-        "authority_removed",
-        "authority_relabelled",
-        "authority_glimpsed",
-        "authority_signed",
-        "stepped_back",
-        "step_back_confirmed",
-        "address_differs",
-        "failure_began",
-        "denied_signer_seen",
-        "denied_signer_gone",
-        "recovered",
-        "watch_gap",
-        "clock_stepped_back",
-        "irregularities_changed",
-        "consumers_changed",
-        "rebootstrapped",
-        "policy_changed",
-        "authority_judged",
-        "dates_passed",
-        "intermediate_seen",
-        "endpoint_shifted",
-        "kid_sighted",
-        "decided",
-        "finding_raised",
-        "finding_ended",
-        "budget_exceeded",
-    ];
-
-    /// The name of the kind, as it stands in the journal.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::EndpointConfigured { .. } => "endpoint_configured",
-            Self::FirstContact { .. } => "first_contact",
-            Self::BundleChanged { .. } => "bundle_changed",
-            Self::AuthorityIntroduced { .. } => "authority_introduced",
-            Self::AuthorityRemoved { .. } => "authority_removed",
-            Self::AuthorityRelabelled { .. } => "authority_relabelled",
-            Self::AuthorityGlimpsed { .. } => "authority_glimpsed",
-            Self::AuthoritySigned { .. } => "authority_signed",
-            Self::SteppedBack { .. } => "stepped_back",
-            Self::StepBackConfirmed { .. } => "step_back_confirmed",
-            Self::AddressDiffers { .. } => "address_differs",
-            Self::FailureBegan { .. } => "failure_began",
-            Self::DeniedSignerSeen { .. } => "denied_signer_seen",
-            Self::DeniedSignerGone { .. } => "denied_signer_gone",
-            Self::Recovered { .. } => "recovered",
-            Self::WatchGap { .. } => "watch_gap",
-            Self::ClockSteppedBack { .. } => "clock_stepped_back",
-            Self::IrregularitiesChanged { .. } => "irregularities_changed",
-            Self::ConsumersChanged { .. } => "consumers_changed",
-            Self::Rebootstrapped { .. } => "rebootstrapped",
-            Self::PolicyChanged { .. } => "policy_changed",
-            Self::AuthorityJudged { .. } => "authority_judged",
-            Self::DatesPassed { .. } => "dates_passed",
-            Self::IntermediateSeen { .. } => "intermediate_seen",
-            Self::EndpointShifted { .. } => "endpoint_shifted",
-            Self::KidSighted { .. } => "kid_sighted",
-            Self::Decided { .. } => "decided",
-            Self::FindingRaised { .. } => "finding_raised",
-            Self::FindingEnded { .. } => "finding_ended",
-            Self::BudgetExceeded { .. } => "budget_exceeded",
-        }
-    }
-
-    /// About how many bytes it takes in the store, with the body that it brings: what counts
-    /// against the daily budget.
-    pub fn weight(&self) -> u64 {
-        /// An entry without a certificate, with its hash and its place in the index.
-        const ENTRY: u64 = 512;
-        let certificate = |authority: &Authority| {
-            let der =
-                authority.certificate.as_ref().map_or(0, |certificate| certificate.der().len());
-            // Base64 makes four characters of three bytes.
-            u64::try_from(der).unwrap_or(u64::MAX).saturating_mul(4) / 3
-        };
-        ENTRY.saturating_add(match self {
-            Self::BundleChanged { length, .. } => *length,
-            Self::AuthorityIntroduced { authority, .. }
-            | Self::AuthorityRelabelled { authority, .. }
-            | Self::AuthorityGlimpsed { authority, .. } => certificate(authority),
-            _ => 0,
-        })
-    }
-
     /// The authority that it is about, where it is about one.
     pub fn authority(&self) -> Option<AuthorityId> {
         match self {
@@ -391,7 +326,9 @@ impl Event {
     /// The stored document that it names, where it names one.
     pub fn body(&self) -> Option<Digest> {
         match self {
-            Self::BundleChanged { body, .. } | Self::SteppedBack { body, .. } => Some(*body),
+            Self::BundleChanged { body, unrecorded: None, .. } | Self::SteppedBack { body, .. } => {
+                Some(*body)
+            }
             _ => None,
         }
     }

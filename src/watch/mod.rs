@@ -19,6 +19,7 @@ mod past;
 mod policy;
 mod rebootstrap;
 mod recall;
+mod reduced;
 mod rhythm;
 mod schedule;
 mod shape;
@@ -29,7 +30,9 @@ mod step;
 mod trust;
 
 pub use authority::{AuthorityRecord, Leaf, Phase};
-pub use budget::{Budget, DaySpent};
+pub use budget::{
+    Budget, DaySpent, Reserve, SightingBudget, SightingsSpent, Unrecorded, UnrecordedKeys,
+};
 pub use course::foreign_uri;
 pub use course::{
     Course, Earlier, Gaps, HandOver, Lead, LifeChange, Line, LineKind, Missed, Mistaken, Opened,
@@ -38,8 +41,8 @@ pub use course::{
 pub use denied::DeniedSigner;
 pub use event::Event;
 pub use facts::{
-    Confirmed, EndpointShift, Facts, FailureRun, Leap, LeapKind, Ledger, Regression, Settled,
-    Sighting,
+    Confirmed, EndpointShift, Facts, FailureRun, Leap, LeapKind, Ledger, Rank, Regression, Settled,
+    Sighting, Subject,
 };
 pub use observation::{
     Answer, ConsumerRefusal, Failure, FailureReason, Observation, PathKey, Poll, Presented,
@@ -51,7 +54,9 @@ pub use rebootstrap::{OnlyDenied, Rebootstrap};
 pub use recall::Recall;
 pub use rhythm::{IssuerMode, IssuerModel, JudgementPolicy, spire};
 pub use schedule::interval;
-pub use sight::{DeniedSighting, Flips, OlderLeaf, Pending, SeenLeaf, Shape, Sight, Unlisted};
+pub use sight::{
+    DeniedSighting, Flips, OlderLeaf, Passing, Pending, SeenLeaf, Shape, Sight, Unlisted,
+};
 pub use standing::{Contradiction, Standing};
 pub use step::{DomainState, Step, record, step};
 pub use trust::{Trust, TrustOrigin};

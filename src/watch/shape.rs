@@ -29,7 +29,7 @@ impl Stepper<'_> {
         let known = self.facts.intermediate.as_ref().and_then(life);
         let Some(own) = life(&first.validity) else { return };
         if known.is_none_or(|known| SAME_LIFE < known.abs_diff(own)) {
-            self.emit(Event::IntermediateSeen { validity: first.validity });
+            self.emit_if_paid(Event::IntermediateSeen { validity: first.validity });
         }
     }
 
@@ -67,7 +67,7 @@ impl Stepper<'_> {
         let shape = &mut self.sight.shape;
         (shape.key_type, shape.web_issuer, shape.redirected_to) = (key_type, issuer, redirected_to);
         if !what.is_empty() {
-            self.emit(Event::EndpointShifted { what, with_keys });
+            self.emit_if_paid(Event::EndpointShifted { what, with_keys });
         }
         self.belongs(observation);
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Leaf;
-use crate::bundle::{Digest, Fingerprint, KeyType, Stated};
+use super::{Leaf, UnrecordedKeys};
+use crate::bundle::{AuthorityId, Digest, Fingerprint, KeyType, Stated};
 use crate::finding::Ended;
 use crate::time::Timestamp;
 use crate::untrusted::UntrustedText;
@@ -56,6 +56,9 @@ pub struct Sight {
     pub shape: Shape,
     /// Changes that were seen and not recorded, since the daily budget was spent.
     pub unrecorded: u64,
+    /// Keys that the daily budget keeps from being recorded.
+    #[serde(skip_serializing_if = "Passing::is_empty")]
+    pub passing: Passing,
     /// The findings that were shown last, as open or as ended: who comes after a restart says of
     /// each that is not true any more that it ended, since a rule holds the last word that it heard.
     pub told: Vec<Ended>,
@@ -68,6 +71,33 @@ pub struct DeniedSighting {
     pub authority: Fingerprint,
     /// The last poll that showed it.
     pub last: Timestamp,
+}
+
+/// Keys that the daily budget keeps from being recorded, so that each is counted once.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default)]
+pub struct Passing {
+    /// The first bytes of the fingerprints of those in the last bundle, sorted.
+    pub listed: Vec<u64>,
+    /// Those that came since the last change that was recorded.
+    pub came: UnrecordedKeys,
+}
+
+impl Passing {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What is kept of a key.
+    pub fn mark(id: AuthorityId) -> u64 {
+        let first = id.fingerprint.as_bytes().first_chunk().copied();
+        u64::from_be_bytes(first.unwrap_or_default())
+    }
+
+    /// Whether this key was in the last bundle, and was not recorded.
+    pub fn lists(&self, id: AuthorityId) -> bool {
+        self.listed.binary_search(&Self::mark(id)).is_ok()
+    }
 }
 
 /// Answers that step back and forth again.

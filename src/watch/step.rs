@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::change::bundle_changed;
+use super::reduced::is_secret;
 use super::schedule::{interval, next_poll};
 use super::{
-    Answer, AuthorityRecord, Budget, Event, Facts, Failure, Observation, Policy, Poll, Sight,
-    TrustOrigin,
+    Answer, AuthorityRecord, Event, Facts, Failure, Observation, Policy, Poll, Sight, TrustOrigin,
+    UnrecordedKeys,
 };
 use crate::bundle::{BundleDiff, Digest, Irregularity, Stated};
 use crate::time::{Bracket, Timestamp};
@@ -47,19 +48,17 @@ const IRREGULARITIES: usize = 64;
 pub fn step(state: DomainState, poll: Poll, at: Timestamp, policy: &Policy, jitter: f64) -> Step {
     let DomainState { facts, sight } = state;
     let last_good = sight.last_success;
-    let mut stepper = Stepper { facts, sight, events: Vec::new(), at, policy, last_good };
+    let (events, reduced) = (Vec::new(), false);
+    let mut stepper = Stepper { facts, sight, events, at, policy, last_good, reduced };
     stepper.obey();
     stepper.clock();
+    stepper.look_at_the_budget();
     let Poll { answers, recalled } = poll;
     let answers: Vec<Answer> =
         answers.into_iter().map(|answer| stepper.facts.refuse_denied(answer)).collect();
-    // No budget takes back that a denied key was seen.
     stepper.note_denied_signers(&answers);
-    let unchanged = stepper.events.len();
-    let before = (Arc::clone(&stepper.facts), stepper.sight.clone());
     stepper.take(answers, &recalled);
     stepper.pass_dates();
-    stepper.keep_to_the_budget(unchanged, before);
     stepper.sight.last_poll = Some(at);
     let base = stepper.base_interval();
     stepper.sight.interval = base;
@@ -82,6 +81,8 @@ pub(super) struct Stepper<'a> {
     pub(super) policy: &'a Policy,
     /// The last good poll before this one.
     pub(super) last_good: Option<Timestamp>,
+    /// Whether the day's budget is spent, and only the most urgent is recorded.
+    pub(super) reduced: bool,
 }
 
 /// How an answer relates to the state.
@@ -179,7 +180,7 @@ impl Stepper<'_> {
         // A failure is a state and not a change: only its beginning, and another reason, are news.
         let known = self.facts.failure.as_ref().map(|run| (run.reason, &run.denied));
         if known != Some((reason, &denied)) {
-            self.emit(Event::FailureBegan { reason, detail, address, presented, denied });
+            self.emit_if_paid(Event::FailureBegan { reason, detail, address, presented, denied });
         }
     }
 
@@ -201,7 +202,14 @@ impl Stepper<'_> {
                     self.emit(Event::Recovered { failures: 0, since: self.at });
                 }
                 self.came_back();
-                self.hint(observation, content);
+                match self.facts.unrecorded {
+                    // Another day's budget pays for what was passed over.
+                    Some((_, after)) if !self.reduced => {
+                        let when = Bracket::new(after, self.at);
+                        self.change(observation, content, when, recalled);
+                    }
+                    Some(_) | None => self.hint(observation, content),
+                }
             }
             Relation::Forward => {
                 self.came_back();
@@ -223,7 +231,7 @@ impl Stepper<'_> {
             if let Some(refusals) = &observation.refusals
                 && *refusals != self.facts.refusals
             {
-                self.emit(Event::ConsumersChanged { refusals: refusals.clone() });
+                self.emit_if_paid(Event::ConsumersChanged { refusals: refusals.clone() });
             }
         }
         self.signed(observation);
@@ -262,14 +270,23 @@ impl Stepper<'_> {
     /// The same keys under the same sequence, but perhaps with another hint.
     fn hint(&mut self, observation: &Observation, content: Digest) {
         let known = self.facts.confirmed.as_ref().map(|confirmed| &confirmed.refresh_hint);
-        if known != Some(&observation.bundle.refresh_hint) {
-            let after = self.last_good;
-            self.emit(bundle_changed(observation, content, after, &BundleDiff::default()));
+        if known == Some(&observation.bundle.refresh_hint) {
+            return;
         }
+        let unrecorded = self.facts.unrecorded.map(|(keys, _)| keys.without_news());
+        if self.reduced && !self.counts_again() {
+            return self.pass_over(1);
+        }
+        let unrecorded = unrecorded.or_else(|| self.reduced.then(UnrecordedKeys::default));
+        let (after, none) = (self.last_good, BundleDiff::default());
+        self.emit(bundle_changed(observation, content, after, &none, unrecorded));
     }
 
     fn irregularities(&mut self, irregularities: &[Irregularity]) {
-        let seen = irregularities.get(..IRREGULARITIES).unwrap_or(irregularities);
+        // A private key must not stand behind so much else that is wrong.
+        let (secrets, others): (Vec<_>, Vec<_>) =
+            irregularities.iter().cloned().partition(is_secret);
+        let seen: Vec<_> = secrets.into_iter().chain(others).take(IRREGULARITIES).collect();
         // SPIRE shuffles its keys, and with them the entries' numbers.
         let kinds = |list: &[Irregularity]| {
             let mut kinds: Vec<_> = list.iter().map(|one| one.kind.clone()).collect();
@@ -279,38 +296,8 @@ impl Stepper<'_> {
         if self.facts.irregularities.is_empty() && seen.is_empty() {
             return;
         }
-        if kinds(&self.facts.irregularities) != kinds(seen) {
-            self.emit(Event::IrregularitiesChanged { irregularities: seen.to_vec() });
-        }
-    }
-
-    /// Takes back what a poll brought once the day's budget is spent: the rest is counted.
-    fn keep_to_the_budget(&mut self, unchanged: usize, before: (Arc<Facts>, Sight)) {
-        if self.events.len() == unchanged
-            || !self.facts.spent.spent.exceeds(self.policy.daily_budget)
-        {
-            return;
-        }
-        let (facts, sight) = before;
-        let dropped =
-            u64::try_from(self.events.len().saturating_sub(unchanged)).unwrap_or(u64::MAX);
-        self.events.truncate(unchanged);
-        // The poll was still made and answered: what it saw counts, what it changed does not.
-        let Sight { last_success, failures, unauthenticated, unrecorded, differs_since, .. } =
-            self.sight;
-        self.facts = facts;
-        self.sight = Sight {
-            last_success,
-            failures,
-            unauthenticated,
-            differs_since,
-            unrecorded: unrecorded.saturating_add(dropped),
-            ..sight
-        };
-        let day = self.facts.spent.on(self.at);
-        if !day.exceeded {
-            let Budget { events, bytes } = day.spent;
-            self.emit(Event::BudgetExceeded { events, bytes });
+        if kinds(&self.facts.irregularities) != kinds(&seen) {
+            self.irregularities_within_budget(seen);
         }
     }
 }

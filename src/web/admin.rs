@@ -182,8 +182,12 @@ async fn decide(
     }
 }
 
-async fn sight(State(context): State<Context>, lines: Bytes) -> Response {
-    match context.backend.sight(lines).await {
+async fn sight(
+    State(context): State<Context>,
+    Extension(reader): Extension<Reader>,
+    lines: Bytes,
+) -> Response {
+    match context.backend.sight(lines, uid(&reader)).await {
         // Whoever sends a token must learn of it.
         Ok(taken) if taken.error.is_some() => {
             (StatusCode::BAD_REQUEST, Json(taken)).into_response()

@@ -13,7 +13,7 @@ pub use rotation::{ConsumerReport, HandOverReport, JudgedReport, LineageReport, 
 use serde::{Deserialize, Serialize};
 
 use crate::bundle::{Fingerprint, KeyType, PublicKeyId, Stated, SvidType};
-use crate::finding::{Finding, Severity};
+use crate::finding::{Dropped, Finding, Severity};
 use crate::journal::AuthorityEntry;
 use crate::spiffe::{EndpointProfile, TrustDomain};
 use crate::time::{Bracket, Timestamp};
@@ -82,9 +82,9 @@ pub struct DomainReport {
     pub irregularities: Vec<String>,
     /// What is to be said.
     pub findings: Vec<Finding>,
-    /// How many findings there are beside those.
+    /// How many findings are not listed there one by one, by kind and use.
     #[serde(default)]
-    pub dropped: usize,
+    pub dropped: Vec<Dropped>,
     /// Its rotation, where the trust domain was asked for alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation: Option<RotationReport>,
@@ -160,7 +160,7 @@ impl DomainReport {
             wit_authorities: of(SvidType::Wit),
             irregularities: facts.irregularities.iter().map(ToString::to_string).collect(),
             findings: domain.findings.to_vec(),
-            dropped: domain.dropped,
+            dropped: domain.dropped.to_vec(),
             rotation: None,
         }
     }

@@ -148,8 +148,8 @@ pub trait Backend: Send + Sync + 'static {
     fn check(&self, trust_domain: Option<TrustDomain>) -> Asked<'_, View>;
     /// Replaces what authenticates an endpoint.
     fn rebootstrap(&self, decision: Rebootstrap) -> Asked<'_, Rebootstrapped>;
-    /// Takes in what relying parties saw of tokens, a line each.
-    fn sight(&self, lines: Bytes) -> Asked<'_, SightingsTaken>;
+    /// Takes in what relying parties saw of tokens, a line each, reported by a process of this user.
+    fn sight(&self, lines: Bytes, uid: Option<u32>) -> Asked<'_, SightingsTaken>;
     /// Does what an operator decided, or says what it would do.
     fn decide(&self, decide: Decide) -> Asked<'_, String>;
 }

@@ -1,15 +1,16 @@
-//! How much is said of one trust domain, and what gives way to what.
+//! How many findings of one kind are open, and what gives way to what.
 
 use std::time::Duration;
 
 use anchorwatch::bundle::SvidType;
 use anchorwatch::finding::{
-    Finding, FindingId, FindingKind, FindingKind as F, IncidentId, Severities, Severity::*,
+    Dropped, Finding, FindingId, FindingKind, FindingKind as F, IncidentId, Room, Severities,
+    Severity::*,
 };
-use anchorwatch::judge::{self, Assessment, Case, MOST, NO_SHARED_KEYS};
+use anchorwatch::judge::{self, Assessment, Case, NO_SHARED_KEYS};
 use anchorwatch::spiffe::{BundleEndpoint, EndpointProfile};
 use anchorwatch::time::Timestamp;
-use anchorwatch::watch::{DomainState, Event, Ledger, Policy, Sighting};
+use anchorwatch::watch::{DomainState, Event, Policy, Sighting};
 use serde_json::json;
 
 use crate::story::{HOUR, Story, policy};
@@ -69,53 +70,101 @@ impl Crowd {
     }
 }
 
-#[test]
-fn as_many_as_a_person_can_look_through_are_shown_and_none_is_dropped() {
-    let mut crowd = Crowd::new(policy());
-    crowd.raised(F::HiddenChange, MOST);
-    assert_eq!((crowd.said().findings.len(), crowd.said().dropped), (MOST, 0));
-    crowd.raised(F::HiddenChange, 1);
-    assert_eq!((crowd.said().findings.len(), crowd.said().dropped), (MOST, 1));
+const PLACES: usize = Room::PLACES;
+
+impl Crowd {
+    /// How many findings of this kind are not listed.
+    fn dropped(&self, kind: FindingKind) -> u64 {
+        let dropped = self.said().dropped;
+        dropped.iter().filter(|one| one.kind == kind).map(|one| one.count).sum()
+    }
+
+    /// The domain is looked at.
+    fn reviewed(&mut self) -> Vec<Event> {
+        judge::review_state(&mut self.state, &self.policy, &NO_SHARED_KEYS, self.at)
+    }
 }
 
 #[test]
-fn the_least_urgent_give_way_first_and_of_those_the_newest() {
+fn a_room_holds_as_many_as_a_person_looks_through_and_the_rest_is_counted() {
     let mut crowd = Crowd::new(policy());
-    crowd.raised(F::ObservationGap, 10);
-    crowd.raised(F::HiddenChange, 50);
-    crowd.raised(F::Equivocation, 10);
-    // Six too many: of the ten that are worth knowing, the four oldest stay.
-    assert_eq!(crowd.said().dropped, 6);
-    let oldest: Vec<String> = (0..4).map(|number| format!("observation_gap {number}")).collect();
-    assert_eq!(crowd.shown(F::ObservationGap), oldest);
-    assert_eq!(crowd.shown(F::HiddenChange).len(), 50);
-    assert_eq!(crowd.shown(F::Equivocation).len(), 10);
+    crowd.raised(F::HiddenChange, PLACES);
+    assert_eq!((crowd.said().findings.len(), crowd.said().dropped.len()), (PLACES, 0));
+    crowd.raised(F::HiddenChange, 3);
+    let counted = vec![Dropped { kind: F::HiddenChange, svid_type: Some(SvidType::Jwt), count: 3 }];
+    assert_eq!(crowd.said().dropped, counted);
+    assert_eq!(crowd.shown(F::HiddenChange).len(), PLACES);
+    let stands_for_them = crowd.shown(F::FindingsFlood);
+    assert_eq!(stands_for_them.len(), 1);
 }
 
 #[test]
-fn the_severity_that_an_operator_chose_decides_who_gives_way() {
+fn no_kind_takes_the_room_of_another() {
+    let mut crowd = Crowd::new(policy());
+    crowd.raised(F::Equivocation, 1_024);
+    crowd.raised(F::HiddenChange, 1_024);
+    crowd.raised(F::ObservationGap, 1);
+    assert_eq!(crowd.shown(F::ObservationGap).len(), 1);
+    // The one that is only derived, and was never raised with 1,024 open.
+    let exceeded = Event::BudgetExceeded { events: 20_001, bytes: 7 };
+    judge::record(&mut crowd.state, crowd.at, exceeded, &crowd.policy);
+    assert_eq!(crowd.shown(F::Churn).len(), 1);
+    let open = crowd.state.facts.ledger.open.len();
+    assert_eq!(
+        open,
+        2 * PLACES + 1 + 1 + 1,
+        "two floods, a gap, the churn, and one for the floods"
+    );
+}
+
+/// What was left out first is no more urgent than what came first: the oldest stay.
+#[test]
+fn of_equals_the_oldest_keep_their_places() {
+    let mut crowd = Crowd::new(policy());
+    crowd.raised(F::ObservationGap, PLACES + 6);
+    let oldest: Vec<String> =
+        (0..PLACES).map(|number| format!("observation_gap {number}")).collect();
+    let mut shown = crowd.shown(F::ObservationGap);
+    shown.sort_by_key(|text| text.split(' ').next_back().unwrap().parse::<usize>().unwrap());
+    assert_eq!(shown, oldest);
+    assert_eq!(crowd.dropped(F::ObservationGap), 6);
+}
+
+/// A flood of what is worth knowing pages nobody; one that may hide something does.
+#[test]
+fn a_flood_pages_where_it_may_hide_something() {
+    let flood = |kind: FindingKind| {
+        let mut crowd = Crowd::new(policy());
+        crowd.raised(kind, PLACES + 1);
+        let said = crowd.said().findings;
+        said.iter().find(|one| one.kind == F::FindingsFlood).unwrap().severity
+    };
+    assert_eq!(flood(F::ObservationGap), Info);
+    assert_eq!(flood(F::HiddenChange), Critical);
+    assert_eq!(flood(F::Equivocation), Critical);
+}
+
+#[test]
+fn the_severity_that_an_operator_chose_is_that_of_the_flood_too() {
     let mut severity = Severities::default();
     severity.set(F::Equivocation, Info);
     let mut crowd = Crowd::new(Policy { severity, ..policy() });
-    crowd.raised(F::Equivocation, 10);
-    crowd.raised(F::HiddenChange, MOST);
-    assert!(crowd.shown(F::Equivocation).is_empty());
-    assert_eq!(crowd.said().dropped, 10);
+    crowd.raised(F::Equivocation, PLACES + 10);
+    let said = crowd.said().findings;
+    assert!(said.iter().all(|one| one.severity == Info), "{said:#?}");
 }
 
+/// Someone else's key is trusted: those have more room, and a flood of them is bounded as well.
 #[test]
-fn a_rebound_and_a_foreign_key_give_way_to_nothing() {
-    // The newest of all, and of the least urgent.
-    let mut severity = Severities::default();
-    severity.set(F::KeyRebound, Info);
-    severity.set(F::ForeignAuthority, Info);
-    let mut crowd = Crowd::new(Policy { severity, ..policy() });
-    crowd.raised(F::Equivocation, MOST);
-    crowd.raised(F::KeyRebound, 1);
-    crowd.raised(F::ForeignAuthority, 1);
-    assert_eq!(crowd.shown(F::KeyRebound).len(), 1);
-    assert_eq!(crowd.shown(F::ForeignAuthority).len(), 1);
-    assert_eq!(crowd.said().dropped, 2);
+fn rebound_and_foreign_keys_have_more_room() {
+    let mut crowd = Crowd::new(policy());
+    crowd.raised(F::Equivocation, 1_024);
+    crowd.raised(F::KeyRebound, 4_096);
+    crowd.raised(F::ForeignAuthority, 100);
+    assert_eq!(crowd.shown(F::KeyRebound).len(), Room::PLACES_OF_STRANGERS);
+    assert_eq!(crowd.shown(F::ForeignAuthority).len(), 100);
+    let left_out = u64::try_from(4_096 - Room::PLACES_OF_STRANGERS).unwrap();
+    assert_eq!(crowd.dropped(F::KeyRebound), left_out);
 }
 
 /// A denied key that comes last, after a hundred others that page as it does.
@@ -136,52 +185,41 @@ fn a_denied_key_gives_way_to_nothing() {
     assert!(!shown(&story), "it is the newest of a hundred and one");
     story.decides("deny", &[("fingerprint", json!(last.fingerprint))]);
     assert!(shown(&story), "it was denied");
-    assert_eq!(story.open.len(), MOST);
+    assert_eq!(story.opened(F::UnexpectedAuthority).len(), PLACES + 1);
 }
 
-/// The ledger is bounded. What finds no place in it is not raised: it would be at every poll.
+/// What finds no room is not raised at every look, and is raised once there is some.
 #[test]
-fn a_full_ledger_raises_nothing_at_every_look() {
+fn a_full_room_raises_nothing_at_every_look() {
     let mut crowd = Crowd::new(policy());
-    crowd.raised(F::HiddenChange, Ledger::MOST);
+    crowd.raised(F::TokenLifetime, PLACES);
     let exp = crowd.at.saturating_add(HOUR);
     let sighting = Sighting::of_token("long", crowd.at, crowd.at, exp);
-    let sighted = Event::KidSighted { sighting };
+    let sighted = Event::KidSighted { sighting, reporter: "file".into() };
     let events = judge::record(&mut crowd.state, crowd.at, sighted, &crowd.policy);
-    assert_eq!(events.len(), 1, "{events:?}");
-    let looked = judge::review_state(&mut crowd.state, &crowd.policy, &NO_SHARED_KEYS, crowd.at);
-    assert!(looked.is_empty(), "{looked:?}");
-    // Once there is room, it is said.
+    let names: Vec<&str> = events.iter().map(Event::name).collect();
+    assert_eq!(names, ["kid_sighted", "findings_left_out", "finding_raised"]);
+    assert!(crowd.reviewed().is_empty());
+    assert_eq!(crowd.dropped(F::TokenLifetime), 1);
     let finding = crowd.state.facts.ledger.open[0].id;
     let decision = json!({"decision": "ack", "finding": finding, "by": "j.doe", "reason": "seen"});
     let decision = serde_json::from_value(decision).unwrap();
     judge::record(&mut crowd.state, crowd.at, Event::Decided { decision }, &crowd.policy);
-    judge::review_state(&mut crowd.state, &crowd.policy, &NO_SHARED_KEYS, crowd.at);
-    let open = &crowd.state.facts.ledger.open;
-    assert_eq!(open.last().map(|one| one.kind), Some(F::TokenLifetime));
+    crowd.reviewed();
+    let long = crowd.shown(F::TokenLifetime).into_iter().filter(|subject| subject == "long");
+    assert_eq!(long.count(), 1);
+    assert_eq!(crowd.dropped(F::TokenLifetime), 0);
+    crowd.reviewed();
+    assert!(crowd.shown(F::FindingsFlood).is_empty(), "all of it is listed");
 }
 
-/// Warnings that nobody looked at must not hide a page.
+/// A flood of JWT keys does not hide the one key that was denied.
 #[test]
-fn in_a_full_ledger_what_pages_takes_the_place_of_what_does_not() {
-    let mut crowd = Crowd::new(policy());
-    crowd.raised(F::HiddenChange, Ledger::MOST);
-    crowd.raised(F::Equivocation, 3);
-    let kinds = |crowd: &Crowd, kind| {
-        crowd.state.facts.ledger.open.iter().filter(|open| open.kind == kind).count()
-    };
-    assert_eq!(kinds(&crowd, F::Equivocation), 3);
-    assert_eq!(kinds(&crowd, F::HiddenChange), Ledger::MOST - 3);
-    assert_eq!(crowd.shown(F::Equivocation).len(), 3);
-}
-
-/// A flood that fills the ledger with pages does not hide the one key that was denied.
-#[test]
-fn a_denied_key_finds_a_place_in_a_full_ledger() {
+fn a_denied_key_finds_a_place_in_a_flood() {
     let mut story = Story::calm();
     let denied = story.jwt(story.now);
     story.decides("deny", &[("fingerprint", json!(denied.fingerprint))]);
-    for _ in 0..Ledger::MOST + 10 {
+    for _ in 0..300 {
         let key = story.jwt(story.now);
         story.publish([key]);
     }
@@ -190,18 +228,4 @@ fn a_denied_key_finds_a_place_in_a_full_ledger() {
     story.next();
     let open = story.opened(F::UnexpectedAuthority);
     assert!(open.iter().any(|open| open.subject == denied.short), "the denied one was dropped");
-}
-
-#[test]
-fn a_rebound_key_finds_a_place_in_a_full_ledger() {
-    let mut crowd = Crowd::new(policy());
-    crowd.raised(F::Equivocation, Ledger::MOST);
-    crowd.raised(F::KeyRebound, 1);
-    assert_eq!(crowd.state.facts.ledger.open.len(), Ledger::MOST);
-    assert_eq!(crowd.shown(F::KeyRebound), ["key_rebound 0"]);
-    // It took the place of the newest.
-    crowd.raised(F::Equivocation, 1);
-    assert_eq!(crowd.state.facts.ledger.open.len(), Ledger::MOST);
-    crowd.raised(F::KeyRebound, Ledger::MOST);
-    assert_eq!(crowd.state.facts.ledger.open.len(), Ledger::MOST);
 }

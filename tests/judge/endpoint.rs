@@ -165,7 +165,7 @@ impl Bare {
 
     fn sights(&mut self, kid: &str, lives: Duration) {
         let sighting = Sighting::of_token(kid, self.at, self.at, self.at.saturating_add(lives));
-        self.record(Event::KidSighted { sighting });
+        self.record(Event::KidSighted { sighting, reporter: "file".into() });
     }
 }
 

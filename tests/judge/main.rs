@@ -9,6 +9,7 @@ mod decisions;
 mod denial;
 mod documents;
 mod endpoint;
+mod flood;
 mod properties;
 mod recordings;
 mod removals;

@@ -112,11 +112,11 @@ fn findings(families: &mut Families, domain: &DomainView) {
         let labels = [("trust_domain", name), ("kind", kind.label())];
         families.add("anchorwatch_findings_total", &labels, raised as f64);
     }
-    families.add(
-        "anchorwatch_findings_dropped_total",
-        &[("trust_domain", name)],
-        counts.dropped as f64,
-    );
+    for dropped in domain.dropped.iter() {
+        let svid_type = dropped.svid_type.map_or("", SvidType::label);
+        let labels = [("trust_domain", name), ("kind", dropped.kind.label()), ("use", svid_type)];
+        families.add("anchorwatch_findings_dropped", &labels, dropped.count as f64);
+    }
     for (place, decision) in Deed::NAMES.iter().enumerate() {
         let labels = [("trust_domain", name), ("decision", *decision)];
         let made = counts.decisions[place] as f64;

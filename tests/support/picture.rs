@@ -10,7 +10,7 @@ use anchorwatch::bundle::{
     Authority, AuthorityId, Digest, Fingerprint, Irregularity, IrregularityKind, KeyType,
     ParseLimits, Stated, SvidType, parse,
 };
-use anchorwatch::finding::{Finding, FindingId, FindingKind, IncidentId, Severity};
+use anchorwatch::finding::{Dropped, Finding, FindingId, FindingKind, IncidentId, Severity};
 use anchorwatch::metrics::{DeliveryFacts, SelfFacts};
 use anchorwatch::spiffe::{BundleEndpoint, EndpointProfile};
 use anchorwatch::time::{Bracket, Timestamp, Window};
@@ -112,7 +112,7 @@ pub(crate) fn domain(name: &str, url: &str, records: Vec<AuthorityRecord>) -> Do
         ended: Arc::new([]),
         counts: Arc::new(PollCounts { polls: 42, ..PollCounts::default() }),
         stopped: None,
-        dropped: 0,
+        dropped: Arc::new([]),
         unrecorded: false,
     }
 }
@@ -141,7 +141,7 @@ fn clean() -> DomainView {
     served_by(&mut domain, "spiffe://clean1.lab.example/spire/server");
     rotating(&mut domain);
     domain.state.sight.tls_not_after = Some(at(1_800));
-    let mut counts = PollCounts { polls: 4_242, dropped: 3, ..PollCounts::default() };
+    let mut counts = PollCounts { polls: 4_242, ..PollCounts::default() };
     counts.findings.add(FindingKind::SourceStale);
     counts.decisions[1] = 1;
     counts.rotations[1] = [1, 1, 0];
@@ -149,6 +149,11 @@ fn clean() -> DomainView {
     counts.events[3] = 4;
     counts.events[4] = 1;
     domain.counts = Arc::new(counts);
+    let dropped = |kind, svid_type, count| Dropped { kind, svid_type, count };
+    domain.dropped = Arc::new([
+        dropped(FindingKind::UnexpectedAuthority, Some(SvidType::Jwt), 1_900),
+        dropped(FindingKind::HiddenChange, None, 3),
+    ]);
     let stale = finding(FindingKind::SourceStale, Severity::Warning, "no good poll for 51m");
     domain.ended = Arc::new([Ended::new(&stale, at(-50_000))]);
     domain

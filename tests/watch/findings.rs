@@ -145,12 +145,13 @@ fn an_empty_bundle_is_critical_until_it_lists_a_key() {
 
 #[test]
 fn a_spent_budget_is_critical_until_the_day_ends() {
-    let daily_budget = Budget { events: 5, bytes: u64::MAX };
+    let daily_budget = Budget { events: 4, bytes: u64::MAX };
     let story = Timeline::start()
         .under(Policy { daily_budget, ..Policy::default() })
         .publishes(1, &["x:a", "j:b"]);
     expect(&story, &[]);
-    let story = story.publishes(2, &["x:a", "j:c"]);
+    // A fifth event, and the poll after it finds the budget spent.
+    let story = story.fails(FailureReason::Timeout).publishes(1, &["x:a", "j:b"]);
     expect(&story, &[(FindingKind::Churn, Severity::Critical)]);
     expect_at(&story, story.now().saturating_add(Duration::from_hours(24)), &[]);
 }
@@ -201,7 +202,7 @@ fn a_token_of_a_key_that_was_listed_is_none_of_an_unlisted_signer_years_later() 
     let story = Timeline::start().publishes(1, &["x:a", "j:old"]);
     let (now, lives) = (story.now(), Duration::from_mins(5));
     let sighting = Sighting::of_token("old", now, now, now.saturating_add(lives));
-    let mut story = story.records(Event::KidSighted { sighting });
+    let mut story = story.records(Event::KidSighted { sighting, reporter: "file".into() });
     for turn in 2..14 {
         story = story.publishes(turn, &["x:a", &format!("j:{turn}")]);
     }
@@ -212,7 +213,7 @@ fn a_token_of_a_key_that_was_listed_is_none_of_an_unlisted_signer_years_later() 
     // One that was issued after the key had gone is another matter.
     let now = story.now();
     let sighting = Sighting::of_token("old", now, now, now.saturating_add(lives));
-    let story = story.records(Event::KidSighted { sighting });
+    let story = story.records(Event::KidSighted { sighting, reporter: "file".into() });
     let later = now.saturating_add(Duration::from_hours(2));
     let found = found_at(&story, later);
     let found = found.iter().find(|one| one.kind == FindingKind::UnlistedSigner).unwrap();

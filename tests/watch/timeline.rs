@@ -30,6 +30,7 @@ pub(crate) struct Timeline {
     journal: Vec<(Timestamp, Event)>,
     signer: Option<(Fingerprint, i64)>,
     recalled: Vec<AuthorityRecord>,
+    irregularities: Vec<Irregularity>,
 }
 
 /// The X.509 authority of this name.
@@ -71,7 +72,16 @@ impl Timeline {
             journal: Vec::new(),
             signer: None,
             recalled: Vec::new(),
+            irregularities: Vec::new(),
         }
+    }
+
+    /// What the parser says of every document from now on.
+    pub(crate) fn irregular(mut self, kinds: &[IrregularityKind]) -> Self {
+        let irregularity =
+            |kind: &IrregularityKind| Irregularity { entry: Some(0), kind: kind.clone() };
+        self.irregularities = kinds.iter().map(irregularity).collect();
+        self
     }
 
     pub(crate) fn under(mut self, policy: Policy) -> Self {
@@ -221,7 +231,7 @@ impl Timeline {
         });
         Observation {
             bundle: Bundle::new(authorities, sequence, Stated::Given(300)),
-            irregularities: Vec::new(),
+            irregularities: self.irregularities.clone(),
             body: Digest::of(b"body"),
             length: 4,
             refusals: None,

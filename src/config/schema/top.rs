@@ -199,7 +199,7 @@ pub static ADDRESSES: Key = Key::new(
 pub static DAILY_EVENTS: Key = Key::new(
     "daily_events",
     Kind::Count { min: 100, max: 10_000_000 },
-    "The most events that one trust domain may record in a day; the rest is counted, not stored.",
+    "The most events of polls that one trust domain may record in a day. Past it, recording is reduced and judgement goes on.",
 )
 .or("20000");
 
@@ -207,7 +207,7 @@ pub static DAILY_EVENTS: Key = Key::new(
 pub static DAILY_BYTES: Key = Key::new(
     "daily_bytes",
     Kind::Size { min: 1 << 20, max: 1 << 40 },
-    "The most bytes that the events and bodies of one trust domain may take in a day.",
+    "The most bytes that events of polls and their documents may take in a day, for one trust domain. Past it, recording is reduced.",
 )
 .or("1GiB");
 

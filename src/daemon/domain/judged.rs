@@ -24,7 +24,7 @@ impl Domain {
         let forgotten = known.ended.iter().any(|ended| !ended.is_shown(at));
         let differs = self
             .assess(shared, at)
-            .is_some_and(|now| now.findings != *known.findings || now.dropped != known.dropped);
+            .is_some_and(|now| now.findings != *known.findings || now.dropped != *known.dropped);
         if forgotten || differs {
             self.publish(shared, at);
         }
@@ -111,13 +111,13 @@ impl Domain {
         let before = self.slot.load_full();
         let assessed = self.assess(shared, at);
         let (findings, dropped) = match assessed {
-            Some(Assessment { findings, .. }) if *findings == *before.findings => {
-                (Arc::clone(&before.findings), before.dropped)
+            Some(Assessment { findings, dropped }) if *findings == *before.findings => {
+                (Arc::clone(&before.findings), dropped.into())
             }
-            Some(Assessment { findings, dropped }) => (findings.into(), dropped),
-            None => (Arc::clone(&before.findings), before.dropped),
+            Some(Assessment { findings, dropped }) => (findings.into(), dropped.into()),
+            None => (Arc::clone(&before.findings), Arc::clone(&before.dropped)),
         };
-        self.count_findings(&before, &findings, dropped);
+        self.count_findings(&before, &findings);
         log::findings(self.trust_domain(), &before.findings, &findings, self.shown);
         self.shown = true;
         // A condition is judged once a poll was made: before that, its end is not known either.
@@ -146,15 +146,12 @@ impl Domain {
 
     /// Event findings are counted as they are journaled, so that a restart does not count them
     /// again.
-    fn count_findings(&mut self, before: &DomainView, now: &[Finding], dropped: usize) {
+    fn count_findings(&mut self, before: &DomainView, now: &[Finding]) {
         let known = |finding: &Finding| before.findings.iter().any(|one| one.id == finding.id);
         let conditions = now.iter().filter(|one| one.kind.nature() == Nature::Condition);
         for finding in conditions.filter(|finding| !known(finding)) {
             self.counts.findings.add(finding.kind);
         }
-        let more = dropped.saturating_sub(before.dropped);
-        let more = u64::try_from(more).unwrap_or(u64::MAX);
-        self.counts.dropped = self.counts.dropped.saturating_add(more);
     }
 }
 
@@ -196,5 +193,6 @@ fn told(now: &[Finding], ended: &[Ended], untold: &[Ended], at: Timestamp) -> Ve
     told
 }
 
-/// How many ended findings are shown, newest first: subjects are foreign, and may be many.
-const MOST_ENDED: usize = 256;
+/// How many ended findings are shown, newest first: subjects are foreign, and may be many. A flood
+/// may end in one poll, and a rule holds the last word that it heard of each.
+const MOST_ENDED: usize = 1024;

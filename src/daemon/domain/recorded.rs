@@ -19,8 +19,18 @@ use crate::judge;
 use crate::judge::VerdictKind;
 use crate::store::{Batch, Durability};
 use crate::time::Timestamp;
+use crate::untrusted::UntrustedText;
 use crate::view::PollCounts;
 use crate::watch::{DomainState, Event, Sighting};
+
+/// What became of sightings.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(in crate::daemon) struct Sighted {
+    /// How many were news and are recorded.
+    pub(in crate::daemon) recorded: u64,
+    /// The key IDs of those that the reporter's budget did not pay for.
+    pub(in crate::daemon) refused: Vec<UntrustedText>,
+}
 
 impl Domain {
     /// Records events that no poll brought and nobody decided, with the findings that begin and end
@@ -29,37 +39,37 @@ impl Domain {
         let at = shared.clock.now();
         let mut state = self.state.clone();
         let policy = &self.relationship.policy;
-        let events: Vec<Event> = events
-            .into_iter()
-            .flat_map(|event| judge::record(&mut state, at, event, policy))
-            .collect();
+        let events = judge::record_all(&mut state, at, events, policy);
         log::events(self.trust_domain(), &events);
         self.record(shared, at, state, events, Vec::new()).await;
         self.publish(shared, at);
     }
 
-    /// Takes in what was sighted of tokens. Only news is recorded: returns how much of it, or `None`
-    /// where the trust domain has spent its daily budget.
+    /// Takes in what a reporter sighted of tokens. Only news is recorded, as far as the reporter's
+    /// budget for this trust domain pays for it.
     pub(in crate::daemon) async fn sighted(
         &mut self,
         shared: &Shared,
+        reporter: &str,
         sightings: Vec<Sighting>,
-    ) -> Option<u64> {
+    ) -> Sighted {
         let facts = &self.state.facts;
-        let spent = facts.spent.on(shared.clock.now()).spent;
-        if spent.exceeds(self.policy.daily_budget) {
-            return None;
-        }
+        let left = facts.spent.on(shared.clock.now()).sightings.left(reporter);
+        let left = usize::try_from(left).unwrap_or(usize::MAX);
         let news = sightings.into_iter().filter_map(|seen| match facts.sighted(Some(&seen.kid)) {
             Some(known) => known.gains_from(&seen).then(|| known.merged(&seen)),
             None => Some(seen),
         });
-        let events: Vec<_> = news.map(|sighting| Event::KidSighted { sighting }).collect();
-        let count = u64::try_from(events.len()).unwrap_or(u64::MAX);
+        let mut news: Vec<Sighting> = news.collect();
+        let refused = news.split_off(left.min(news.len()));
+        let reporter: Box<str> = reporter.into();
+        let event = |sighting| Event::KidSighted { sighting, reporter: reporter.clone() };
+        let events: Vec<_> = news.into_iter().map(event).collect();
+        let recorded = u64::try_from(events.len()).unwrap_or(u64::MAX);
         if !events.is_empty() {
             self.note(shared, events).await;
         }
-        Some(count)
+        Sighted { recorded, refused: refused.into_iter().map(|one| one.kid).collect() }
     }
 
     /// Durable before visible: the events are in the store before anyone sees the state.

@@ -34,8 +34,8 @@ pub enum Refusal {
     /// No trust domain of this name is watched.
     #[error("its trust domain is not watched")]
     Unwatched,
-    /// The daily budget is spent.
-    #[error("the trust domain has spent its daily budget")]
+    /// The daily budget of whoever reports is spent.
+    #[error("the daily budget of this reporter for the trust domain is spent")]
     Budget,
 }
 

@@ -44,6 +44,7 @@ fn changed(introduced: u32) -> Event {
         address: None,
         introduced,
         removed: 0,
+        unrecorded: None,
     }
 }
 
@@ -88,7 +89,7 @@ fn domain(name: &str) -> DomainView {
         counts: Arc::new(counts),
         stopped: None,
         ended: Arc::new([]),
-        dropped: 0,
+        dropped: Arc::new([]),
         unrecorded: false,
     }
 }

@@ -46,6 +46,18 @@ pub(super) fn contradictions(
     found.into_iter().flatten().collect()
 }
 
+/// Whether an authority contradicts what is known, whatever the sequence says.
+pub(in crate::watch) fn departs(
+    authority: &Authority,
+    published: Bracket,
+    siblings: &[&AuthorityRecord],
+    trust_domain: Option<&TrustDomain>,
+    policy: &Policy,
+) -> bool {
+    let around = Surroundings { siblings, trust_domain, policy, sequence_stood: None };
+    !contradictions(authority, published, &around).is_empty()
+}
+
 /// Whether an announcement names that very departure.
 pub(in crate::watch) fn is_announced(
     contradiction: &Contradiction,
@@ -98,7 +110,7 @@ fn profile(authority: &Authority, siblings: &[&Authority]) -> Option<Contradicti
         SvidType::X509 => {
             let own = shape(authority);
             let alike = siblings.iter().any(|sibling| shape(sibling) == own);
-            (!alike).then(|| departs(&own, &shape(first)))?
+            (!alike).then(|| differences(&own, &shape(first)))?
         }
         SvidType::Jwt | SvidType::Wit => {
             let own = kid_form(authority);
@@ -137,7 +149,7 @@ fn shape(authority: &Authority) -> [(&'static str, String); 6] {
     ]
 }
 
-fn departs(own: &[(&'static str, String)], usual: &[(&'static str, String)]) -> String {
+fn differences(own: &[(&'static str, String)], usual: &[(&'static str, String)]) -> String {
     let differing = own.iter().zip(usual).filter(|(own, usual)| own != usual);
     let words: Vec<String> = differing
         .map(|((name, own), (_, usual))| format!("{name} {own}, and theirs {usual}"))

@@ -27,7 +27,7 @@ pub use line::{Earlier, Line, LineKind, Missed, Mistaken};
 
 pub(super) use birth::{Births, Outcome};
 pub use contradiction::foreign_uri;
-pub(super) use contradiction::{is_announced, life, published};
+pub(super) use contradiction::{departs, is_announced, life, published};
 pub(super) use retire::Explained;
 
 use std::time::Duration;

@@ -62,7 +62,9 @@ impl Facts {
 
     /// Compares the sequence of a change with what it shows.
     pub(super) fn guard(&mut self, at: Timestamp, event: &Event) {
-        let Event::BundleChanged { content, sequence, after, introduced, removed, .. } = event
+        let Event::BundleChanged {
+            content, sequence, after, introduced, removed, unrecorded, ..
+        } = event
         else {
             return;
         };
@@ -75,6 +77,7 @@ impl Facts {
         let when = Bracket::new(*after, at);
         let changed = *content != confirmed.content;
         let seen = introduced.saturating_add(*removed);
+        let seen = seen.saturating_add(unrecorded.map_or(0, |keys| keys.came()));
         if from == to {
             if changed {
                 self.stood = Some(to);

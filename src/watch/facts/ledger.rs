@@ -1,11 +1,13 @@
 //! The event findings that are open, and what decisions do.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Facts, push_bounded};
 use crate::bundle::{Authority, SvidType};
 use crate::decision::{Announced, Decision, Deed};
-use crate::finding::{Finding, FindingId, FindingKind, Severity};
+use crate::finding::{Finding, FindingId, FindingKind, Grade, LeftOut};
 use crate::time::Timestamp;
 use crate::untrusted::UntrustedText;
 use crate::watch::course::{Explained, life, published};
@@ -21,6 +23,11 @@ pub struct Ledger {
     pub closed: Vec<FindingId>,
     /// What the last of them were about, newest last.
     pub settled: Vec<Settled>,
+    /// The grades of those that are open, as far as they are not plain. An authority that went out of
+    /// the facts takes none along.
+    pub grades: BTreeMap<FindingId, Grade>,
+    /// What found no room.
+    pub left_out: Vec<LeftOut>,
 }
 
 /// What a finding that ended was about: what had happened by then is not raised anew.
@@ -37,18 +44,20 @@ pub struct Settled {
     pub at: Timestamp,
 }
 
+/// What tells a finding from every other of its domain.
+type About<'a> = (FindingKind, Option<SvidType>, &'a str);
+
 impl Settled {
-    fn covers(&self, finding: &Finding) -> bool {
+    fn covers(&self, (kind, svid_type, subject): About<'_>, since: Timestamp) -> bool {
         // Of these one alone is open, whatever its subject.
         let any = matches!(self.kind, FindingKind::Rollback | FindingKind::Equivocation);
-        let same = self.svid_type == finding.svid_type && self.subject == finding.subject;
-        self.kind == finding.kind && (any || same) && finding.since <= self.at
+        self.kind == kind
+            && since <= self.at
+            && (any || (self.svid_type == svid_type && self.subject == *subject))
     }
 }
 
 impl Ledger {
-    /// How many may be open: a flood of keys must not grow without bound.
-    pub const MOST: usize = 1024;
     /// How many ended ones are remembered.
     const CLOSED: usize = 4096;
     /// Of how many it is kept what they were about.
@@ -61,12 +70,22 @@ impl Ledger {
 
     /// Whether this had happened when another finding of the same thing ended.
     pub fn settles(&self, finding: &Finding) -> bool {
-        self.settled.iter().any(|settled| settled.covers(finding))
+        let (kind, svid_type, subject) = finding.key();
+        self.settles_key((kind, svid_type, subject.as_received()), finding.since)
+    }
+
+    /// The same of what a finding would be about, and since when.
+    pub fn settles_key(&self, about: About<'_>, since: Timestamp) -> bool {
+        self.settled.iter().any(|settled| settled.covers(about, since))
     }
 
     pub(super) fn end(&mut self, at: Timestamp, id: FindingId) {
         if let Some(place) = self.open.iter().position(|finding| finding.id == id) {
             let Finding { kind, svid_type, subject, .. } = self.open.remove(place);
+            self.grades.remove(&id);
+            if kind == FindingKind::FindingsFlood {
+                self.forget_the_flood();
+            }
             push_bounded(
                 &mut self.settled,
                 Settled { kind, svid_type, subject, at },
@@ -77,61 +96,7 @@ impl Ledger {
     }
 }
 
-/// What matters more is greater: a denied, rebound or foreign key above all (design, 6).
-fn rank(finding: &Finding, denied: &[(SvidType, String)]) -> (bool, Severity) {
-    let is_denied = |(svid_type, subject): &(SvidType, String)| {
-        finding.svid_type == Some(*svid_type) && finding.subject == **subject
-    };
-    let never_dropped = finding.kind.is_never_dropped()
-        || (finding.kind == FindingKind::UnexpectedAuthority && denied.iter().any(is_denied));
-    (never_dropped, finding.severity)
-}
-
 impl Facts {
-    /// Whether this finding may be open beside so many more than are. In a full ledger it takes the
-    /// place of the newest of those that matter least, where they matter less than it does.
-    pub fn has_room(&self, finding: &Finding, more: usize) -> bool {
-        let Some(beyond) = (self.ledger.open.len() + more + 1).checked_sub(Ledger::MOST) else {
-            return true;
-        };
-        let denied = self.denied();
-        let rank = rank(finding, &denied);
-        let weaker = self.ledger.open.iter().filter(|open| self::rank(open, &denied) < rank);
-        beyond <= weaker.count()
-    }
-
-    /// What matters least of those that are open, where no more may be: what matters no more than it
-    /// has no room. Whether it is never dropped, and how severe it is.
-    pub fn least_in_full(&self) -> Option<(bool, Severity)> {
-        let full = Ledger::MOST <= self.ledger.open.len();
-        let denied = if full { self.denied() } else { Vec::new() };
-        let ranks = self.ledger.open.iter().map(|open| rank(open, &denied));
-        ranks.min().filter(|_| full)
-    }
-
-    pub(super) fn raise(&mut self, finding: &Finding) {
-        if self.ledger.knows(finding.id) || !self.has_room(finding, 0) {
-            return;
-        }
-        if Ledger::MOST <= self.ledger.open.len() {
-            let denied = self.denied();
-            let newest_first = self.ledger.open.iter().enumerate().rev();
-            let least = newest_first.min_by_key(|(_, open)| rank(open, &denied));
-            if let Some((place, _)) = least {
-                self.ledger.open.remove(place);
-            }
-        }
-        self.ledger.open.push(finding.clone());
-    }
-
-    /// The denied authorities, as findings name them.
-    fn denied(&self) -> Vec<(SvidType, String)> {
-        let known = self.authorities.iter().map(|one| (one.id(), one.standing.as_ref()));
-        let glimpsed = self.glimpsed.iter().map(|one| (one.authority.id, one.standing.as_ref()));
-        let denied = known.chain(glimpsed).filter(|one| one.1 == Some(&Standing::Denied));
-        denied.map(|(id, _)| (id.svid_type, id.fingerprint.short())).collect()
-    }
-
     pub(super) fn decide(&mut self, at: Timestamp, decision: &Decision) {
         self.decisions.apply(at, decision);
         match &decision.deed {
@@ -156,6 +121,7 @@ impl Facts {
             | Deed::WithdrawOutage { .. } => {}
         }
         self.settle_decision();
+        self.regrade();
     }
 
     /// The high-water mark moves down only by a decision.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 mod guard;
 mod handover;
 mod ledger;
+mod room;
 mod rotation;
 mod sighting;
 mod state;
@@ -17,12 +18,13 @@ mod trust;
 
 pub use guard::{Leap, LeapKind, Regression};
 pub use ledger::{Ledger, Settled};
+pub use room::{Rank, Subject};
 pub use sighting::{EndpointShift, Sighting};
 pub use state::{Confirmed, FailureRun};
 
 use super::{
-    AddressView, AuthorityRecord, Budget, ConsumerRefusal, Course, DaySpent, DeniedSigner, Event,
-    Glimpse, Leaf, PastState, Policy, Standing, StepBack, TrustOrigin,
+    AddressView, AuthorityRecord, ConsumerRefusal, Course, DaySpent, DeniedSigner, Event, Glimpse,
+    Leaf, PastState, Policy, Standing, StepBack, TrustOrigin, UnrecordedKeys,
 };
 use crate::bundle::{Authority, AuthorityId, Bundle, Irregularity, Stated, SvidType, Validity};
 use crate::decision::Decisions;
@@ -99,6 +101,9 @@ pub struct Facts {
     pub hint_since: Option<Timestamp>,
     /// What was sighted of tokens, by key ID.
     pub sightings: Vec<Sighting>,
+    /// Keys of the bundle that the daily budget kept from being recorded, and the last good poll
+    /// before the first of them.
+    pub unrecorded: Option<(UnrecordedKeys, Option<Timestamp>)>,
     /// The decisions that hold.
     pub decisions: Decisions,
     /// The event findings.
@@ -151,7 +156,8 @@ impl Facts {
     /// Takes in what happened at `at`.
     #[expect(clippy::too_many_lines, reason = "one arm or line for each thing that there is")]
     pub fn apply(&mut self, at: Timestamp, event: &Event) {
-        self.spend(at, event);
+        self.spent = self.spent.on(at);
+        self.spent.pay(event);
         match event {
             Event::PolicyChanged { policy } => self.obey(at, policy),
             Event::DatesPassed { good } => self.pass(*good),
@@ -160,9 +166,12 @@ impl Facts {
                 let shift = EndpointShift { at, what: what.clone(), with_keys: *with_keys };
                 push_bounded(&mut self.shifts, shift, Self::VIEWS);
             }
-            Event::KidSighted { sighting } => self.sight(sighting),
+            Event::KidSighted { sighting, .. } => self.sight(sighting),
             Event::Decided { decision } => self.decide(at, decision),
-            Event::FindingRaised { finding } => self.raise(finding),
+            Event::FindingRaised { finding } => self.raise(at, finding),
+            Event::FindingsLeftOut { room, severity, count, waiting } => {
+                self.ledger.count_left_out(*room, at, *severity, (*count, *waiting));
+            }
             Event::FindingEnded { finding, .. } => self.ledger.end(at, *finding),
             Event::EndpointConfigured { endpoint, .. } => self.endpoint = Some(endpoint.clone()),
             Event::FirstContact { authenticated_by, bootstrap } => {
@@ -177,9 +186,11 @@ impl Facts {
                 refresh_hint,
                 after,
                 introduced,
+                unrecorded,
                 ..
             } => {
                 self.guard(at, event);
+                self.pass_over(at, *unrecorded, *after);
                 self.expect(*after, *introduced);
                 self.change(Confirmed {
                     content: *content,
@@ -254,12 +265,6 @@ impl Facts {
             // What a birth was found to be follows from the births themselves.
             Event::AuthorityJudged { .. } | Event::ClockSteppedBack { .. } => (),
         }
-    }
-
-    fn spend(&mut self, at: Timestamp, event: &Event) {
-        self.spent = self.spent.on(at);
-        let spent = Budget { events: 1, bytes: event.weight() };
-        self.spent.spent = self.spent.spent.plus(spent);
     }
 
     /// A good poll. Where no failure went before it, it says that the state is one that the

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use super::Facts;
 use crate::bundle::{Authority, AuthorityId, Stated, SvidType};
+use crate::finding::{FindingKind, Grade, Room};
 use crate::spiffe::TrustDomain;
 use crate::time::{Bracket, Timestamp, Window};
 use crate::watch::course::{Births, Outcome, life, published};
 use crate::watch::{
-    AuthorityRecord, Glimpse, IssuerModel, Lead, Policy, Standing, interval, spire,
+    AuthorityRecord, Glimpse, IssuerModel, JudgementPolicy, Lead, Policy, Standing, interval, spire,
 };
 
 impl Facts {
@@ -260,8 +261,30 @@ impl Facts {
         if let Some(Outcome { standing, lineage, predecessor, .. }) = outcome {
             glimpse = Glimpse { standing: Some(standing), lineage, predecessor, ..glimpse };
         }
-        super::push_bounded(&mut self.glimpsed, glimpse, Self::VIEWS);
+        self.keep_glimpse(at, glimpse);
         self.wind();
+    }
+
+    /// Keeps so many glimpses of each use: the most urgent ones, and of those the newest. What goes
+    /// was not looked at: it counts as a finding that is left out.
+    fn keep_glimpse(&mut self, at: Timestamp, glimpse: Glimpse) {
+        let grade = |one: &Glimpse| one.standing.as_ref().map(Standing::grade).unwrap_or_default();
+        let svid_type = glimpse.authority.id.svid_type;
+        self.glimpsed.push(glimpse);
+        let of = self.glimpsed.iter().enumerate();
+        let of = of.filter(|(_, one)| one.authority.id.svid_type == svid_type);
+        if of.clone().count() <= Self::VIEWS {
+            return;
+        }
+        let Some((place, _)) = of.min_by_key(|(_, one)| grade(one)) else { return };
+        let gone = self.glimpsed.remove(place);
+        let grade = grade(&gone);
+        let listed = self.ledger.open.iter().any(|open| open.is_about(gone.authority.id));
+        if !listed && grade != Grade::Plain && self.policy().judgement != JudgementPolicy::Observe {
+            let kind = FindingKind::UnexpectedAuthority;
+            let room = Room { kind, svid_type: Some(svid_type), grade };
+            self.ledger.leave_out(room, at, kind.severity(), 1);
+        }
     }
 
     /// The life of an authority: its own, or the one of its trust domain's rhythm.

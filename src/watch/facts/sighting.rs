@@ -1,5 +1,6 @@
 //! What relying parties saw of tokens: key IDs and times, never a token.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -117,7 +118,27 @@ impl Facts {
         if let Some(known) = self.sightings.iter_mut().find(|known| known.kid == sighting.kid) {
             *known = known.merged(sighting);
         } else {
-            super::push_bounded(&mut self.sightings, sighting.clone(), Self::KIDS);
+            if Self::KIDS <= self.sightings.len() {
+                self.forget_a_sighting();
+            }
+            self.sightings.push(sighting.clone());
+        }
+    }
+
+    /// Makes room for another key ID. Anyone may invent some: those that no key on record carries go
+    /// first, and of them the oldest.
+    fn forget_a_sighting(&mut self) {
+        let carried: HashSet<UntrustedText> = self
+            .authorities
+            .iter()
+            .filter_map(|record| record.authority.kid.as_ref())
+            .map(|kid| Sighting::cut(kid.as_received()))
+            .collect();
+        let known =
+            |sighting: &Sighting| sighting.withdrawn.is_some() || carried.contains(&sighting.kid);
+        let place = self.sightings.iter().position(|sighting| !known(sighting));
+        if !self.sightings.is_empty() {
+            self.sightings.remove(place.unwrap_or_default());
         }
     }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bundle::{Fingerprint, SvidType};
-use crate::finding::{Finding, FindingId, IncidentId, Scope, Severity};
+use crate::finding::{Finding, FindingId, FindingKind, IncidentId, Scope, Severity};
 use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
 use crate::untrusted::UntrustedText;
@@ -67,10 +67,18 @@ impl OpenFinding {
     /// The findings of a state.
     pub fn of(trust_domain: &TrustDomain, findings: &[Finding], facts: &Facts) -> Vec<Self> {
         let known = |finding: &Finding| {
-            let records = facts.authorities.iter().map(|record| &record.authority);
-            let glimpsed = facts.glimpsed.iter().map(|glimpse| &glimpse.authority);
-            let about = records.chain(glimpsed).find(|authority| finding.concerns(authority));
-            about.map(|authority| authority.id.fingerprint)
+            let shared = || {
+                let records = facts.authorities.iter().map(|record| &record.authority);
+                let glimpsed = facts.glimpsed.iter().map(|glimpse| &glimpse.authority);
+                let about = records.chain(glimpsed).find(|authority| finding.concerns(authority));
+                about.map(|authority| authority.id)
+            };
+            let about = if finding.kind == FindingKind::AuthorityShared {
+                shared()
+            } else {
+                facts.subject(finding).map(|subject| subject.id)
+            };
+            about.map(|id| id.fingerprint)
         };
         let open = findings.iter().map(|finding| Self {
             trust_domain: (finding.kind.scope() == Scope::TrustDomain)

@@ -8,7 +8,7 @@ use super::rotation;
 use super::standing::Condition;
 use super::time_line;
 use super::words::{badge, near, short, tone, words};
-use crate::finding::Finding;
+use crate::finding::{Dropped, Finding};
 use crate::journal::Recorded;
 use crate::time::Timestamp;
 use crate::view::DomainView;
@@ -88,9 +88,9 @@ fn findings(domain: &DomainView, now: Timestamp) -> Html {
         html.raw("</ul></li>");
     }
     html.raw("</ul>");
-    if 0 < domain.dropped {
-        html.raw("<p class=\"notice warning\">").text(domain.dropped);
-        html.raw(" more findings are not shown.</p>");
+    if !domain.dropped.is_empty() {
+        html.raw("<p class=\"notice warning\">Not listed one by one: ");
+        html.text(Dropped::all_in_words(&domain.dropped)).raw(".</p>");
     }
     html
 }

@@ -120,7 +120,7 @@ fn polls_that_are_left_out_change_nothing() {
             }
             one = turn.step(one, &policy, 0.5).state;
             // When a date was found missed depends on the poll that found it, and what that cost.
-            Arc::make_mut(&mut other.facts).spent = one.facts.spent;
+            Arc::make_mut(&mut other.facts).spent = one.facts.spent.clone();
             assert_eq!(one.sight, other.sight, "at {}", turn.at);
             assert_eq!(one.facts, other.facts, "at {}", turn.at);
         }

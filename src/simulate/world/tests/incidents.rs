@@ -118,7 +118,7 @@ fn every_incident_is_told_and_leaving_out_polls_changes_nothing() {
             assert_eq!(one, other, "{incident}");
         }
         assert_eq!(few.len(), many.len(), "{incident}");
-        let spent = every.state.facts.spent;
+        let spent = every.state.facts.spent.clone();
         let facts = crate::watch::Facts { spent, ..(*skipping.state.facts).clone() };
         assert_eq!(facts, *every.state.facts, "{incident}");
         assert_eq!(skipping.world.truth(), every.world.truth(), "{incident}");
