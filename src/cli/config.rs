@@ -137,7 +137,7 @@ fn web_summary(path: &Path, config: &WebConfig, out: &mut dyn Write) -> io::Resu
     writeln!(out, "  TLS            {tls}{clients}")?;
     writeln!(out, "  users          {}", config.users.len())?;
     for warning in &config.warnings {
-        writeln!(out, "warning: {}", escape_line(&warning.to_string()))?;
+        writeln!(out, "warning: {}", escape_line(warning))?;
     }
     Ok(())
 }
@@ -207,7 +207,7 @@ fn summary(path: &Path, config: &Config, out: &mut dyn Write) -> io::Result<()> 
     writeln!(out, "  admin socket   {}", file_name(&config.admin_socket))?;
     let permissions = permissions(path, config);
     for warning in config.warnings().into_iter().chain(permissions) {
-        writeln!(out, "warning: {}", escape_line(&warning.to_string()))?;
+        writeln!(out, "warning: {}", escape_line(&warning))?;
     }
     Ok(())
 }

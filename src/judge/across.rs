@@ -114,7 +114,7 @@ fn two_uses(case: &Case<'_>, key: &TwoUses) -> Draft {
         .because(format!(
             "{name} publishes public key {subject} under two uses: {first} and {second_label}."
         ))
-        .because("Whoever can have the one signed can forge the other.".to_owned())
+        .because("Whoever can have the one signed can forge the other.")
 }
 
 /// Most of what is served here is another trust domain's: a swapped URL, or an impersonation.

@@ -111,7 +111,7 @@ fn hint(case: &Case<'_>) -> Option<Draft> {
             "the document states no refresh hint: SPIRE then polls at a fortieth of the shortest X.509 authority's life, which may be weeks".to_owned()
         }
         (Stated::Unusable(text), _) => {
-            format!("the refresh hint is no whole number: {}", text)
+            format!("the refresh hint is no whole number: {text}")
         }
         (Stated::Given(0), _) => "the refresh hint is 0".to_owned(),
         (Stated::Given(hint), _) if LONGEST_HINT < *hint => {

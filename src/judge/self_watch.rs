@@ -60,7 +60,7 @@ fn stalled(facts: &WatchFacts) -> Option<Finding> {
         format!("The scheduler last turned at {since}; it turns every second."),
         "No trust domain is polled, so no new key is seen.".to_owned(),
     ];
-    Some(finding(FindingKind::SchedulerStalled, since, evidence))
+    Some(finding(FindingKind::SchedulerStalled, since, &evidence))
 }
 
 fn unwritable(facts: &WatchFacts, at: Timestamp) -> Option<Finding> {
@@ -80,7 +80,7 @@ fn unwritable(facts: &WatchFacts, at: Timestamp) -> Option<Finding> {
             facts.events_lost
         ));
     }
-    Some(finding(FindingKind::StateNotPersisted, *since, evidence))
+    Some(finding(FindingKind::StateNotPersisted, *since, &evidence))
 }
 
 fn damaged(facts: &WatchFacts) -> Option<Finding> {
@@ -99,10 +99,10 @@ fn damaged(facts: &WatchFacts) -> Option<Finding> {
          entry recorded is judged anew."
             .to_owned(),
     );
-    Some(finding(FindingKind::StoreDamaged, since, evidence))
+    Some(finding(FindingKind::StoreDamaged, since, &evidence))
 }
 
-fn finding(kind: FindingKind, since: Timestamp, evidence: Vec<String>) -> Finding {
+fn finding(kind: FindingKind, since: Timestamp, evidence: &[String]) -> Finding {
     Finding {
         id: FindingId::new(None, kind, None, "", since),
         incident: IncidentId::new(None, since),

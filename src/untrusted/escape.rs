@@ -82,12 +82,9 @@ impl<'a> Units<'a> {
     fn unit(&mut self, character: char) -> Unit {
         let escaped = match (self.style, character) {
             (Style::AsReceived, _) => return Unit::Plain(character),
-            (Style::Lines | Style::Json, '\n') => {
-                self.room = 0;
-                return Unit::Plain(character);
-            }
-            // A mark at a string's beginning would change the quote.
-            (Style::Json, '"') => {
+            // A mark at a line's beginning has nothing to stand on, and one at a string's would
+            // change the quote.
+            (Style::Lines | Style::Json, '\n') | (Style::Json, '"') => {
                 self.room = 0;
                 return Unit::Plain(character);
             }
@@ -129,17 +126,13 @@ impl Iterator for Units<'_> {
 
 /// Whether nothing of a text is escaped, by a look at its bytes.
 fn is_plain(text: &str, style: Style) -> bool {
+    let plain = |byte: u8| match (style, byte) {
+        (Style::AsReceived, _) | (Style::Lines | Style::Json, b'\n') => true,
+        (Style::Foreign | Style::Quoted, b'\\') | (Style::Quoted, b'"') => false,
+        (_, byte) => matches!(byte, b' '..=b'~'),
+    };
     // A loop without a way out looks at many bytes at once.
-    text.bytes().fold(true, |plain, byte| {
-        let ours = match style {
-            Style::AsReceived => true,
-            Style::Foreign => byte != b'\\',
-            Style::Quoted => byte != b'\\' && byte != b'"',
-            Style::Line | Style::Lines | Style::Json => true,
-        };
-        let line = matches!(style, Style::Lines | Style::Json) && byte == b'\n';
-        plain & ours & (matches!(byte, b' '..=b'~') | line | (style == Style::AsReceived))
-    })
+    text.bytes().fold(true, |all, byte| all & plain(byte))
 }
 
 /// The pieces that fit into `longest` bytes, and a `…` where some are left out. The one place

@@ -52,9 +52,21 @@ impl Stepper<'_> {
         let Shape { key_type: known_type, web_issuer, redirected_to: known_target, .. } =
             &self.sight.shape;
         if !first && with_keys {
-            what.extend(differs("the key of its certificate", known_type, &key_type));
-            what.extend(differs("the issuer of its certificate", web_issuer, &issuer));
-            what.extend(differs("the target of its redirect", known_target, &redirected_to));
+            what.extend(differs(
+                "the key of its certificate",
+                known_type.as_ref(),
+                key_type.as_ref(),
+            ));
+            what.extend(differs(
+                "the issuer of its certificate",
+                web_issuer.as_ref(),
+                issuer.as_ref(),
+            ));
+            what.extend(differs(
+                "the target of its redirect",
+                known_target.as_ref(),
+                redirected_to.as_ref(),
+            ));
         }
         if let Some(address) = source.address
             && self.sight.shape.saw(address, self.at)
@@ -135,10 +147,10 @@ impl Shape {
 /// What differs, in words.
 fn differs<T: Display + PartialEq>(
     name: &str,
-    old: &Option<T>,
-    new: &Option<T>,
+    old: Option<&T>,
+    new: Option<&T>,
 ) -> Option<Box<str>> {
-    let word = |text: &Option<T>| text.as_ref().map_or("none".to_owned(), ToString::to_string);
+    let word = |text: Option<&T>| text.map_or("none".to_owned(), ToString::to_string);
     (old != new).then(|| format!("{name}: {} before, {} now", word(old), word(new)).into())
 }
 

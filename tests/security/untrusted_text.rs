@@ -3,6 +3,7 @@
 //! begin a line that passes for ours.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
@@ -184,7 +185,7 @@ fn alertmanager() -> (SocketAddr, Arc<Mutex<Vec<u8>>>) {
         for stream in listener.incoming() {
             let Ok(mut stream) = stream else { continue };
             stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
-            let (mut request, mut piece) = (Vec::new(), [0; 65536]);
+            let (mut request, mut piece) = (Vec::new(), [0; 4096]);
             while let Ok(count) = stream.read(&mut piece)
                 && 0 < count
             {
@@ -291,12 +292,13 @@ impl Scene {
         let folder = tempfile::tempdir().unwrap();
         let hostile = Partner::start("hostile.example").await;
         let mut relationships = vec![hostile.relationship(folder.path())];
-        relationships[0].push_str(&format!(
+        let _ = write!(
+            relationships[0],
             "    outages:\n      - {{not_before: 2020-01-01T00:00:00Z, not_after: 2020-01-02T00:00:00Z, \
              by: {}, reason: {}}}\n",
             json!(nasty()[8]),
             json!(nasty()[10]),
-        ));
+        );
         let mut others = Vec::new();
         for name in ["leaf.example", "redirect.example"] {
             let authority = certificate(name, None);
@@ -325,10 +327,11 @@ impl Scene {
             "poll_interval: 1s",
             "poll_interval: 1s, max_jwt_svid_ttl: 1m, severity: {token_lifetime: critical}",
         );
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "alertmanagers: [{{url: \"http://{address}\"}}]\nsightings: {}\n",
             seen.display()
-        ));
+        );
         fs::write(&config, text).unwrap();
         Self { folder, config, hostile, others, told }
     }
@@ -488,6 +491,7 @@ fn a_member_has_the_standards_name_where_go_takes_it_for_that() {
 
 /// Hostile files before commands that need no daemon.
 #[test]
+#[expect(clippy::too_many_lines, reason = "one kind of file after the other")]
 fn no_file_is_shown_as_it_stands() {
     let folder = tempfile::tempdir().unwrap();
     let mut surfaces = Surfaces::default();
