@@ -11,7 +11,9 @@
 #[allow(dead_code, reason = "another test uses the rest")]
 mod process;
 
+mod corruptions;
 mod decisions;
+mod flood;
 mod issuer;
 mod kills;
 

@@ -135,18 +135,26 @@ impl Process {
     }
 
     /// A daemon that logs as JSON, by this command.
-    pub(crate) fn spawn(mut command: Command) -> Self {
+    pub(crate) fn spawn(command: Command) -> Self {
+        Self::try_spawn(command).expect("the daemon says where it listens")
+    }
+
+    /// As [`Self::spawn`]; where the daemon refuses to run, its exit code and what it said.
+    pub(crate) fn try_spawn(mut command: Command) -> Result<Self, (Option<i32>, String)> {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut said = String::new();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let address = loop {
-            let line = lines.next().expect("the daemon says where it listens").unwrap();
-            let line: Value = serde_json::from_str(&line).expect(&line);
-            if let Some(address) = line["http"].as_str() {
-                break address.to_owned();
+        while let Some(line) = lines.next() {
+            let line = line.unwrap();
+            let read: Value = serde_json::from_str(&line).unwrap_or_default();
+            if let Some(address) = read["http"].as_str() {
+                let address = address.to_owned();
+                std::thread::spawn(move || lines.for_each(drop));
+                return Ok(Self { child, address });
             }
-        };
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, address }
+            said = said + &line + "\n";
+        }
+        Err((child.wait().unwrap().code(), said))
     }
 
     pub(crate) fn get(&self, path: &str) -> String {
