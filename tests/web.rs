@@ -182,7 +182,7 @@ impl Server {
         Self::of(Scripted::default(), false).await
     }
 
-    async fn of(backend: Scripted, lifecycle: bool) -> Self {
+    fn of(backend: Scripted, lifecycle: bool) -> Self {
         let backend = Arc::new(backend);
         let address = "127.0.0.1:0".parse().unwrap();
         let listener = WebListener::bind(address, backend.clone(), lifecycle).unwrap();
