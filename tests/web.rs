@@ -178,8 +178,8 @@ struct Server {
 }
 
 impl Server {
-    async fn start() -> Self {
-        Self::of(Scripted::default(), false).await
+    fn start() -> Self {
+        Self::of(Scripted::default(), false)
     }
 
     fn of(backend: Scripted, lifecycle: bool) -> Self {
@@ -249,7 +249,7 @@ const OPENMETRICS: &str = "application/openmetrics-text;version=1.0.0,text/plain
 
 #[tokio::test]
 async fn a_scrape_is_text_unless_openmetrics_is_preferred() {
-    let server = Server::start().await;
+    let server = Server::start();
     let text = server.get("/metrics").await;
     assert_eq!(text.status, 200);
     assert_eq!(text.header("content-type"), Some(Format::Text.content_type()));
@@ -269,7 +269,7 @@ async fn a_scrape_is_text_unless_openmetrics_is_preferred() {
 
 #[tokio::test]
 async fn gzip_carries_the_same_scrape() {
-    let server = Server::start().await;
+    let server = Server::start();
     let packed = server.ask("GET", "/metrics", &[("accept-encoding", "deflate, gzip")]).await;
     assert_eq!(packed.header("content-encoding"), Some("gzip"));
     assert_eq!(packed.header("content-type"), Some(Format::Text.content_type()));
@@ -287,7 +287,7 @@ async fn gzip_carries_the_same_scrape() {
 
 #[tokio::test]
 async fn methods_are_what_they_should_be() {
-    let server = Server::start().await;
+    let server = Server::start();
     for target in ["/", "/metrics", "/-/healthy", "/-/ready", "/api/v1/trust-domains"] {
         let head = server.ask("HEAD", target, &[]).await;
         assert_eq!((head.status, head.body.len()), (200, 0), "{target}");
@@ -309,7 +309,7 @@ async fn methods_are_what_they_should_be() {
 
 #[tokio::test]
 async fn health_and_readiness_say_why_not() {
-    let server = Server::start().await;
+    let server = Server::start();
     for target in ["/-/healthy", "/-/ready"] {
         let answer = server.get(target).await;
         assert_eq!(answer.status, 200);
@@ -317,7 +317,7 @@ async fn health_and_readiness_say_why_not() {
     }
     let unready = vec!["the store cannot be written: disk full".to_owned(), "second".to_owned()];
     let stalled = Some("the scheduler has not turned for 20 s".to_owned());
-    let server = Server::of(Scripted { unready, stalled, ..Scripted::default() }, false).await;
+    let server = Server::of(Scripted { unready, stalled, ..Scripted::default() }, false);
     let ready = server.get("/-/ready").await;
     assert_eq!(ready.status, 503);
     assert_eq!(ready.text(), "the store cannot be written: disk full\nsecond\n");
@@ -332,18 +332,18 @@ async fn health_and_readiness_say_why_not() {
 
 #[tokio::test]
 async fn a_reload_needs_the_operators_leave() {
-    let server = Server::start().await;
+    let server = Server::start();
     let answer = server.ask("POST", "/-/reload", &[]).await;
     assert_eq!(answer.status, 403);
     assert!(answer.text().contains("--web.enable-lifecycle"));
 
-    let server = Server::of(Scripted::default(), true).await;
+    let server = Server::of(Scripted::default(), true);
     for method in ["POST", "PUT"] {
         assert_eq!(server.ask(method, "/-/reload", &[]).await.status, 200);
     }
 
     let fails = Some(BackendError::Refused("line 3: unknown key `polll`".to_owned()));
-    let server = Server::of(Scripted { fails, ..Scripted::default() }, true).await;
+    let server = Server::of(Scripted { fails, ..Scripted::default() }, true);
     let answer = server.ask("POST", "/-/reload", &[]).await;
     assert_eq!((answer.status, answer.text()), (500, "line 3: unknown key `polll`\n"));
 }
@@ -355,7 +355,7 @@ fn keys(value: &Value) -> Vec<&str> {
 /// The fields are a contract; `serde_json` sorts them.
 #[tokio::test]
 async fn trust_domains_have_these_fields() {
-    let server = Server::start().await;
+    let server = Server::start();
     let report = server.get("/api/v1/trust-domains").await.json();
     assert_eq!(keys(&report), ["at", "trust_domains", "worst"]);
     assert_eq!((&report["at"], &report["worst"]), (&json!(picture::at(0)), &json!("critical")));
@@ -419,7 +419,7 @@ async fn trust_domains_have_these_fields() {
 
 #[tokio::test]
 async fn findings_name_their_trust_domain() {
-    let findings = Server::start().await.get("/api/v1/findings").await.json();
+    let findings = Server::start().get("/api/v1/findings").await.json();
     let findings = findings.as_array().unwrap();
     assert_eq!(findings.len(), 3);
     for finding in findings {
@@ -443,7 +443,7 @@ async fn findings_name_their_trust_domain() {
 
 #[tokio::test]
 async fn authorities_have_these_fields() {
-    let server = Server::start().await;
+    let server = Server::start();
     let all = server.get("/api/v1/authorities").await.json();
     let [x509, jwt] = &all.as_array().unwrap()[..] else { panic!("{all}") };
     for authority in [x509, jwt] {
@@ -493,7 +493,7 @@ async fn authorities_have_these_fields() {
 
 #[tokio::test]
 async fn events_are_filtered_and_bounded() {
-    let server = Server::start().await;
+    let server = Server::start();
     let events = server.get("/api/v1/events").await.json();
     let fields = ["at", "event", "from", "hash", "number", "trust_domain"];
     assert_eq!(keys(&events[0]), fields);
@@ -516,7 +516,7 @@ async fn events_are_filtered_and_bounded() {
 
 #[tokio::test]
 async fn parameters_that_cannot_be_read_are_faults() {
-    let server = Server::start().await;
+    let server = Server::start();
     for target in [
         "/api/v1/events?limits=1",
         "/api/v1/events?limit=-1",
@@ -538,7 +538,7 @@ async fn parameters_that_cannot_be_read_are_faults() {
 #[tokio::test]
 async fn a_backend_that_cannot_look_is_unavailable() {
     let fails = Some(BackendError::Unavailable("cannot read the store: busy".to_owned()));
-    let server = Server::of(Scripted { fails, ..Scripted::default() }, false).await;
+    let server = Server::of(Scripted { fails, ..Scripted::default() }, false);
     let authority = format!("/api/v1/authorities/{}", Fingerprint::of(b""));
     for target in ["/api/v1/events", "/api/v1/authorities", &authority] {
         let answer = server.get(target).await;
@@ -549,7 +549,7 @@ async fn a_backend_that_cannot_look_is_unavailable() {
 
 #[tokio::test]
 async fn the_page_runs_nothing_and_is_framed_by_nobody() {
-    let server = Server::start().await;
+    let server = Server::start();
     let page = server.get("/").await;
     assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
     let policy = page.header("content-security-policy").unwrap();
@@ -574,7 +574,7 @@ async fn the_page_runs_nothing_and_is_framed_by_nobody() {
 
 #[tokio::test]
 async fn decisions_are_not_to_be_had_over_tcp() {
-    let server = Server::of(Scripted::default(), true).await;
+    let server = Server::of(Scripted::default(), true);
     for target in ["/admin/v1/check", "/admin/v1/rebootstrap"] {
         for method in ["GET", "POST"] {
             assert_eq!(server.ask(method, target, &[]).await.status, 404, "{method} {target}");
