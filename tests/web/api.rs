@@ -58,10 +58,10 @@ fn holds(answer: &Answer, status: u16, operation: &Value, document: &Value) {
 
 #[tokio::test]
 async fn every_described_path_answers_as_it_is_described() {
-    let server = Server::start().await;
+    let server = Server::start();
     let document = document(&server).await;
     let fails = Some(BackendError::Unavailable("cannot read the store: busy".to_owned()));
-    let failing = Server::of(Scripted { fails, ..Scripted::default() }, false).await;
+    let failing = Server::of(Scripted { fails, ..Scripted::default() }, false);
     let mut seen = BTreeMap::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         let operation = &item["get"];
@@ -85,7 +85,7 @@ async fn every_described_path_answers_as_it_is_described() {
 
 #[tokio::test]
 async fn every_route_of_the_api_is_described_and_no_other() {
-    let document = document(&Server::start().await).await;
+    let document = document(&Server::start()).await;
     let source = include_str!("../../src/web/router.rs");
     let routes: BTreeSet<&str> = source
         .split(".route(\"")
@@ -102,7 +102,7 @@ async fn every_route_of_the_api_is_described_and_no_other() {
 
 #[tokio::test]
 async fn the_closed_sets_are_those_of_the_code() {
-    let document = document(&Server::start().await).await;
+    let document = document(&Server::start()).await;
     let set = |name: &str| {
         let words = document["components"]["schemas"][name]["enum"].as_array().unwrap();
         words.iter().map(|word| word.as_str().unwrap().to_owned()).collect::<Vec<_>>()
@@ -116,7 +116,7 @@ async fn the_closed_sets_are_those_of_the_code() {
 
 #[tokio::test]
 async fn every_parameter_is_described_and_no_other() {
-    let server = Server::start().await;
+    let server = Server::start();
     let document = document(&server).await;
     for (path, values) in [
         ("/api/v1/authorities", vec![("trust_domain", "a.example"), ("limit", "1")]),
@@ -149,7 +149,7 @@ async fn every_parameter_is_described_and_no_other() {
 
 #[tokio::test]
 async fn authorities_are_had_page_by_page_and_each_once() {
-    let server = Server::start().await;
+    let server = Server::start();
     let whole = server.get("/api/v1/authorities").await;
     assert_eq!(whole.header("link"), None);
     let mut target = "/api/v1/authorities?limit=1".to_owned();
@@ -168,7 +168,7 @@ async fn authorities_are_had_page_by_page_and_each_once() {
 
 #[tokio::test]
 async fn the_events_before_a_page_are_its_next() {
-    let server = Server::start().await;
+    let server = Server::start();
     let page = server.get("/api/v1/events?kind=recovered&before=9&limit=1").await;
     let link = page.header("link").unwrap();
     assert_eq!(link, "</api/v1/events?kind=recovered&limit=1&before=7>; rel=\"next\"");

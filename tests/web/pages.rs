@@ -37,7 +37,7 @@ fn tags(page: &str) -> Vec<(String, Vec<String>)> {
 
 #[tokio::test]
 async fn foreign_text_is_text_in_every_page() {
-    let server = Server::start().await;
+    let server = Server::start();
     for (target, page) in pages(&server).await {
         let page = page.text();
         for markup in ["<script", "<img", "<b>", "alert(1)</", "javascript:"] {
@@ -62,7 +62,7 @@ async fn foreign_text_is_text_in_every_page() {
 
 #[tokio::test]
 async fn every_page_is_whole_and_leads_on() {
-    let server = Server::start().await;
+    let server = Server::start();
     for (target, page) in pages(&server).await {
         let text = page.text();
         let mut open: Vec<String> = Vec::new();
@@ -100,7 +100,7 @@ async fn every_page_is_whole_and_leads_on() {
 
 #[tokio::test]
 async fn a_page_reloads_itself_only_where_the_reader_asked_for_it() {
-    let server = Server::start().await;
+    let server = Server::start();
     for (target, page) in pages(&server).await {
         assert!(!page.text().contains("http-equiv"), "{target}");
     }
@@ -115,7 +115,7 @@ async fn a_page_reloads_itself_only_where_the_reader_asked_for_it() {
 
 #[tokio::test]
 async fn what_is_not_there_is_said_as_a_page() {
-    let server = Server::start().await;
+    let server = Server::start();
     for target in
         ["/trust-domain/other.example", "/finding/000000000000", "/finding/x", "/events?kind=none"]
     {
@@ -130,7 +130,7 @@ async fn what_is_not_there_is_said_as_a_page() {
 #[tokio::test]
 async fn a_journal_that_cannot_be_read_hides_nothing_else() {
     let fails = Some(BackendError::Unavailable("cannot read the store: busy".to_owned()));
-    let server = Server::of(Scripted { fails, ..Scripted::default() }, false).await;
+    let server = Server::of(Scripted { fails, ..Scripted::default() }, false);
     for (_, page) in pages(&server).await {
         assert!(page.text().contains("</html>"));
     }
@@ -141,7 +141,7 @@ async fn a_journal_that_cannot_be_read_hides_nothing_else() {
 
 #[tokio::test]
 async fn a_finding_that_ended_is_still_told_of() {
-    let server = Server::start().await;
+    let server = Server::start();
     let ended = picture::view().domains.iter().flat_map(|one| one.ended.to_vec()).next().unwrap();
     let page = server.get(&format!("/finding/{}", ended.id)).await;
     assert_eq!(page.status, 200);
@@ -150,7 +150,7 @@ async fn a_finding_that_ended_is_still_told_of() {
 
 #[tokio::test]
 async fn the_most_urgent_trust_domain_comes_first() {
-    let page = Server::start().await.get("/").await;
+    let page = Server::start().get("/").await;
     let standings: Vec<(&str, &str)> = page
         .text()
         .split("data-label=\"trust domain\"><span><a href=\"/trust-domain/")
@@ -172,7 +172,7 @@ async fn the_most_urgent_trust_domain_comes_first() {
 
 #[tokio::test]
 async fn the_time_line_is_a_drawing_a_sentence_and_a_table() {
-    let server = Server::start().await;
+    let server = Server::start();
     let page = server.get("/trust-domain/clean1.lab.example").await;
     let text = page.text();
     let said: Vec<&str> = text
@@ -192,7 +192,7 @@ async fn the_time_line_is_a_drawing_a_sentence_and_a_table() {
 
 #[tokio::test]
 async fn the_graph_shows_whose_bundle_proves_whom() {
-    let server = Server::start().await;
+    let server = Server::start();
     let page = server.get("/graph").await;
     let text = page.text();
     assert!(text.contains("watcher.example"), "who trusts");
@@ -205,7 +205,7 @@ async fn the_graph_shows_whose_bundle_proves_whom() {
 
 #[tokio::test]
 async fn the_watch_tells_which_journal_and_which_configuration_it_runs() {
-    let page = Server::start().await.get("/about").await;
+    let page = Server::start().get("/about").await;
     for part in [
         Digest::of(b"entry").to_string(),
         Digest::of(b"configuration").to_string(),
@@ -218,7 +218,7 @@ async fn the_watch_tells_which_journal_and_which_configuration_it_runs() {
 
 #[tokio::test]
 async fn events_lead_to_the_ones_before_them() {
-    let server = Server::start().await;
+    let server = Server::start();
     let page = server.get("/events?trust_domain=a.example&kind=recovered&before=7").await;
     let asked = server.backend.asked.lock().unwrap().pop().unwrap();
     assert_eq!(
@@ -233,7 +233,7 @@ async fn events_lead_to_the_ones_before_them() {
 
 #[tokio::test]
 async fn a_finding_says_what_to_type_and_where_to_read_on() {
-    let server = Server::start().await;
+    let server = Server::start();
     let findings = server.get("/api/v1/findings").await.json();
     let page = async |kind: &str| {
         let finding = findings.as_array().unwrap().iter().find(|one| one["kind"] == kind).unwrap();
