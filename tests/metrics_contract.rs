@@ -428,6 +428,8 @@ fn a_finding_is_one_while_it_is_true_and_zero_after_it_ended() {
 /// A key of several trust domains is one series, in whose journal it may stand and end.
 #[test]
 fn a_finding_about_a_shared_key_is_one_series_without_a_trust_domain() {
+    type Open = Arc<[Finding]>;
+    type Over = Arc<[Ended]>;
     let shared = |severity| Finding {
         kind: FindingKind::AuthorityShared,
         severity,
@@ -439,7 +441,7 @@ fn a_finding_about_a_shared_key_is_one_series_without_a_trust_domain() {
     let (warning, info) = (shared(Severity::Warning), shared(Severity::Info));
     let ended = |finding: &Finding| Arc::from([Ended::new(finding, view.at)]);
     // Open in two journals, and ended in a third.
-    let journals: [(Arc<[Finding]>, Arc<[Ended]>); 3] = [
+    let journals: [(Open, Over); 3] = [
         (Arc::from([warning.clone()]), Arc::from([])),
         (Arc::from([warning.clone()]), ended(&info)),
         (Arc::from([]), ended(&warning)),

@@ -270,9 +270,9 @@ async fn a_bootstrap_file_of_a_denied_key_alone_authenticates_nobody() {
 async fn a_denied_key_authenticates_no_endpoint_that_another_trust_domain_serves() {
     let folder = tempfile::tempdir().unwrap();
     let server = Partner::start("b.example").await;
-    let served = Partner::start("c.example").await;
-    served.endpoint.present(&server.authority.svid(&id("b.example"), hour()).unwrap());
-    let url = served.endpoint.url();
+    let other = Partner::start("c.example").await;
+    other.endpoint.present(&server.authority.svid(&id("b.example"), hour()).unwrap());
+    let url = other.endpoint.url();
     let relationships = [
         server.relationship(folder.path()),
         relationship("c.example", &url, &id("b.example"), None),
@@ -285,7 +285,7 @@ async fn a_denied_key_authenticates_no_endpoint_that_another_trust_domain_serves
     let rogue_pair = KeyAlgorithm::EcP256.generate().unwrap();
     let rogue = authority("b.example", &rogue_pair);
     let rogue_key = JwtAuthority::with_kid(KeyAlgorithm::EcP256, "rogue-key".to_owned()).unwrap();
-    let partners = vec![server, served];
+    let partners = vec![server, other];
     let scene = Scene { folder, config, partners, rogue, rogue_pair, rogue_key, daemon };
     scene.plant_and_deny();
     scene.impersonate_at(&scene.partners[1], 9);

@@ -168,8 +168,8 @@ fn a_rebootstrap_approves_what_its_file_lists_and_nobody_denied() {
 #[test]
 fn a_trust_domain_that_serves_another_ones_endpoint_trusts_by_both_domains_denials() {
     let server = Timeline::start().publishes(1, &["x:a", "x:rogue"]);
-    let served = Timeline::start().denies(&x509("rogue"));
-    let trust = server.trust().unwrap().without(served.facts().decisions.denials());
+    let other_domain = Timeline::start().denies(&x509("rogue"));
+    let trust = server.trust().unwrap().without(other_domain.facts().decisions.denials());
     authenticates(Some(&trust), TrustOrigin::Latest, &["x:a"]);
     assert_eq!(trust.denied.len(), 1);
     let rogue = x509("rogue");

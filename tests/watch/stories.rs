@@ -333,9 +333,9 @@ fn past_the_daily_budget_recording_is_reduced_and_bounded() {
     assert!(512 <= introduced(SvidType::X509), "{}", introduced(SvidType::X509));
     assert!(256 <= introduced(SvidType::Jwt), "{}", introduced(SvidType::Jwt));
     // What is not recorded is counted, each key once, and its document is not stored.
-    let reduced = story.events().iter().filter_map(|event| match event {
-        Event::BundleChanged { unrecorded: Some(keys), .. } => Some((event.body(), keys.came())),
-        _ => None,
+    let reduced = story.events().iter().filter_map(|event| {
+        let Event::BundleChanged { unrecorded: Some(keys), .. } = event else { return None };
+        Some((event.body(), keys.came()))
     });
     let (bodies, came): (Vec<_>, Vec<u32>) = reduced.unzip();
     assert!(bodies.iter().all(Option::is_none));
