@@ -15,7 +15,7 @@ const ENOUGH: usize = 60 << 10;
 
 /// What one scrape is rendered from.
 ///
-/// A family sees the trust domains of one piece alone ([`Self::domains`]), so that its series can
+/// A family sees the trust domains of one piece alone (`domains`), so that its series can
 /// be written in several pieces.
 #[derive(Clone, Copy, Debug)]
 pub struct Scrape<'a> {
