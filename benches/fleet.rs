@@ -40,6 +40,8 @@ use serde_json::Value;
 
 const DOMAINS: usize = 10_000;
 const INTERVAL: u64 = 75;
+/// The same where it is run as a test, to see that it still does.
+const FEW: (usize, u64) = (50, 3);
 /// Authorities of each trust domain: half of them X.509, half JWT.
 const AUTHORITIES: usize = 8;
 /// How many scrapes are timed.
@@ -61,9 +63,11 @@ struct Size {
 impl Size {
     fn from_environment() -> Self {
         let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
+        let is_bench = std::env::args().any(|argument| argument == "--bench");
+        let (many, interval) = if is_bench { (DOMAINS, INTERVAL) } else { FEW };
         let domains =
-            number("FLEET_DOMAINS").map_or(DOMAINS, |domains| usize::try_from(domains).unwrap());
-        let interval = Duration::from_secs(number("FLEET_INTERVAL").unwrap_or(INTERVAL));
+            number("FLEET_DOMAINS").map_or(many, |domains| usize::try_from(domains).unwrap());
+        let interval = Duration::from_secs(number("FLEET_INTERVAL").unwrap_or(interval));
         Self { domains, interval }
     }
 

@@ -173,7 +173,8 @@ fn every_metric_of_a_rule_is_scraped(stack: &Stack) {
     let ours = |word: &&str| word.starts_with("anchorwatch_") || word.starts_with("process_");
     let named: BTreeSet<&str> = words.filter(ours).collect();
     assert!(10 < named.len(), "{named:?}");
-    for name in named {
+    // A gauge that stands only while something is left out, which the rule's own tests write.
+    for name in named.into_iter().filter(|name| *name != "anchorwatch_findings_dropped") {
         let selector = format!("{name}{{job=\"anchorwatch\"}}");
         stack.until(name, |all| !all.series(&selector).is_empty());
     }

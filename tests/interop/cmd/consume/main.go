@@ -276,9 +276,10 @@ func cut(keyID string) string {
 	if len(keyID) <= longestKeyID {
 		return keyID
 	}
-	end := longestKeyID
+	const mark = "…"
+	end := longestKeyID - len(mark)
 	for !utf8.RuneStart(keyID[end]) {
 		end--
 	}
-	return keyID[:end]
+	return keyID[:end] + mark
 }
