@@ -6,10 +6,10 @@ use std::fs;
 use std::hint::black_box;
 use std::time::Duration;
 
-use anchorwatch::bundle::consumer::Consumer;
-use anchorwatch::bundle::{Digest, ParseLimits, diff, parse};
-use anchorwatch::time::Timestamp;
-use anchorwatch::watch::{DomainState, Observation, Policy, Poll, Source, step};
+use anchorwatch_core::bundle::consumer::Consumer;
+use anchorwatch_core::bundle::{Digest, ParseLimits, diff, parse};
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::watch::{DomainState, Observation, Policy, Poll, Source, step};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use serde::Serialize as _;
 use serde_json::Value;
@@ -58,9 +58,12 @@ fn core(criterion: &mut Criterion) {
         bench.iter(|| parse(black_box(first), &ParseLimits::default()));
     });
     for consumer in Consumer::KNOWN {
-        assert!(consumer.read(first).refusal().is_none(), "{consumer} takes it");
+        assert!(
+            anchorwatch_consumers::read(*consumer, first).refusal().is_none(),
+            "{consumer} takes it"
+        );
         criterion.bench_function(&format!("what {consumer} does: 8 authorities"), |bench| {
-            bench.iter(|| consumer.read(black_box(first)));
+            bench.iter(|| anchorwatch_consumers::read(*consumer, black_box(first)));
         });
     }
     criterion.bench_function("diff: 8 authorities, some changed", |bench| {

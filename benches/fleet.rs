@@ -28,12 +28,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use anchorwatch::bundle::Validity;
 use anchorwatch::daemon::SystemClock;
 use anchorwatch::demo::endpoint::{Answer, Endpoint};
 use anchorwatch::demo::mint::{Document, Jwk, JwtAuthority, KeyAlgorithm, X509Ca, ca_params};
-use anchorwatch::spiffe::{SpiffeId, TrustDomain};
-use anchorwatch::time::Clock as _;
+use anchorwatch_core::bundle::Validity;
+use anchorwatch_core::spiffe::{SpiffeId, TrustDomain};
+use anchorwatch_core::time::Clock as _;
 use hyper::StatusCode;
 use rcgen::KeyPair;
 use serde_json::Value;

@@ -6,12 +6,12 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use anchorwatch::issuer::IssuerSettings;
-use anchorwatch::judge::{self, Assessment, Case, NO_SHARED_KEYS};
-use anchorwatch::simulate::{Scenario, Skip, Turn, World};
-use anchorwatch::spiffe::{BundleEndpoint, EndpointProfile};
-use anchorwatch::time::Timestamp;
-use anchorwatch::watch::{DomainState, Event, Policy, Poll};
+use anchorwatch_core::judge::{self, Assessment, Case, NO_SHARED_KEYS};
+use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile};
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::watch::{DomainState, Event, Policy, Poll};
+use anchorwatch_lab::issuer::IssuerSettings;
+use anchorwatch_lab::simulate::{Scenario, Skip, Turn, World};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 
 /// Half-way through [0, 1): no jitter.
@@ -30,7 +30,7 @@ impl Scene {
     /// Plays a clean domain until, after `warm` of watching, a poll changes a bundle of about this
     /// many authorities or a few more.
     fn of(replicas: u16, ca_ttl: Duration, warm: Duration, authorities: usize) -> Self {
-        let name: anchorwatch::spiffe::TrustDomain = "bench.example".parse().unwrap();
+        let name: anchorwatch_core::spiffe::TrustDomain = "bench.example".parse().unwrap();
         let mut scenario = Scenario::clean(name.clone(), replicas, IssuerSettings::spire(ca_ttl));
         scenario.lasts = warm * 4;
         scenario.observer.skip = Some(Skip { sparse: ca_ttl / 4, lone_failures: true });

@@ -21,12 +21,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anchorwatch::bundle::{ParseLimits, SvidType, parse};
 use anchorwatch::daemon::SystemClock;
 use anchorwatch::fetch::{Fetcher, Target};
-use anchorwatch::spiffe::{BundleEndpoint, EndpointProfile, TrustDomain};
-use anchorwatch::time::Clock as _;
-use anchorwatch::watch::{DomainState, Policy, Poll, Trust, TrustOrigin, step};
+use anchorwatch_core::bundle::{ParseLimits, SvidType, parse};
+use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile, TrustDomain};
+use anchorwatch_core::time::Clock as _;
+use anchorwatch_core::watch::{DomainState, Policy, Poll, Trust, TrustOrigin, step};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};

@@ -18,20 +18,20 @@ trap 'rm -rf "$bin"' EXIT
 
 step() { printf '\n== %s\n\n' "$*"; }
 
-cargo bench --locked --quiet --no-run
+cargo bench -p anchorwatch --locked --quiet --no-run
 # The client on one core, the server on the other, where there are two.
 pin=()
 if command -v taskset > /dev/null && (($(nproc) > 1)); then pin=(taskset -c 0); fi
 
 step "one poll"
-"${pin[@]}" cargo bench --locked --quiet --bench poll -- "$bin"
+"${pin[@]}" cargo bench -p anchorwatch --locked --quiet --bench poll -- "$bin"
 step "ten thousand trust domains"
-cargo bench --locked --quiet --bench fleet
+cargo bench -p anchorwatch --locked --quiet --bench fleet
 step "a scrape"
-cargo bench --locked --quiet --bench scrape
+cargo bench -p anchorwatch --locked --quiet --bench scrape
 step "a start"
-cargo bench --locked --quiet --bench store
+cargo bench -p anchorwatch --locked --quiet --bench store
 step "the pure parts"
-cargo bench --locked --quiet --bench core -- --quiet
+cargo bench -p anchorwatch --locked --quiet --bench core -- --quiet
 step "judging a poll (limits: unchanged 5 us, a change of 8 authorities 50 us, 400 authorities 2 ms)"
-cargo bench --locked --quiet --bench judge -- --quiet
+cargo bench -p anchorwatch --locked --quiet --bench judge -- --quiet

@@ -20,15 +20,15 @@ mod collector;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use anchorwatch::bundle::{
+use anchorwatch::metrics::{Format, Registered, Scrape, SelfFacts, render};
+use anchorwatch_core::bundle::{
     Authority, AuthorityId, Digest, Fingerprint, KeyType, ParseLimits, PublicKeyId, Stated,
     SvidType, parse,
 };
-use anchorwatch::metrics::{Format, Registered, Scrape, SelfFacts, render};
-use anchorwatch::spiffe::{BundleEndpoint, EndpointProfile};
-use anchorwatch::time::{Bracket, Timestamp};
-use anchorwatch::view::{DomainView, PollCounts, View};
-use anchorwatch::watch::{AuthorityRecord, Confirmed, DomainState, Facts, Policy, Sight};
+use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile};
+use anchorwatch_core::time::{Bracket, Timestamp};
+use anchorwatch_core::view::{DomainView, PollCounts, View};
+use anchorwatch_core::watch::{AuthorityRecord, Confirmed, DomainState, Facts, Policy, Sight};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use prometheus::{Encoder as _, Registry, TextEncoder};

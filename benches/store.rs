@@ -8,13 +8,13 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use anchorwatch::bundle::{
+use anchorwatch::store::{Batch, Store, StoreOptions};
+use anchorwatch_core::bundle::{
     Authority, AuthorityId, Bundle, Certificate, Digest, Fingerprint, KeyType, PublicKeyId, Stated,
     SvidType,
 };
-use anchorwatch::store::{Batch, Store, StoreOptions};
-use anchorwatch::time::{Clock, Timestamp};
-use anchorwatch::watch::{DomainState, Observation, Policy, Poll, Source, step};
+use anchorwatch_core::time::{Clock, Timestamp};
+use anchorwatch_core::watch::{DomainState, Observation, Policy, Poll, Source, step};
 
 /// When the story begins, in seconds since the epoch.
 const START: i64 = 1_780_000_000;

@@ -7,52 +7,18 @@
 //!
 //! # Reading guide
 //!
-//! A functional core and an imperative shell. The core turns values into values: it opens nothing,
-//! asks no clock, draws no random number. Begin with [`bundle`] (bytes become a key set and its
-//! irregularities), then [`watch`]: [`watch::step`] moves one trust domain by one poll, and
-//! [`watch::Facts`] are the fold of the [`watch::Event`]s that it makes. [`finding`] says what an
-//! operator should know of the facts, [`view`] is the picture that every reader gets, [`journal`]
-//! is how events are chained and worded, [`issuer`] models a SPIRE-like issuer in virtual time, and
-//! [`simulate`] puts it into a world with faults, attackers and someone who polls.
+//! A functional core and an imperative shell. The core is the crate [`anchorwatch_core`]: it turns
+//! values into values, and its documentation says where to begin. This crate is the shell, which
+//! does what the core says: [`config`] says what to watch, [`daemon`] schedules it, [`resolver`]
+//! finds addresses, [`fetch`] talks to endpoints, [`store`] makes events durable before anyone sees
+//! them, [`metrics`] and [`web`] show the view, [`notify`] pushes alerts. `demo` is the real thing
+//! in small.
 //!
-//! The shell does what the core says: [`resolver`] finds their addresses, [`fetch`] talks to endpoints, [`store`] makes events durable
-//! before anyone sees them, [`metrics`] and [`web`] show the view, [`config`] says what to watch,
-//! and [`daemon`] schedules it all. `demo` is the real thing in small.
+//! Beside them: `anchorwatch_consumers` reads a document as SPIRE, go-spiffe and Istio do, and
+//! `anchorwatch_lab` simulates federations and scores the judgement.
 //!
-//! `ARCHITECTURE.md` has the invariants; a test holds the layers.
+//! `ARCHITECTURE.md` has the invariants; the manifests and a test hold the layers.
 
-// The core, lowest layer first.
-pub mod untrusted;
-
-pub mod time;
-
-pub mod spiffe;
-
-pub mod bundle;
-
-pub mod finding;
-
-pub mod alerts;
-
-pub mod decision;
-
-pub mod watch;
-
-pub mod journal;
-
-pub mod issuer;
-
-pub mod judge;
-
-pub mod replay;
-
-pub mod simulate;
-
-pub mod score;
-
-pub mod view;
-
-// The shell.
 pub mod config;
 
 pub mod resolver;

@@ -10,9 +10,9 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use anchorwatch::alerts::{Alert, alerts, name, operator_object, rules, runbook_url};
-use anchorwatch::finding::FindingKind;
 use anchorwatch::metrics::{Registered, catalogue};
+use anchorwatch_core::alerts::{Alert, alerts, name, operator_object, rules, runbook_url};
+use anchorwatch_core::finding::FindingKind;
 use serde_json::{Value, json};
 
 const RULES: &str = "alerts/anchorwatch.rules.yaml";

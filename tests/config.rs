@@ -7,11 +7,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anchorwatch::bundle::consumer::Consumer;
 use anchorwatch::config::schema::{Absent, Key, Kind, Scope};
-use anchorwatch::config::{Change, Config, LoadError, Probe, Read, bootstrap, docs};
-use anchorwatch::spiffe::TrustDomain;
-use anchorwatch::watch::{BaselinePolicy, IssuerModel, JudgementPolicy, Policy, PollInterval};
+use anchorwatch::config::{Change, Config, LoadError, Read, bootstrap, docs};
+use anchorwatch_core::bundle::consumer::Consumer;
+use anchorwatch_core::spiffe::Probe;
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::watch::{BaselinePolicy, IssuerModel, JudgementPolicy, Policy, PollInterval};
 use proptest::prelude::*;
 
 const LEAST: &str = include_str!("data/configs/good/least.yaml");

@@ -17,10 +17,10 @@ use anchorwatch::config::Config;
 use anchorwatch::daemon::{Daemon, Options, SystemClock};
 use anchorwatch::demo::mint::{KeyAlgorithm, X509Ca};
 use anchorwatch::fetch::Fetcher;
-use anchorwatch::finding::FindingKind;
-use anchorwatch::spiffe::TrustDomain;
-use anchorwatch::time::{Clock, Timestamp};
-use anchorwatch::watch::{self, DomainState, Event, Policy, Poll, Step};
+use anchorwatch_core::finding::FindingKind;
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::time::{Clock, Timestamp};
+use anchorwatch_core::watch::{self, DomainState, Event, Policy, Poll, Step};
 use process::{
     PATIENCE, Partner, Process, anchorwatch, configure, document, hour, id, json, relationship,
 };

@@ -38,7 +38,7 @@ fn the_boards_are_in_order() {
 
 #[test]
 fn both_boards_have_the_variables_of_the_alerts_links() {
-    for alert in anchorwatch::alerts::alerts() {
+    for alert in anchorwatch_core::alerts::alerts() {
         let (path, query) = alert.dashboard.split_once('?').unwrap_or((&alert.dashboard, ""));
         let boards = boards();
         let board = boards.iter().find(|one| path.ends_with(text(&one.json["uid"]))).unwrap();

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use anchorwatch::daemon::SystemClock;
 use anchorwatch::demo::mint::{JwtAuthority, KeyAlgorithm};
-use anchorwatch::time::Clock as _;
+use anchorwatch_core::time::Clock as _;
 use process::{Partner, Process, anchorwatch, configure, document, json};
 use serde_json::Value;
 use tempfile::TempDir;

@@ -9,15 +9,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use anchorwatch::bundle::{Authority, AuthorityId, ParseLimits, SvidType, parse};
 use anchorwatch::config::Config;
 use anchorwatch::demo::{Character, Scene};
 use anchorwatch::fetch::{Fetcher, Target};
-use anchorwatch::finding::FindingKind;
-use anchorwatch::judge::{self, Case, NO_SHARED_KEYS};
-use anchorwatch::spiffe::{BundleEndpoint, TrustDomain};
-use anchorwatch::time::{Clock, Timestamp};
-use anchorwatch::watch::{DomainState, Event, Policy, Poll};
+use anchorwatch_core::bundle::{Authority, AuthorityId, ParseLimits, SvidType, parse};
+use anchorwatch_core::finding::FindingKind;
+use anchorwatch_core::judge::{self, Case, NO_SHARED_KEYS};
+use anchorwatch_core::spiffe::{BundleEndpoint, TrustDomain};
+use anchorwatch_core::time::{Clock, Timestamp};
+use anchorwatch_core::watch::{DomainState, Event, Policy, Poll};
 use tokio_util::sync::CancellationToken;
 
 /// A clock that stands until it is wound.

@@ -4,13 +4,13 @@
 
 use std::fmt::Write as _;
 
-use anchorwatch::finding::{FindingKind, Nature};
+use anchorwatch_core::finding::{FindingKind, Nature};
 
 const PAGE: &str = "docs/findings.md";
 
 fn page() -> String {
     let mut page = String::from(
-        "<!-- Generated from src/finding/kind.rs. UPDATE_EXPECT=1 cargo test --test findings_page rewrites it. -->\n\n\
+        "<!-- Generated from crates/core/src/finding/kind.rs. UPDATE_EXPECT=1 cargo test --test findings_page rewrites it. -->\n\n\
          # Findings\n\n\
          An *event finding* is a fact that someone must look at: it is journaled when it is raised, survives restarts, and\n\
          ends by a decision or by an explanation that arrives; a warning also ends unreviewed after 30 days. A *condition*\n\

@@ -193,12 +193,12 @@ fn code_scanning_reads_sarif() {
 mod endpoint {
     use std::time::Duration;
 
-    use anchorwatch::bundle::Validity;
     use anchorwatch::daemon::SystemClock;
     use anchorwatch::demo::endpoint::Endpoint;
     use anchorwatch::demo::mint::{Document, JwtAuthority, KeyAlgorithm, X509Ca};
-    use anchorwatch::spiffe::{SpiffeId, TrustDomain};
-    use anchorwatch::time::Clock as _;
+    use anchorwatch_core::bundle::Validity;
+    use anchorwatch_core::spiffe::{SpiffeId, TrustDomain};
+    use anchorwatch_core::time::Clock as _;
 
     use super::{folder, lint, text};
 

@@ -17,14 +17,14 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anchorwatch::bundle::{Fingerprint, Stated};
-use anchorwatch::finding::{Finding, FindingKind, Severity};
 use anchorwatch::metrics::{
     Format, Kind, Registered, Scrape, SelfFacts, catalogue, markdown, render,
 };
-use anchorwatch::spiffe::ProfileName;
-use anchorwatch::view::{DomainView, Ended, View};
-use anchorwatch::watch::FailureReason;
+use anchorwatch_core::bundle::{Fingerprint, Stated};
+use anchorwatch_core::finding::{Finding, FindingKind, Severity};
+use anchorwatch_core::spiffe::ProfileName;
+use anchorwatch_core::view::{DomainView, Ended, View};
+use anchorwatch_core::watch::FailureReason;
 use collector::Collected;
 use exposition::{ReadFamily, Series, read};
 use prometheus::{Registry, TextEncoder};

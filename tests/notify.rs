@@ -12,12 +12,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anchorwatch::bundle::SvidType;
-use anchorwatch::finding::{Finding, FindingId, FindingKind, IncidentId, Severity};
 use anchorwatch::notify::{Context, Notifier, Picture, Recipient, alerts};
 use anchorwatch::resolver::{Lookups, SystemResolver};
-use anchorwatch::time::{Clock, Timestamp};
-use anchorwatch::view::View;
+use anchorwatch_core::bundle::SvidType;
+use anchorwatch_core::finding::{Finding, FindingId, FindingKind, IncidentId, Severity};
+use anchorwatch_core::time::{Clock, Timestamp};
+use anchorwatch_core::view::View;
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode, Uri};

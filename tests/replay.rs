@@ -9,17 +9,17 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anchorwatch::decision::{Decision, Deed, Door};
-use anchorwatch::finding::{FindingId, FindingKind, Nature};
-use anchorwatch::issuer::IssuerSettings;
-use anchorwatch::journal::Entry;
-use anchorwatch::judge::{self, PublicKeyIndex};
-use anchorwatch::replay::{Change, JournalReplay, Report, Rules, Summary};
-use anchorwatch::simulate::{Incident, Scenario, Skip, World};
-use anchorwatch::spiffe::{BundleEndpoint, EndpointProfile, TrustDomain};
 use anchorwatch::store::{Batch, Store, StoreOptions};
-use anchorwatch::time::{Clock, Timestamp};
-use anchorwatch::watch::{DomainState, Event, JudgementPolicy, Policy, Recall, Step};
+use anchorwatch_core::decision::{Decision, Deed, Door};
+use anchorwatch_core::finding::{FindingId, FindingKind, Nature};
+use anchorwatch_core::journal::Entry;
+use anchorwatch_core::judge::{self, PublicKeyIndex};
+use anchorwatch_core::replay::{Change, JournalReplay, Report, Rules, Summary};
+use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile, TrustDomain};
+use anchorwatch_core::time::{Clock, Timestamp};
+use anchorwatch_core::watch::{DomainState, Event, JudgementPolicy, Policy, Recall, Step};
+use anchorwatch_lab::issuer::IssuerSettings;
+use anchorwatch_lab::simulate::{Incident, Scenario, Skip, World};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -280,7 +280,7 @@ fn rehashed(entry: &serde_json::Value) -> String {
     hashed.extend(u64::try_from(name.len()).unwrap().to_be_bytes());
     hashed.extend(name.as_bytes());
     hashed.extend(text("payload").as_bytes());
-    anchorwatch::bundle::Digest::of(&hashed).to_string()
+    anchorwatch_core::bundle::Digest::of(&hashed).to_string()
 }
 
 #[tokio::test]
@@ -289,7 +289,7 @@ async fn a_pack_proves_itself_and_nothing_is_overwritten() {
     let mut watched = Watched::of(&scenario, &scenario.policy());
     // A document of which the digest is true.
     let document: Arc<[u8]> = br#"{"keys": []}"#.as_slice().into();
-    let digest = anchorwatch::bundle::Digest::of(&document);
+    let digest = anchorwatch_core::bundle::Digest::of(&document);
     let bodies = watched.batches.iter_mut().filter_map(|batch| {
         let Event::BundleChanged { body, .. } =
             batch.events.iter_mut().find(|event| event.body().is_some())?

@@ -21,12 +21,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use anchorwatch::bundle::{Authority, AuthorityId, Digest, Fingerprint, SvidType};
-use anchorwatch::journal::{AuthorityEntry, Entry, Recorded};
 use anchorwatch::metrics::{Format, Registered};
-use anchorwatch::spiffe::TrustDomain;
-use anchorwatch::view::View;
-use anchorwatch::watch::Event;
 use anchorwatch::web::api::{
     AuthorityReport, Cursor, Decided, DomainReport, Report, SightingsTaken,
 };
@@ -34,6 +29,11 @@ use anchorwatch::web::{
     AdminClient, AdminListener, Asked, AuthorityFilter, Backend, BackendError, ClientError, Decide,
     EventFilter, Identity, Rebootstrap, Rebootstrapped, ScrapeFacts, WebListener,
 };
+use anchorwatch_core::bundle::{Authority, AuthorityId, Digest, Fingerprint, SvidType};
+use anchorwatch_core::journal::{AuthorityEntry, Entry, Recorded};
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::view::View;
+use anchorwatch_core::watch::Event;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};

@@ -6,23 +6,23 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anchorwatch::bundle::consumer::Consumer;
-use anchorwatch::bundle::{
-    Authority, AuthorityId, Bundle, Digest, Fingerprint, KeyType, ParseLimits, ParsedBundle,
-    Stated, SvidType, diff as difference, parse,
-};
 use anchorwatch::config::import::{self, Origin};
 use anchorwatch::config::{Config, WebConfig, bootstrap};
 use anchorwatch::daemon::read_sighting;
-use anchorwatch::decision::{Decision, Door};
-use anchorwatch::replay::{Line, Replay, Rules};
-use anchorwatch::spiffe::{BundleEndpoint, EndpointProfile, EndpointUrl, TrustDomain};
-use anchorwatch::time::Timestamp;
-use anchorwatch::untrusted::UntrustedText;
-use anchorwatch::watch::{
+use anchorwatch::web::{DecisionRequest, RebootstrapRequest};
+use anchorwatch_core::bundle::consumer::Consumer;
+use anchorwatch_core::bundle::{
+    Authority, AuthorityId, Bundle, Digest, Fingerprint, KeyType, ParseLimits, ParsedBundle,
+    Stated, SvidType, diff as difference, parse,
+};
+use anchorwatch_core::decision::{Decision, Door};
+use anchorwatch_core::replay::{Line, Replay, Rules};
+use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile, EndpointUrl, TrustDomain};
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::untrusted::UntrustedText;
+use anchorwatch_core::watch::{
     DomainState, Facts, Failure, FailureReason, Observation, Policy, Poll, Source, step as stepped,
 };
-use anchorwatch::web::{DecisionRequest, RebootstrapRequest};
 
 /// The fewest bytes of one poll in [`step`].
 const POLL: usize = 6;
@@ -30,7 +30,10 @@ const POLL: usize = 6;
 /// The parser and the consumers' profiles end, and what may be stored reads as what was served.
 pub fn parse_bundle(data: &[u8]) {
     for consumer in [&[Consumer::Spire], Consumer::KNOWN].concat() {
-        let told = consumer.read(data).refusal().map(ToString::to_string).unwrap_or_default();
+        let told = anchorwatch_consumers::read(consumer, data)
+            .refusal()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         assert!(told.len() < 1024, "foreign text is cut: {told}");
     }
     let limits = ParseLimits::default();
@@ -183,11 +186,12 @@ pub fn replay_lines(data: &[u8]) {
         },
         decisions: Vec::new(),
     };
-    let mut replay = Replay::new(|_: &TrustDomain| Some(rules.clone()));
+    let mut replay =
+        Replay::new(|_: &TrustDomain| Some(rules.clone()), anchorwatch_consumers::refusals);
     let mut last: Option<Timestamp> = None;
     for line in data.split(|byte| *byte == b'\n').take(16) {
         let Ok(text) = std::str::from_utf8(line) else { continue };
-        match Line::read(text) {
+        match Line::read(text, anchorwatch_consumers::refusals) {
             Err(why) => assert!(why.to_string().len() < 1024, "foreign text is cut: {why}"),
             Ok(line) => {
                 let waited = last.and_then(|last| line.at.since(last)).unwrap_or_default();

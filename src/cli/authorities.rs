@@ -7,16 +7,16 @@ use clap::Args;
 use super::output::{Output, print, print_json, table};
 use super::source::{self, Source, quoted};
 use super::{Exit, Global, runtime};
-use crate::bundle::SvidType;
 use crate::config::Config;
 use crate::daemon::SystemClock;
-use crate::journal::AuthorityEntry;
-use crate::spiffe::TrustDomain;
 use crate::store::{AuthorityQuery, StoreReader};
-use crate::time::{Clock as _, Timestamp};
-use crate::view::DomainView;
 use crate::web::api::{AuthorityReport, Cursor};
 use crate::web::{AdminClient, ClientError};
+use anchorwatch_core::bundle::SvidType;
+use anchorwatch_core::journal::AuthorityEntry;
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::time::{Clock as _, Timestamp};
+use anchorwatch_core::view::DomainView;
 
 /// How many authorities one question asks for: as many as the API gives at most.
 const PAGE: usize = 10_000;

@@ -11,10 +11,10 @@ use super::source::{self, Source, quoted};
 use super::{Exit, Global, logging, runtime};
 use crate::config::Config;
 use crate::daemon::check_once;
-use crate::finding::{Dropped, Finding};
-use crate::spiffe::TrustDomain;
-use crate::untrusted::escape_line;
 use crate::web::api::{DomainReport, Report};
+use anchorwatch_core::finding::{Dropped, Finding};
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::untrusted::escape_line;
 
 /// Poll every endpoint once and say what is wrong.
 #[derive(Args, Debug)]
@@ -139,7 +139,7 @@ fn text(report: &Report) -> String {
 
 fn row(domain: &DomainReport) -> [String; 7] {
     let verdict = match domain.findings.iter().map(|finding| finding.severity).max() {
-        Some(severity) if severity != crate::finding::Severity::Info => severity.label(),
+        Some(severity) if severity != anchorwatch_core::finding::Severity::Info => severity.label(),
         Some(_) | None if domain.up => "ok",
         Some(_) | None => "failed",
     };

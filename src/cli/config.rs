@@ -11,7 +11,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::output::{Shown, file_name};
 use super::{Exit, Global};
 use crate::config::{Config, LoadError, Read, WebConfig};
-use crate::untrusted::escape_line;
+use anchorwatch_core::untrusted::escape_line;
 
 /// The most trust domains that the summary names in one round.
 const MOST_NAMES: usize = 10;

@@ -6,13 +6,13 @@ use super::authorities::whole;
 use super::output::{Output, chain, complain, print, print_json, table};
 use super::source::{self, Source, quoted};
 use super::{Exit, Global, runtime};
-use crate::bundle::Fingerprint;
-use crate::journal::{Recorded, describe};
-use crate::spiffe::TrustDomain;
 use crate::store::EventQuery;
-use crate::time::Timestamp;
-use crate::watch::Event;
 use crate::web::{AdminClient, ClientError};
+use anchorwatch_core::bundle::Fingerprint;
+use anchorwatch_core::journal::{Recorded, describe};
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::watch::Event;
 
 /// List what happened.
 #[derive(Args, Debug)]

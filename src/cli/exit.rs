@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::finding::Severity;
+use anchorwatch_core::finding::Severity;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

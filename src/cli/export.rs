@@ -11,14 +11,14 @@ use pack::Pack;
 
 use super::output::{chain, complain, file_name, print};
 use super::{Exit, Global, source};
-use crate::bundle::Digest;
 use crate::daemon::SystemClock;
-use crate::finding::Finding;
-use crate::journal::{Chain, describe};
-use crate::spiffe::TrustDomain;
 use crate::store::{EntryRange, StoreReader, StoredEntry};
-use crate::time::{Clock as _, Timestamp};
-use crate::watch::Event;
+use anchorwatch_core::bundle::Digest;
+use anchorwatch_core::finding::Finding;
+use anchorwatch_core::journal::{Chain, describe};
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::time::{Clock as _, Timestamp};
+use anchorwatch_core::watch::Event;
 
 /// Write an evidence pack: events, documents, findings, decisions, digests.
 #[derive(Args, Debug)]

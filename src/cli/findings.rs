@@ -8,12 +8,12 @@ use super::output::{Output, print, print_json};
 use super::source::{self, Source};
 use super::{Exit, Global, runtime};
 use crate::config::Config;
-use crate::finding::{Dropped, FindingKind};
-use crate::spiffe::TrustDomain;
-use crate::time::{Clock as _, Timestamp};
-use crate::untrusted::escape_line;
 use crate::web::api::{OpenFinding, Report};
 use crate::web::{AdminClient, ClientError};
+use anchorwatch_core::finding::{Dropped, FindingKind};
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::time::{Clock as _, Timestamp};
+use anchorwatch_core::untrusted::escape_line;
 
 /// List what is to be said, with its evidence.
 #[derive(Args, Debug)]

@@ -12,8 +12,8 @@ use clap::{Args, ValueEnum};
 
 use super::output::{complain, print, print_json};
 use super::{Exit, runtime};
-use crate::bundle::consumer::Consumer;
-use crate::spiffe::{SpiffeId, TrustDomain};
+use anchorwatch_core::bundle::consumer::Consumer;
+use anchorwatch_core::spiffe::{SpiffeId, TrustDomain};
 use input::Input;
 use report::{Level, Report};
 

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
-use crate::untrusted::{escape_json, escape_line};
+use anchorwatch_core::untrusted::{escape_json, escape_line};
 
 /// The least urgent lines that are written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]

@@ -188,8 +188,8 @@ fn runtime(future: impl Future<Output = Exit>) -> Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alerts::{About, description};
-    use crate::finding::FindingKind;
+    use anchorwatch_core::alerts::{About, description};
+    use anchorwatch_core::finding::FindingKind;
 
     /// The command lines of a page: lines of its code blocks, and code within a sentence.
     fn commands(page: &str) -> Vec<String> {

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::config::Faults;
-use crate::untrusted::{UntrustedText, escape_json, escape_line, escape_lines};
+use anchorwatch_core::untrusted::{UntrustedText, escape_json, escape_line, escape_lines};
 
 /// How data is printed.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]

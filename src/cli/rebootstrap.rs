@@ -11,8 +11,8 @@ use super::output::{complain, print};
 use super::source::{self, Source};
 use super::{Exit, Global, runtime};
 use crate::config::bootstrap;
-use crate::spiffe::TrustDomain;
 use crate::web::api::Decided;
+use anchorwatch_core::spiffe::TrustDomain;
 
 /// The most bytes of the file: as many as a bundle may have.
 const MOST_BYTES: u64 = 4 << 20;

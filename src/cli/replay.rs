@@ -14,11 +14,11 @@ use printer::Printer;
 
 use super::output::{Output, chain, complain};
 use super::{Exit, Global, source};
-use crate::bundle::consumer::Consumer;
 use crate::config::Config;
-use crate::replay::{Replay, Rules};
-use crate::spiffe::{BundleEndpoint, EndpointProfile, TrustDomain};
-use crate::watch::{
+use anchorwatch_core::bundle::consumer::Consumer;
+use anchorwatch_core::replay::{Replay, Rules};
+use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile, TrustDomain};
+use anchorwatch_core::watch::{
     BaselinePolicy, IssuerMode, IssuerModel, JudgementPolicy, Policy, PollInterval,
 };
 
@@ -223,14 +223,17 @@ fn observations(
         Box::new(opened.map_err(|why| format!("cannot open {}: {why}", path.display()))?)
     };
     let mut input = BufReader::new(input);
-    let mut replay =
-        Replay::new(|trust_domain: &TrustDomain| rules(config, arguments, trust_domain));
+    let mut replay = Replay::new(
+        |trust_domain: &TrustDomain| rules(config, arguments, trust_domain),
+        anchorwatch_consumers::refusals,
+    );
     let mut number: u64 = 0;
     let mut line = String::new();
     loop {
         line.clear();
         number = number.saturating_add(1);
-        let most = u64::try_from(crate::replay::LONGEST).unwrap_or(u64::MAX).saturating_add(1);
+        let most =
+            u64::try_from(anchorwatch_core::replay::LONGEST).unwrap_or(u64::MAX).saturating_add(1);
         let read = input.by_ref().take(most).read_line(&mut line);
         match read {
             Ok(0) => break,

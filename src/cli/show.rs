@@ -11,16 +11,16 @@ use super::events;
 use super::output::{Output, chain, complain, print, print_json};
 use super::source::{self, Source, quoted};
 use super::{Exit, Global, runtime};
-use crate::bundle::Fingerprint;
 use crate::config::Config;
 use crate::daemon::SystemClock;
-use crate::journal::Recorded;
-use crate::spiffe::TrustDomain;
 use crate::store::{AuthorityQuery, EventQuery};
-use crate::time::{Bracket, Clock as _, Window};
-use crate::untrusted::escape_line;
 use crate::web::AdminClient;
 use crate::web::api::{AuthorityReport, DomainReport, HandOverReport, OpenFinding, RotationReport};
+use anchorwatch_core::bundle::Fingerprint;
+use anchorwatch_core::journal::Recorded;
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::time::{Bracket, Clock as _, Window};
+use anchorwatch_core::untrusted::escape_line;
 
 /// How many events of one authority are shown.
 const EVENTS: usize = 1000;
@@ -85,7 +85,7 @@ fn wanted(text: &str) -> Result<Wanted, String> {
         return Ok(Wanted::Beginning(digits.into()));
     }
     let whole = format!("sha256:{digits}").parse().map(Wanted::Whole);
-    whole.map_err(|why: crate::bundle::FingerprintError| why.to_string())
+    whole.map_err(|why: anchorwatch_core::bundle::FingerprintError| why.to_string())
 }
 
 /// All that is known of one authority.

@@ -12,14 +12,14 @@ use clap::Args;
 
 use super::output::{complain, print, table};
 use super::{Exit, Global};
-use crate::issuer::IssuerSettings;
-use crate::score::{
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::time::duration_text;
+use anchorwatch_lab::issuer::IssuerSettings;
+use anchorwatch_lab::score::{
     Clean, CleanRow, Expected, IncidentRow, Promise, ROWS, RestartRow, StallRow, VerdictScore,
     clean_rows, restart_row, stall_row, verdicts,
 };
-use crate::simulate::{Incident, KeyPool, Lines, Scenario, World, truth_line};
-use crate::spiffe::TrustDomain;
-use crate::time::duration_text;
+use anchorwatch_lab::simulate::{Incident, KeyPool, Lines, Scenario, World, truth_line};
 
 /// Play trust domains in virtual time, and score the judgement of them.
 #[derive(Args, Debug)]

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use super::output::{chain, complain, complain_of};
 use super::{Exit, Global};
 use crate::config::{Config, LoadError, Relationship};
-use crate::judge::{self, Assessment};
 use crate::store::{StoreReader, VerifyFault};
-use crate::time::Timestamp;
-use crate::view::DomainView;
 use crate::web::{AdminClient, ClientError};
+use anchorwatch_core::judge::{self, Assessment};
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::view::DomainView;
 
 /// Who answers.
 pub(super) enum Source {

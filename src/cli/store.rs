@@ -7,8 +7,8 @@ use clap::{Args, Subcommand};
 
 use super::output::{Output, complain, print, print_json};
 use super::{Exit, Global, source};
-use crate::bundle::Digest;
 use crate::store::{Verified, VerifyFault};
+use anchorwatch_core::bundle::Digest;
 
 /// How often a long verification says how far it is.
 const PROGRESS_EVERY: u64 = 250_000;

@@ -9,10 +9,10 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
 use super::fault::quoted;
-use crate::bundle::{
+use anchorwatch_core::bundle::{
     Authority, AuthorityId, Certificate, ParseError, ParseLimits, SvidType, parse,
 };
-use crate::spiffe::TrustDomain;
+use anchorwatch_core::spiffe::TrustDomain;
 
 /// Why a file gives no trust. The message does not name the file.
 #[derive(Debug, thiserror::Error)]

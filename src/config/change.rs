@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Config, Relationship};
-use crate::spiffe::TrustDomain;
+use anchorwatch_core::spiffe::TrustDomain;
 
 /// One difference between two configurations.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -9,45 +9,17 @@ pub(super) trait Choice: Copy + 'static {
     fn word(self) -> &'static str;
 }
 
-/// An enum whose variants each have one word in the configuration.
-macro_rules! choice {
-    (
-        $(#[$doc:meta])* $name:ident {
-            $($(#[$variant_doc:meta])* $variant:ident => $word:literal,)*
-        }
-    ) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
-        pub enum $name {
-            $($(#[$variant_doc])* $variant,)*
-        }
+use anchorwatch_core::finding::Severity;
+use anchorwatch_core::spiffe::Probe;
+use anchorwatch_core::watch::{BaselinePolicy, IssuerMode, JudgementPolicy};
 
-        impl $name {
-            /// The words, in order.
-            pub const WORDS: &'static [&'static str] = &[$($word,)*];
+impl Choice for Probe {
+    const ALL: &'static [Self] = Self::ALL;
 
-            /// The word in the configuration.
-            pub fn label(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $word,)*
-                }
-            }
-        }
-
-        impl $crate::config::choice::Choice for $name {
-            const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            fn word(self) -> &'static str {
-                self.label()
-            }
-        }
-    };
+    fn word(self) -> &'static str {
+        self.label()
+    }
 }
-
-pub(super) use choice;
-
-use crate::finding::Severity;
-use crate::watch::{BaselinePolicy, IssuerMode, JudgementPolicy};
 
 impl Choice for Severity {
     const ALL: &'static [Self] = &[Self::Info, Self::Warning, Self::Critical];

@@ -4,7 +4,7 @@ use super::fault::{Report, quoted};
 use super::reader::{Fields, Value};
 use super::schema::{CACHE, CACHE_CONSUMER, Key};
 use super::{scalar, suggest};
-use crate::bundle::consumer::{Consumer, ConsumerError};
+use anchorwatch_core::bundle::consumer::{Consumer, ConsumerError};
 
 /// A list of consumers.
 pub(super) fn consumers(

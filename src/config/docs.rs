@@ -7,7 +7,7 @@ use super::schema::{
     HTTPS_WEB, ISSUER_DECLARED, ISSUER_MODELS, ISSUER_SPIRE, Key, Kind, LIMITS, METRICS, OUTAGE,
     PROFILE, RELATIONSHIP, RETENTION, Reload, SETTINGS, STORE, Scope, TOP,
 };
-use crate::finding::FindingKind;
+use anchorwatch_core::finding::FindingKind;
 
 /// Every scope, in the order of the documentation.
 pub const SCOPES: &[&Scope] = &[

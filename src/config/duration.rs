@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-pub(super) use crate::time::duration_text as text;
+pub(super) use anchorwatch_core::time::duration_text as text;
 
 /// Why a text is no duration: what is wrong, and what would be right.
 pub(super) struct Wrong {

@@ -8,12 +8,12 @@ use super::choice::Choice as _;
 use super::{
     Alertmanager, Announcement, Approval, Config, Limits, Outage, Relationship, duration, scalar,
 };
-use crate::bundle::consumer::Consumer;
-use crate::decision::SharedAuthority;
-use crate::finding::Severities;
-use crate::spiffe::{EndpointProfile, TrustDomain};
-use crate::untrusted::escape_json;
-use crate::watch::{IssuerModel, PollInterval};
+use anchorwatch_core::bundle::consumer::Consumer;
+use anchorwatch_core::decision::SharedAuthority;
+use anchorwatch_core::finding::Severities;
+use anchorwatch_core::spiffe::{EndpointProfile, TrustDomain};
+use anchorwatch_core::untrusted::escape_json;
+use anchorwatch_core::watch::{IssuerModel, PollInterval};
 
 /// What YAML and JSON are written from, in the order of the documentation.
 pub(super) enum Tree {
@@ -269,9 +269,10 @@ fn issuer(issuer: &IssuerModel) -> Tree {
 }
 
 fn severity(severities: &Severities) -> Tree {
-    let entry = |(kind, severity): (crate::finding::FindingKind, crate::finding::Severity)| {
-        (kind.label(), Some(Tree::text(severity.label())))
-    };
+    let entry = |(kind, severity): (
+        anchorwatch_core::finding::FindingKind,
+        anchorwatch_core::finding::Severity,
+    )| { (kind.label(), Some(Tree::text(severity.label()))) };
     mapping(severities.iter().map(entry))
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::yaml::Place;
-use crate::untrusted::{UntrustedText, escape_line};
+use anchorwatch_core::untrusted::{UntrustedText, escape_line};
 
 /// One thing that is wrong, where it stands, and what would be right.
 #[derive(Clone, Debug, Eq, PartialEq)]

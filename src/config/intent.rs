@@ -10,11 +10,11 @@ use super::schema::{
     AWAY_FROM, AWAY_UNTIL, BY, COUNT, FINGERPRINT, KEY_TYPE, Key, Kind, MAX_LIFETIME, MAX_WINDOW,
     NOT_AFTER, NOT_BEFORE, REASON, SHARED_BY, Scope, USE,
 };
-use crate::bundle::{Fingerprint, KeyType, SvidType};
-use crate::decision::{self, Decision, Deed, Door, SharedAuthority};
-use crate::spiffe::TrustDomain;
-use crate::time::Timestamp;
-use crate::untrusted::UntrustedText;
+use anchorwatch_core::bundle::{Fingerprint, KeyType, SvidType};
+use anchorwatch_core::decision::{self, Decision, Deed, Door, SharedAuthority};
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::untrusted::UntrustedText;
 
 /// One authority that is explained.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -10,7 +10,7 @@ use super::schema::{
     ISSUER_SPIRE_SECTION, Key, LEAD, MODE,
 };
 use super::yaml::NodeKind;
-use crate::watch::IssuerModel;
+use anchorwatch_core::watch::IssuerModel;
 
 /// A word, or a mapping with one key.
 pub(super) fn issuer(

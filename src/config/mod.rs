@@ -45,15 +45,15 @@ pub use change::Change;
 pub use fault::{Fault, Faults};
 pub use intent::{Announcement, Approval, Outage};
 pub use proxy::Proxy;
-pub use relationship::{MAX_REDIRECTS, Probe, Relationship};
+pub use relationship::{MAX_REDIRECTS, Relationship};
 pub use resolve::{LoadError, Read};
 pub use web::WebConfig;
 
-use crate::bundle::{Digest, ParseLimits};
-use crate::decision::SharedAuthority;
-use crate::finding::Severities;
-use crate::spiffe::TrustDomain;
-use crate::watch::Budget;
+use anchorwatch_core::bundle::{Digest, ParseLimits};
+use anchorwatch_core::decision::SharedAuthority;
+use anchorwatch_core::finding::Severities;
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::watch::Budget;
 
 /// What the daemon runs with.
 #[derive(Clone, Debug, PartialEq)]

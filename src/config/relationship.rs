@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use super::choice::choice;
 use super::fault::Report;
 use super::intent::{Announcement, Approval, Outage, announcements, approvals, outages};
 use super::proxy::Proxy;
@@ -15,24 +14,13 @@ use super::schema::{
 };
 use super::settings::Settings;
 use super::yaml::{NodeKind, Place};
-use crate::decision::Decision;
-use crate::spiffe::{BundleEndpoint, EndpointProfile, TrustDomain};
-use crate::watch::Policy;
+use anchorwatch_core::decision::Decision;
+use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile, Probe, TrustDomain};
+use anchorwatch_core::watch::Policy;
 
 /// The most redirects that a poll may follow: SPIRE's and go-spiffe's clients follow ten, and no
 /// endpoint in the field needs more than one (design, 4).
 pub const MAX_REDIRECTS: u8 = 3;
-
-choice! {
-    /// Which addresses of a name a poll asks.
-    Probe {
-        /// The first that answers.
-        #[default]
-        OneAddress => "one_address",
-        /// Each of them, so that replicas that disagree are seen.
-        AllAddresses => "all_addresses",
-    }
-}
 
 /// One relationship as the daemon runs with it: every value checked, every default filled in.
 #[derive(Clone, Debug, PartialEq)]

@@ -22,9 +22,9 @@ use super::serving;
 use super::settings::Settings;
 use super::yaml::{self, Place};
 use super::{Config, Limits, MetricsConfig, Retention, StoreConfig, scalar};
-use crate::bundle::Digest;
-use crate::spiffe::TrustDomain;
-use crate::watch::Budget;
+use anchorwatch_core::bundle::Digest;
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::watch::Budget;
 
 /// The longest path of a Unix socket, in bytes: `sun_path` without its last zero.
 const MAX_SOCKET_PATH: usize = 107;

@@ -9,10 +9,10 @@ use super::fault::{Report, quoted};
 use super::reader::Value;
 use super::schema::{Key, Kind, one_of};
 use super::suggest;
-use crate::bundle::Fingerprint;
-use crate::spiffe::{EndpointUrl, EndpointUrlError, SpiffeId, TrustDomain};
-use crate::time::Timestamp;
-use crate::untrusted::UntrustedText;
+use anchorwatch_core::bundle::Fingerprint;
+use anchorwatch_core::spiffe::{EndpointUrl, EndpointUrlError, SpiffeId, TrustDomain};
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::untrusted::UntrustedText;
 
 /// The text of a scalar of this key; a fault where it is none.
 pub(super) fn text<'t>(value: &Value<'t>, key: &Key, report: &mut Report) -> Option<&'t str> {

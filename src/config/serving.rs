@@ -7,7 +7,7 @@ use super::Relationship;
 use super::fault::Report;
 use super::reader::Value;
 use super::relationship::Written;
-use crate::spiffe::TrustDomain;
+use anchorwatch_core::spiffe::TrustDomain;
 
 /// How many other trust domains must be polled before each: 0 for `https_web` and self-serving
 /// endpoints, else one more than the domain that serves. Without cycles and missing links, which

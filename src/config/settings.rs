@@ -8,7 +8,7 @@ use super::fault::{Report, quoted};
 use super::issuer::issuer;
 use super::proxy::{Proxy, proxy};
 use super::reader::{Fields, Value};
-use super::relationship::{MAX_REDIRECTS, Probe};
+use super::relationship::MAX_REDIRECTS;
 use super::scalar;
 use super::schema::{
     BASELINE, CA_FILE, CLOCK_SKEW, CONSUMERS, ISSUER, Key, Kind, MAX_JWT_SVID_TTL,
@@ -16,9 +16,10 @@ use super::schema::{
     TIMEOUT, VALIDATOR_LEEWAY,
 };
 use super::severity::severities;
-use crate::bundle::consumer::Consumer;
-use crate::finding::Severities;
-use crate::watch::{BaselinePolicy, IssuerModel, JudgementPolicy, Policy, PollInterval};
+use anchorwatch_core::bundle::consumer::Consumer;
+use anchorwatch_core::finding::Severities;
+use anchorwatch_core::spiffe::Probe;
+use anchorwatch_core::watch::{BaselinePolicy, IssuerModel, JudgementPolicy, Policy, PollInterval};
 
 /// Every setting, `None` where it is not written.
 #[derive(Clone, Debug, Default)]

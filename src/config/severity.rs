@@ -4,7 +4,7 @@ use super::fault::{Report, quoted};
 use super::reader::Value;
 use super::schema::Key;
 use super::{scalar, suggest};
-use crate::finding::{FindingKind, Severities};
+use anchorwatch_core::finding::{FindingKind, Severities};
 
 /// A mapping from kinds to severities.
 pub(super) fn severities(

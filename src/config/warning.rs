@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::{Config, Relationship};
-use crate::spiffe::{EndpointProfile, TrustDomain};
-use crate::watch::BaselinePolicy;
+use anchorwatch_core::spiffe::{EndpointProfile, TrustDomain};
+use anchorwatch_core::watch::BaselinePolicy;
 
 /// The most names that one sentence lists.
 const MOST_NAMES: usize = 5;

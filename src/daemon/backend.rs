@@ -9,17 +9,17 @@ use tokio::sync::oneshot;
 use super::Inner;
 use super::operations::{self, Operation};
 use super::scheduler::Command;
-use crate::bundle::Fingerprint;
-use crate::journal::{AuthorityEntry, Recorded};
 use crate::metrics::SelfFacts;
-use crate::spiffe::TrustDomain;
 use crate::store::{AuthorityPart, AuthorityQuery, EventQuery, StoreError};
-use crate::view::View;
 use crate::web::api::{Cursor, SightingsTaken};
 use crate::web::{
     Asked, AuthorityFilter, Backend, BackendError, Decide, EventFilter, Identity, Rebootstrap,
     Rebootstrapped, ScrapeFacts,
 };
+use anchorwatch_core::bundle::Fingerprint;
+use anchorwatch_core::journal::{AuthorityEntry, Recorded};
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::view::View;
 
 /// The scheduler turns every second; this long without is a fault.
 const STALLED: Duration = Duration::from_secs(15);

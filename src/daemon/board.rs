@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::spiffe::TrustDomain;
-use crate::time::Timestamp;
-use crate::view::{Departed, DomainView, View, WatchView};
-use crate::watch::Sight;
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::view::{Departed, DomainView, View, WatchView};
+use anchorwatch_core::watch::Sight;
 
 /// Where one trust domain's picture hangs.
 pub(super) type Slot = Arc<ArcSwap<DomainView>>;

@@ -1,7 +1,7 @@
 //! Denials that a trust domain missed: a denial binds everywhere and for ever (design, 7).
 
-use crate::decision::{Decision, Deed, Denial, Door};
-use crate::watch::{DomainState, Event};
+use anchorwatch_core::decision::{Decision, Deed, Denial, Door};
+use anchorwatch_core::watch::{DomainState, Event};
 
 /// The denials of all trust domains, each key once.
 pub(super) fn denials<'a>(states: impl IntoIterator<Item = &'a DomainState>) -> Vec<Denial> {
@@ -50,9 +50,9 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::bundle::Fingerprint;
-    use crate::time::Timestamp;
-    use crate::watch;
+    use anchorwatch_core::bundle::Fingerprint;
+    use anchorwatch_core::time::Timestamp;
+    use anchorwatch_core::watch;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_unix(1_800_000_000 + seconds)

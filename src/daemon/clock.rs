@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::time::{Clock, Timestamp};
+use anchorwatch_core::time::{Clock, Timestamp};
 
 /// The wall clock of this machine.
 #[derive(Clone, Copy, Debug, Default)]

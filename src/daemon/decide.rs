@@ -10,12 +10,12 @@ use super::plan::{Plan, plan};
 use super::scheduler::Command;
 use super::{Inner, operations};
 use crate::config;
-use crate::decision::Deed;
-use crate::spiffe::TrustDomain;
 use crate::store::{Batch, Durability};
-use crate::untrusted::UntrustedText;
-use crate::watch::{self, Event};
 use crate::web::{BackendError, Decide, Rebootstrap, Rebootstrapped};
+use anchorwatch_core::decision::Deed;
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::untrusted::UntrustedText;
+use anchorwatch_core::watch::{self, Event};
 
 /// The longest name of who decides, in characters: as in a configuration.
 const BY: usize = 256;

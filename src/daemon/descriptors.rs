@@ -5,8 +5,9 @@
 
 use tracing::warn;
 
-use crate::config::{Config, Probe};
+use crate::config::Config;
 use crate::resolver::Lookups;
+use anchorwatch_core::spiffe::Probe;
 
 /// What the process needs beside the shares below: standard streams, the runtime's own, the store,
 /// listeners, the journal of sightings, files that a reload reads, pushes. At rest it has about

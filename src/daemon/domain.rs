@@ -18,14 +18,16 @@ use super::board::Slot;
 use super::poll::{PollOrder, Polled};
 use super::shared::Shared;
 use super::{chance, log};
-use crate::bundle::{Authority, AuthorityId};
 use crate::config::Relationship;
 use crate::fetch::{Fetched, Target};
-use crate::judge::{self, SharedKeys};
-use crate::spiffe::{BundleEndpoint, TrustDomain};
-use crate::time::Timestamp;
-use crate::view::{DomainView, Ended, PollCounts};
-use crate::watch::{self, DomainState, Event, FailureReason, Observation, Policy, Poll, Trust};
+use anchorwatch_core::bundle::{Authority, AuthorityId};
+use anchorwatch_core::judge::{self, SharedKeys};
+use anchorwatch_core::spiffe::{BundleEndpoint, TrustDomain};
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::view::{DomainView, Ended, PollCounts};
+use anchorwatch_core::watch::{
+    self, DomainState, Event, FailureReason, Observation, Policy, Poll, Trust,
+};
 
 pub(super) use judged::ended;
 pub(super) use recorded::Sighted;

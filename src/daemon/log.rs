@@ -2,11 +2,11 @@
 
 use tracing::{debug, error, info, warn};
 
-use crate::bundle::SvidType;
-use crate::finding::{Finding, Severity};
-use crate::journal::describe;
-use crate::spiffe::TrustDomain;
-use crate::watch::Event;
+use anchorwatch_core::bundle::SvidType;
+use anchorwatch_core::finding::{Finding, Severity};
+use anchorwatch_core::journal::describe;
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::watch::Event;
 
 /// Writes what happened.
 pub(super) fn events(trust_domain: &TrustDomain, events: &[Event]) {

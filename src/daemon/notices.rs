@@ -5,7 +5,7 @@ use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 use super::{Inner, targets};
 use crate::metrics::DeliveryFacts;
 use crate::notify::{Context, Notifier, Picture};
-use crate::view::View;
+use anchorwatch_core::view::View;
 
 /// The board, as the notifier sees it. It holds no daemon alive.
 struct Board(Weak<Inner>);

@@ -12,11 +12,11 @@ use super::shared::Shared;
 use super::{SystemClock, carry, self_watch, targets};
 use crate::config::Config;
 use crate::fetch::Fetcher;
-use crate::judge;
-use crate::spiffe::TrustDomain;
 use crate::store::{Store, StoreOptions};
-use crate::time::Clock;
-use crate::view::View;
+use anchorwatch_core::judge;
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::time::Clock;
+use anchorwatch_core::view::View;
 
 /// Polls each relationship once, in the order in which they serve each other, records what was
 /// seen, and gives the picture. With `only`, that trust domain alone is polled.

@@ -17,7 +17,7 @@ use super::poll::{PollOrder, Polled};
 use super::shared::Shared;
 use crate::fetch::Fetched;
 use crate::store::{Batch, Durability};
-use crate::watch::{DomainState, Event, Sighting};
+use anchorwatch_core::watch::{DomainState, Event, Sighting};
 
 /// How many messages may wait for one owner: a poll, a review, a reload and a few sightings. Who
 /// sends more waits.
@@ -200,11 +200,11 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::daemon::{SystemClock, targets};
-    use crate::decision::{Decision, Deed, Door};
     use crate::fetch::Fetcher;
-    use crate::judge;
     use crate::store::{Store, StoreOptions};
-    use crate::time::{Clock, Timestamp};
+    use anchorwatch_core::decision::{Decision, Deed, Door};
+    use anchorwatch_core::judge;
+    use anchorwatch_core::time::{Clock, Timestamp};
 
     /// The system's clock, until it breaks.
     #[derive(Debug, Default)]
@@ -245,7 +245,7 @@ mod tests {
     }
 
     fn approved() -> Event {
-        let deed = Deed::Approve { fingerprint: crate::bundle::Fingerprint::of(b"k") };
+        let deed = Deed::Approve { fingerprint: anchorwatch_core::bundle::Fingerprint::of(b"k") };
         let (by, reason) = ("j.doe".into(), "CHG-1".into());
         Event::Decided { decision: Decision { deed, by, reason, uid: None, door: Door::Operator } }
     }

@@ -7,15 +7,15 @@ use std::collections::BTreeMap;
 
 use announced::{announce, away};
 
-use crate::bundle::{AuthorityId, Fingerprint, PublicKeyId};
-use crate::decision::{Decision, Deed};
-use crate::finding::{Finding, FindingId, FindingKind};
-use crate::judge;
-use crate::spiffe::TrustDomain;
-use crate::untrusted::cut;
-use crate::view::{DomainView, View};
-use crate::watch::{AuthorityRecord, Event, Line, Standing};
 use crate::web::BackendError;
+use anchorwatch_core::bundle::{AuthorityId, Fingerprint, PublicKeyId};
+use anchorwatch_core::decision::{Decision, Deed};
+use anchorwatch_core::finding::{Finding, FindingId, FindingKind};
+use anchorwatch_core::judge;
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::untrusted::cut;
+use anchorwatch_core::view::{DomainView, View};
+use anchorwatch_core::watch::{AuthorityRecord, Event, Line, Standing};
 
 /// How much of a finding's evidence is shown, in characters.
 const WORDS: usize = 200;

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::shared::Shared;
 use crate::fetch::{Fetched, Target};
-use crate::watch::{Answer, FailureReason, Trust};
+use anchorwatch_core::watch::{Answer, FailureReason, Trust};
 
 /// A poll that takes more than this part of its deadline is slow. Healthy ones take milliseconds to
 /// a few round trips.
@@ -93,12 +93,12 @@ impl PollOrder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bundle::{
+    use anchorwatch_core::bundle::{
         Authority, AuthorityId, Bundle, Digest, Fingerprint, KeyType, Stated, SvidType, Validity,
     };
-    use crate::spiffe::{BundleEndpoint, EndpointProfile};
-    use crate::time::Timestamp;
-    use crate::watch::{
+    use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile};
+    use anchorwatch_core::time::Timestamp;
+    use anchorwatch_core::watch::{
         Failure, Observation, Presented, PresentedCertificate, Source, TrustOrigin,
     };
 

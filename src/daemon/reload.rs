@@ -12,12 +12,12 @@ use super::owner::{DomainHandle, Work};
 use super::scheduler::{Command, Domains};
 use super::{Inner, carry, targets};
 use crate::config::Config;
-use crate::decision::Denial;
-use crate::spiffe::TrustDomain;
-use crate::time::Timestamp;
-use crate::view::Departed;
-use crate::watch::{DomainState, Event};
 use crate::web::BackendError;
+use anchorwatch_core::decision::Denial;
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::view::Departed;
+use anchorwatch_core::watch::{DomainState, Event};
 
 /// How the last reload went.
 #[derive(Debug)]

@@ -18,7 +18,7 @@ use super::owner::DomainHandle;
 use super::poll::Polled;
 use super::shared::Shared;
 use crate::resolver::Pace;
-use crate::spiffe::TrustDomain;
+use anchorwatch_core::spiffe::TrustDomain;
 
 /// The trust domains that are watched. It is replaced whole, so nobody sees a part of it.
 pub(super) type Domains = BTreeMap<TrustDomain, Arc<DomainHandle>>;

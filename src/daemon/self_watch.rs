@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::shared::Shared;
-use crate::finding::{FindingId, FindingKind};
-use crate::judge::{self, KnownFault, Unwritable, WatchFacts};
 use crate::store::Store;
-use crate::time::Timestamp;
-use crate::untrusted::UntrustedText;
-use crate::view::{Ended, WatchView};
+use anchorwatch_core::finding::{FindingId, FindingKind};
+use anchorwatch_core::judge::{self, KnownFault, Unwritable, WatchFacts};
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::untrusted::UntrustedText;
+use anchorwatch_core::view::{Ended, WatchView};
 
 /// How often it looks.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -210,7 +210,7 @@ mod tests {
         while resolved.len() < 3 {
             let alert = tokio::time::timeout(PATIENCE, told.recv()).await.unwrap().unwrap();
             let ends: Timestamp = alert["endsAt"].as_str().unwrap().parse().unwrap();
-            let now = crate::time::Clock::now(&crate::daemon::SystemClock);
+            let now = anchorwatch_core::time::Clock::now(&crate::daemon::SystemClock);
             assert!(ends <= now, "nothing fires: {alert:#}");
             resolved.insert(alert["labels"]["kind"].as_str().unwrap().to_owned());
         }

@@ -10,15 +10,15 @@ use tokio_util::task::TaskTracker;
 
 use super::board::Board;
 use super::heartbeat::Heartbeat;
-use crate::decision::SharedAuthority;
 use crate::fetch::Fetcher;
-use crate::journal::Entry;
-use crate::judge::{PublicKeyIndex, SharedKeys};
 use crate::metrics::Registered;
-use crate::spiffe::TrustDomain;
 use crate::store::Store;
-use crate::time::{Clock, Timestamp};
-use crate::watch::{DomainState, Event, Facts, Ledger, Policy, Poll, Step};
+use anchorwatch_core::decision::SharedAuthority;
+use anchorwatch_core::journal::Entry;
+use anchorwatch_core::judge::{PublicKeyIndex, SharedKeys};
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::time::{Clock, Timestamp};
+use anchorwatch_core::watch::{DomainState, Event, Facts, Ledger, Policy, Poll, Step};
 
 /// The function that decides. A parameter, so that a test can hand in one that panics.
 pub type StepFn = fn(DomainState, Poll, Timestamp, &Policy, f64) -> Step;

@@ -15,10 +15,10 @@ use tracing::{info, warn};
 use super::Inner;
 use super::domain::Sighted;
 use super::owner::Work;
-use crate::spiffe::TrustDomain;
-use crate::untrusted::UntrustedText;
-use crate::watch::Sighting;
 use crate::web::api::SightingsTaken;
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::untrusted::UntrustedText;
+use anchorwatch_core::watch::Sighting;
 use tail::Tail;
 
 pub use line::{Refusal, read};

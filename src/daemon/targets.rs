@@ -6,10 +6,10 @@ use std::sync::Arc;
 use tracing::error;
 
 use super::domain::Relation;
-use crate::bundle::{Authority, SvidType};
 use crate::config::{self, Config, Relationship};
-use crate::fetch::{Limits, Probe, Target, WebRoots};
+use crate::fetch::{Limits, Target, WebRoots};
 use crate::notify::Recipient;
+use anchorwatch_core::bundle::{Authority, SvidType};
 
 /// The most bytes of a CA file: the platform's own have a quarter of it.
 const MOST_CA_BYTES: u64 = 1 << 20;
@@ -37,10 +37,7 @@ fn target(relationship: &Relationship, config: &Config) -> Target {
     };
     Target {
         endpoint: relationship.endpoint.clone(),
-        probe: match relationship.probe {
-            config::Probe::OneAddress => Probe::AnyAddress,
-            config::Probe::AllAddresses => Probe::AllAddresses,
-        },
+        probe: relationship.probe,
         roots: relationship.ca_file.as_deref().map(roots),
         proxy: relationship.proxy.as_ref().map(|proxy| proxy.url().clone()),
         limits,

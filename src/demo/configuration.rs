@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::script::{CA_TTL, SVID_TTL};
-use crate::spiffe::{BundleEndpoint, EndpointProfile, TrustDomain};
+use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile, TrustDomain};
 
 /// Where a domain's bootstrap bundle lies.
 pub(super) fn bootstrap_path(directory: &Path, trust_domain: &TrustDomain) -> PathBuf {

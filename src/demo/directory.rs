@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::time::Timestamp;
+use anchorwatch_core::time::Timestamp;
 
 /// How many names are tried. Only a leftover or a hostile neighbour takes even one.
 const ATTEMPTS: i64 = 16;

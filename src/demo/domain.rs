@@ -7,10 +7,10 @@ use super::endpoint::Endpoint;
 use super::mint::{Document, JwtAuthority, KeyAlgorithm, Svid, X509Ca};
 use super::scene::SceneError;
 use super::script::{Character, REFRESH_HINT, SERVER, SVID_TTL};
-use crate::bundle::{SvidType, Validity};
-use crate::issuer::{Issuer, KeyNumber, NOT_BEFORE_CUSHION};
-use crate::spiffe::{BundleEndpoint, EndpointProfile, SpiffeId, TrustDomain};
-use crate::time::Timestamp;
+use anchorwatch_core::bundle::{SvidType, Validity};
+use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile, SpiffeId, TrustDomain};
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_lab::issuer::{Issuer, KeyNumber, NOT_BEFORE_CUSHION};
 
 /// A trust domain whose keys and certificates are real.
 #[derive(Debug)]

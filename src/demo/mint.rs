@@ -17,9 +17,9 @@ use time::OffsetDateTime;
 use x509_parser::prelude::FromDer;
 use x509_parser::public_key::RSAPublicKey;
 
-use crate::bundle::Validity;
-use crate::spiffe::{SpiffeId, TrustDomain};
-use crate::time::Timestamp;
+use anchorwatch_core::bundle::Validity;
+use anchorwatch_core::spiffe::{SpiffeId, TrustDomain};
+use anchorwatch_core::time::Timestamp;
 
 /// What a minted key is made of.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

@@ -14,8 +14,8 @@ use super::domain::{Changes, Domain};
 use super::endpoint::Endpoint;
 use super::mint::MintError;
 use super::script::Character;
-use crate::spiffe::BundleEndpoint;
-use crate::time::Clock;
+use anchorwatch_core::spiffe::BundleEndpoint;
+use anchorwatch_core::time::Clock;
 
 /// The longest that [`Scene::run`] sleeps, so that a wall clock that is stepped does not stop it.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);

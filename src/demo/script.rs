@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::bundle::{SvidType, Validity};
-use crate::issuer::{
+use anchorwatch_core::bundle::{SvidType, Validity};
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_lab::issuer::{
     Intervention, Issuer, IssuerDeed, IssuerEvent, IssuerSettings, KeyStore, ReplicaNumber,
 };
-use crate::time::Timestamp;
 
 /// L. A key is published each 45 s and signs from 30 s on.
 pub(super) const CA_TTL: Duration = Duration::from_secs(90);

@@ -9,15 +9,15 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::bundle::{AuthorityId, SvidType};
-use crate::finding::{FindingKind, Severity};
-use crate::journal::Entry;
-use crate::journal::text::{count, describe, span, time_of_day};
-use crate::spiffe::TrustDomain;
-use crate::time::Timestamp;
-use crate::untrusted::shown;
-use crate::view::{DomainView, PollCounts, View};
-use crate::watch::{Event, Phase};
+use anchorwatch_core::bundle::{AuthorityId, SvidType};
+use anchorwatch_core::finding::{FindingKind, Severity};
+use anchorwatch_core::journal::Entry;
+use anchorwatch_core::journal::text::{count, describe, span, time_of_day};
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::untrusted::shown;
+use anchorwatch_core::view::{DomainView, PollCounts, View};
+use anchorwatch_core::watch::{Event, Phase};
 
 /// How many of the last changes stand below the table: a frame and the cursor fit 24 lines.
 const RECENT: usize = 10;

@@ -7,9 +7,9 @@ use x509_parser::prelude::X509Certificate;
 use super::path::{self, Algorithms};
 use super::presented::{self, Chain};
 use super::refusal::Refusal;
-use crate::bundle::{Authority, Fingerprint, PublicKeyId};
-use crate::decision::Denials;
-use crate::watch::{Failure, FailureReason, PathKey, Trust};
+use anchorwatch_core::bundle::{Authority, Fingerprint, PublicKeyId};
+use anchorwatch_core::decision::Denials;
+use anchorwatch_core::watch::{Failure, FailureReason, PathKey, Trust};
 
 /// The most signatures that are checked to tell who signed: as many as webpki checks for a path.
 const SIGNATURES: usize = 100;

@@ -18,10 +18,10 @@ use super::Target;
 use super::exchange::Document;
 use super::limits::Limits;
 use super::refusal::Refusal;
-use crate::bundle::{Digest, Memory, ParseError, ParseLimits, ParsedBundle, parse_with};
 use crate::resolver::Pace;
-use crate::spiffe::EndpointUrl;
-use crate::watch::{ConsumerRefusal, FailureReason};
+use anchorwatch_core::bundle::{Digest, Memory, ParseError, ParseLimits, ParsedBundle, parse_with};
+use anchorwatch_core::spiffe::EndpointUrl;
+use anchorwatch_core::watch::{ConsumerRefusal, FailureReason};
 
 /// The unit of room, in bytes.
 const UNIT: usize = 1 << 10;
@@ -143,7 +143,7 @@ fn read(
     let parsed = parse_with(&body, limits, memory).map_err(|error| unusable(&error))?;
     let length = u64::try_from(body.len()).unwrap_or(u64::MAX);
     let news = memory.has_news(!parsed.irregularities.is_empty());
-    let refusals = news.then(|| ConsumerRefusal::of(&body));
+    let refusals = news.then(|| anchorwatch_consumers::refusals(&body));
     let mut parsed = parsed;
     let body = parsed.redacted.take().map_or(body, Bytes::from);
     let digest = Digest::of(&body);
@@ -158,7 +158,7 @@ fn unusable(error: &ParseError) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spiffe::{BundleEndpoint, EndpointProfile};
+    use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile};
 
     fn target() -> Target {
         Target::new(BundleEndpoint {

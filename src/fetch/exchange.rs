@@ -17,8 +17,8 @@ use super::refusal::Refusal;
 use super::tls::{Handshake, Proof, TlsContext};
 use super::{Target, not_found};
 use crate::resolver::{Lookups, NamedBy, OldAddresses, Question, Stale};
-use crate::spiffe::EndpointUrl;
-use crate::watch::{FailureReason, Presented};
+use anchorwatch_core::spiffe::EndpointUrl;
+use anchorwatch_core::watch::{FailureReason, Presented};
 
 const USER_AGENT: &str = concat!("anchorwatch/", env!("CARGO_PKG_VERSION"));
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::bundle::ParseLimits;
-use crate::watch::Policy;
+use anchorwatch_core::bundle::ParseLimits;
+use anchorwatch_core::watch::Policy;
 
 /// Every limit of a poll. All that comes from outside is bounded by one of these.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -12,10 +12,10 @@ use std::sync::{Mutex, PoisonError};
 use aws_lc_rs::digest::{Context, SHA256};
 use rustls::pki_types::CertificateDer;
 
-use crate::bundle::{Digest, Validity};
-use crate::spiffe::SpiffeId;
-use crate::time::Timestamp;
-use crate::watch::{Presented, Trust};
+use anchorwatch_core::bundle::{Digest, Validity};
+use anchorwatch_core::spiffe::SpiffeId;
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::watch::{Presented, Trust};
 
 /// The most paths that are remembered: one each for 10,000 endpoints, and some for replicas.
 const MOST: usize = 16_384;

@@ -29,15 +29,17 @@ use hyper::body::Bytes;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::bundle::{AuthorityPool, Digest, Memory};
 use crate::resolver::{
     Addresses, LookupError, Lookups, NamedBy, OldAddresses, Pace, Question, Stale,
 };
-use crate::spiffe::{BundleEndpoint, EndpointProfile};
-use crate::time::Clock;
-use crate::untrusted::UntrustedText;
-use crate::view::StaleAddresses;
-use crate::watch::{Answer, Failure, FailureReason, Observation, Source, Trust, TrustOrigin};
+use anchorwatch_core::bundle::{AuthorityPool, Digest, Memory};
+use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile, Probe};
+use anchorwatch_core::time::Clock;
+use anchorwatch_core::untrusted::UntrustedText;
+use anchorwatch_core::view::StaleAddresses;
+use anchorwatch_core::watch::{
+    Answer, Failure, FailureReason, Observation, Source, Trust, TrustOrigin,
+};
 
 use documents::{Documents, ReadDocument};
 use exchange::{Exchange, Trail};
@@ -48,16 +50,6 @@ use tls::{Proof, TlsContext};
 pub use crate::resolver::{Resolve, Resolving, SystemResolver};
 pub use limits::Limits;
 pub use web::{WebRoots, WebRootsError};
-
-/// Which addresses of an endpoint's name are asked.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Probe {
-    /// The first that takes the connection.
-    #[default]
-    AnyAddress,
-    /// Each of them, so that replicas that disagree are seen.
-    AllAddresses,
-}
 
 /// What is polled, and how.
 #[derive(Clone, Debug)]
@@ -280,7 +272,7 @@ impl Fetcher {
                 (answer(read, &trail, stale.as_ref(), target, trust), stale)
             }
         };
-        let asked = if target.probe == Probe::AnyAddress || target.proxy.is_some() {
+        let asked = if target.probe == Probe::OneAddress || target.proxy.is_some() {
             vec![one(found.addresses.clone()).await]
         } else {
             join_all(found.addresses.iter().map(|address| one(vec![*address]))).await

@@ -11,9 +11,9 @@ use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeIdIter};
 
 use super::presented::Chain;
 use super::refusal::Refusal;
-use crate::bundle::{Fingerprint, PublicKeyId};
-use crate::time::Timestamp;
-use crate::watch::{FailureReason, PathKey};
+use anchorwatch_core::bundle::{Fingerprint, PublicKeyId};
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::watch::{FailureReason, PathKey};
 
 /// Which algorithms may have signed a certificate.
 pub(super) type Algorithms = &'static [&'static dyn SignatureVerificationAlgorithm];

@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::refusal::Refusal;
 use super::web::WebRoots;
-use crate::watch::FailureReason;
+use anchorwatch_core::watch::FailureReason;
 
 /// The platform's roots.
 #[derive(Debug, Default)]

@@ -8,10 +8,10 @@ use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::limits::Limits;
-use crate::bundle::{Fingerprint, KeyId, Validity, key_type};
-use crate::time::Timestamp;
-use crate::untrusted::UntrustedText;
-use crate::watch::{Presented, PresentedCertificate};
+use anchorwatch_core::bundle::{Fingerprint, KeyId, Validity, key_type};
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::untrusted::UntrustedText;
+use anchorwatch_core::watch::{Presented, PresentedCertificate};
 
 /// The most URI names of one certificate that are kept.
 const URI_SANS: usize = 4;

@@ -6,8 +6,8 @@ use std::io;
 use rustls::{CertificateError, OtherError};
 
 use super::tls::Handshake;
-use crate::bundle::Fingerprint;
-use crate::watch::FailureReason;
+use anchorwatch_core::bundle::Fingerprint;
+use anchorwatch_core::watch::FailureReason;
 
 /// The reason and the sentence of a failure.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

@@ -12,10 +12,10 @@ use super::denied;
 use super::path::{self, Algorithms, Anchor, AnyPurpose, Found};
 use super::presented::{self, Chain};
 use super::refusal::Refusal;
-use crate::bundle::{Authority, Certificate, Fingerprint, Validity};
-use crate::spiffe::SpiffeId;
-use crate::time::Timestamp;
-use crate::watch::{FailureReason, PathKey, Policy, Trust};
+use anchorwatch_core::bundle::{Authority, Certificate, Fingerprint, Validity};
+use anchorwatch_core::spiffe::SpiffeId;
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::watch::{FailureReason, PathKey, Policy, Trust};
 
 /// A chain that verified.
 #[derive(Clone, Debug)]
@@ -306,9 +306,9 @@ fn unreadable(what: &str) -> Refusal {
 #[cfg(feature = "demo")]
 mod tests {
     use super::*;
-    use crate::bundle::{AuthorityId, SvidType};
     use crate::demo::mint::{KeyAlgorithm, X509Ca};
-    use crate::watch::TrustOrigin;
+    use anchorwatch_core::bundle::{AuthorityId, SvidType};
+    use anchorwatch_core::watch::TrustOrigin;
 
     /// The memory of a path must end with the first of its certificates. One whose end is not known
     /// takes part in no path, whatever webpki alone can read of it.

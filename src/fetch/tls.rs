@@ -21,9 +21,9 @@ use super::presented::Chain;
 use super::refusal::Refusal;
 use super::svid;
 use super::web::WebRoots;
-use crate::spiffe::SpiffeId;
-use crate::time::{Clock, Timestamp};
-use crate::watch::{FailureReason, Presented, Trust};
+use anchorwatch_core::spiffe::SpiffeId;
+use anchorwatch_core::time::{Clock, Timestamp};
+use anchorwatch_core::watch::{FailureReason, Presented, Trust};
 
 /// How an endpoint must prove who it is.
 #[derive(Clone, Debug)]

@@ -10,8 +10,8 @@ use super::denied;
 use super::path::{self, Algorithms, Anchor, Found};
 use super::presented::{self, Chain};
 use super::refusal::Refusal;
-use crate::time::Timestamp;
-use crate::watch::{FailureReason, PathKey};
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::watch::{FailureReason, PathKey};
 
 /// The most certificates of a CA file.
 const MOST: usize = 4096;

@@ -4,10 +4,10 @@ use std::io;
 
 use super::catalogue::{AUTHORITY, TRUST_DOMAIN, USE};
 use super::{Encoder, Family, Group, Kind, Scrape};
-use crate::bundle::SvidType;
-use crate::untrusted::cut;
-use crate::view::DomainView;
-use crate::watch::{AuthorityRecord, Phase};
+use anchorwatch_core::bundle::SvidType;
+use anchorwatch_core::untrusted::cut;
+use anchorwatch_core::view::DomainView;
+use anchorwatch_core::watch::{AuthorityRecord, Phase};
 
 /// The longest key ID that becomes a label, in characters. SPIRE's has 32.
 const LONGEST_KID: usize = 64;

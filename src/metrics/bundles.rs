@@ -5,7 +5,7 @@ use std::io;
 use super::catalogue::{PROFILE, SOURCE, TRUST_DOMAIN};
 use super::sources::{count, each};
 use super::{Encoder, Family, Group, Kind, Scrape};
-use crate::watch::Event;
+use anchorwatch_core::watch::Event;
 
 /// The events that are changes of a bundle: what `kind` may be.
 const CHANGES: [&str; 6] = [

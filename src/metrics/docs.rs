@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Described, Family, Group, Kind, Label, Registered, catalogue};
-use crate::watch::FailureReason;
+use anchorwatch_core::watch::FailureReason;
 
 const GROUPS: [(Group, &str); 6] = [
     (Group::Findings, "Findings"),

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::{Family, Kind};
-use crate::untrusted::escape_line;
+use anchorwatch_core::untrusted::escape_line;
 
 /// How much is gathered usually: a piece is allocated once.
 const PIECE: usize = 64 << 10;

@@ -6,11 +6,11 @@ use std::io;
 use super::catalogue::TRUST_DOMAIN;
 use super::sources::count;
 use super::{Encoder, Family, Group, Kind, Scrape};
-use crate::bundle::SvidType;
-use crate::decision::Deed;
-use crate::finding::{Finding, FindingKind, Scope, Severity};
-use crate::untrusted::UntrustedText;
-use crate::view::{DomainView, Ended, View};
+use anchorwatch_core::bundle::SvidType;
+use anchorwatch_core::decision::Deed;
+use anchorwatch_core::finding::{Finding, FindingKind, Scope, Severity};
+use anchorwatch_core::untrusted::UntrustedText;
+use anchorwatch_core::view::{DomainView, Ended, View};
 
 pub(super) const FAMILIES: &[Family] = &[OPEN, RAISED, DROPPED, DECISIONS];
 

@@ -1,6 +1,6 @@
 //! What Prometheus scrapes: one catalogue, rendered from the view at scrape time.
 //!
-//! Invariant: what *is* is read from the [`View`](crate::view::View) at each scrape, so an authority that left takes
+//! Invariant: what *is* is read from the [`View`](anchorwatch_core::view::View) at each scrape, so an authority that left takes
 //! its series with it. Only what anchorwatch itself *did* is counted, and starts at zero.
 
 mod authorities;

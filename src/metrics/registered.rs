@@ -8,7 +8,7 @@ use prometheus::proto::{Metric, MetricFamily, MetricType};
 use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
 
 use super::Encoder;
-use crate::spiffe::ProfileName;
+use anchorwatch_core::spiffe::ProfileName;
 
 /// From a local endpoint to the default deadline.
 const BUCKETS: [f64; 9] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];

@@ -5,11 +5,11 @@ use std::io;
 use super::catalogue::{AUTHORITY, TRUST_DOMAIN, USE};
 use super::sources::count;
 use super::{Encoder, Family, Group, Kind, Scrape};
-use crate::bundle::SvidType;
-use crate::judge::{Case, Expected, VerdictKind, in_flight};
-use crate::time::{Timestamp, Window};
-use crate::view::{DomainView, PollCounts};
-use crate::watch::{HandOver, Line};
+use anchorwatch_core::bundle::SvidType;
+use anchorwatch_core::judge::{Case, Expected, VerdictKind, in_flight};
+use anchorwatch_core::time::{Timestamp, Window};
+use anchorwatch_core::view::{DomainView, PollCounts};
+use anchorwatch_core::watch::{HandOver, Line};
 
 /// How many lineages of a use have series: more replicas than anyone runs.
 const MOST_LINEAGES: usize = 64;
@@ -233,7 +233,7 @@ fn expected(
 /// The removals after which something is at risk now.
 fn risks(
     scrape: &Scrape<'_>,
-    mut write: impl FnMut(&crate::judge::InFlight, Labels<'_, 3>) -> io::Result<()>,
+    mut write: impl FnMut(&anchorwatch_core::judge::InFlight, Labels<'_, 3>) -> io::Result<()>,
 ) -> io::Result<()> {
     for domain in scrape.domains() {
         let case = domain.case();

@@ -5,9 +5,9 @@ use std::io;
 use std::sync::Arc;
 
 use super::{Encoder, Family, Format, Group, Registered, SelfFacts, catalogue};
-use crate::spiffe::TrustDomain;
-use crate::time::Timestamp;
-use crate::view::{Departed, DomainView, View};
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::view::{Departed, DomainView, View};
 
 /// A piece ends once it is this long, in bytes. It exceeds this by one trust domain's series of one
 /// family at most.

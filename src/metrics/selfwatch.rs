@@ -3,7 +3,7 @@
 use std::io;
 
 use super::{Encoder, Family, Group, Kind, Scrape};
-use crate::time::Timestamp;
+use anchorwatch_core::time::Timestamp;
 
 /// What the daemon says of itself.
 #[derive(Clone, Debug, Default)]

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::catalogue::{SOURCE, TRUST_DOMAIN};
 use super::{Encoder, Family, Group, Kind, Scrape};
-use crate::judge::Lockout;
-use crate::time::Timestamp;
-use crate::view::DomainView;
-use crate::watch::FailureReason;
+use anchorwatch_core::judge::Lockout;
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::view::DomainView;
+use anchorwatch_core::watch::FailureReason;
 
 const LABELS: &[super::Label] = &[TRUST_DOMAIN, SOURCE];
 
@@ -166,7 +166,7 @@ fn interval(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     each(scrape, |domain, labels| {
         let facts = &domain.state.facts;
         let hint = facts.confirmed.as_ref().map(|confirmed| confirmed.refresh_hint.clone());
-        let interval = crate::watch::interval(&hint.unwrap_or_default(), &domain.policy);
+        let interval = anchorwatch_core::watch::interval(&hint.unwrap_or_default(), &domain.policy);
         out.sample(&labels, interval.as_secs_f64())
     })
 }

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::alerts::{self, About};
-use crate::bundle::SvidType;
-use crate::finding::{Finding, FindingKind, Severity};
-use crate::time::Timestamp;
-use crate::untrusted::{UntrustedText, cut, escape_lines};
-use crate::view::{DomainView, View, WatchView};
-use crate::watch::AuthorityRecord;
+use anchorwatch_core::alerts::{self, About};
+use anchorwatch_core::bundle::SvidType;
+use anchorwatch_core::finding::{Finding, FindingKind, Severity};
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::untrusted::{UntrustedText, cut, escape_lines};
+use anchorwatch_core::view::{DomainView, View, WatchView};
+use anchorwatch_core::watch::AuthorityRecord;
 
 /// How many authorities of a use are listed, before and after.
 const LISTED: usize = 16;

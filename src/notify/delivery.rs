@@ -12,8 +12,8 @@ use tracing::{info, warn};
 use super::post::Postman;
 use super::{Context, Outbox, Posting, Recipient, Timing, alerts, ended};
 use crate::resolver::Lookups;
-use crate::time::Clock;
-use crate::view::View;
+use anchorwatch_core::time::Clock;
+use anchorwatch_core::view::View;
 
 /// How many alerts one request carries.
 const BATCH: usize = 256;

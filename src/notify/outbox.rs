@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Alert;
 use super::alert::rfc3339;
-use crate::time::Timestamp;
+use anchorwatch_core::time::Timestamp;
 
 /// When alerts are said again, and when they end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

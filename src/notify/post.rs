@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::Posting;
 use crate::resolver::{Lookups, NamedBy, OldAddresses, Question};
-use crate::untrusted::UntrustedText;
+use anchorwatch_core::untrusted::UntrustedText;
 
 /// The deadline of one attempt.
 const DEADLINE: Duration = Duration::from_secs(10);

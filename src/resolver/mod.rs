@@ -40,7 +40,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::time::{Clock, Timestamp};
+use anchorwatch_core::time::{Clock, Timestamp};
 use lanes::Lanes;
 use names::{Join, Names, Progress, Running};
 

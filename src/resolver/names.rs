@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::lanes::Standing;
 use super::{Found, Pace, SLOW_AFTER};
-use crate::time::Timestamp;
+use anchorwatch_core::time::Timestamp;
 
 /// The most names that are known. Configured names and endpoints are all that come in, so only
 /// those of a great many reloads are more.

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use super::Durability;
 use super::batch::Prepared;
 use super::status::{Backlogged, Dropped};
-use crate::spiffe::TrustDomain;
+use anchorwatch_core::spiffe::TrustDomain;
 
 /// A batch, and who waits for it.
 #[derive(Debug)]

@@ -6,11 +6,11 @@ use rusqlite::{Connection, params};
 
 use super::column::{moment, number};
 use super::index;
-use crate::bundle::Digest;
-use crate::journal::Chain;
-use crate::spiffe::TrustDomain;
-use crate::time::Timestamp;
-use crate::watch::{Event, Facts, Sight};
+use anchorwatch_core::bundle::Digest;
+use anchorwatch_core::journal::Chain;
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::watch::{Event, Facts, Sight};
 
 /// What one poll, or one decision, brings to the store.
 #[derive(Clone, Debug)]

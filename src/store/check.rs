@@ -15,7 +15,7 @@ use super::health::{Health, REPORTED_FOR};
 use super::slots::Slots;
 use super::verify::Verification;
 use super::{StoreError, StoreReader};
-use crate::time::Clock;
+use anchorwatch_core::time::Clock;
 
 /// How many times as long as a portion took the check rests after it.
 const RESTS: u32 = 9;

@@ -8,10 +8,10 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::column::{from_number, number};
 use super::{StoreError, VerifyFault, seal};
-use crate::bundle::Digest;
-use crate::journal::Chain;
-use crate::spiffe::TrustDomain;
-use crate::watch::Facts;
+use anchorwatch_core::bundle::Digest;
+use anchorwatch_core::journal::Chain;
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::watch::Facts;
 
 /// The form of the facts and of their fold. Whoever changes either in such a way that an old
 /// checkpoint differs from a replay counts this up, and the next start replays.

@@ -3,8 +3,8 @@
 use rusqlite::Row;
 
 use super::StoreError;
-use crate::spiffe::TrustDomain;
-use crate::time::{Bracket, Timestamp};
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::time::{Bracket, Timestamp};
 
 /// SQLite's whole numbers have 63 bits and a sign: more entries than will ever be written.
 pub(super) fn number(number: u64) -> i64 {

@@ -4,9 +4,9 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::batch::Prepared;
 use super::{Durability, StoreError};
-use crate::bundle::AuthorityId;
-use crate::spiffe::TrustDomain;
-use crate::watch::{AuthorityRecord, Sight};
+use anchorwatch_core::bundle::AuthorityId;
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::watch::{AuthorityRecord, Sight};
 
 /// What the writer is asked to do. The permit bounds how much may be asked.
 #[derive(Debug)]

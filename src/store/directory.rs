@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::StoreError;
 use super::error::Holder;
-use crate::journal::Chain;
+use anchorwatch_core::journal::Chain;
 
 const DATABASE: &str = "anchorwatch.sqlite";
 const LOCK: &str = "anchorwatch.lock";

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use crate::time::Timestamp;
+use anchorwatch_core::time::Timestamp;
 
 /// A fault stays reported for at least this long after it was last seen, so that one that mended
 /// itself is still read by somebody.

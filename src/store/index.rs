@@ -4,11 +4,11 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::StoreError;
 use super::column::{bracket, moment, trust_domain};
-use crate::bundle::{Authority, AuthorityId, Fingerprint, SvidType, Validity};
-use crate::journal::AuthorityEntry;
-use crate::spiffe::TrustDomain;
-use crate::time::{Bracket, Timestamp};
-use crate::watch::{AuthorityRecord, Event, Leaf};
+use anchorwatch_core::bundle::{Authority, AuthorityId, Fingerprint, SvidType, Validity};
+use anchorwatch_core::journal::AuthorityEntry;
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::time::{Bracket, Timestamp};
+use anchorwatch_core::watch::{AuthorityRecord, Event, Leaf};
 
 const INTRODUCED: &str = "
     INSERT INTO authorities (trust_domain, svid_type, fingerprint, public_key, source,

@@ -14,11 +14,11 @@ use super::column::{from_number, number};
 use super::row::{COLUMNS, StoredRow};
 use super::schema::open_reader;
 use super::{StoreError, VerifyFault, checkpoint, salvage, seal};
-use crate::bundle::Digest;
-use crate::journal::Chain;
-use crate::spiffe::TrustDomain;
-use crate::time::Timestamp;
-use crate::watch::{DomainState, Event, Facts, Sight};
+use anchorwatch_core::bundle::Digest;
+use anchorwatch_core::journal::Chain;
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::watch::{DomainState, Event, Facts, Sight};
 
 /// How many trust domains are worth a thread of their own: a few milliseconds' work.
 const SHARE: usize = 64;

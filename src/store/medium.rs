@@ -21,8 +21,8 @@ use super::health::{FaultKind, Health};
 use super::retained::Retained;
 use super::slots::Slots;
 use super::{StoreError, load, schema, seal};
-use crate::journal::Chain;
-use crate::time::Timestamp;
+use anchorwatch_core::journal::Chain;
+use anchorwatch_core::time::Timestamp;
 
 /// How long readers may hold up that the database is opened again.
 const READERS_END: Duration = Duration::from_secs(1);

@@ -55,11 +55,11 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, oneshot};
 
-use crate::bundle::{AuthorityId, Fingerprint};
-use crate::journal::{AuthorityEntry, Recorded};
-use crate::spiffe::TrustDomain;
-use crate::time::Timestamp;
-use crate::watch::{AuthorityRecord, DomainState, Sight};
+use anchorwatch_core::bundle::{AuthorityId, Fingerprint};
+use anchorwatch_core::journal::{AuthorityEntry, Recorded};
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::watch::{AuthorityRecord, DomainState, Sight};
 use command::{Append, Command, Recall, Together};
 use health::Health;
 use opening::Opening;
@@ -94,7 +94,7 @@ pub struct Loaded {
     /// Whether that was just now: nothing is known, and every first bundle is a baseline.
     pub fresh: bool,
     /// The head of the journal.
-    pub head: crate::journal::Chain,
+    pub head: anchorwatch_core::journal::Chain,
 }
 
 /// A handle to the store. Clones share one writer; it ends when all of them are gone, or by

@@ -23,9 +23,9 @@ use super::{
     Backlogged, Dropped, Loaded, StoreError, StoreOptions, StoreStatus, VerifyFault, checkpoint,
     load, schema, transaction, verify,
 };
-use crate::journal::Chain;
-use crate::spiffe::TrustDomain;
-use crate::time::Timestamp;
+use anchorwatch_core::journal::Chain;
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::time::Timestamp;
 
 /// What a start gives.
 pub(super) struct Opening {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Backlogged;
-use crate::time::Clock;
+use anchorwatch_core::time::Clock;
 
 /// How the store is kept.
 #[derive(Clone)]

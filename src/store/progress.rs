@@ -9,10 +9,10 @@ use rusqlite::Connection;
 use super::batch::Prepared;
 use super::checkpoint;
 use super::load::LoadedDomain;
-use crate::bundle::Digest;
-use crate::journal::Chain;
-use crate::spiffe::TrustDomain;
-use crate::watch::Facts;
+use anchorwatch_core::bundle::Digest;
+use anchorwatch_core::journal::Chain;
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::watch::Facts;
 
 /// The tail of one trust domain.
 #[derive(Clone, Debug)]

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, params};
 
 use super::column::moment;
-use crate::bundle::Digest;
-use crate::time::Timestamp;
+use anchorwatch_core::bundle::Digest;
+use anchorwatch_core::time::Timestamp;
 
 /// How often bodies are looked through.
 const ROUND: Duration = Duration::from_hours(24);

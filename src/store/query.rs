@@ -8,11 +8,11 @@ use rusqlite::{Connection, params_from_iter};
 use super::StoreError;
 use super::column::{from_number, moment, number, trust_domain};
 use super::index;
-use crate::bundle::{Digest, Fingerprint, PublicKeyId, SvidType};
-use crate::journal::{AuthorityEntry, Entry, Recorded};
-use crate::spiffe::TrustDomain;
-use crate::time::Timestamp;
-use crate::watch::Event;
+use anchorwatch_core::bundle::{Digest, Fingerprint, PublicKeyId, SvidType};
+use anchorwatch_core::journal::{AuthorityEntry, Entry, Recorded};
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::watch::Event;
 
 /// Which entries of the journal are wanted. What is left out is not asked for.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ pub struct EventQuery {
     pub since: Option<Timestamp>,
     /// Before this moment.
     pub until: Option<Timestamp>,
-    /// Of this kind, see [`crate::watch::Event::NAMES`].
+    /// Of this kind, see [`anchorwatch_core::watch::Event::NAMES`].
     pub kind: Option<Box<str>>,
     /// About this authority, under whatever use.
     pub authority: Option<Fingerprint>,

@@ -10,11 +10,11 @@ use super::schema::open_reader;
 use super::{
     AuthorityQuery, EntryRange, EventQuery, StoreError, StoredEntry, VerifyFault, load, query,
 };
-use crate::bundle::{Digest, Fingerprint};
-use crate::journal::{AuthorityEntry, Chain, Recorded};
-use crate::spiffe::TrustDomain;
-use crate::time::Timestamp;
-use crate::watch::{DomainState, Sight};
+use anchorwatch_core::bundle::{Digest, Fingerprint};
+use anchorwatch_core::journal::{AuthorityEntry, Chain, Recorded};
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::watch::{DomainState, Sight};
 
 /// A store, for reading alone. Every call blocks on the disk.
 #[derive(Debug)]

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use super::batch::Prepared;
-use crate::journal::Chain;
+use anchorwatch_core::journal::Chain;
 
 /// How many bytes are kept: the log is moved into the database before it holds more.
 const MOST: usize = 16 << 20;

@@ -4,11 +4,11 @@ use rusqlite::{Connection, Row, params};
 
 use super::column::{from_number, number};
 use super::{StoreError, VerifyFault};
-use crate::bundle::Digest;
-use crate::journal::{Chain, GENESIS};
-use crate::spiffe::TrustDomain;
-use crate::time::Timestamp;
-use crate::watch::Event;
+use anchorwatch_core::bundle::Digest;
+use anchorwatch_core::journal::{Chain, GENESIS};
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::watch::Event;
 
 /// The columns that [`StoredRow::read`] reads. The hash of the entry before stands last.
 pub(super) const COLUMNS: &str = "e.number, e.at, e.hash, e.payload,

@@ -19,9 +19,9 @@ use super::column::number;
 use super::load::{LoadedDomain, sight};
 use super::row::{COLUMNS, StoredRow, is_authentic};
 use super::{StoreError, VerifyFault};
-use crate::journal::Chain;
-use crate::spiffe::TrustDomain;
-use crate::watch::{DomainState, Facts, Sight};
+use anchorwatch_core::journal::Chain;
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::watch::{DomainState, Facts, Sight};
 
 /// What can still be known, where `first` is what the straight way met.
 pub(super) fn domain(

@@ -5,9 +5,9 @@
 //! noted elsewhere.
 
 use super::column::{moment, number};
-use crate::bundle::Digest;
-use crate::spiffe::TrustDomain;
-use crate::time::Timestamp;
+use anchorwatch_core::bundle::Digest;
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::time::Timestamp;
 
 /// The digest of these parts, which their lengths keep apart.
 fn seal(parts: &[&[u8]]) -> Digest {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::journal::Chain;
-use crate::time::Timestamp;
+use anchorwatch_core::journal::Chain;
+use anchorwatch_core::time::Timestamp;
 
 /// How the store fares: what readiness, metrics and the hourly log line are made of.
 #[derive(Clone, Debug)]

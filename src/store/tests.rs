@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::*;
-use crate::bundle::{AuthorityId, Digest};
-use crate::time::Clock;
-use crate::watch::{Event, Facts};
+use anchorwatch_core::bundle::{AuthorityId, Digest};
+use anchorwatch_core::time::Clock;
+use anchorwatch_core::watch::{Event, Facts};
 
 struct Still(Timestamp);
 
@@ -296,8 +296,8 @@ async fn a_store_closed_while_it_cannot_be_written_says_what_is_lost() {
 
 #[tokio::test]
 async fn recall_knows_what_waits() {
-    use crate::bundle::{Authority, Fingerprint, KeyType, SvidType};
-    use crate::time::Bracket;
+    use anchorwatch_core::bundle::{Authority, Fingerprint, KeyType, SvidType};
+    use anchorwatch_core::time::Bracket;
     let directory = tempfile::tempdir().unwrap();
     let (store, _) = reopened(directory.path());
     store.execute("PRAGMA query_only = 1").await;
@@ -325,7 +325,7 @@ async fn recall_knows_what_waits() {
 
 #[tokio::test]
 async fn retention_spares_what_a_confirmed_state_is_read_from() {
-    use crate::bundle::Stated;
+    use anchorwatch_core::bundle::Stated;
     let directory = tempfile::tempdir().unwrap();
     let (store, _) = reopened(directory.path());
     let (kept, gone, young) = (body(10, 1), body(10, 2), body(10, 3));

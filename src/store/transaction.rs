@@ -8,9 +8,9 @@ use super::batch::{self, Prepared};
 use super::medium::WriteError;
 use super::progress::{Moved, Progress};
 use super::seal;
-use crate::journal::Chain;
-use crate::spiffe::TrustDomain;
-use crate::watch::Sight;
+use anchorwatch_core::journal::Chain;
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::watch::Sight;
 
 /// What a transaction that is durable changed.
 pub(super) struct Written {

@@ -20,10 +20,10 @@ use super::progress::Progress;
 use super::prune::Pruner;
 use super::transaction::{self, Written};
 use super::{Durability, StoreError, StoreOptions, StoreStatus};
-use crate::bundle::AuthorityId;
-use crate::journal::{Chain, record_after};
-use crate::spiffe::TrustDomain;
-use crate::watch::{AuthorityRecord, Sight};
+use anchorwatch_core::bundle::AuthorityId;
+use anchorwatch_core::journal::{Chain, record_after};
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::watch::{AuthorityRecord, Sight};
 
 /// How long the checkpoints of a close may take: a stop has 2 s in all.
 const LAST_CHECKPOINTS: Duration = Duration::from_secs(1);

@@ -28,8 +28,8 @@ use super::pieces::on_a_thread;
 use super::readers::{Peer, Reader, Readers, admit};
 use super::request::{Content, Parameters};
 use super::router::{self, Context};
-use crate::decision::{self, Decision};
-use crate::spiffe::TrustDomain;
+use anchorwatch_core::decision::{self, Decision};
+use anchorwatch_core::spiffe::TrustDomain;
 
 /// The most bytes of a decision: a bundle, and a few words.
 const BODY: usize = 8 << 20;

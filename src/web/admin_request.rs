@@ -3,9 +3,9 @@
 
 use serde::Deserialize;
 
-use crate::decision::Deed;
-use crate::spiffe::TrustDomain;
-use crate::untrusted::UntrustedText;
+use anchorwatch_core::decision::Deed;
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::untrusted::UntrustedText;
 
 /// The body of `POST /admin/v1/decisions`: what one person decides for one reason. All of it holds,
 /// or nothing.

@@ -12,14 +12,14 @@ pub use rotation::{ConsumerReport, HandOverReport, JudgedReport, LineageReport, 
 
 use serde::{Deserialize, Serialize};
 
-use crate::bundle::{Fingerprint, KeyType, PublicKeyId, Stated, SvidType};
-use crate::finding::{Dropped, Finding, Severity};
-use crate::journal::AuthorityEntry;
-use crate::spiffe::{EndpointProfile, TrustDomain};
-use crate::time::{Bracket, Timestamp};
-use crate::untrusted::UntrustedText;
-use crate::view::{DomainView, StaleAddresses, View};
-use crate::watch::{FailureReason, Leaf};
+use anchorwatch_core::bundle::{Fingerprint, KeyType, PublicKeyId, Stated, SvidType};
+use anchorwatch_core::finding::{Dropped, Finding, Severity};
+use anchorwatch_core::journal::AuthorityEntry;
+use anchorwatch_core::spiffe::{EndpointProfile, TrustDomain};
+use anchorwatch_core::time::{Bracket, Timestamp};
+use anchorwatch_core::untrusted::UntrustedText;
+use anchorwatch_core::view::{DomainView, StaleAddresses, View};
+use anchorwatch_core::watch::{FailureReason, Leaf};
 
 /// All trust domains at a moment, and how they fare.
 #[derive(Clone, Debug, Deserialize, Serialize)]

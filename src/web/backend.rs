@@ -7,14 +7,14 @@ use std::sync::Arc;
 use hyper::body::Bytes;
 
 use super::api::{Cursor, SightingsTaken};
-use crate::bundle::{AuthorityId, Digest, Fingerprint};
-use crate::decision::Decision;
-use crate::journal::{AuthorityEntry, Recorded};
 use crate::metrics::{Registered, SelfFacts};
-use crate::spiffe::TrustDomain;
-use crate::time::Timestamp;
-use crate::untrusted::UntrustedText;
-use crate::view::View;
+use anchorwatch_core::bundle::{AuthorityId, Digest, Fingerprint};
+use anchorwatch_core::decision::Decision;
+use anchorwatch_core::journal::{AuthorityEntry, Recorded};
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::untrusted::UntrustedText;
+use anchorwatch_core::view::View;
 
 /// An answer that takes its time.
 pub type Asked<'a, T> = Pin<Box<dyn Future<Output = Result<T, BackendError>> + Send + 'a>>;

@@ -5,7 +5,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::untrusted::escape_json;
+use anchorwatch_core::untrusted::escape_json;
 
 /// A value as JSON.
 #[derive(Clone, Copy, Debug)]

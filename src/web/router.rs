@@ -19,11 +19,11 @@ use super::readers::{Readers, admit};
 use super::request::Parameters;
 use super::scrape::{self, Scrapes};
 use super::site;
-use crate::bundle::Fingerprint;
-use crate::journal::AuthorityEntry;
-use crate::spiffe::TrustDomain;
-use crate::time::Timestamp;
-use crate::view::View;
+use anchorwatch_core::bundle::Fingerprint;
+use anchorwatch_core::journal::AuthorityEntry;
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::view::View;
 
 /// What the API is, for programs that read it: `OpenAPI` 3.1.
 const OPENAPI: &str = include_str!("openapi.json");

@@ -215,7 +215,7 @@ mod tests {
 
     use super::*;
     use crate::metrics::{Registered, SelfFacts};
-    use crate::view::View;
+    use anchorwatch_core::view::View;
 
     const TEXT: Form = Form { format: Format::OpenMetrics, gzip: false };
 

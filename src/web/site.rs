@@ -15,12 +15,12 @@ use super::page::{self, Frame, Wanted};
 use super::pieces::on_a_thread;
 use super::request::Parameters;
 use super::router::Context;
-use crate::bundle::Fingerprint;
-use crate::finding::FindingId;
-use crate::journal::Recorded;
-use crate::spiffe::TrustDomain;
-use crate::view::View;
-use crate::watch::Event;
+use anchorwatch_core::bundle::Fingerprint;
+use anchorwatch_core::finding::FindingId;
+use anchorwatch_core::journal::Recorded;
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::view::View;
+use anchorwatch_core::watch::Event;
 
 /// How many entries of the journal are looked through for a finding that ended, and how many are in
 /// memory at one time.

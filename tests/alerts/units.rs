@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use anchorwatch::alerts::{About, description, name, runbook_url, summary};
-use anchorwatch::finding::{FindingKind, Scope, Severity};
+use anchorwatch_core::alerts::{About, description, name, runbook_url, summary};
+use anchorwatch_core::finding::{FindingKind, Scope, Severity};
 
 /// What the findings of a test are about: trust domain, use, subject.
 type Subject = (&'static str, &'static str, &'static str);

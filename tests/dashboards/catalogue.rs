@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use anchorwatch::finding::{FindingKind, Severity};
-use anchorwatch::judge::VerdictKind;
 use anchorwatch::metrics::{Kind, Registered, catalogue};
+use anchorwatch_core::finding::{FindingKind, Severity};
+use anchorwatch_core::judge::VerdictKind;
 
 /// A family.
 pub(crate) struct Known {

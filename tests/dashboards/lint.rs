@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anchorwatch::alerts::{self, JOB, alerts};
-use anchorwatch::finding::FindingKind;
+use anchorwatch_core::alerts::{self, JOB, alerts};
+use anchorwatch_core::finding::FindingKind;
 use serde_json::Value;
 
 use super::board::{Asks, Board, Query, array, legend_labels, text};

@@ -6,10 +6,10 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anchorwatch::alerts::JOB;
 use anchorwatch::daemon::SystemClock;
 use anchorwatch::demo::{Character, Scene};
-use anchorwatch::time::{Clock as _, Timestamp};
+use anchorwatch_core::alerts::JOB;
+use anchorwatch_core::time::{Clock as _, Timestamp};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use anchorwatch::alerts::JOB;
+use anchorwatch_core::alerts::JOB;
 use serde_json::Value;
 use url::form_urlencoded::Serializer;
 

@@ -17,8 +17,8 @@ mod webhook;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use anchorwatch::alerts::alerts;
 use anchorwatch::demo::mint::{JwtAuthority, KeyAlgorithm};
+use anchorwatch_core::alerts::alerts;
 use process::{Partner, document};
 use stack::Stack;
 use webhook::Alert;

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anchorwatch::demo::endpoint::Endpoint;
 use anchorwatch::demo::mint::Document;
-use anchorwatch::fetch::{Fetcher, Probe, Resolve, Resolving, Target};
-use anchorwatch::watch::FailureReason;
+use anchorwatch::fetch::{Fetcher, Resolve, Resolving, Target};
+use anchorwatch_core::spiffe::Probe;
+use anchorwatch_core::watch::FailureReason;
 
 use crate::support::{World, assert_reason};
 
@@ -73,7 +74,7 @@ async fn the_first_address_that_takes_the_connection_answers() {
     let world = world(&zone);
     // Nobody listens at the first.
     let [one, two] = replicas(&world, [[127, 0, 0, 1], [127, 0, 0, 2]]).await;
-    let observation = world.success(target(&world, &one, Probe::AnyAddress)).await;
+    let observation = world.success(target(&world, &one, Probe::OneAddress)).await;
     assert_eq!(observation.source.address, Some([127, 0, 0, 2].into()));
     assert_eq!((one.connections(), two.connections()), (0, 1));
 }
@@ -84,7 +85,7 @@ async fn an_endpoint_that_took_the_connection_is_the_answer_even_when_it_fails()
     let world = world(&zone);
     let [one, two] = replicas(&world, [[127, 0, 0, 1], [127, 0, 0, 2]]).await;
     two.serve("no");
-    let failure = world.failure(target(&world, &one, Probe::AnyAddress)).await;
+    let failure = world.failure(target(&world, &one, Probe::OneAddress)).await;
     assert_reason(&failure, FailureReason::NotJson);
     assert_eq!(one.connections(), 0, "no other replica hides the failure of the first");
 }

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use anchorwatch::demo::endpoint::Answer;
 use anchorwatch::fetch::Target;
-use anchorwatch::watch::FailureReason;
+use anchorwatch_core::watch::FailureReason;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use hyper::StatusCode;

@@ -1,11 +1,11 @@
 //! A certificate that rests on a denied key authenticates nothing, and is told from others.
 
-use anchorwatch::bundle::{Certificate, Fingerprint, PublicKeyId};
-use anchorwatch::decision::{Decision, Decisions, Deed, Denials, Door};
 use anchorwatch::demo::endpoint::Endpoint;
 use anchorwatch::demo::mint::{KeyAlgorithm, Svid, X509Ca, ca_params, svid_params};
-use anchorwatch::time::Timestamp;
-use anchorwatch::watch::{Failure, FailureReason, Observation, Trust};
+use anchorwatch_core::bundle::{Certificate, Fingerprint, PublicKeyId};
+use anchorwatch_core::decision::{Decision, Decisions, Deed, Denials, Door};
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::watch::{Failure, FailureReason, Observation, Trust};
 use rcgen::KeyPair;
 
 use crate::support::{HOUR, NOW, World, assert_reason, ca, current, trust, validity};

@@ -2,8 +2,8 @@
 
 use anchorwatch::demo::endpoint::Endpoint;
 use anchorwatch::demo::mint::{KeyAlgorithm, Svid, ca_params};
-use anchorwatch::spiffe::{BundleEndpoint, EndpointProfile};
-use anchorwatch::watch::{FailureReason, TrustOrigin};
+use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile};
+use anchorwatch_core::watch::{FailureReason, TrustOrigin};
 use rcgen::{
     BasicConstraints, CustomExtension, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose, SanType,
 };

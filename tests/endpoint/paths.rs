@@ -3,7 +3,7 @@
 
 use anchorwatch::demo::endpoint::Endpoint;
 use anchorwatch::demo::mint::{KeyAlgorithm, Svid, X509Ca, ca_params, svid_params};
-use anchorwatch::watch::{Failure, FailureReason, Observation, Trust};
+use anchorwatch_core::watch::{Failure, FailureReason, Observation, Trust};
 use rcgen::{
     BasicConstraints, CustomExtension, GeneralSubtree, IsCa, KeyIdMethod, KeyUsagePurpose,
     NameConstraints, SanType,
@@ -266,7 +266,7 @@ async fn a_path_that_verified_for_one_id_says_nothing_of_another() {
     let endpoint = world.endpoint().await;
     world.success(world.target(&endpoint.url())).await;
     let mut target = world.target(&endpoint.url());
-    target.endpoint.profile = anchorwatch::spiffe::EndpointProfile::HttpsSpiffe {
+    target.endpoint.profile = anchorwatch_core::spiffe::EndpointProfile::HttpsSpiffe {
         endpoint_spiffe_id: "spiffe://example.org/other".parse().unwrap(),
     };
     assert_reason(&world.failure(target).await, FailureReason::WrongSpiffeId);

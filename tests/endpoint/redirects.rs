@@ -1,7 +1,7 @@
 //! Redirects (Federation, 5.2.1.4 and 5.2.2.4): followed by hand, and never remembered.
 
 use anchorwatch::demo::endpoint::{Answer, Endpoint};
-use anchorwatch::watch::FailureReason;
+use anchorwatch_core::watch::FailureReason;
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, LOCATION};
 

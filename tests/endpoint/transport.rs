@@ -7,7 +7,7 @@ use std::time::Duration;
 use anchorwatch::demo::endpoint::Endpoint;
 use anchorwatch::demo::mint::X509Ca;
 use anchorwatch::fetch::Target;
-use anchorwatch::watch::FailureReason;
+use anchorwatch_core::watch::FailureReason;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};

@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use anchorwatch::bundle::Fingerprint;
 use anchorwatch::demo::endpoint::Endpoint;
 use anchorwatch::demo::mint::{Svid, X509Ca};
 use anchorwatch::fetch::{Fetcher, Resolve, Resolving, Target, WebRoots, WebRootsError};
-use anchorwatch::watch::FailureReason;
+use anchorwatch_core::bundle::Fingerprint;
+use anchorwatch_core::watch::FailureReason;
 use rcgen::{ExtendedKeyUsagePurpose, SanType};
 
 use crate::support::{HOUR, World, assert_reason, ca, validity};

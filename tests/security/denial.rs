@@ -6,8 +6,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use anchorwatch::bundle::Fingerprint;
 use anchorwatch::demo::mint::{JwtAuthority, KeyAlgorithm, X509Ca, ca_params};
+use anchorwatch_core::bundle::Fingerprint;
 use rcgen::KeyPair;
 use serde_json::Value;
 use tempfile::TempDir;

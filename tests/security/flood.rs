@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anchorwatch::bundle::Validity;
 use anchorwatch::daemon::SystemClock;
 use anchorwatch::demo::mint::{JwtAuthority, KeyAlgorithm, X509Ca};
-use anchorwatch::time::Clock as _;
+use anchorwatch_core::bundle::Validity;
+use anchorwatch_core::time::Clock as _;
 use axum::Router;
 use axum::body::Bytes;
 use serde_json::{Value, json};
@@ -135,7 +135,7 @@ fn rogue() -> (Value, String) {
         not_after: now.saturating_add(Duration::from_hours(10 * 365 * 24)),
     };
     let rogue = X509Ca::mint(&NAME.parse().unwrap(), validity, KeyAlgorithm::EcP256).unwrap();
-    let fingerprint = anchorwatch::bundle::Fingerprint::of(rogue.certificate());
+    let fingerprint = anchorwatch_core::bundle::Fingerprint::of(rogue.certificate());
     (json!(rogue.jwk()), fingerprint.to_string())
 }
 

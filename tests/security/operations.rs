@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anchorwatch::bundle::Fingerprint;
 use anchorwatch::demo::mint::{JwtAuthority, KeyAlgorithm, X509Ca};
+use anchorwatch_core::bundle::Fingerprint;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use tempfile::TempDir;

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use anchorwatch::config::Config;
 use anchorwatch::daemon::{Daemon, Options, SystemClock};
 use anchorwatch::fetch::{Fetcher, Limits, Resolve, Resolving};
-use anchorwatch::spiffe::TrustDomain;
-use anchorwatch::view::DomainView;
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::view::DomainView;
 use serde_json::Value;
 
 use crate::process::{PATIENCE, Partner, Process, anchorwatch, configure};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anchorwatch::demo::endpoint::{Answer, Endpoint};
 use anchorwatch::demo::mint::{JwtAuthority, KeyAlgorithm, X509Ca, ca_params};
-use anchorwatch::spiffe::TrustDomain;
+use anchorwatch_core::spiffe::TrustDomain;
 use hyper::StatusCode;
 use rcgen::KeyPair;
 use serde_json::Value;

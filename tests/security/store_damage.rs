@@ -75,10 +75,10 @@ fn answer(mut stream: TcpStream, book: &Mutex<Vec<Value>>) {
     };
     if let Ok(Value::Array(alerts)) = serde_json::from_str(&body) {
         // What ended before this process is no news.
-        let now = anchorwatch::time::Clock::now(&anchorwatch::daemon::SystemClock);
+        let now = anchorwatch_core::time::Clock::now(&anchorwatch::daemon::SystemClock);
         let fires = |alert: &Value| {
             let ends = alert["endsAt"].as_str().and_then(|at| at.parse().ok());
-            ends.is_some_and(|ends: anchorwatch::time::Timestamp| now < ends)
+            ends.is_some_and(|ends: anchorwatch_core::time::Timestamp| now < ends)
         };
         book.lock().unwrap().extend(alerts.into_iter().filter(fires));
     }

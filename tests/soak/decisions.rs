@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use anchorwatch::bundle::Fingerprint;
+use anchorwatch_core::bundle::Fingerprint;
 use serde_json::{Value, json};
 
 /// How long the operator rests between two decisions.

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use anchorwatch::bundle::{Fingerprint, Validity};
 use anchorwatch::daemon::SystemClock;
 use anchorwatch::demo::mint::{JwtAuthority, KeyAlgorithm, X509Ca};
-use anchorwatch::time::Clock as _;
+use anchorwatch_core::bundle::{Fingerprint, Validity};
+use anchorwatch_core::time::Clock as _;
 use serde_json::Value;
 
 use crate::process::{Partner, Process, anchorwatch, configure, document};

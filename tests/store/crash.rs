@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use anchorwatch::store::{Durability, EventQuery, Store, StoreError};
-use anchorwatch::watch::Event;
+use anchorwatch_core::watch::Event;
 
 use crate::story::{Story, open, options, verify};
 

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use anchorwatch::store::{Loaded, Store, StoreOptions, StoreReader};
-use anchorwatch::time::Timestamp;
-use anchorwatch::watch::FailureReason;
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::watch::FailureReason;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use tempfile::TempDir;

@@ -15,12 +15,12 @@ mod tampering;
 use std::path::Path;
 use std::time::Duration;
 
-use anchorwatch::bundle::{Bundle, Digest, Stated};
 use anchorwatch::store::{
     AuthorityQuery, Durability, EventQuery, Presence, Store, StoreError, StoreReader,
 };
-use anchorwatch::time::Timestamp;
-use anchorwatch::watch::{FailureReason, Observation, Poll, Source};
+use anchorwatch_core::bundle::{Bundle, Digest, Stated};
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::watch::{FailureReason, Observation, Poll, Source};
 use story::{START, Story, authority, open, options};
 
 #[tokio::test]

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anchorwatch::bundle::{Authority, Bundle, Stated, SvidType, Validity};
-use anchorwatch::journal::record_after;
-use anchorwatch::time::Timestamp;
-use anchorwatch::watch::{
+use anchorwatch_core::bundle::{Authority, Bundle, Stated, SvidType, Validity};
+use anchorwatch_core::journal::record_after;
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::watch::{
     Event, Facts, FailureReason, Observation, Poll, Presented, PresentedCertificate, Source, record,
 };
 use proptest::prelude::*;

@@ -4,15 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anchorwatch::bundle::{
-    Authority, AuthorityId, Bundle, Digest, Fingerprint, KeyType, PublicKeyId, Stated, SvidType,
-};
-use anchorwatch::spiffe::TrustDomain;
 use anchorwatch::store::{
     Batch, Durability, Loaded, Store, StoreOptions, StoreReader, Verified, VerifyFault,
 };
-use anchorwatch::time::{Clock, Timestamp};
-use anchorwatch::watch::{
+use anchorwatch_core::bundle::{
+    Authority, AuthorityId, Bundle, Digest, Fingerprint, KeyType, PublicKeyId, Stated, SvidType,
+};
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::time::{Clock, Timestamp};
+use anchorwatch_core::watch::{
     DomainState, Event, Failure, FailureReason, Observation, Policy, Poll, Source, step,
 };
 

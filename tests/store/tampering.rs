@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use anchorwatch::bundle::Digest;
 use anchorwatch::store::VerifyFault;
-use anchorwatch::watch::FailureReason;
+use anchorwatch_core::bundle::Digest;
+use anchorwatch_core::watch::FailureReason;
 use rusqlite::Connection;
 use tempfile::TempDir;
 

@@ -3,12 +3,12 @@
 
 use std::collections::HashMap;
 
-use anchorwatch::bundle::SvidType;
-use anchorwatch::decision::Deed;
-use anchorwatch::finding::FindingKind;
-use anchorwatch::judge::in_flight;
-use anchorwatch::view::{DomainView, Ended, View};
-use anchorwatch::watch::{AuthorityRecord, FailureReason, HandOver, interval};
+use anchorwatch_core::bundle::SvidType;
+use anchorwatch_core::decision::Deed;
+use anchorwatch_core::finding::FindingKind;
+use anchorwatch_core::judge::in_flight;
+use anchorwatch_core::view::{DomainView, Ended, View};
+use anchorwatch_core::watch::{AuthorityRecord, FailureReason, HandOver, interval};
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 

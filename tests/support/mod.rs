@@ -10,15 +10,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use anchorwatch::bundle::{Authority, AuthorityId, Certificate, SvidType, Validity};
 use anchorwatch::demo::endpoint::Endpoint;
 use anchorwatch::demo::mint::{
     Document, JwtAuthority, KeyAlgorithm, Svid, X509Ca, ca_params, svid_params,
 };
 use anchorwatch::fetch::{Fetched, Fetcher, Target};
-use anchorwatch::spiffe::{BundleEndpoint, EndpointProfile, SpiffeId, TrustDomain};
-use anchorwatch::time::{Clock, Timestamp};
-use anchorwatch::watch::{Failure, FailureReason, Observation, Trust, TrustOrigin};
+use anchorwatch_core::bundle::{Authority, AuthorityId, Certificate, SvidType, Validity};
+use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile, SpiffeId, TrustDomain};
+use anchorwatch_core::time::{Clock, Timestamp};
+use anchorwatch_core::watch::{Failure, FailureReason, Observation, Trust, TrustOrigin};
 use rcgen::{CertificateParams, CustomExtension};
 
 /// The moment at which every story begins.

@@ -6,16 +6,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anchorwatch::bundle::{
+use anchorwatch::metrics::{DeliveryFacts, SelfFacts};
+use anchorwatch_core::bundle::{
     Authority, AuthorityId, Digest, Fingerprint, Irregularity, IrregularityKind, KeyType,
     ParseLimits, Stated, SvidType, parse,
 };
-use anchorwatch::finding::{Dropped, Finding, FindingId, FindingKind, IncidentId, Severity};
-use anchorwatch::metrics::{DeliveryFacts, SelfFacts};
-use anchorwatch::spiffe::{BundleEndpoint, EndpointProfile};
-use anchorwatch::time::{Bracket, Timestamp, Window};
-use anchorwatch::view::{DomainView, Ended, PollCounts, View};
-use anchorwatch::watch::{
+use anchorwatch_core::finding::{Dropped, Finding, FindingId, FindingKind, IncidentId, Severity};
+use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile};
+use anchorwatch_core::time::{Bracket, Timestamp, Window};
+use anchorwatch_core::view::{DomainView, Ended, PollCounts, View};
+use anchorwatch_core::watch::{
     AuthorityRecord, Confirmed, DomainState, Facts, FailureReason, FailureRun, HandOver, Leaf,
     Line, LineKind, Policy, Sight, Standing,
 };

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use anchorwatch::bundle::Validity;
 use anchorwatch::daemon::SystemClock;
 use anchorwatch::demo::endpoint::Endpoint;
 use anchorwatch::demo::mint::{Document, JwtAuthority, KeyAlgorithm, X509Ca};
-use anchorwatch::spiffe::{SpiffeId, TrustDomain};
-use anchorwatch::time::Clock as _;
+use anchorwatch_core::bundle::Validity;
+use anchorwatch_core::spiffe::{SpiffeId, TrustDomain};
+use anchorwatch_core::time::Clock as _;
 use serde_json::Value;
 
 /// Nothing here takes this long, unless it hangs.

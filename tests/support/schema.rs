@@ -64,8 +64,9 @@ fn format_holds(value: &Value, keyword: &str, wanted: &Value) -> bool {
         return true;
     }
     assert_eq!(wanted, "date-time", "no other format is known here");
-    let moment =
-        |text: &str| text.ends_with('Z') && text.parse::<anchorwatch::time::Timestamp>().is_ok();
+    let moment = |text: &str| {
+        text.ends_with('Z') && text.parse::<anchorwatch_core::time::Timestamp>().is_ok()
+    };
     value.as_str().is_none_or(moment)
 }
 

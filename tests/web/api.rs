@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anchorwatch::finding::{FindingKind, Severity};
-use anchorwatch::watch::FailureReason;
+use anchorwatch_core::finding::{FindingKind, Severity};
+use anchorwatch_core::watch::FailureReason;
 
 use super::schema::faults;
 use super::*;

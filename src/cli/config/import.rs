@@ -11,7 +11,7 @@ use crate::cli::Exit;
 use crate::cli::output::{chain, complain, print};
 use crate::config::bootstrap;
 use crate::config::import::{self, Imported, Origin};
-use crate::spiffe::TrustDomain;
+use anchorwatch_core::spiffe::TrustDomain;
 
 /// The arguments of `config import`.
 #[derive(Args, Clone, Debug)]

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::bundle::{Fingerprint, KeyType, SvidType};
 use crate::cli::output::{complain, print};
-use crate::finding::{FindingId, IncidentId};
-use crate::spiffe::TrustDomain;
-use crate::time::Timestamp;
+use anchorwatch_core::bundle::{Fingerprint, KeyType, SvidType};
+use anchorwatch_core::finding::{FindingId, IncidentId};
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::time::Timestamp;
 
 /// Who decides, and why.
 #[derive(Args, Debug)]

@@ -8,12 +8,12 @@ pub(super) use arguments::*;
 use super::output::{complain, print};
 use super::source::{self, Source};
 use super::{Exit, Global, runtime};
-use crate::bundle::Fingerprint;
-use crate::decision::{Announcement, Deed, Outage};
-use crate::finding::{FindingKind, IncidentId};
-use crate::spiffe::TrustDomain;
 use crate::web::AdminClient;
 use crate::web::api::{Decided, OpenFinding};
+use anchorwatch_core::bundle::Fingerprint;
+use anchorwatch_core::decision::{Announcement, Deed, Outage};
+use anchorwatch_core::finding::{FindingKind, IncidentId};
+use anchorwatch_core::spiffe::TrustDomain;
 
 pub(super) fn announce(global: &Global, arguments: &Announce) -> Exit {
     let Announce { svid_type, count, not_before, not_after, max_lifetime, .. } = *arguments;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::digest::{Context, SHA256};
 use serde::Serialize;
 
-use crate::untrusted::escape_json;
+use anchorwatch_core::untrusted::escape_json;
 
 /// A pack in the making.
 pub(super) struct Pack {

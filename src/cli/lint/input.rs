@@ -5,13 +5,15 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::bundle::ParseLimits;
 use crate::config::bootstrap;
 use crate::daemon::SystemClock;
 use crate::fetch::{Fetcher, Target};
-use crate::spiffe::{BundleEndpoint, EndpointProfile, EndpointUrl, SpiffeId, TrustDomain};
-use crate::untrusted::escape_line;
-use crate::watch::{Trust, TrustOrigin};
+use anchorwatch_core::bundle::ParseLimits;
+use anchorwatch_core::spiffe::{
+    BundleEndpoint, EndpointProfile, EndpointUrl, SpiffeId, TrustDomain,
+};
+use anchorwatch_core::untrusted::escape_line;
+use anchorwatch_core::watch::{Trust, TrustOrigin};
 
 /// One document.
 #[derive(Clone, Debug, Eq, PartialEq)]

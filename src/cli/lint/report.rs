@@ -6,12 +6,13 @@ use std::ops::Range;
 use serde::Serialize;
 
 use super::place::{Lines, Place};
-use crate::bundle::consumer::{Consumer, Reading, element_ranges};
-use crate::bundle::{
+use anchorwatch_consumers::{Reading, element_ranges};
+use anchorwatch_core::bundle::consumer::Consumer;
+use anchorwatch_core::bundle::{
     AuthorityId, IrregularityKind, ParseError, ParseLimits, ParsedBundle, Stated, parse,
 };
-use crate::spiffe::TrustDomain;
-use crate::untrusted::UntrustedText;
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::untrusted::UntrustedText;
 
 /// The most departures that are told of one document; the rest are counted.
 const MOST: usize = 1_000;
@@ -105,7 +106,7 @@ impl Report {
             departures.truncate(MOST);
         }
         let bundle = parsed.ok().map(|parsed| parsed.bundle);
-        let given = |number: fn(&crate::bundle::Bundle) -> &Stated| {
+        let given = |number: fn(&anchorwatch_core::bundle::Bundle) -> &Stated| {
             bundle.as_ref().and_then(|bundle| number(bundle).given())
         };
         Self {
@@ -142,7 +143,7 @@ impl Looking<'_> {
     }
 
     fn answer(&self, consumer: Consumer, bytes: &[u8]) -> Answer {
-        let reading = consumer.read(bytes);
+        let reading = anchorwatch_consumers::read(consumer, bytes);
         let refusal = reading.refusal();
         let place = refusal.map(|refusal| match refusal.entry {
             // Where it reads the same elements as we do.

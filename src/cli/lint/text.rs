@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::report::{Answer, Report};
-use crate::bundle::SvidType;
-use crate::bundle::consumer::{Acceptance, Kept, Reading};
 use crate::cli::output::table;
-use crate::time::duration_text;
-use crate::untrusted::escape_line;
+use anchorwatch_consumers::{Acceptance, Kept, Reading};
+use anchorwatch_core::bundle::SvidType;
+use anchorwatch_core::time::duration_text;
+use anchorwatch_core::untrusted::escape_line;
 
 /// The most keys that are listed.
 const MOST: usize = 200;

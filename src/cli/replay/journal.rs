@@ -8,12 +8,12 @@ use std::path::Path;
 use super::{Arguments, Printer, rules};
 use crate::cli::output::{chain, complain};
 use crate::config::Config;
-use crate::decision::Deed;
-use crate::journal::Entry;
-use crate::replay::{JournalReplay, Rules};
-use crate::spiffe::TrustDomain;
 use crate::store::{EntryRange, StoreReader};
-use crate::watch::Event;
+use anchorwatch_core::decision::Deed;
+use anchorwatch_core::journal::Entry;
+use anchorwatch_core::replay::{JournalReplay, Rules};
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::watch::Event;
 
 /// What operators and configurations decided, by trust domain, as the journal has it.
 type Decided = BTreeMap<TrustDomain, Vec<Deed>>;

@@ -3,8 +3,8 @@
 use std::io::{BufWriter, Stdout, Write as _};
 
 use crate::cli::output::Output;
-use crate::replay::{Change, Report, Summary};
-use crate::untrusted::{escape_json, escape_line, escape_lines};
+use anchorwatch_core::replay::{Change, Report, Summary};
+use anchorwatch_core::untrusted::{escape_json, escape_line, escape_lines};
 
 /// What prints a replay.
 pub(super) struct Printer {

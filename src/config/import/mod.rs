@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::fault::{Report, quoted};
 use super::yaml::{self, Entry, Node, NodeKind};
-use crate::spiffe::{EndpointUrl, SpiffeId, TrustDomain};
+use anchorwatch_core::spiffe::{EndpointUrl, SpiffeId, TrustDomain};
 
 /// The most bytes of what is imported: as of a configuration.
 pub const MAX_BYTES: usize = yaml::MAX_BYTES;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::{Imported, Partner};
-use crate::spiffe::TrustDomain;
-use crate::untrusted::escape_json;
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::untrusted::escape_json;
 
 impl Imported {
     /// The configuration. What cannot be told stands in it as a comment. `bundles` are the bootstrap

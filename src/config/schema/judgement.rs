@@ -1,7 +1,7 @@
 //! The keys that only the judgement of rotation uses.
 
 use super::{Key, Kind, Scope, days, hours, minutes, seconds};
-use crate::watch::{IssuerMode, JudgementPolicy};
+use anchorwatch_core::watch::{IssuerMode, JudgementPolicy};
 
 /// `consumers`
 pub static CONSUMERS: Key = Key::new(

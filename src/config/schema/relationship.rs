@@ -4,7 +4,7 @@ use super::{
     ANNOUNCED, APPROVED, CONSUMERS, ISSUER, Key, Kind, OUTAGES, POLICY, SEVERITY, Scope, days,
     hours, minutes, seconds,
 };
-use crate::config::Probe;
+use anchorwatch_core::spiffe::Probe;
 
 /// `federates_with.*`
 pub static RELATIONSHIP: Scope = Scope {

@@ -3,7 +3,7 @@
 use tracing::{info, warn};
 
 use super::Domain;
-use crate::view::StaleAddresses;
+use anchorwatch_core::view::StaleAddresses;
 
 impl Domain {
     /// Shows whether the last poll used addresses of an earlier look-up, and logs when that begins

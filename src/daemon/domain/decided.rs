@@ -10,10 +10,10 @@ use super::recorded::ends_report;
 use crate::daemon::log;
 use crate::daemon::owner::Part;
 use crate::daemon::shared::Shared;
-use crate::judge;
 use crate::store::{Batch, Durability};
-use crate::time::Timestamp;
-use crate::watch::{DomainState, Event, Trust};
+use anchorwatch_core::judge;
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::watch::{DomainState, Event, Trust};
 
 /// What a decision comes to, before anything of it holds.
 struct Draft {

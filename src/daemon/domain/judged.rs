@@ -9,11 +9,11 @@ use tracing::error;
 use super::Domain;
 use crate::daemon::log;
 use crate::daemon::shared::Shared;
-use crate::finding::{Finding, Nature};
-use crate::judge::{self, Assessment, Case};
-use crate::time::Timestamp;
-use crate::view::{DomainView, Ended};
-use crate::watch::{self, FailureReason};
+use anchorwatch_core::finding::{Finding, Nature};
+use anchorwatch_core::judge::{self, Assessment, Case};
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::view::{DomainView, Ended};
+use anchorwatch_core::watch::{self, FailureReason};
 
 impl Domain {
     /// Judges anew, since time alone changes what is to be said, and publishes what differs.

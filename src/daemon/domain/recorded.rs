@@ -10,18 +10,18 @@ use std::sync::Arc;
 use hyper::body::Bytes;
 
 use super::Domain;
-use crate::bundle::Digest;
 use crate::daemon::log;
 use crate::daemon::shared::Shared;
-use crate::decision::Deed;
-use crate::finding::FindingKind;
-use crate::judge;
-use crate::judge::VerdictKind;
 use crate::store::{Batch, Durability};
-use crate::time::Timestamp;
-use crate::untrusted::UntrustedText;
-use crate::view::PollCounts;
-use crate::watch::{DomainState, Event, Sighting};
+use anchorwatch_core::bundle::Digest;
+use anchorwatch_core::decision::Deed;
+use anchorwatch_core::finding::FindingKind;
+use anchorwatch_core::judge;
+use anchorwatch_core::judge::VerdictKind;
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::untrusted::UntrustedText;
+use anchorwatch_core::view::PollCounts;
+use anchorwatch_core::watch::{DomainState, Event, Sighting};
 
 /// What became of sightings.
 #[derive(Clone, Debug, Eq, PartialEq)]

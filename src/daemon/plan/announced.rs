@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{Plan, one, refused};
-use crate::decision::{Announcement, Decision, Outage};
-use crate::view::DomainView;
 use crate::web::BackendError;
+use anchorwatch_core::decision::{Announcement, Decision, Outage};
+use anchorwatch_core::view::DomainView;
 
 /// The most authorities of one announcement, as in a configuration.
 const MOST_ANNOUNCED: u8 = 64;

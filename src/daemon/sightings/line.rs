@@ -6,9 +6,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
-use crate::spiffe::TrustDomain;
-use crate::time::Timestamp;
-use crate::watch::Sighting;
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::watch::Sighting;
 
 /// The most bytes of a line: four short members.
 pub(in crate::daemon) const LONGEST: usize = 1024;

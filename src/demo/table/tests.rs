@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::bundle::{Authority, Digest, Fingerprint, KeyType, Stated, Validity};
-use crate::finding::{Ended, Finding, FindingId, FindingKind, IncidentId, Severity};
-use crate::spiffe::{BundleEndpoint, EndpointProfile};
-use crate::time::Bracket;
-use crate::watch::{DomainState, Facts, Failure, FailureReason, Leaf, Policy, Sight};
+use anchorwatch_core::bundle::{Authority, Digest, Fingerprint, KeyType, Stated, Validity};
+use anchorwatch_core::finding::{Ended, Finding, FindingId, FindingKind, IncidentId, Severity};
+use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile};
+use anchorwatch_core::time::Bracket;
+use anchorwatch_core::watch::{DomainState, Facts, Failure, FailureReason, Leaf, Policy, Sight};
 
 fn at(seconds: i64) -> Timestamp {
     // 08:00:00 UTC.

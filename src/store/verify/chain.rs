@@ -3,12 +3,12 @@
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::{Faults, VerifyFault};
-use crate::bundle::Digest;
-use crate::journal::{Chain, GENESIS};
-use crate::spiffe::TrustDomain;
 use crate::store::StoreError;
 use crate::store::column::{from_number, number};
-use crate::time::Timestamp;
+use anchorwatch_core::bundle::Digest;
+use anchorwatch_core::journal::{Chain, GENESIS};
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::time::Timestamp;
 
 /// How many entries are looked at in a portion: a few milliseconds' work.
 const PORTION: u64 = 1_024;

@@ -3,12 +3,12 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{Faults, VerifyFault};
-use crate::bundle::AuthorityId;
-use crate::spiffe::TrustDomain;
 use crate::store::column::number;
 use crate::store::row::{COLUMNS, StoredRow};
 use crate::store::{StoreError, checkpoint, load};
-use crate::watch::{Event, Facts};
+use anchorwatch_core::bundle::AuthorityId;
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::watch::{Event, Facts};
 
 /// How many entries are looked at in a portion: a few milliseconds' work.
 const PORTION: u64 = 256;

@@ -1,9 +1,9 @@
 //! What can be wrong with a store.
 
-use crate::bundle::{AuthorityId, Digest};
-use crate::journal::Chain;
-use crate::spiffe::TrustDomain;
 use crate::store::StoreError;
+use anchorwatch_core::bundle::{AuthorityId, Digest};
+use anchorwatch_core::journal::Chain;
+use anchorwatch_core::spiffe::TrustDomain;
 
 /// Something that is not as it was written.
 #[derive(Debug, thiserror::Error)]

@@ -14,8 +14,8 @@ pub use fault::{Faults, VerifyFault};
 use rusqlite::Connection;
 
 use super::{StoreError, StoreReader, directory, load};
-use crate::bundle::Digest;
-use crate::journal::Chain;
+use anchorwatch_core::bundle::Digest;
+use anchorwatch_core::journal::Chain;
 use chain::ChainWalk;
 use domain::DomainWalk;
 use tables::Tables;

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, Row, params};
 
 use super::{Faults, VerifyFault};
-use crate::bundle::{AuthorityId, Digest};
-use crate::journal::record_after;
-use crate::spiffe::TrustDomain;
 use crate::store::column::trust_domain;
 use crate::store::load::each_event;
 use crate::store::{StoreError, checkpoint, index, load, schema, seal};
-use crate::time::Timestamp;
-use crate::watch::AuthorityRecord;
+use anchorwatch_core::bundle::{AuthorityId, Digest};
+use anchorwatch_core::journal::record_after;
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::watch::AuthorityRecord;
 
 /// How many rows are looked at in a portion: a few milliseconds' work.
 const PORTION: usize = 64;

@@ -6,10 +6,10 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer};
 
 use super::AuthorityReport;
-use crate::bundle::{Fingerprint, SvidType};
-use crate::journal::AuthorityEntry;
-use crate::spiffe::TrustDomain;
-use crate::time::Timestamp;
+use anchorwatch_core::bundle::{Fingerprint, SvidType};
+use anchorwatch_core::journal::AuthorityEntry;
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::time::Timestamp;
 
 /// The last authority of a page: the next page begins after it, whatever came or went since. Its
 /// text holds nothing that a query would have to escape.

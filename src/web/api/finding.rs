@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::bundle::{Fingerprint, SvidType};
-use crate::finding::{Finding, FindingId, FindingKind, IncidentId, Scope, Severity};
-use crate::spiffe::TrustDomain;
-use crate::time::Timestamp;
-use crate::untrusted::UntrustedText;
-use crate::view::WatchView;
-use crate::watch::Facts;
+use anchorwatch_core::bundle::{Fingerprint, SvidType};
+use anchorwatch_core::finding::{Finding, FindingId, FindingKind, IncidentId, Scope, Severity};
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::untrusted::UntrustedText;
+use anchorwatch_core::view::WatchView;
+use anchorwatch_core::watch::Facts;
 
 /// A finding that is open, with what a decision about it needs.
 #[derive(Clone, Debug, Deserialize, Serialize)]

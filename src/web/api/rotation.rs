@@ -3,11 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::bundle::{Fingerprint, SvidType};
-use crate::judge::{self, Case, Lockout};
-use crate::time::{Bracket, Timestamp, Window};
-use crate::view::DomainView;
-use crate::watch::{AuthorityRecord, HandOver, Lead, Line, Standing};
+use anchorwatch_core::bundle::{Fingerprint, SvidType};
+use anchorwatch_core::judge::{self, Case, Lockout};
+use anchorwatch_core::time::{Bracket, Timestamp, Window};
+use anchorwatch_core::view::DomainView;
+use anchorwatch_core::watch::{AuthorityRecord, HandOver, Lead, Line, Standing};
 
 /// How many lineages and hand-overs are told of.
 const MOST: usize = 64;

@@ -8,11 +8,11 @@ use super::rotation;
 use super::standing::Condition;
 use super::time_line;
 use super::words::{badge, near, short, tone, words};
-use crate::finding::{Dropped, Finding};
-use crate::journal::Recorded;
-use crate::time::Timestamp;
-use crate::view::DomainView;
 use crate::web::api::RotationReport;
+use anchorwatch_core::finding::{Dropped, Finding};
+use anchorwatch_core::journal::Recorded;
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::view::DomainView;
 
 /// How many events the page shows: the events' own page has all.
 pub(in crate::web) const EVENTS: usize = 20;

@@ -7,14 +7,14 @@ use super::life::Life;
 use super::particulars::Particulars;
 use super::remedy::{self, Command};
 use super::words::{badge, bracket, maybe_stretch, near, stretch, tone, words};
-use crate::alerts;
-use crate::bundle::{Fingerprint, Validity};
-use crate::finding::{Finding, FindingId, Nature, Scope};
-use crate::journal::Recorded;
-use crate::time::{Timestamp, Window};
-use crate::view::{DomainView, Ended, View};
-use crate::watch::{AuthorityRecord, Event};
 use crate::web::api::OpenFinding;
+use anchorwatch_core::alerts;
+use anchorwatch_core::bundle::{Fingerprint, Validity};
+use anchorwatch_core::finding::{Finding, FindingId, Nature, Scope};
+use anchorwatch_core::journal::Recorded;
+use anchorwatch_core::time::{Timestamp, Window};
+use anchorwatch_core::view::{DomainView, Ended, View};
+use anchorwatch_core::watch::{AuthorityRecord, Event};
 
 /// The finding of this id that is open, and whose it is.
 pub(in crate::web) fn open(view: &View, id: FindingId) -> Option<(&DomainView, &Finding)> {

@@ -2,7 +2,7 @@
 
 use super::html::Html;
 use super::words::moment;
-use crate::time::Timestamp;
+use anchorwatch_core::time::Timestamp;
 
 /// The shortest and the longest time after which a page that is asked to reloads, in seconds.
 const REFRESH: (u32, u32) = (5, 3_600);

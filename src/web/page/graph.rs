@@ -7,9 +7,9 @@ use super::html::Html;
 use super::standing::Condition;
 use super::table::Table;
 use super::words::{badge, count};
-use crate::spiffe::TrustDomain;
-use crate::untrusted::cut;
-use crate::view::{DomainView, View};
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::untrusted::cut;
+use anchorwatch_core::view::{DomainView, View};
 
 /// How many trust domains are drawn: the API has all.
 const DRAWN: usize = 200;

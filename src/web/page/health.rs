@@ -3,11 +3,11 @@
 use super::html::Html;
 use super::particulars::Particulars;
 use super::words::{NOTHING, near, short};
-use crate::bundle::Stated;
-use crate::spiffe::EndpointProfile;
-use crate::time::Timestamp;
-use crate::view::DomainView;
-use crate::watch::FailureReason;
+use anchorwatch_core::bundle::Stated;
+use anchorwatch_core::spiffe::EndpointProfile;
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::view::DomainView;
+use anchorwatch_core::watch::FailureReason;
 
 /// Endpoint, polls, document.
 pub(super) fn section(domain: &DomainView, now: Timestamp) -> Html {

@@ -5,7 +5,7 @@
 
 use std::fmt::{self, Display, Write as _};
 
-use crate::untrusted::escape_line;
+use anchorwatch_core::untrusted::escape_line;
 
 /// A piece of a page.
 #[derive(Clone, Debug, Default)]
@@ -86,7 +86,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::Html;
-    use crate::untrusted::is_hidden;
+    use anchorwatch_core::untrusted::is_hidden;
 
     #[test]
     fn foreign_text_cannot_become_markup() {

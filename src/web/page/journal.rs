@@ -4,10 +4,10 @@ use super::frame::{Frame, Section};
 use super::html::Html;
 use super::table::Table;
 use super::words::moment;
-use crate::bundle::Fingerprint;
-use crate::journal::{Recorded, describe};
-use crate::spiffe::TrustDomain;
-use crate::watch::Event;
+use anchorwatch_core::bundle::Fingerprint;
+use anchorwatch_core::journal::{Recorded, describe};
+use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::watch::Event;
 
 /// How many entries one page shows.
 pub(in crate::web) const SHOWN: usize = 100;

@@ -1,9 +1,9 @@
 //! One authority's life on the time line: what was seen of it, and what is expected.
 
-use crate::bundle::AuthorityId;
-use crate::time::{Bracket, Timestamp, Window};
-use crate::view::DomainView;
-use crate::watch::{AuthorityRecord, Phase, Standing, spire};
+use anchorwatch_core::bundle::AuthorityId;
+use anchorwatch_core::time::{Bracket, Timestamp, Window};
+use anchorwatch_core::view::DomainView;
+use anchorwatch_core::watch::{AuthorityRecord, Phase, Standing, spire};
 
 /// When an authority leaves the bundle.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

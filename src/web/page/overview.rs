@@ -7,10 +7,10 @@ use super::html::Html;
 use super::standing::Condition;
 use super::table::Table;
 use super::words::{NOTHING, badge, count, distance, near, tone, words};
-use crate::finding::{Finding, Severity};
-use crate::time::Timestamp;
-use crate::view::{DomainView, View};
 use crate::web::api::RotationReport;
+use anchorwatch_core::finding::{Finding, Severity};
+use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::view::{DomainView, View};
 
 /// How many trust domains one page shows.
 const SHOWN: usize = 200;

@@ -1,8 +1,8 @@
 //! The commands that look into a finding, and those that decide it.
 
-use crate::bundle::Fingerprint;
-use crate::finding::{Finding, FindingKind, Nature};
-use crate::view::DomainView;
+use anchorwatch_core::bundle::Fingerprint;
+use anchorwatch_core::finding::{Finding, FindingKind, Nature};
+use anchorwatch_core::view::DomainView;
 
 /// A command as it is typed, and when it is the right one.
 #[derive(Clone, Debug, Eq, PartialEq)]

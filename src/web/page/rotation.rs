@@ -4,8 +4,8 @@ use super::html::Html;
 use super::particulars::Particulars;
 use super::table::Table;
 use super::words::{NOTHING, badge, bracket, maybe, maybe_stretch, near, short, words};
-use crate::time::Timestamp;
 use crate::web::api::{HandOverReport, LineageReport, RotationReport};
+use anchorwatch_core::time::Timestamp;
 
 /// How many hand-overs are listed, the newest first.
 const SHOWN: usize = 20;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::life::Life;
-use crate::time::{Timestamp, Window};
+use anchorwatch_core::time::{Timestamp, Window};
 
 /// How many lifetimes of a key are shown before now, at most: those of the keys that went last, and
 /// of the ones before them. After now it is one, in which all that is known to come lies.

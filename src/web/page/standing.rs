@@ -1,7 +1,7 @@
 //! How a trust domain fares, in a word.
 
-use crate::finding::Severity;
-use crate::view::DomainView;
+use anchorwatch_core::finding::Severity;
+use anchorwatch_core::view::DomainView;
 
 /// How a trust domain fares. The order is that of urgency.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]

@@ -9,11 +9,11 @@ use super::scale::Scale;
 use super::svg;
 use super::table::Table;
 use super::words::{NOTHING, bracket, maybe_stretch, second, short, stretch, words};
-use crate::bundle::SvidType;
-use crate::time::{Timestamp, Window};
-use crate::view::DomainView;
-use crate::watch::AuthorityRecord;
 use crate::web::api::LineageReport;
+use anchorwatch_core::bundle::SvidType;
+use anchorwatch_core::time::{Timestamp, Window};
+use anchorwatch_core::view::DomainView;
+use anchorwatch_core::watch::AuthorityRecord;
 
 /// How many authorities of one use are drawn, the newest first: the table and the API have more.
 const DRAWN: usize = 16;
@@ -330,8 +330,8 @@ fn listed(lives: &[Life]) -> Html {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bundle::{AuthorityId, Fingerprint};
-    use crate::time::Bracket;
+    use anchorwatch_core::bundle::{AuthorityId, Fingerprint};
+    use anchorwatch_core::time::Bracket;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_unix(1_795_384_800 + seconds)

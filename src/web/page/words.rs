@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::html::Html;
-use crate::finding::Severity;
-use crate::journal::text::span;
-use crate::time::{Bracket, Timestamp, Window};
+use anchorwatch_core::finding::Severity;
+use anchorwatch_core::journal::text::span;
+use anchorwatch_core::time::{Bracket, Timestamp, Window};
 
 /// What stands where there is nothing to say.
 pub(super) const NOTHING: &str = "–";

@@ -1,0 +1,161 @@
+//! Recorded polls judged again: lines in, findings and verdicts out. A [`JournalReplay`] does the
+//! same with the journal of a store, which tells of changes and not of polls.
+//!
+//! No TLS is verified here: a line with a document is an authenticated poll, and only a line with
+//! a failure says that an endpoint could not prove who it is. Time is what the lines say.
+
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a new variant is none of those that are named here"
+)]
+
+mod chronicle;
+mod journaled;
+mod observation;
+mod report;
+mod told;
+mod watched;
+
+pub use journaled::JournalReplay;
+pub use observation::{LONGEST, Line, LineError, Rebootstrap, Refusals, Seen};
+pub use report::{Change, Report, Summary, Totals};
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::decision::{Decision, Deed};
+use crate::judge::PublicKeyIndex;
+use crate::spiffe::{BundleEndpoint, TrustDomain};
+use crate::time::Timestamp;
+use crate::watch::Policy;
+use watched::Watched;
+
+/// How often findings are assessed between two lines.
+const TICK: Duration = Duration::from_mins(1);
+/// The longest time between two lines.
+const LONGEST_GAP: Duration = Duration::from_hours(10 * 366 * 24);
+
+/// By what rules a trust domain is judged, and where its bundle is served as far as that matters.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// The rules.
+    pub policy: Arc<Policy>,
+    /// The endpoint.
+    pub endpoint: BundleEndpoint,
+    /// Decisions that stand in the configuration.
+    pub decisions: Vec<Decision>,
+}
+
+#[expect(missing_debug_implementations, reason = "it holds a function")]
+/// Recorded polls of any number of trust domains, judged in the order of time.
+pub struct Replay<F> {
+    rules: F,
+    refusals: Refusals,
+    domains: BTreeMap<TrustDomain, Watched>,
+    keys: PublicKeyIndex,
+    /// A denial binds a public key everywhere, also where nothing was seen yet.
+    denials: Vec<Decision>,
+    at: Option<Timestamp>,
+    lines: u64,
+}
+
+impl<F: Fn(&TrustDomain) -> Option<Rules>> Replay<F> {
+    /// A replay under these rules; `refusals` says which consumers would refuse a document.
+    pub fn new(rules: F, refusals: Refusals) -> Self {
+        let (domains, keys) = (BTreeMap::new(), PublicKeyIndex::default());
+        Self { rules, refusals, domains, keys, denials: Vec::new(), at: None, lines: 0 }
+    }
+
+    /// Takes in a line of text, which must not be earlier than the one before.
+    pub fn take(&mut self, text: &str) -> Result<Vec<Report>, LineError> {
+        self.lines = self.lines.saturating_add(1);
+        let line = Line::read(text, self.refusals)?;
+        if self.at.is_some_and(|at| line.at < at) {
+            return Err(LineError::OutOfOrder);
+        }
+        // Each minute between two lines is looked at.
+        if self.at.is_some_and(|at| LONGEST_GAP < line.at.since(at).unwrap_or_default()) {
+            return Err(LineError::TooLate);
+        }
+        let mut reports = self.pass(line.at);
+        self.at = Some(line.at);
+        let Line { at, trust_domain, seen } = line;
+        let watched = match self.domains.entry(trust_domain.clone()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let rules = (self.rules)(&trust_domain).ok_or(LineError::NoRules)?;
+                let watched = new.insert(Watched::new(rules, at));
+                for denial in &self.denials {
+                    watched.decide(at, denial);
+                }
+                watched
+            }
+        };
+        let mut everywhere = false;
+        match seen {
+            Seen::Decision(decision) => {
+                let decision = bound(*decision, watched);
+                everywhere = matches!(decision.deed, Deed::Deny { .. });
+                watched.decide(at, &decision);
+                if everywhere {
+                    for (_, other) in self.domains.iter_mut().filter(|(n, _)| **n != trust_domain) {
+                        other.decide(at, &decision);
+                    }
+                    self.denials.push(decision);
+                }
+            }
+            Seen::Rebootstrap(rebootstrap) => watched.rebootstrap(at, *rebootstrap),
+            seen => watched.poll(at, seen)?,
+        }
+        if let Some(watched) = self.domains.get_mut(&trust_domain) {
+            self.keys.update(&trust_domain, watched.facts());
+            watched.compare(&mut self.keys, &trust_domain, at);
+            watched.report(&trust_domain, at, &mut reports);
+        }
+        if everywhere {
+            for (name, watched) in &mut self.domains {
+                watched.report(name, at, &mut reports);
+            }
+        }
+        Ok(reports)
+    }
+
+    /// Time passes until the next line.
+    fn pass(&mut self, until: Timestamp) -> Vec<Report> {
+        let mut reports = Vec::new();
+        let Some(mut at) = self.at else { return reports };
+        loop {
+            at = at.saturating_add(TICK);
+            if until <= at {
+                return reports;
+            }
+            for (name, watched) in &mut self.domains {
+                watched.compare(&mut self.keys, name, at);
+                watched.review(at);
+                watched.report(name, at, &mut reports);
+            }
+        }
+    }
+
+    /// What is to be said at the end.
+    pub fn finish(self) -> Summary {
+        let domains = self.domains.into_iter().map(|(name, watched)| (name, watched.totals()));
+        Summary { at: self.at, lines: self.lines, domains: domains.collect() }
+    }
+}
+
+/// A denial binds the public key, where it was seen.
+fn bound(mut decision: Decision, watched: &Watched) -> Decision {
+    if let Deed::Deny { fingerprint, public_key, .. } = &mut decision.deed
+        && public_key.is_none()
+    {
+        let known = watched.facts().authorities.iter().map(|record| &record.authority);
+        let known = known.chain(watched.facts().glimpsed.iter().map(|one| &one.authority));
+        *public_key = known
+            .filter(|authority| authority.id.fingerprint == *fingerprint)
+            .find_map(|authority| authority.public_key);
+    }
+    decision
+}

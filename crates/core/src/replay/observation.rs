@@ -1,0 +1,249 @@
+//! One recorded poll, or decision, as a line of JSON.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::bundle::{
+    Authority, Digest, KeyId, ParseError, ParseLimits, ParsedBundle, Validity, parse,
+};
+use crate::decision::Decision;
+use crate::spiffe::{EndpointUrl, TrustDomain};
+use crate::time::Timestamp;
+use crate::untrusted::UntrustedText;
+use crate::watch::{
+    ConsumerRefusal, Failure, FailureReason, Observation, Presented, PresentedCertificate, Source,
+};
+
+/// Which consumers would refuse a document, and why: `anchorwatch_consumers::refusals`, which is
+/// built on this crate.
+pub type Refusals = fn(&[u8]) -> Vec<ConsumerRefusal>;
+
+/// The longest line that is read, in bytes: the largest document that is fetched, as JSON text in
+/// JSON, and its certificate facts.
+pub const LONGEST: usize = 16 << 20;
+
+/// One line.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// When the poll was made.
+    pub at: Timestamp,
+    /// Of which trust domain.
+    pub trust_domain: TrustDomain,
+    /// What it brought.
+    pub seen: Seen,
+}
+
+/// What a poll brought, or an operator decided.
+#[derive(Clone, Debug)]
+pub enum Seen {
+    /// A document.
+    Document(Box<Observation>),
+    /// The same document as in the last good poll, perhaps under another certificate.
+    Unchanged(Box<Source>),
+    /// Nothing.
+    Failure(Box<Failure>),
+    /// A decision.
+    Decision(Box<Decision>),
+    /// What authenticates was replaced. No TLS is verified here: what counts is that the
+    /// authorities of the file are approved by it.
+    Rebootstrap(Box<Rebootstrap>),
+}
+
+/// An operator's rebootstrap.
+#[derive(Clone, Debug)]
+pub struct Rebootstrap {
+    /// The authorities of the file, where the line has it as `bundle` or `body`.
+    pub authorities: Vec<Arc<Authority>>,
+    /// Who, by their own word.
+    pub by: UntrustedText,
+    /// Why.
+    pub reason: UntrustedText,
+}
+
+/// Why a line cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LineError {
+    /// It is not what a line should be.
+    #[error("not an observation")]
+    Json(#[from] serde_json::Error),
+    /// It says nothing, or several things at once.
+    #[error("a line wants exactly one of bundle, body, unchanged, failure and decision")]
+    NotOne,
+    /// It is earlier than the line before it.
+    #[error("earlier than the line before it: lines stand in the order of time")]
+    OutOfOrder,
+    /// It is so much later than the line before it that its time is a mistake.
+    #[error("over ten years later than the line before it")]
+    TooLate,
+    /// It says that nothing changed, and nothing was there before.
+    #[error("unchanged, and no document came before it")]
+    NothingBefore,
+    /// The file of a rebootstrap is no bundle.
+    #[error("a rebootstrap without a bundle")]
+    Document(#[from] ParseError),
+    /// Nobody says by what rules the trust domain is judged.
+    #[error("no endpoint can be named for this trust domain")]
+    NoRules,
+    /// It is too long.
+    #[error("longer than {LONGEST} bytes")]
+    TooLong,
+}
+
+#[derive(Deserialize)]
+struct Raw<'a> {
+    at: Timestamp,
+    trust_domain: TrustDomain,
+    #[serde(borrow, default)]
+    bundle: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    body: Option<Cow<'a, str>>,
+    #[serde(default)]
+    unchanged: Option<bool>,
+    #[serde(borrow, default)]
+    failure: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    decision: Option<Cow<'a, str>>,
+    #[serde(default)]
+    endpoint_svid: Option<RawSvid>,
+    #[serde(default)]
+    address: Option<IpAddr>,
+    #[serde(default)]
+    final_url: Option<EndpointUrl>,
+}
+
+#[derive(Deserialize)]
+struct RawSvid {
+    #[serde(flatten)]
+    leaf: RawCertificate,
+    #[serde(default)]
+    chain: Vec<RawCertificate>,
+}
+
+#[derive(Deserialize)]
+struct RawCertificate {
+    #[serde(default)]
+    authority_key_id: Option<KeyId>,
+    not_before: Timestamp,
+    not_after: Timestamp,
+}
+
+impl RawCertificate {
+    fn presented(self) -> PresentedCertificate {
+        let Self { authority_key_id, not_before, not_after } = self;
+        PresentedCertificate {
+            fingerprint: None,
+            authority_key_id,
+            validity: Validity { not_before, not_after },
+            key_type: None,
+            subject: None,
+            issuer: None,
+            uri_sans: Vec::new(),
+        }
+    }
+}
+
+impl Line {
+    /// Reads a line; `refusals` says which consumers would refuse its document.
+    pub fn read(text: &str, refusals: Refusals) -> Result<Self, LineError> {
+        /// As many certificates of a chain as the live client keeps.
+        const CHAIN: usize = 8;
+        if LONGEST < text.len() {
+            return Err(LineError::TooLong);
+        }
+        let raw: Raw<'_> = serde_json::from_str(text)?;
+        let said = [
+            raw.bundle.is_some(),
+            raw.body.is_some(),
+            raw.unchanged == Some(true),
+            raw.failure.is_some(),
+            raw.decision.is_some(),
+        ];
+        let document = raw.bundle.map(|raw| Cow::Borrowed(raw.get())).or(raw.body);
+        if raw.decision.as_deref() == Some("rebootstrap") {
+            let rebootstrap = Box::new(rebootstrap(text, document.as_deref())?);
+            let seen = Seen::Rebootstrap(rebootstrap);
+            return Ok(Self { at: raw.at, trust_domain: raw.trust_domain, seen });
+        }
+        if said.into_iter().filter(|said| *said).count() != 1 {
+            return Err(LineError::NotOne);
+        }
+        let presented = raw.endpoint_svid.map(|svid| Presented {
+            leaf: svid.leaf.presented(),
+            chain: svid.chain.into_iter().take(CHAIN).map(RawCertificate::presented).collect(),
+            anchor: None,
+            path: Arc::default(),
+        });
+        let source = Source {
+            address: raw.address,
+            redirected_to: raw.final_url,
+            presented,
+            ..Source::default()
+        };
+        let seen = match (document, raw.failure) {
+            (Some(body), _) => observed(&body, source, refusals),
+            (None, Some(reason)) => Seen::Failure(Box::new(failure(&reason))),
+            (None, None) if raw.decision.is_some() => {
+                Seen::Decision(Box::new(serde_json::from_str(text)?))
+            }
+            (None, None) => Seen::Unchanged(Box::new(source)),
+        };
+        Ok(Self { at: raw.at, trust_domain: raw.trust_domain, seen })
+    }
+}
+
+/// As a live poll would: what is no bundle is a poll that failed.
+fn observed(body: &str, source: Source, refusals: Refusals) -> Seen {
+    let parsed = match parse(body.as_bytes(), &ParseLimits::default()) {
+        Ok(parsed) => parsed,
+        Err(why) => {
+            let failure = Failure::new((&why).into(), why.to_string());
+            let Source { address, presented, .. } = source;
+            return Seen::Failure(Box::new(Failure { address, presented, ..failure }));
+        }
+    };
+    let ParsedBundle { bundle, irregularities, redacted } = parsed;
+    let kept = redacted.as_deref().unwrap_or(body.as_bytes());
+    Seen::Document(Box::new(Observation {
+        bundle,
+        irregularities,
+        body: Digest::of(kept),
+        length: u64::try_from(body.len()).unwrap_or(u64::MAX),
+        refusals: Some(refusals(body.as_bytes())),
+        source,
+    }))
+}
+
+fn rebootstrap(text: &str, document: Option<&str>) -> Result<Rebootstrap, LineError> {
+    #[derive(Deserialize)]
+    struct Words {
+        #[serde(default)]
+        by: UntrustedText,
+        #[serde(default)]
+        reason: UntrustedText,
+    }
+    let Words { by, reason } = serde_json::from_str(text)?;
+    let authorities = match document {
+        Some(body) => {
+            parse(body.as_bytes(), &ParseLimits::default())?.bundle.authorities().to_vec()
+        }
+        None => Vec::new(),
+    };
+    Ok(Rebootstrap { authorities, by, reason })
+}
+
+/// A failure under its reason: one of the labels, and words after a colon. What is none of them
+/// counts as no connection.
+fn failure(reason: &str) -> Failure {
+    let (label, words) = reason.split_once(':').unwrap_or((reason, ""));
+    let known = FailureReason::ALL.iter().copied().find(|known| known.label() == label.trim());
+    let (reason, detail) = match known {
+        Some(known) if words.trim().is_empty() => (known, "as recorded"),
+        Some(known) => (known, words.trim()),
+        None => (FailureReason::Connect, reason),
+    };
+    Failure::new(reason, UntrustedText::new(detail, 256))
+}

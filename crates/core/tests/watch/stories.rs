@@ -1,0 +1,436 @@
+//! Stories of one trust domain, told poll by poll on the pure core.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::timeline::{Timeline, jwt, x509};
+use anchorwatch_core::bundle::{Irregularity, IrregularityKind, Stated, SvidType};
+use anchorwatch_core::watch::{
+    Budget, Event, Facts, FailureReason, Phase, Policy, PollInterval, TrustOrigin,
+};
+
+#[test]
+fn the_first_bundle_is_the_baseline_and_every_key_in_it_is_on_record() {
+    let story = Timeline::start().publishes(7, &["x:a", "j:b"]);
+    story.expect(&[
+        "first_contact",
+        "bundle_changed",
+        "authority_introduced",
+        "authority_introduced",
+    ]);
+    let record = story.record(&x509("a"));
+    assert_eq!(record.published.after, None, "it may have been published at any time");
+    assert_eq!(record.published.until, story.now());
+    assert_eq!(record.phase(story.now()), Phase::Published);
+}
+
+#[test]
+fn an_unchanged_poll_records_nothing_whatever_the_order_of_the_keys() {
+    Timeline::start()
+        .publishes(7, &["x:a", "j:b", "j:c"])
+        .forget_events()
+        .publishes(7, &["j:c", "x:a", "j:b"])
+        .publishes(7, &["j:b", "j:c", "x:a"])
+        .expect(&[]);
+}
+
+#[test]
+fn publication_and_removal_lie_between_the_poll_before_and_the_poll_that_shows_them() {
+    let story = Timeline::start().publishes(1, &["x:a"]).publishes(1, &["x:a"]);
+    let before = story.now();
+    let story = story.publishes(2, &["x:a", "j:b"]);
+    let published = story.record(&jwt("b")).published;
+    assert_eq!((published.after, published.until), (Some(before), story.now()));
+
+    let last_with = story.now();
+    let story = story.publishes(3, &["x:a"]);
+    let removed = story.record(&jwt("b")).removed.unwrap();
+    assert_eq!((removed.after, removed.until), (Some(last_with), story.now()));
+    assert_eq!(story.record(&jwt("b")).phase(story.now()), Phase::Removed);
+}
+
+#[test]
+fn an_outage_neither_hides_nor_invents_a_change() {
+    let story = Timeline::start().publishes(1, &["x:a"]).forget_events();
+    let first_failure = story.now().saturating_add(story.wait());
+    let story = story
+        .fails(FailureReason::Connect)
+        .fails(FailureReason::Connect)
+        .fails(FailureReason::Timeout)
+        .publishes(1, &["x:a"]);
+    story.expect(&["failure_began", "failure_began", "recovered"]);
+    let Event::Recovered { failures, since } = story.events().last().unwrap() else { panic!() };
+    assert_eq!(*failures, 3);
+    assert_eq!(*since, first_failure);
+
+    // A change under cover of an outage has a bracket over the whole of it.
+    let last_good = story.now();
+    let story = story.fails(FailureReason::Dns).publishes(2, &["x:b"]);
+    assert_eq!(story.record(&x509("b")).published.after, Some(last_good));
+}
+
+#[test]
+fn a_key_that_returns_says_when_it_had_been_removed() {
+    let story = Timeline::start()
+        .publishes(1, &["x:a", "j:b"])
+        .publishes(2, &["x:a"])
+        .publishes(3, &["x:a", "j:b"]);
+    let record = story.record(&jwt("b"));
+    assert!(record.removed.is_none());
+    assert!(record.returned_after.is_some());
+}
+
+#[test]
+fn a_key_laid_aside_is_recalled_when_it_returns() {
+    let story = Timeline::start().publishes(1, &["x:a", "j:old"]).publishes(2, &["x:a"]);
+    let old = story.record(&jwt("old")).clone();
+    // Enough removals and days go by for the facts to lay it aside.
+    let mut story = story.skip(Duration::from_hours(48));
+    for sequence in 3..40 {
+        let name = format!("j:{sequence}");
+        story = story.publishes(sequence, &["x:a", &name]);
+    }
+    assert!(story.facts().record(jwt("old").id).is_none(), "laid aside");
+    let story = story.recalls(old).publishes(99, &["x:a", "j:old"]);
+    assert!(story.record(&jwt("old")).returned_after.is_some());
+}
+
+#[test]
+fn a_sequence_that_moves_alone_is_a_change_without_keys() {
+    let story = Timeline::start().publishes(1, &["x:a"]).forget_events().publishes(2, &["x:a"]);
+    story.expect(&["bundle_changed"]);
+    let Event::BundleChanged { introduced: 0, removed: 0, sequence, .. } = &story.events()[0]
+    else {
+        panic!("{:?}", story.events())
+    };
+    assert_eq!(*sequence, Stated::Given(2));
+    assert_eq!(story.facts().high_water, Some(2));
+}
+
+#[test]
+fn an_answer_that_steps_back_is_pending_until_two_polls_a_lag_apart_agree() {
+    let story = Timeline::start().publishes(5, &["x:a", "j:b"]).forget_events();
+    let story = story.publishes(4, &["x:a"]);
+    story.expect(&["stepped_back"]);
+    assert!(story.record(&jwt("b")).removed.is_none(), "the state stays as it was");
+    assert_eq!(story.trust().unwrap().origin, TrustOrigin::LastConfirmed);
+    assert!(story.wait() >= story.policy().replica_lag, "polled again after the lag");
+
+    let since = story.now();
+    let story = story.publishes(4, &["x:a"]);
+    story.expect(&["stepped_back", "step_back_confirmed", "bundle_changed", "authority_removed"]);
+    assert_eq!(
+        story.record(&jwt("b")).removed.unwrap().until,
+        since,
+        "it went at the first of them"
+    );
+    assert_eq!(story.facts().high_water, Some(5), "only a decision moves the mark");
+    assert_eq!(story.facts().epoch, 1);
+    assert_eq!(story.trust().unwrap().origin, TrustOrigin::Latest);
+}
+
+#[test]
+fn polls_closer_than_the_lag_do_not_confirm_a_step_back() {
+    let story = Timeline::start().publishes(5, &["x:a", "j:b"]).publishes(4, &["x:a"]);
+    let story = story.after(Duration::from_secs(1)).publishes(4, &["x:a"]);
+    assert!(story.record(&jwt("b")).removed.is_none());
+    assert_eq!(story.facts().epoch, 0);
+}
+
+#[test]
+fn two_states_that_alternate_change_nothing_and_are_recorded_once() {
+    let mut story = Timeline::start().publishes(5, &["x:a", "j:b"]).forget_events();
+    for _ in 0..20 {
+        story = story.publishes(4, &["x:a"]).publishes(5, &["x:a", "j:b"]);
+    }
+    story.expect(&["stepped_back"]);
+    assert_eq!(story.facts().epoch, 0);
+}
+
+#[test]
+fn a_key_never_seen_before_is_news_even_in_an_answer_that_steps_back() {
+    let story = Timeline::start().publishes(5, &["x:a"]).forget_events();
+    let before = story.now();
+    let story = story.publishes(4, &["x:a", "j:rogue"]);
+    story.expect(&["stepped_back", "authority_glimpsed"]);
+    let glimpsed_at = story.now();
+    let story = story.publishes(6, &["x:a", "j:rogue"]);
+    let published = story.record(&jwt("rogue")).published;
+    assert_eq!((published.after, published.until), (Some(before), glimpsed_at));
+}
+
+#[test]
+fn without_a_sequence_an_older_state_is_a_step_back_and_a_new_one_is_not() {
+    let story = Timeline::start()
+        .publishes_unnumbered(&["x:a"])
+        .publishes_unnumbered(&["x:a", "j:b"])
+        .forget_events();
+    story.clone().publishes_unnumbered(&["x:a"]).expect(&["stepped_back"]);
+    story.publishes_unnumbered(&["x:a", "j:c"]).expect(&[
+        "bundle_changed",
+        "authority_introduced",
+        "authority_removed",
+    ]);
+}
+
+#[test]
+fn an_absent_sequence_is_never_a_contradiction() {
+    Timeline::start()
+        .publishes(5, &["x:a"])
+        .forget_events()
+        .publishes_unnumbered(&["x:a", "j:b"])
+        .expect(&["bundle_changed", "authority_introduced"]);
+}
+
+#[test]
+fn an_empty_bundle_is_a_statement_and_the_last_keys_still_authenticate() {
+    let story = Timeline::start().publishes(1, &["x:a", "x:b", "j:c"]).publishes(2, &[]);
+    assert_eq!(story.facts().published().count(), 0);
+    let trust = story.trust().unwrap();
+    assert_eq!(trust.origin, TrustOrigin::LastConfirmed);
+    assert_eq!(trust.authorities.len(), 2);
+    // And it is the set of the last bundle that had one, not one that went long before.
+    let story = story.publishes(3, &["x:d"]).publishes(4, &[]);
+    let trust = story.trust().unwrap();
+    let names: Vec<_> = trust.authorities.iter().map(|authority| authority.id).collect();
+    assert_eq!(names, [x509("d").id]);
+}
+
+#[test]
+fn a_bootstrap_file_counts_only_where_nothing_was_ever_stored() {
+    let story = Timeline::start();
+    assert!(story.trust().is_none());
+    let domain = crate::timeline::trust_domain();
+    let bootstrap = [std::sync::Arc::new(x509("boot"))];
+    let trust = story.facts().trust(&domain, false, &bootstrap).unwrap();
+    assert_eq!(trust.origin, TrustOrigin::Bootstrap);
+    let story = story.publishes(1, &["x:a"]);
+    let trust = story.facts().trust(&domain, false, &bootstrap).unwrap();
+    assert_eq!((trust.origin, trust.authorities[0].id), (TrustOrigin::Latest, x509("a").id));
+}
+
+#[test]
+fn an_operators_file_authenticates_until_the_next_good_poll() {
+    let story = Timeline::start()
+        .publishes(1, &["x:a"])
+        .fails(FailureReason::UntrustedChain)
+        .rebootstraps(&["x:new"]);
+    assert_eq!(story.trust().unwrap().origin, TrustOrigin::Rebootstrap);
+    let story = story.publishes(2, &["x:new"]);
+    assert_eq!(story.trust().unwrap().origin, TrustOrigin::Latest);
+    assert!(story.record(&x509("a")).removed.is_some(), "records stay: it is no new baseline");
+}
+
+/// A datastore that was restored brings a lower sequence: what the file authenticates steps back,
+/// and is asked for again before it counts.
+#[test]
+fn an_operators_file_authenticates_while_what_it_authenticated_steps_back() {
+    let story = Timeline::start()
+        .publishes(7, &["x:a"])
+        .fails(FailureReason::UntrustedChain)
+        .rebootstraps(&["x:new"])
+        .publishes(3, &["x:a", "x:new"]);
+    assert!(story.state().sight.pending.is_some());
+    assert_eq!(story.trust().unwrap().origin, TrustOrigin::Rebootstrap);
+    let story = story.after(Duration::from_mins(1)).publishes(3, &["x:a", "x:new"]);
+    assert!(story.state().sight.pending.is_none());
+    assert_eq!(story.trust().unwrap().origin, TrustOrigin::Latest);
+}
+
+#[test]
+fn a_monitor_that_was_away_says_so_and_invents_nothing() {
+    let story = Timeline::start().publishes(1, &["x:a"]).forget_events();
+    let left = story.now();
+    let story = story.after(Duration::from_hours(2)).publishes(1, &["x:a"]);
+    story.expect(&["watch_gap"]);
+    assert_eq!(story.facts().last_gap.unwrap().after, Some(left));
+    // Three intervals and a poll's own time are no gap.
+    let just = story.interval() * 3;
+    story.forget_events().after(just).publishes(1, &["x:a"]).expect(&[]);
+}
+
+#[test]
+fn a_clock_that_is_stepped_invents_no_change() {
+    let story = Timeline::start().publishes(1, &["x:a", "j:b"]).forget_events();
+    let story = story.back(Duration::from_hours(1)).publishes(1, &["x:a", "j:b"]);
+    story.expect(&["clock_stepped_back"]);
+    let story = story.forget_events().publishes(2, &["x:a"]);
+    let removed = story.record(&jwt("b")).removed.unwrap();
+    assert!(removed.after <= Some(removed.until));
+}
+
+#[test]
+fn replicas_that_alternate_each_activate_their_own_authority() {
+    let story = Timeline::start()
+        .publishes(1, &["x:a", "x:b"])
+        .forget_events()
+        .signed_by("a", 100)
+        .publishes(1, &["x:a", "x:b"])
+        .signed_by("b", 110)
+        .publishes(1, &["x:a", "x:b"])
+        .signed_by("a", 100)
+        .publishes(1, &["x:a", "x:b"])
+        .signed_by("a", 200)
+        .publishes(1, &["x:a", "x:b"]);
+    story.expect(&["authority_signed", "authority_signed"]);
+    assert_eq!(story.state().sight.leaves.len(), 2);
+    // The least notBefore bounds the activation; the latest leaf is what each poll renews.
+    let signed = story.record(&x509("a")).signed.unwrap();
+    assert_eq!(signed.validity.not_before.as_unix(), 100);
+    story.signed_by("a", 90).publishes(1, &["x:a", "x:b"]).expect_last("authority_signed");
+}
+
+#[test]
+fn the_highest_sequence_of_all_addresses_is_the_state_and_the_others_are_views() {
+    let here: IpAddr = "127.0.0.1".parse().unwrap();
+    let there: IpAddr = "127.0.0.2".parse().unwrap();
+    let story = Timeline::start().publishes(1, &["x:a"]).forget_events();
+    let story = story.answers(&[(here, 1, &["x:a"]), (there, 2, &["x:a", "j:b"])]);
+    story.expect(&["bundle_changed", "authority_introduced", "address_differs"]);
+    let Event::AddressDiffers { address, .. } = story.events().last().unwrap() else { panic!() };
+    assert_eq!(*address, here, "the one that lags is the view");
+    // The same disagreement again is not news.
+    story.forget_events().answers(&[(there, 2, &["x:a", "j:b"]), (here, 1, &["x:a"])]).expect(&[]);
+}
+
+/// New keys at every poll, of both uses, for more than half a day.
+fn flooded(polls: u64) -> Timeline {
+    let daily_budget = Budget { events: 100, bytes: u64::MAX };
+    let poll_interval = PollInterval::Every(Duration::from_secs(15));
+    let policy = Policy { daily_budget, poll_interval, ..Policy::default() };
+    // Nine minutes after midnight, UTC.
+    let mut story = Timeline::start().skip(Duration::from_mins(9 + 16 * 60));
+    story = story.under(policy).publishes(1, &["x:a"]);
+    for round in 0..polls {
+        let names: Vec<String> = (0..10)
+            .flat_map(|key| [format!("j:{round}-{key}"), format!("x:{round}-{key}")])
+            .collect();
+        let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+        names.push("x:a");
+        story = story.publishes(round + 2, &names);
+    }
+    story
+}
+
+#[test]
+fn past_the_daily_budget_recording_is_reduced_and_bounded() {
+    let story = flooded(3_000);
+    let told = |name: &str| story.events().iter().filter(|event| event.name() == name).count();
+    assert_eq!(told("budget_exceeded"), 1);
+    // The budget with one poll's surplus, both reserves, each authority's removal, and a change a
+    // minute that only counts.
+    let most = 100 + 64 + 2 * (512 + 256) + 512 + 3_000 / 4;
+    assert!(story.events().len() <= most, "{} of {most}", story.events().len());
+    assert_eq!(story.state().sight.last_success, Some(story.now()), "the polls still count");
+    assert!(20_000 < story.state().sight.unrecorded, "{}", story.state().sight.unrecorded);
+    // X.509 authorities come out of a reserve that JWT keys do not touch.
+    let introduced = |svid_type: SvidType| {
+        let of = story.events().iter().filter(|event| {
+            matches!(event, Event::AuthorityIntroduced { authority, .. } if authority.id.svid_type == svid_type)
+        });
+        of.count()
+    };
+    assert!(512 <= introduced(SvidType::X509), "{}", introduced(SvidType::X509));
+    assert!(256 <= introduced(SvidType::Jwt), "{}", introduced(SvidType::Jwt));
+    // What is not recorded is counted, each key once, and its document is not stored.
+    let reduced = story.events().iter().filter_map(|event| {
+        let Event::BundleChanged { unrecorded: Some(keys), .. } = event else { return None };
+        Some((event.body(), keys.came()))
+    });
+    let (bodies, came): (Vec<_>, Vec<u32>) = reduced.unzip();
+    assert!(bodies.iter().all(Option::is_none));
+    let counted: u32 = came.iter().sum();
+    let recorded = introduced(SvidType::X509) + introduced(SvidType::Jwt) - 1;
+    let missing = 60_000 - recorded - usize::try_from(counted).unwrap();
+    assert!(missing <= 20 * 4, "all but those of the last minute: {missing}");
+    let left_out: u64 = story.facts().ledger.left_out.iter().map(|left| left.count).sum();
+    assert_eq!(left_out, u64::from(counted), "new authorities are judged as a number");
+    assert_eq!(&Facts::replay(story.journal()), &**story.facts());
+}
+
+#[test]
+fn the_next_day_takes_in_what_was_passed_over() {
+    let story = flooded(300);
+    let late = story.facts().record(x509("299-3").id);
+    assert!(late.is_none(), "its number was counted");
+    assert!(story.facts().record(x509("a").id).is_some_and(|record| record.removed.is_none()));
+    let before = story.now();
+    let mut names: Vec<String> = (0..10).map(|key| format!("x:299-{key}")).collect();
+    names.extend((0..10).map(|key| format!("j:299-{key}")));
+    names.push("x:a".to_owned());
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    // The very same document.
+    let story = story.after(Duration::from_hours(24)).forget_events().publishes(301, &names);
+    let record = story.record(&x509("299-3"));
+    let first = record.published.after.expect("it stood there before");
+    assert!(first < before, "since some time of the day before: {first}");
+    assert_eq!(story.facts().unrecorded, None);
+    assert_eq!(&Facts::replay(story.journal()), &**story.facts());
+    story.forget_events().publishes(301, &names).expect(&[]);
+}
+
+/// Whoever floods a domain with private keys' worth of nonsense must not hide a private key.
+#[test]
+fn a_private_key_is_recorded_whatever_else_is_wrong_and_spent() {
+    let mut kinds = vec![IrregularityKind::TrailingBytes; 100];
+    kinds.push(IrregularityKind::SymmetricKey);
+    let story = flooded(300).irregular(&kinds).publishes(1_000, &["x:a"]);
+    let secret = |one: &Irregularity| one.kind == IrregularityKind::SymmetricKey;
+    assert!(story.facts().irregularities.iter().any(secret));
+}
+
+/// A flood in an answer beside the state leaves the X.509 authority in it.
+#[test]
+fn glimpsed_keys_of_one_use_do_not_push_out_those_of_another() {
+    let here: IpAddr = "127.0.0.1".parse().unwrap();
+    let there: IpAddr = "127.0.0.2".parse().unwrap();
+    let story = Timeline::start().publishes(2, &["x:a"]);
+    let mut names = vec!["x:rogue".to_owned(), "x:a".to_owned()];
+    names.extend((0..200).map(|key| format!("j:{key}")));
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let story = story.answers(&[(here, 2, &["x:a"]), (there, 1, &names)]);
+    let glimpsed = |id| story.facts().glimpsed.iter().any(|one| one.authority.id == id);
+    assert!(glimpsed(x509("rogue").id));
+    assert_eq!(story.facts().glimpsed.len(), 64 + 1);
+    // A flood of its own use is counted.
+    let names: Vec<String> = (0..100).map(|key| format!("x:{key}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let story = story.answers(&[(here, 2, &["x:a"]), (there, 1, &names)]);
+    assert_eq!(story.facts().glimpsed.len(), 64 + 64);
+    let left_out: u64 = story.facts().ledger.left_out.iter().map(|left| left.count).sum();
+    assert_eq!(left_out, 101 - 64);
+}
+
+#[test]
+fn a_key_that_is_relabelled_is_the_same_key() {
+    let story = Timeline::start().publishes(1, &["j:b"]).forget_events();
+    let story = story.publishes(2, &["j:b=other-kid"]);
+    story.expect(&["bundle_changed", "authority_relabelled"]);
+    assert_eq!(story.record(&jwt("b")).authority.kid, Some("other-kid".into()));
+}
+
+#[test]
+fn polls_come_faster_for_a_while_after_a_change_and_not_after_a_failure() {
+    let story = Timeline::start().publishes(1, &["x:a"]);
+    assert_eq!(story.wait().as_secs(), 15);
+    let story = story.fails(FailureReason::Connect);
+    assert_eq!(story.wait(), story.interval(), "Federation, 6.2: the next interval");
+    let story = story.after(Duration::from_mins(6)).publishes(1, &["x:a"]);
+    assert_eq!(story.wait(), Duration::from_secs(75));
+    let every = Duration::from_secs(3);
+    let policy = Policy { poll_interval: PollInterval::Every(every), ..Policy::default() };
+    assert_eq!(story.under(policy).publishes(2, &["x:b"]).wait(), every);
+}
+
+#[test]
+fn all_events_replayed_give_the_facts() {
+    let story = Timeline::start()
+        .publishes(1, &["x:a", "j:b"])
+        .signed_by("a", 100)
+        .publishes(2, &["x:a", "j:b", "j:c"])
+        .fails(FailureReason::Status)
+        .publishes(1, &["x:a"])
+        .publishes(1, &["x:a"])
+        .publishes(9, &[]);
+    assert_eq!(Facts::replay(story.journal()), **story.facts());
+}

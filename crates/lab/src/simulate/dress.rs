@@ -1,0 +1,45 @@
+//! What a key looks like that someone appends.
+
+use super::origin::Charter;
+use super::truth::BirthKind;
+use super::{KeyAlgorithm, Mint, Minted};
+use crate::issuer::IssuedKey;
+use anchorwatch_core::bundle::SvidType;
+
+/// What an appended key looks like, and who appends it.
+#[derive(Clone, Debug)]
+pub(super) struct Dress {
+    pub(super) kind: BirthKind,
+    pub(super) look: Look,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Look {
+    /// As the domain's own keys.
+    Matched,
+    /// A JWT key with this key ID, made of this.
+    Jwt { kid: String, algorithm: KeyAlgorithm },
+    /// A key that there is already: of another domain, or one that was removed.
+    Known(Minted),
+}
+
+impl Dress {
+    pub(super) fn new(kind: BirthKind, look: Look) -> Self {
+        Self { kind, look }
+    }
+
+    /// Makes the key.
+    pub(super) fn make(
+        &self,
+        mint: &mut Mint,
+        charter: &Charter,
+        key: &IssuedKey,
+    ) -> Option<Minted> {
+        match (&self.look, key.svid_type) {
+            (Look::Known(minted), _) => Some(minted.clone()),
+            (Look::Jwt { kid, algorithm }, _) => Some(mint.jwt_with(*algorithm, kid)),
+            (Look::Matched, SvidType::X509) => mint.x509(charter.x509_key, key.validity),
+            (Look::Matched, SvidType::Jwt | SvidType::Wit) => Some(mint.jwt(charter.jwt_key)),
+        }
+    }
+}

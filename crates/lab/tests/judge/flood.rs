@@ -1,0 +1,150 @@
+//! A flood hides nothing else: what finds room, what is left out, and what stands for it.
+
+use std::time::Duration;
+
+use anchorwatch_core::bundle::SvidType;
+use anchorwatch_core::finding::{Finding, FindingKind as F, Severity::*};
+use anchorwatch_core::watch::{Budget, JudgementPolicy, Policy};
+use anchorwatch_lab::issuer::IssuerSettings;
+use anchorwatch_lab::simulate::{Incident, Scenario, Skip, World};
+use serde_json::json;
+
+use crate::properties::{KEYS, Watched};
+use crate::story::{DAY, HOUR, Key, MINUTE, Story, policy};
+
+const TEN_YEARS: Duration = Duration::from_hours(10 * 365 * 24);
+
+fn flood(story: &mut Story, count: usize) {
+    for _ in 0..count {
+        let key = story.jwt(story.now);
+        story.publish([key]);
+    }
+    story.next();
+}
+
+fn rogue(story: &mut Story) -> Key {
+    let rogue = story.x509(story.now, TEN_YEARS);
+    story.publish([rogue.clone()]);
+    story.next();
+    rogue
+}
+
+fn is_told(story: &Story, key: &Key) -> bool {
+    story.opened(F::UnexpectedAuthority).iter().any(|open| open.subject == key.short)
+}
+
+#[test]
+fn junk_hides_no_other_kind_and_no_authority() {
+    let mut story = Story::calm();
+    flood(&mut story, 100);
+    let mut leaked = story.jwt(story.now);
+    leaked.element["d"] = json!("c2VjcmV0LXNjYWxhci1vZi10aGUta2V5LW9mLWItZXhh");
+    story.publish([leaked]);
+    story.next();
+    story.raises(F::PrivateKeyPublished, Critical);
+    flood(&mut story, 400);
+    let first = rogue(&mut story);
+    assert!(is_told(&story, &first), "after the flood");
+    story.withdraw(|key| key.element["use"] == "jwt-svid");
+    story.next();
+    let second = rogue(&mut story);
+    assert!(is_told(&story, &first) && is_told(&story, &second), "once the flood is over");
+    story.raises(F::FindingsFlood, Critical);
+}
+
+#[test]
+fn a_rogue_authority_in_the_middle_of_the_flood_is_told() {
+    let mut story = Story::calm();
+    flood(&mut story, 200);
+    let rogue = story.x509(story.now, TEN_YEARS);
+    story.publish([rogue.clone()]);
+    flood(&mut story, 200);
+    assert!(is_told(&story, &rogue));
+}
+
+/// Replicas that rotate under `pinned` are findings that nobody looked at. Whoever adds a key of his
+/// own must not hide among them.
+#[test]
+fn under_pinned_five_replicas_that_rotate_hide_no_rogue_authority() {
+    let life = IssuerSettings::spire(DAY);
+    let mut scenario = Scenario::clean("b.example".parse().unwrap(), 5, life);
+    scenario.lasts = 9 * DAY;
+    scenario.observer.auto = false;
+    scenario.observer.interval = 2 * MINUTE;
+    scenario.observer.skip = Some(Skip { sparse: HOUR, lone_failures: false });
+    let scenario = scenario.with(8 * DAY, Incident::InjectedRoot);
+    let mut watched = Watched::new(&scenario);
+    watched.policy.judgement = JudgementPolicy::Pinned;
+    let mut last = scenario.begins;
+    for turn in World::with_keys(&scenario, 3, &KEYS) {
+        watched.sees(&turn, turn.at);
+        last = turn.at;
+    }
+    let told = watched.of(F::UnexpectedAuthority, last);
+    let says = |one: &&Finding, what: &str| one.evidence.iter().any(|line| line.contains(what));
+    let pinned = told.iter().filter(|one| says(one, "policy pinned")).count();
+    assert!(100 < pinned, "each rotation is one: {pinned}");
+    let rogue = told.iter().filter(|one| says(one, "it lives 9 years"));
+    let rogue: Vec<&Finding> = rogue.collect();
+    assert_eq!(rogue.len(), 1, "the rogue authority is told");
+    assert_eq!((rogue[0].svid_type, rogue[0].severity), (Some(SvidType::X509), Critical));
+    assert_eq!(watched.of(F::FindingsFlood, last).len(), 1, "some rotations are counted only");
+}
+
+/// What had no room is raised when there is some, as long as it still stands.
+#[test]
+fn what_stands_is_told_once_there_is_room() {
+    let mut story = Story::calm();
+    story.due = None;
+    flood(&mut story, 150);
+    let told = story.opened(F::UnexpectedAuthority).len();
+    assert!(told < 150);
+    let subjects: Vec<String> =
+        story.opened(F::UnexpectedAuthority).iter().map(|open| open.subject.clone()).collect();
+    // Those that are listed go, and nobody decides on them.
+    story.withdraw(|key| subjects.contains(&key.short));
+    story.next();
+    let stands = story.keys.iter().filter(|key| is_told(&story, key)).count();
+    assert_eq!(stands, told, "those that stand come before those that are gone");
+}
+
+#[test]
+fn the_finding_that_stands_for_a_flood_is_one_and_counts() {
+    let mut story = Story::calm();
+    story.due = None;
+    flood(&mut story, 100);
+    story.raises(F::FindingsFlood, Critical);
+    let id = |story: &Story| {
+        let of = story.open.iter().filter(|(_, open)| open.kind == F::FindingsFlood);
+        of.map(|(id, _)| *id).collect::<Vec<_>>()
+    };
+    let first = id(&story);
+    assert_eq!(first.len(), 1);
+    for _ in 0..3 {
+        flood(&mut story, 50);
+        assert_eq!(id(&story), first);
+    }
+    // Someone has looked. It is told again when there is more.
+    story.decides("ack", &[("finding", json!(first[0]))]);
+    story.without(F::FindingsFlood);
+    story.next();
+    story.without(F::FindingsFlood);
+    flood(&mut story, 10);
+    story.raises(F::FindingsFlood, Critical);
+    assert_ne!(id(&story), first);
+}
+
+/// A budget that is spent ends no judgement.
+#[test]
+fn past_its_budget_a_rogue_authority_is_judged() {
+    let daily_budget = Budget { events: 200, ..Policy::default().daily_budget };
+    let mut story = Story::new(Policy { daily_budget, ..policy() });
+    story.go(HOUR);
+    story.due = None;
+    for _ in 0..3 {
+        flood(&mut story, 150);
+    }
+    story.raises(F::Churn, Critical);
+    let rogue = rogue(&mut story);
+    assert!(is_told(&story, &rogue));
+}

@@ -1,0 +1,160 @@
+//! Removals: what was signed and is still alive.
+
+use anchorwatch_core::finding::{FindingKind as F, Severity::*};
+use anchorwatch_core::replay::{Change, Report};
+use anchorwatch_core::watch::{IssuerModel, Policy};
+
+use crate::story::{DAY, HOUR, LIFE, MINUTE, POLL, Story, policy};
+
+/// A8: the key that signs goes while its tokens live.
+#[test]
+fn a_signing_key_withdrawn_pages_until_its_last_token_has_expired() {
+    let mut story = Story::calm();
+    // The newest one is not active yet: the one before it signs.
+    let signing = story.of("jwt-svid").iter().rev().nth(1).unwrap().clone();
+    let newest = story.newest_jwt();
+    // Its successor was published five minutes before: less than T + σ.
+    story.withdraw(|key| key.short == newest.short);
+    story.next();
+    story.acks();
+    story.publish([newest]);
+    story.next();
+    story.acks();
+    story.withdraw(|key| key.short == signing.short);
+    story.next();
+    story.raises(F::EarlyRemoval, Warning);
+    let risk = story.raises(F::InFlightRisk, story.opened(F::InFlightRisk)[0].severity);
+    assert!(risk.evidence.iter().any(|line| line.contains("is refused, until")));
+    // T is 5 minutes, σ two: it is over by itself, and what happened stays until someone looks.
+    story.go(15 * MINUTE);
+    story.without(F::InFlightRisk);
+    story.raises(F::EarlyRemoval, Warning);
+    story.acks();
+    story.without(F::EarlyRemoval);
+}
+
+/// A8: the only key of its use goes, and with it all that it had signed.
+#[test]
+fn the_only_key_withdrawn_is_in_flight_risk_for_all_of_its_tokens() {
+    let mut story = Story::new(policy());
+    story.go(HOUR);
+    let only = story.newest_jwt();
+    story.withdraw(|key| key.short == only.short);
+    story.next();
+    let risk = story.raises(F::InFlightRisk, Critical);
+    assert!(risk.evidence[0].contains("100 %"), "{:?}", risk.evidence);
+    story.raises(F::SvidTypeVanished, Critical);
+}
+
+/// A8, twin: a key that was pruned a day after its end takes nothing with it.
+#[test]
+fn pruning_takes_no_live_token_with_it() {
+    let mut story = Story::calm();
+    story.go(4 * DAY);
+    story.without(F::InFlightRisk);
+    story.without(F::EarlyRemoval);
+    story.said_only(&[]);
+}
+
+/// A8, twin: what was revoked after T and σ had passed kills nothing either.
+#[test]
+fn a_revocation_long_after_retirement_kills_nothing() {
+    let mut story = Story::calm();
+    // Twelve hours after the next one came, eight after it signs.
+    let retired = story.of("jwt-svid")[0].clone();
+    story.go(9 * HOUR);
+    story.withdraw(|key| key.short == retired.short);
+    story.next();
+    story.without(F::InFlightRisk);
+    story.without(F::EarlyRemoval);
+}
+
+/// With an assumed lifetime nothing is certain, and nothing pages.
+#[test]
+fn a_lifetime_that_nobody_declared_is_a_warning_and_says_so() {
+    let mut story = Story::new(Policy { max_jwt_svid_ttl: None, ..policy() });
+    story.go(HOUR);
+    let only = story.newest_jwt();
+    story.withdraw(|key| key.short == only.short);
+    story.next();
+    let risk = story.raises(F::InFlightRisk, Warning);
+    assert!(risk.evidence.iter().any(|line| line.contains("assumed")), "{:?}", risk.evidence);
+}
+
+#[test]
+fn a_hand_over_shorter_than_the_laws_is_told_once_and_stays() {
+    let mut story = Story::calm_under(Policy { max_jwt_svid_ttl: Some(HOUR), ..policy() });
+    let before = story.newest_jwt();
+    story.go(10 * HOUR + 2 * POLL);
+    story.quiet();
+    story.withdraw(|key| key.short == before.short);
+    story.next();
+    story.raises(F::RotationViolated, Warning);
+    assert!(story.verdicts("jwt-svid").contains(&"violated"));
+    story.go(DAY / 4);
+    story.raises(F::RotationViolated, Warning);
+    story.acks();
+    story.without(F::RotationViolated);
+}
+
+/// A24: a lead that is shorter than what consumers need.
+#[test]
+fn a_declared_lead_under_the_consumers_delay_warns_before_the_key_signs() {
+    let short = IssuerModel::Spire { ca_ttl: None, mode: None, lead: Some(2 * MINUTE) };
+    let mut story = Story::new(Policy { issuer: short, ..policy() });
+    story.go(6 * HOUR + POLL);
+    let found = story.opened(F::LeadTooShort);
+    let told = story
+        .said
+        .iter()
+        .any(|report| serde_json::to_value(report).unwrap()["finding"] == "lead_too_short");
+    assert!(told || !found.is_empty(), "{:#?}", story.open);
+    story.go(HOUR);
+    story.without(F::LeadTooShort);
+}
+
+/// A24: a lead that even a consumer that misses no poll cannot keep up with.
+#[test]
+fn a_lead_of_minutes_pages_while_the_key_does_not_sign_yet() {
+    let short = IssuerModel::Spire { ca_ttl: None, mode: None, lead: Some(7 * MINUTE) };
+    let slow = anchorwatch_core::bundle::consumer::Consumer::Cache(HOUR);
+    let mut story = Story::new(Policy { issuer: short, consumers: vec![slow], ..policy() });
+    story.go(6 * HOUR);
+    story.raises(F::LeadTooShort, Critical);
+    story.go(HOUR);
+    story.without(F::LeadTooShort);
+}
+
+/// A24, twin: SPIRE's own lead is hours.
+#[test]
+fn the_lead_of_spire_is_long_enough() {
+    let mut story = Story::new(policy());
+    story.go(DAY);
+    story.without(F::LeadTooShort);
+    story.said_only(&[]);
+    assert_eq!(LIFE, DAY);
+}
+
+/// Of the keys of a first bundle, an old root that ran out says nothing of the key that signs now.
+#[test]
+fn a_revocation_on_the_first_day_is_no_old_key_that_was_pruned() {
+    let mut story = Story::new(policy());
+    for age in [30, 18] {
+        let born = story.now.saturating_sub(age * HOUR);
+        let pair = [story.x509(born, LIFE), story.jwt(born)];
+        story.keys.extend(pair);
+    }
+    story.go(HOUR);
+    story.quiet();
+    let active = story.of("jwt-svid")[1].short.clone();
+    story.withdraw(|key| key.short == active);
+    story.next();
+    assert_eq!(story.raises(F::InFlightRisk, Warning).subject, active);
+    // The oldest one goes when its root has been out of date for a day.
+    story.go(DAY);
+    story.without(F::InFlightRisk);
+    let said = story.said.iter().filter(|report| {
+        matches!(report, Report::Finding { finding: F::InFlightRisk, change: Change::Raised, .. })
+    });
+    assert_eq!(said.count(), 1);
+}

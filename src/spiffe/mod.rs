@@ -1,9 +1,0 @@
-//! The nouns of the SPIFFE standards: names, identities and where bundles are served.
-
-mod endpoint;
-mod id;
-mod trust_domain;
-
-pub use endpoint::{BundleEndpoint, EndpointProfile, EndpointUrl, EndpointUrlError, ProfileName};
-pub use id::{SpiffeId, SpiffeIdError};
-pub use trust_domain::{TrustDomain, TrustDomainError};
