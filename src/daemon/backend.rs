@@ -61,7 +61,7 @@ impl Inner {
                 "decisions of the configuration on {waiting} trust domains are not journaled yet"
             ));
         }
-        if let Some(fault) = self.shared.store.health().unsettled(self.shared.clock.now()) {
+        if let Some(fault) = self.shared.store.health().unsettled(Instant::now()) {
             why.push(format!(
                 "the store's files are not safe: {} (last seen at {})",
                 fault.detail, fault.seen

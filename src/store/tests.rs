@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Instant;
 
 use super::*;
 use anchorwatch_core::bundle::{AuthorityId, Digest};
@@ -387,7 +388,7 @@ async fn survives(befalls: impl Fn(&Path)) {
     assert_eq!(a.goes_on().await, Durability::Durable);
     let health = store.health();
     assert!(health.faults.iter().any(|fault| fault.kind == FaultKind::File), "{health:?}");
-    assert!(health.unsettled(Timestamp::from_unix(1_000)).is_some());
+    assert!(health.unsettled(Instant::now()).is_some());
     assert!(store.status().writable);
     let events = store.events(EventQuery::default()).await.unwrap();
     assert_eq!(events.len(), 6, "a reader sees all of it too");
