@@ -33,10 +33,22 @@ pub(super) struct LoadedDomain {
     pub(super) last: Chain,
     /// How many events came after the checkpoint.
     pub(super) tail: usize,
-    /// Whether its checkpoint must be written anew.
-    pub(super) rebuild: bool,
+    /// What is to be done about its checkpoint.
+    pub(super) checkpoint: CheckpointPlan,
     /// What is not as it was written.
     pub(super) faults: Vec<VerifyFault>,
+}
+
+/// What is to be done about the checkpoint of a trust domain that was loaded.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum CheckpointPlan {
+    /// It is as it was written: the next one is written when it is due.
+    Keep,
+    /// It is damaged, and all entries verify: it is written anew at once.
+    Rewrite,
+    /// An entry after it does not verify. None is written until a start at which all of them do: it
+    /// would differ from what the entries give, and the next start would not look at them any more.
+    Withhold,
 }
 
 /// The last entry of the journal.
@@ -149,7 +161,8 @@ fn verified(connection: &Connection, name: &TrustDomain) -> Result<LoadedDomain,
         tail += 1;
     }
     let state = DomainState { facts: Arc::new(facts), sight: sight(connection, name)? };
-    Ok(LoadedDomain { state, last, tail, rebuild: false, faults: Vec::new() })
+    let checkpoint = CheckpointPlan::Keep;
+    Ok(LoadedDomain { state, last, tail, checkpoint, faults: Vec::new() })
 }
 
 /// Hands over the events that `select` finds: their numbers, times and payloads.

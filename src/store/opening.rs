@@ -12,7 +12,7 @@ use super::check::{Checker, Wake};
 use super::directory::{self, Claimed, Lock};
 use super::files::Files;
 use super::health::{FaultKind, Health};
-use super::load::{LoadedAll, LoadedDomain};
+use super::load::{CheckpointPlan, LoadedAll, LoadedDomain};
 use super::medium::{self, Medium};
 use super::progress::Progress;
 use super::prune::Pruner;
@@ -131,7 +131,7 @@ fn status(
 
 /// Makes anew what is derived from the journal, and removes what cannot be read and is not.
 fn mend(connection: &Connection, name: &TrustDomain, domain: &LoadedDomain) {
-    if domain.rebuild {
+    if domain.checkpoint == CheckpointPlan::Rewrite {
         match checkpoint::write(connection, name, domain.last, &domain.state.facts) {
             Ok(()) => {
                 tracing::warn!(trust_domain = %name, "checkpoint made anew from the journal");

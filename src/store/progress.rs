@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::batch::Prepared;
 use super::checkpoint;
-use super::load::LoadedDomain;
+use super::load::{CheckpointPlan, LoadedDomain};
 use anchorwatch_core::bundle::Digest;
 use anchorwatch_core::journal::Chain;
 use anchorwatch_core::spiffe::TrustDomain;
@@ -61,6 +61,8 @@ pub(super) struct Progress {
     /// Those of which events were dropped: what is known of them is no longer what a replay of
     /// their events gives.
     diverged: HashSet<TrustDomain>,
+    /// Those with an entry that did not verify at the start ([`CheckpointPlan::Withhold`]).
+    withheld: HashSet<TrustDomain>,
 }
 
 /// The tails that a transaction moved: they count once it is durable.
@@ -72,6 +74,9 @@ impl Progress {
         let mut tail = Tail { last: domain.last, ..Tail::default() };
         tail.take_in(domain.tail, domain.last, Some(&domain.state.facts));
         self.tails.insert(name.clone(), tail);
+        if domain.checkpoint == CheckpointPlan::Withhold {
+            self.withheld.insert(name.clone());
+        }
     }
 
     pub(super) fn diverges(&mut self, name: TrustDomain) {
@@ -98,7 +103,8 @@ impl Progress {
         every: usize,
     ) -> rusqlite::Result<()> {
         for (name, tail) in &mut moved.0 {
-            if every <= tail.events && !self.diverged.contains(name) {
+            let excluded = self.diverged.contains(name) || self.withheld.contains(name);
+            if every <= tail.events && !excluded {
                 tail.checkpoint(connection, name)?;
             }
         }
@@ -119,8 +125,10 @@ impl Progress {
     ) -> rusqlite::Result<()> {
         /// How many are written in a transaction.
         const PORTION: usize = 256;
-        let lacking = self.tails.iter_mut().filter(|(name, tail)| {
-            tail.facts.is_some() && 0 < tail.events && !self.diverged.contains(*name)
+        let Self { tails, diverged, withheld } = self;
+        let lacking = tails.iter_mut().filter(|(name, tail)| {
+            let excluded = diverged.contains(*name) || withheld.contains(*name);
+            tail.facts.is_some() && 0 < tail.events && !excluded
         });
         let mut lacking: Vec<_> = lacking.collect();
         lacking.sort_unstable_by_key(|(_, tail)| std::cmp::Reverse(tail.events));

@@ -16,7 +16,7 @@ use rusqlite::{Connection, params};
 
 use super::checkpoint::{self, Checkpoint};
 use super::column::number;
-use super::load::{LoadedDomain, sight};
+use super::load::{CheckpointPlan, LoadedDomain, sight};
 use super::row::{COLUMNS, StoredRow, is_authentic};
 use super::{StoreError, VerifyFault};
 use anchorwatch_core::journal::Chain;
@@ -31,19 +31,19 @@ pub(super) fn domain(
 ) -> LoadedDomain {
     let mut salvage = Salvage { name, faults: Vec::new(), last: Chain::genesis(), tail: 0 };
     let mut facts = Facts::default();
-    let mut rebuild = false;
+    let mut plan = CheckpointPlan::Keep;
     match checkpoint::read(connection, name) {
         Ok(Some(found)) if belongs(connection, name, &found) => {
             salvage.last = Chain { number: found.number, head: found.head };
             facts = found.facts;
         }
         Ok(Some(Checkpoint { number, .. })) => {
-            rebuild = true;
+            plan = CheckpointPlan::Rewrite;
             salvage.faults.push(VerifyFault::Unbound { trust_domain: name.clone(), number });
         }
         Ok(None) => (),
         Err(fault) => {
-            rebuild = true;
+            plan = CheckpointPlan::Rewrite;
             salvage.faults.push(fault);
         }
     }
@@ -51,8 +51,9 @@ pub(super) fn domain(
     if let Err(fault) = salvage.events(connection, &mut facts) {
         salvage.faults.push(fault);
     }
-    // A checkpoint that hides a damaged event would be none that the events give.
-    let rebuild = rebuild && salvage.faults.len() == known;
+    if salvage.faults.len() != known {
+        plan = CheckpointPlan::Withhold;
+    }
     let sight = sight(connection, name).unwrap_or_else(|fault| {
         salvage.faults.push(fault);
         Sight::default()
@@ -62,7 +63,7 @@ pub(super) fn domain(
         faults.push(first);
     }
     let state = DomainState { facts: Arc::new(facts), sight };
-    LoadedDomain { state, last, tail, rebuild, faults }
+    LoadedDomain { state, last, tail, checkpoint: plan, faults }
 }
 
 /// Whether the journal has, or had, the entry that a checkpoint reaches to: where the entry's hash was

@@ -201,3 +201,40 @@ async fn an_entry_that_cannot_be_read_is_named() {
     assert_eq!(Story::of("a.example", &store, &loaded).state.facts.high_water, Some(9));
     assert_eq!(Story::of("b.example", &store, &loaded).state.facts.high_water, Some(7));
 }
+
+/// How many checkpoints this trust domain has.
+fn checkpoints(path: &Path, name: &str) -> i64 {
+    let connection = Connection::open(path.join("anchorwatch.sqlite")).unwrap();
+    let count = "SELECT count(*) FROM checkpoints WHERE trust_domain = ?1";
+    connection.query_row(count, [name], |row| row.get(0)).unwrap()
+}
+
+#[tokio::test]
+async fn what_a_damaged_entry_hides_gets_no_checkpoint() {
+    let (directory, _) = store().await;
+    let path = directory.path();
+    let edit = "DELETE FROM checkpoints; UPDATE events SET payload = '{}' WHERE number = 4;
+        UPDATE sights SET sight = '{' WHERE trust_domain = 'b.example'";
+    tamper(path, edit);
+    for sequence in [20, 30] {
+        let (store, loaded) = open(path);
+        let faults = store.health();
+        let damaged = faults.faults.iter().any(|fault| fault.detail.contains("entry 4 "));
+        assert!(damaged, "each start says so: {faults:?}");
+        let mut a = Story::of("a.example", &store, &loaded);
+        let mut b = Story::of("b.example", &store, &loaded);
+        for sequence in sequence..sequence + 4 {
+            a.publishes(sequence, &["x1", &format!("j{sequence}")]).await;
+            b.publishes(sequence, &["x2", &format!("k{sequence}")]).await;
+        }
+        store.close().await.unwrap();
+        assert_eq!(checkpoints(path, "a.example"), 0, "it would hide entry 4 for good");
+        // All entries of the other one verify: what the last polls saw is in no checkpoint.
+        assert_eq!(checkpoints(path, "b.example"), 1);
+        let (store, again) = open(path);
+        assert_eq!(again.domains[&a.name].facts, a.state.facts);
+        assert_eq!(again.domains[&a.name].sight, a.state.sight, "what was seen since is kept");
+        assert_eq!(again.domains[&b.name].facts, b.state.facts);
+        store.close().await.unwrap();
+    }
+}
