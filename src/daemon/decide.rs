@@ -69,11 +69,10 @@ impl Inner {
     /// whoever asks says of it does not count.
     async fn recognise(&self, deed: &mut Deed) -> Result<(), BackendError> {
         let Deed::Deny { fingerprint, public_key, .. } = deed else { return Ok(()) };
-        let known = self.shared.store.authority(*fingerprint).await;
-        let known = known.map_err(|why| {
+        let known = self.shared.store.public_key(*fingerprint).await;
+        *public_key = known.map_err(|why| {
             BackendError::Unavailable(format!("cannot look up which public key is denied: {why}"))
         })?;
-        *public_key = known.iter().find_map(|entry| entry.record.authority.public_key);
         Ok(())
     }
 

@@ -55,7 +55,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, oneshot};
 
-use anchorwatch_core::bundle::{AuthorityId, Fingerprint};
+use anchorwatch_core::bundle::{AuthorityId, Fingerprint, PublicKeyId};
 use anchorwatch_core::journal::{AuthorityEntry, Recorded};
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::time::Timestamp;
@@ -63,7 +63,7 @@ use anchorwatch_core::watch::{AuthorityRecord, DomainState, Sight};
 use command::{Append, Command, Recall, Together};
 use health::Health;
 use opening::Opening;
-use slots::Slots;
+use slots::{Slots, WaitingSlot};
 
 /// How many commands may wait for the writer: as many as there may be polls at once.
 const WAITING: usize = 1_024;
@@ -234,7 +234,7 @@ impl Store {
 
     /// The entries of the journal that match, the newest last. Only what is durable.
     pub async fn events(&self, query: EventQuery) -> Result<Vec<Recorded>, StoreError> {
-        self.read(move |reader| reader.events(&query)).await
+        self.read(&self.slots.web, move |reader| reader.events(&query)).await
     }
 
     /// The authorities that match, by trust domain, use and publication. Only what is durable.
@@ -242,7 +242,7 @@ impl Store {
         &self,
         query: AuthorityQuery,
     ) -> Result<Vec<AuthorityEntry>, StoreError> {
-        self.read(move |reader| reader.authorities(&query)).await
+        self.read(&self.slots.web, move |reader| reader.authorities(&query)).await
     }
 
     /// What every trust domain has on record of the authority with this fingerprint.
@@ -250,18 +250,29 @@ impl Store {
         &self,
         fingerprint: Fingerprint,
     ) -> Result<Vec<AuthorityEntry>, StoreError> {
-        self.read(move |reader| reader.authority(fingerprint)).await
+        self.read(&self.slots.web, move |reader| reader.authority(fingerprint)).await
     }
 
-    /// One look at a time, and none longer than [`READING`]: readers must not take the threads
+    /// The public key of the authority with this fingerprint, where any trust domain has it on record.
+    /// For operations alone: those who read over the web are not waited for.
+    pub async fn public_key(
+        &self,
+        fingerprint: Fingerprint,
+    ) -> Result<Option<PublicKeyId>, StoreError> {
+        let known = self.read(&self.slots.operations, move |reader| reader.authority(fingerprint));
+        Ok(known.await?.iter().find_map(|entry| entry.record.authority.public_key))
+    }
+
+    /// One look at a time in each slot, and none longer than [`READING`]: readers must not take the threads
     /// that others need.
     async fn read<T: Send + 'static>(
         &self,
+        slot: &WaitingSlot,
         look: impl FnOnce(&StoreReader) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let limit = READING;
         let late = |_| StoreError::Deadline { limit };
-        let slot = Arc::clone(&self.slots.web).lock_owned();
+        let slot = Arc::clone(slot).lock_owned();
         let mut slot = tokio::time::timeout(limit, slot).await.map_err(late)?;
         let reader = if let Some(reader) = slot.take() {
             reader

@@ -138,6 +138,17 @@ async fn what_a_read_only_disk_refuses_is_never_written_later() {
     is_refused_and_forgotten("PRAGMA query_only = 1", "PRAGMA query_only = 0").await;
 }
 
+/// Whoever reads the journal over the web keeps no operator waiting.
+#[tokio::test]
+async fn readers_of_the_web_hold_up_no_operation() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, _) = reopened(directory.path());
+    let _reads = Arc::clone(&store.slots.web).lock_owned().await;
+    let known = store.public_key(Fingerprint::of(b"k"));
+    let known = tokio::time::timeout(READING / 2, known).await.expect("it waits for a reader");
+    assert_eq!(known.unwrap(), None);
+}
+
 fn body(bytes: usize, seed: u8) -> (Digest, Arc<[u8]>) {
     let body: Arc<[u8]> = vec![seed; bytes].into();
     (Digest::of(&body), body)
