@@ -356,6 +356,7 @@ mod tests {
                 content,
                 body,
                 length: 9,
+                unstored: false,
                 sequence: sequence.clone(),
                 address: None,
                 lacks: 1,

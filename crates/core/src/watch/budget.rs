@@ -2,19 +2,25 @@
 //! the judgement either.
 //!
 //! A day has purses that do not touch each other: polls, what is recorded of polls once their budget
-//! is spent, and what relying parties report of tokens. Findings and decisions are always recorded:
-//! a finding needs an event that was paid for, and its room is bounded.
+//! is spent, and what relying parties report of tokens. Once the budget is spent, keys have a
+//! reserve, and a state (the polls fail, a consumer refuses the document) is recorded once in a
+//! minute: a reserve of states could be spent, and what began after that would be no finding.
+//! Findings and decisions are always recorded: a finding needs an event that was paid for, and its
+//! room is bounded.
 
 #![expect(
     clippy::wildcard_enum_match_arm,
     reason = "a new variant is none of those that are named here"
 )]
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use super::Event;
+use super::{Event, Presented, PresentedCertificate};
 use crate::bundle::{Authority, SvidType};
 use crate::time::Timestamp;
+use crate::untrusted::UntrustedText;
 
 /// A count of events and of the bytes that they and their bodies take in the store.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -57,11 +63,12 @@ impl Reserve {
     pub const CONTRADICTED_X509: Budget = Budget { events: 1_024, bytes: 16 << 20 };
     /// New X.509 authorities that are consistent: they leave half of the purse to the others.
     pub const CONSISTENT_X509: Budget = Budget { events: 512, bytes: 8 << 20 };
-    /// Everything else that a poll brings, and is not bounded by what was recorded before.
+    /// New JWT and WIT keys, and keys that carry another key ID than before.
     pub const OTHER: Budget = Budget { events: 2_048, bytes: 16 << 20 };
-    /// New JWT and WIT keys: they leave most of that purse to the others.
+    /// New JWT and WIT keys that are consistent: they leave most of that purse to the others.
     pub const KEYS: Budget = Budget { events: 256, bytes: 2 << 20 };
-    /// A change that brings nothing but keys beyond the reserve is recorded once in so many seconds.
+    /// A change that brings nothing but keys beyond the reserve is recorded once in this time, and so
+    /// is each kind of state.
     pub const COUNTED_EVERY: std::time::Duration = std::time::Duration::from_mins(1);
 }
 
@@ -190,8 +197,11 @@ pub struct DaySpent {
     pub exceeded: bool,
     /// New X.509 authorities that were recorded since.
     pub x509: Budget,
-    /// What else was recorded of polls since.
+    /// What was recorded of other keys since.
     pub other: Budget,
+    /// When each kind of state was last recorded since, by the name of its event.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub states: BTreeMap<Box<str>, Timestamp>,
     /// What relying parties reported of tokens.
     pub sightings: SightingsSpent,
 }
@@ -203,6 +213,9 @@ pub(super) enum Purse {
     Polls,
     /// The polls' budget, and past it the reserve of new X.509 authorities.
     X509,
+    /// The polls' budget, and past it nothing: each kind is recorded once in
+    /// [`Reserve::COUNTED_EVERY`].
+    State,
     /// The polls' budget, and past it nothing: what is recorded then is bounded by itself.
     Bounded,
     /// That of the relying parties.
@@ -226,9 +239,17 @@ impl DaySpent {
         let spent = match purse {
             Purse::X509 => self.x509,
             Purse::Polls => self.other,
-            Purse::Bounded | Purse::Sightings | Purse::Free => return true,
+            Purse::State | Purse::Bounded | Purse::Sightings | Purse::Free => return true,
         };
         !spent.plus(more).exceeds(reserve)
+    }
+
+    /// Whether a state is recorded at `at`, once the budget is spent: so long after the last of its
+    /// kind, or the first of its kind.
+    pub(super) fn is_due(&self, event: &Event, at: Timestamp) -> bool {
+        let last = self.states.get(event.name());
+        let ago = last.and_then(|last| at.since(*last));
+        ago.is_none_or(|ago| Reserve::COUNTED_EVERY <= ago)
     }
 
     /// Takes this much from a reserve.
@@ -236,17 +257,20 @@ impl DaySpent {
         match purse {
             Purse::X509 => self.x509 = self.x509.plus(more),
             Purse::Polls => self.other = self.other.plus(more),
-            Purse::Bounded | Purse::Sightings | Purse::Free => (),
+            Purse::State | Purse::Bounded | Purse::Sightings | Purse::Free => (),
         }
     }
 
-    /// Pays for an event.
-    pub(super) fn pay(&mut self, event: &Event) {
+    /// Pays for an event that is recorded at `at`.
+    pub(super) fn pay(&mut self, at: Timestamp, event: &Event) {
         let purse = event.purse();
         if let Event::KidSighted { reporter, .. } = event {
             self.sightings.spend(reporter);
         } else if self.exceeded {
             self.take(purse, event.cost());
+            if purse == Purse::State {
+                self.states.insert(event.name().into(), at);
+            }
         } else if purse != Purse::Free {
             self.spent = self.spent.plus(event.cost());
         }
@@ -270,16 +294,40 @@ impl Event {
         };
         ENTRY.saturating_add(match self {
             Self::BundleChanged { length, unrecorded: None, .. }
-            | Self::SteppedBack { length, .. } => *length,
+            | Self::SteppedBack { length, unstored: false, .. } => *length,
             Self::AuthorityIntroduced { authority, .. }
             | Self::AuthorityRelabelled { authority, .. }
             | Self::AuthorityGlimpsed { authority, .. } => certificate(authority),
             Self::IrregularitiesChanged { irregularities } => several(irregularities.len()),
-            Self::FailureBegan { presented: Some(presented), .. } => {
-                several(presented.chain.len().saturating_add(1))
-            }
+            Self::FailureBegan { presented: Some(presented), .. }
+            | Self::DeniedSignerSeen { presented: Some(presented), .. } => presented.weight(),
             _ => 0,
         })
+    }
+
+    /// The event as it is recorded once the daily budget is spent: without a document, and with as
+    /// little of what the endpoint presented as names it.
+    pub(super) fn in_brief(self) -> Self {
+        match self {
+            Self::SteppedBack { content, body, length, sequence, address, lacks, adds, .. } => {
+                let unstored = true;
+                Self::SteppedBack {
+                    content,
+                    body,
+                    length,
+                    unstored,
+                    sequence,
+                    address,
+                    lacks,
+                    adds,
+                }
+            }
+            Self::FailureBegan { reason, detail, address, presented, denied } => {
+                let presented = presented.map(Presented::in_brief);
+                Self::FailureBegan { reason, detail, address, presented, denied }
+            }
+            other => other,
+        }
     }
 
     /// What it takes from a purse.
@@ -319,8 +367,8 @@ impl Event {
             | Self::ClockSteppedBack { .. } => Purse::Bounded,
             Self::AuthorityIntroduced { .. }
             | Self::AuthorityRelabelled { .. }
-            | Self::AuthorityGlimpsed { .. }
-            | Self::AuthoritySigned { .. }
+            | Self::AuthorityGlimpsed { .. } => Purse::Polls,
+            Self::AuthoritySigned { .. }
             | Self::SteppedBack { .. }
             | Self::StepBackConfirmed { .. }
             | Self::AddressDiffers { .. }
@@ -328,8 +376,31 @@ impl Event {
             | Self::IrregularitiesChanged { .. }
             | Self::ConsumersChanged { .. }
             | Self::IntermediateSeen { .. }
-            | Self::EndpointShifted { .. } => Purse::Polls,
+            | Self::EndpointShifted { .. } => Purse::State,
         }
+    }
+}
+
+impl Presented {
+    /// As much of it as names the endpoint: its own certificate with its first URI name, which is
+    /// all that an X509-SVID has (X509-SVID, 2).
+    fn in_brief(self) -> Self {
+        let mut leaf = self.leaf;
+        leaf.uri_sans.truncate(1);
+        Self { leaf, chain: Vec::new(), anchor: self.anchor, path: self.path }
+    }
+
+    /// About how many bytes it takes in the store.
+    fn weight(&self) -> u64 {
+        /// A certificate's digests and dates.
+        const CERTIFICATE: usize = 256;
+        let text = |text: &UntrustedText| text.as_received().len();
+        let certificate = |one: &PresentedCertificate| {
+            let names = one.subject.iter().chain(&one.issuer).chain(&one.uri_sans);
+            names.map(text).fold(CERTIFICATE, usize::saturating_add)
+        };
+        let all = self.chain.iter().chain([&self.leaf]).map(certificate);
+        u64::try_from(all.fold(0, usize::saturating_add)).unwrap_or(u64::MAX)
     }
 }
 

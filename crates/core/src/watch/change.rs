@@ -91,11 +91,11 @@ impl Stepper<'_> {
         let sequence = &observation.bundle.sequence;
         let waiting = self.sight.pending.take();
         let waiting = waiting.filter(|p| p.content == content && p.sequence == *sequence);
+        self.report_step_back(observation, content, recalled);
         let Some(pending) = waiting else {
             let (since, after) = (self.at, self.last_good);
             self.sight.pending =
                 Some(Pending { content, sequence: sequence.clone(), since, after });
-            self.report_step_back(observation, content, recalled);
             return;
         };
         let Some(waited) = self.at.since(pending.since) else {
@@ -108,7 +108,7 @@ impl Stepper<'_> {
             return;
         }
         let Pending { sequence, since, after, .. } = pending.clone();
-        if !self.emit_if_paid(Event::StepBackConfirmed { content, sequence, since }) {
+        if !self.emit_if_due(Event::StepBackConfirmed { content, sequence, since }) {
             self.sight.pending = Some(pending);
             return;
         }
@@ -129,10 +129,11 @@ impl Stepper<'_> {
             return;
         }
         let difference = diff(&self.facts.bundle(), bundle);
-        self.emit_if_paid(Event::SteppedBack {
+        self.emit_if_due(Event::SteppedBack {
             content,
             body: observation.body,
             length: observation.length,
+            unstored: false,
             sequence: bundle.sequence.clone(),
             address: observation.source.address,
             lacks: count(difference.removed.len()),
@@ -174,7 +175,7 @@ impl Stepper<'_> {
             past.address == address && past.content == content && past.sequence == *sequence
         };
         if !self.facts.address_views.iter().any(known) {
-            self.emit_if_paid(Event::AddressDiffers {
+            self.emit_if_due(Event::AddressDiffers {
                 address,
                 content,
                 sequence: sequence.clone(),

@@ -122,6 +122,9 @@ pub enum Event {
         /// Its length in bytes.
         #[serde(default)]
         length: u64,
+        /// Whether its document is not stored, since the daily budget is spent.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unstored: bool,
         /// Its sequence number.
         sequence: Stated,
         /// The address that served it.
@@ -326,9 +329,8 @@ impl Event {
     /// The stored document that it names, where it names one.
     pub fn body(&self) -> Option<Digest> {
         match self {
-            Self::BundleChanged { body, unrecorded: None, .. } | Self::SteppedBack { body, .. } => {
-                Some(*body)
-            }
+            Self::BundleChanged { body, unrecorded: None, .. }
+            | Self::SteppedBack { body, unstored: false, .. } => Some(*body),
             _ => None,
         }
     }

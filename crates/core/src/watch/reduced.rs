@@ -57,17 +57,21 @@ impl Stepper<'_> {
         }
     }
 
-    /// Reports an event, where the budget or its reserve pays for it; else it is counted. Whether it
-    /// was reported.
-    pub(super) fn emit_if_paid(&mut self, event: Event) -> bool {
-        let day = self.facts.spent.on(self.at);
-        let paid = !self.reduced || day.affords(event.purse(), Reserve::OTHER, event.cost());
-        if paid {
+    /// Reports a state: once the budget is spent, each kind of them at most once in
+    /// [`Reserve::COUNTED_EVERY`], in brief. Whether it was reported; one that was not is counted,
+    /// and is reported by a later poll that finds it still there.
+    pub(super) fn emit_if_due(&mut self, event: Event) -> bool {
+        if !self.reduced {
             self.emit(event);
+            return true;
+        }
+        let due = self.facts.spent.on(self.at).is_due(&event, self.at);
+        if due {
+            self.emit(event.in_brief());
         } else {
             self.pass_over(1);
         }
-        paid
+        due
     }
 
     /// Whether a change that brings no key of its own is recorded again, so long after the last.
@@ -223,7 +227,7 @@ impl Stepper<'_> {
     /// its finding is open.
     pub(super) fn irregularities_within_budget(&mut self, seen: Vec<Irregularity>) {
         let event = Event::IrregularitiesChanged { irregularities: seen.clone() };
-        if self.emit_if_paid(event) {
+        if self.emit_if_due(event) {
             return;
         }
         let secrets: Vec<_> = seen.into_iter().filter(is_secret).collect();

@@ -29,7 +29,7 @@ impl Stepper<'_> {
         let known = self.facts.intermediate.as_ref().and_then(life);
         let Some(own) = life(&first.validity) else { return };
         if known.is_none_or(|known| SAME_LIFE < known.abs_diff(own)) {
-            self.emit_if_paid(Event::IntermediateSeen { validity: first.validity });
+            self.emit_if_due(Event::IntermediateSeen { validity: first.validity });
         }
     }
 
@@ -48,6 +48,8 @@ impl Stepper<'_> {
         let redirected_to = source.redirected_to.as_ref();
         let redirected_to = redirected_to.map(|url| UntrustedText::new(url.as_str(), NAME));
         let first = self.sight.shape == Shape::default();
+        // What differs now and finds its minute taken is compared again at the next poll.
+        let before = self.reduced.then(|| self.sight.shape.clone());
         let mut what: Vec<Box<str>> = Vec::new();
         let Shape { key_type: known_type, web_issuer, redirected_to: known_target, .. } =
             &self.sight.shape;
@@ -78,8 +80,11 @@ impl Stepper<'_> {
         }
         let shape = &mut self.sight.shape;
         (shape.key_type, shape.web_issuer, shape.redirected_to) = (key_type, issuer, redirected_to);
-        if !what.is_empty() {
-            self.emit_if_paid(Event::EndpointShifted { what, with_keys });
+        if !what.is_empty()
+            && !self.emit_if_due(Event::EndpointShifted { what, with_keys })
+            && let Some(before) = before
+        {
+            self.sight.shape = before;
         }
         self.belongs(observation);
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Leaf, UnrecordedKeys};
+use super::{ConsumerRefusal, Leaf, UnrecordedKeys};
 use crate::bundle::{AuthorityId, Digest, Fingerprint, KeyType, Stated};
 use crate::finding::Ended;
 use crate::time::Timestamp;
@@ -52,6 +52,10 @@ pub struct Sight {
     /// When each denied signer was seen last, of those that the facts have.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub denied_signers: Vec<DeniedSighting>,
+    /// Which consumers would refuse the document that was read last, where the facts do not say so
+    /// yet: a document is asked once, when it comes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusals: Option<Vec<ConsumerRefusal>>,
     /// What the endpoint looked like.
     pub shape: Shape,
     /// Changes that were seen and not recorded, since the daily budget was spent.

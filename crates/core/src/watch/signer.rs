@@ -20,7 +20,7 @@ impl Stepper<'_> {
         let earlier =
             record.signed.is_none_or(|known| leaf.validity.not_before < known.validity.not_before);
         if earlier {
-            self.emit_if_paid(Event::AuthoritySigned { authority, leaf });
+            self.emit_if_due(Event::AuthoritySigned { authority, leaf });
         }
         self.saw_leaf(authority.fingerprint, leaf);
     }

@@ -180,7 +180,7 @@ impl Stepper<'_> {
         // A failure is a state and not a change: only its beginning, and another reason, are news.
         let known = self.facts.failure.as_ref().map(|run| (run.reason, &run.denied));
         if known != Some((reason, &denied)) {
-            self.emit_if_paid(Event::FailureBegan { reason, detail, address, presented, denied });
+            self.emit_if_due(Event::FailureBegan { reason, detail, address, presented, denied });
         }
     }
 
@@ -226,15 +226,24 @@ impl Stepper<'_> {
         self.sight.length = observation.length;
         let presented = observation.source.presented.as_ref();
         self.sight.tls_not_after = presented.map(|presented| presented.leaf.validity.not_after);
+        if let Some(refusals) = &observation.refusals {
+            self.sight.refusals = Some(refusals.clone());
+        }
         if self.sight.pending.is_none() {
             self.irregularities(&observation.irregularities);
-            if let Some(refusals) = &observation.refusals
-                && *refusals != self.facts.refusals
-            {
-                self.emit_if_paid(Event::ConsumersChanged { refusals: refusals.clone() });
-            }
+            self.consumers();
         }
         self.signed(observation);
+    }
+
+    /// What consumers make of the last document, which it says only once.
+    fn consumers(&mut self) {
+        if let Some(refusals) = self.sight.refusals.take()
+            && refusals != self.facts.refusals
+            && !self.emit_if_due(Event::ConsumersChanged { refusals: refusals.clone() })
+        {
+            self.sight.refusals = Some(refusals);
+        }
     }
 
     fn first_contact(&mut self, observation: &Observation) {

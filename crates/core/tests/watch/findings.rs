@@ -24,7 +24,7 @@ fn endpoint() -> BundleEndpoint {
     }
 }
 
-fn found_at(story: &Timeline, at: Timestamp) -> Vec<Finding> {
+pub(crate) fn found_at(story: &Timeline, at: Timestamp) -> Vec<Finding> {
     let endpoint = endpoint();
     let policy = Policy { baseline: BaselinePolicy::TrustOnFirstUse, ..story.policy().clone() };
     let case = |state| Case {

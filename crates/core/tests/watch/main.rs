@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod budget;
 mod denial;
 mod findings;
 mod replay;

@@ -4,9 +4,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::timeline::{Timeline, jwt, x509};
-use anchorwatch_core::bundle::{Irregularity, IrregularityKind, Stated, SvidType};
+use anchorwatch_core::bundle::Stated;
 use anchorwatch_core::watch::{
-    Budget, Event, Facts, FailureReason, Phase, Policy, PollInterval, TrustOrigin,
+    Event, Facts, FailureReason, Phase, Policy, PollInterval, TrustOrigin,
 };
 
 #[test]
@@ -291,92 +291,6 @@ fn the_highest_sequence_of_all_addresses_is_the_state_and_the_others_are_views()
     assert_eq!(*address, here, "the one that lags is the view");
     // The same disagreement again is not news.
     story.forget_events().answers(&[(there, 2, &["x:a", "j:b"]), (here, 1, &["x:a"])]).expect(&[]);
-}
-
-/// New keys at every poll, of both uses, for more than half a day.
-fn flooded(polls: u64) -> Timeline {
-    let daily_budget = Budget { events: 100, bytes: u64::MAX };
-    let poll_interval = PollInterval::Every(Duration::from_secs(15));
-    let policy = Policy { daily_budget, poll_interval, ..Policy::default() };
-    // Nine minutes after midnight, UTC.
-    let mut story = Timeline::start().skip(Duration::from_mins(9 + 16 * 60));
-    story = story.under(policy).publishes(1, &["x:a"]);
-    for round in 0..polls {
-        let names: Vec<String> = (0..10)
-            .flat_map(|key| [format!("j:{round}-{key}"), format!("x:{round}-{key}")])
-            .collect();
-        let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
-        names.push("x:a");
-        story = story.publishes(round + 2, &names);
-    }
-    story
-}
-
-#[test]
-fn past_the_daily_budget_recording_is_reduced_and_bounded() {
-    let story = flooded(3_000);
-    let told = |name: &str| story.events().iter().filter(|event| event.name() == name).count();
-    assert_eq!(told("budget_exceeded"), 1);
-    // The budget with one poll's surplus, both reserves, each authority's removal, and a change a
-    // minute that only counts.
-    let most = 100 + 64 + 2 * (512 + 256) + 512 + 3_000 / 4;
-    assert!(story.events().len() <= most, "{} of {most}", story.events().len());
-    assert_eq!(story.state().sight.last_success, Some(story.now()), "the polls still count");
-    assert!(20_000 < story.state().sight.unrecorded, "{}", story.state().sight.unrecorded);
-    // X.509 authorities come out of a reserve that JWT keys do not touch.
-    let introduced = |svid_type: SvidType| {
-        let of = story.events().iter().filter(|event| {
-            matches!(event, Event::AuthorityIntroduced { authority, .. } if authority.id.svid_type == svid_type)
-        });
-        of.count()
-    };
-    assert!(512 <= introduced(SvidType::X509), "{}", introduced(SvidType::X509));
-    assert!(256 <= introduced(SvidType::Jwt), "{}", introduced(SvidType::Jwt));
-    // What is not recorded is counted, each key once, and its document is not stored.
-    let reduced = story.events().iter().filter_map(|event| {
-        let Event::BundleChanged { unrecorded: Some(keys), .. } = event else { return None };
-        Some((event.body(), keys.came()))
-    });
-    let (bodies, came): (Vec<_>, Vec<u32>) = reduced.unzip();
-    assert!(bodies.iter().all(Option::is_none));
-    let counted: u32 = came.iter().sum();
-    let recorded = introduced(SvidType::X509) + introduced(SvidType::Jwt) - 1;
-    let missing = 60_000 - recorded - usize::try_from(counted).unwrap();
-    assert!(missing <= 20 * 4, "all but those of the last minute: {missing}");
-    let left_out: u64 = story.facts().ledger.left_out.iter().map(|left| left.count).sum();
-    assert_eq!(left_out, u64::from(counted), "new authorities are judged as a number");
-    assert_eq!(&Facts::replay(story.journal()), &**story.facts());
-}
-
-#[test]
-fn the_next_day_takes_in_what_was_passed_over() {
-    let story = flooded(300);
-    let late = story.facts().record(x509("299-3").id);
-    assert!(late.is_none(), "its number was counted");
-    assert!(story.facts().record(x509("a").id).is_some_and(|record| record.removed.is_none()));
-    let before = story.now();
-    let mut names: Vec<String> = (0..10).map(|key| format!("x:299-{key}")).collect();
-    names.extend((0..10).map(|key| format!("j:299-{key}")));
-    names.push("x:a".to_owned());
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    // The very same document.
-    let story = story.after(Duration::from_hours(24)).forget_events().publishes(301, &names);
-    let record = story.record(&x509("299-3"));
-    let first = record.published.after.expect("it stood there before");
-    assert!(first < before, "since some time of the day before: {first}");
-    assert_eq!(story.facts().unrecorded, None);
-    assert_eq!(&Facts::replay(story.journal()), &**story.facts());
-    story.forget_events().publishes(301, &names).expect(&[]);
-}
-
-/// Whoever floods a domain with private keys' worth of nonsense must not hide a private key.
-#[test]
-fn a_private_key_is_recorded_whatever_else_is_wrong_and_spent() {
-    let mut kinds = vec![IrregularityKind::TrailingBytes; 100];
-    kinds.push(IrregularityKind::SymmetricKey);
-    let story = flooded(300).irregular(&kinds).publishes(1_000, &["x:a"]);
-    let secret = |one: &Irregularity| one.kind == IrregularityKind::SymmetricKey;
-    assert!(story.facts().irregularities.iter().any(secret));
 }
 
 /// A flood in an answer beside the state leaves the X.509 authority in it.

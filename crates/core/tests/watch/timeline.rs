@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anchorwatch_core::bundle::consumer::Consumer;
 use anchorwatch_core::bundle::{
     Authority, AuthorityId, Bundle, Digest, Fingerprint, Irregularity, IrregularityKind, KeyType,
     PublicKeyId, Stated, SvidType, Validity,
@@ -12,8 +13,8 @@ use anchorwatch_core::decision::{Decision, Deed, Door};
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::watch::{
-    self, AuthorityRecord, DomainState, Event, Facts, Failure, FailureReason, Observation, Policy,
-    Poll, Presented, PresentedCertificate, Source, Trust,
+    self, AuthorityRecord, ConsumerRefusal, DomainState, Event, Facts, Failure, FailureReason,
+    Observation, Policy, Poll, Presented, PresentedCertificate, Source, Trust,
 };
 
 /// Half-way through [0, 1): no jitter.
@@ -31,6 +32,7 @@ pub(crate) struct Timeline {
     signer: Option<(Fingerprint, i64)>,
     recalled: Vec<AuthorityRecord>,
     irregularities: Vec<Irregularity>,
+    refusals: Option<Vec<ConsumerRefusal>>,
 }
 
 /// The X.509 authority of this name.
@@ -73,7 +75,19 @@ impl Timeline {
             signer: None,
             recalled: Vec::new(),
             irregularities: Vec::new(),
+            refusals: None,
         }
+    }
+
+    /// The next document is one that these consumers refuse. Those after it say nothing of
+    /// consumers, as a poll does whose document was read before.
+    pub(crate) fn refused_by(mut self, consumers: &[Consumer]) -> Self {
+        let refusal = |consumer: &Consumer| ConsumerRefusal {
+            consumer: *consumer,
+            why: "as the story has it".into(),
+        };
+        self.refusals = Some(consumers.iter().map(refusal).collect());
+        self
     }
 
     /// What the parser says of every document from now on.
@@ -234,7 +248,7 @@ impl Timeline {
             irregularities: self.irregularities.clone(),
             body: Digest::of(b"body"),
             length: 4,
-            refusals: None,
+            refusals: self.refusals.clone(),
             source: Source { address, presented, ..Source::default() },
         }
     }
@@ -245,6 +259,7 @@ impl Timeline {
         }
         self.started = true;
         poll.recalled = std::mem::take(&mut self.recalled);
+        self.refusals = None;
         let step = watch::step(self.state, poll, self.now, &self.policy, NO_JITTER);
         self.state = step.state;
         self.wait = step.next_poll;

@@ -157,7 +157,7 @@ impl Facts {
     #[expect(clippy::too_many_lines, reason = "one arm or line for each thing that there is")]
     pub fn apply(&mut self, at: Timestamp, event: &Event) {
         self.spent = self.spent.on(at);
-        self.spent.pay(event);
+        self.spent.pay(at, event);
         match event {
             Event::PolicyChanged { policy } => self.obey(at, policy),
             Event::DatesPassed { good } => self.pass(*good),
