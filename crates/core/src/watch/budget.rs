@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Event, Presented, PresentedCertificate};
-use crate::bundle::{Authority, SvidType};
+use crate::bundle::SvidType;
 use crate::time::Timestamp;
 use crate::untrusted::UntrustedText;
 
@@ -286,18 +286,12 @@ impl Event {
         // A few words, and some foreign text that is cut.
         let several =
             |count: usize| u64::try_from(count).unwrap_or(u64::MAX).saturating_mul(ENTRY / 2);
-        let certificate = |authority: &Authority| {
-            let der =
-                authority.certificate.as_ref().map_or(0, |certificate| certificate.der().len());
-            // Base64 makes four characters of three bytes.
-            u64::try_from(der).unwrap_or(u64::MAX).saturating_mul(4) / 3
-        };
         ENTRY.saturating_add(match self {
             Self::BundleChanged { length, unrecorded: None, .. }
             | Self::SteppedBack { length, unstored: false, .. } => *length,
             Self::AuthorityIntroduced { authority, .. }
             | Self::AuthorityRelabelled { authority, .. }
-            | Self::AuthorityGlimpsed { authority, .. } => certificate(authority),
+            | Self::AuthorityGlimpsed { authority, .. } => authority.stored_length(),
             Self::IrregularitiesChanged { irregularities } => several(irregularities.len()),
             Self::FailureBegan { presented: Some(presented), .. }
             | Self::DeniedSignerSeen { presented: Some(presented), .. } => presented.weight(),

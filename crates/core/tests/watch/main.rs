@@ -5,6 +5,7 @@
 mod budget;
 mod denial;
 mod findings;
+mod large_keys;
 mod replay;
 mod stories;
 mod timeline;

@@ -108,6 +108,14 @@ impl Timeline {
         self.poll(Poll::of(Ok(observation)))
     }
 
+    /// The bundle lists these authorities.
+    pub(crate) fn lists(self, sequence: u64, authorities: Vec<Arc<Authority>>) -> Self {
+        let mut observation = self.observation(Stated::Given(sequence), &[], None);
+        let hint = observation.bundle.refresh_hint.clone();
+        observation.bundle = Bundle::new(authorities, Stated::Given(sequence), hint);
+        self.poll(Poll::of(Ok(observation)))
+    }
+
     pub(crate) fn publishes_unnumbered(self, names: &[&str]) -> Self {
         let observation = self.observation(Stated::Absent, names, None);
         self.poll(Poll::of(Ok(observation)))

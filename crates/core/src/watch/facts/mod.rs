@@ -3,13 +3,13 @@
 //! Invariant: [`Facts::apply`] is the only way in which facts change, in the daemon as in a replay.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 mod guard;
 mod handover;
 mod ledger;
+mod removed;
 mod room;
 mod rotation;
 mod sighting;
@@ -24,9 +24,9 @@ pub use state::{Confirmed, FailureRun};
 
 use super::{
     AddressView, AuthorityRecord, ConsumerRefusal, Course, DaySpent, DeniedSigner, Event, Glimpse,
-    Leaf, PastState, Policy, Standing, StepBack, TrustOrigin, UnrecordedKeys,
+    Leaf, PastState, Policy, StepBack, TrustOrigin, UnrecordedKeys,
 };
-use crate::bundle::{Authority, AuthorityId, Bundle, Irregularity, Stated, SvidType, Validity};
+use crate::bundle::{Authority, AuthorityId, Bundle, Irregularity, Stated, Validity};
 use crate::decision::Decisions;
 use crate::spiffe::BundleEndpoint;
 use crate::time::{Bracket, Timestamp};
@@ -115,13 +115,6 @@ impl Facts {
     const HISTORY: usize = 64;
     /// How many answers beside the state are kept, of each kind.
     const VIEWS: usize = 64;
-    /// How many removed authorities are kept whatever their age.
-    const REMOVED: usize = 8;
-    /// How long removed authorities are kept beyond that: the longest that the judgement of a
-    /// rotation looks back. The store keeps them all.
-    const REMOVED_FOR: Duration = Duration::from_hours(24);
-    /// How many removed authorities are kept at most.
-    const REMOVED_MOST: usize = 512;
 
     /// The facts that follow from these events.
     pub fn replay<'a>(events: impl IntoIterator<Item = (Timestamp, &'a Event)>) -> Self {
@@ -311,46 +304,6 @@ impl Facts {
             Err(place) => {
                 let record = AuthorityRecord::new(authority, published);
                 self.authorities.insert(place, AuthorityRecord { returned_after, ..record });
-            }
-        }
-    }
-
-    fn remove(&mut self, at: Timestamp, id: AuthorityId, removed: Bracket) {
-        let Some(record) = self.record_mut(id) else {
-            return;
-        };
-        record.removed = Some(removed);
-        self.lay_aside(at);
-    }
-
-    /// Drops removed authorities that are neither among the latest nor recent.
-    fn lay_aside(&mut self, at: Timestamp) {
-        let mut removed: Vec<(Timestamp, AuthorityId)> = self
-            .authorities
-            .iter()
-            .filter_map(|record| record.removed.map(|removed| (removed.until, record.id())))
-            .collect();
-        if removed.len() <= Self::REMOVED {
-            return;
-        }
-        removed.sort_unstable();
-        // While the bundle has no X.509 authority, the last ones that it had authenticate.
-        let retained = [
-            self.last_x509_removal(|_| true),
-            self.last_x509_removal(|record| record.standing != Some(Standing::Denied)),
-        ];
-        let recent = at.saturating_sub(Self::REMOVED_FOR);
-        let most = removed.len().saturating_sub(Self::REMOVED);
-        let least = removed.len().saturating_sub(Self::REMOVED_MOST);
-        for (place, (until, id)) in removed.into_iter().take(most).enumerate() {
-            let x509 = id.svid_type == SvidType::X509;
-            let retains = x509 && retained.contains(&Some(until));
-            // A denied key tells who signed what is refused, however long ago it went.
-            let denied = self.record(id).is_some_and(|one| one.standing == Some(Standing::Denied));
-            let old = until < recent && !(x509 && denied);
-            if !retains && (place < least || old) {
-                self.outlive(id);
-                self.authorities.retain(|record| record.id() != id);
             }
         }
     }

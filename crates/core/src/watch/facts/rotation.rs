@@ -265,20 +265,30 @@ impl Facts {
         self.wind();
     }
 
-    /// Keeps so many glimpses of each use: the most urgent ones, and of those the newest. What goes
-    /// was not looked at: it counts as a finding that is left out.
+    /// Keeps so many glimpses of each use, and so many bytes of large ones: the most urgent ones, and
+    /// of those the newest.
     fn keep_glimpse(&mut self, at: Timestamp, glimpse: Glimpse) {
-        let grade = |one: &Glimpse| one.standing.as_ref().map(Standing::grade).unwrap_or_default();
         let svid_type = glimpse.authority.id.svid_type;
         self.glimpsed.push(glimpse);
-        let of = self.glimpsed.iter().enumerate();
-        let of = of.filter(|(_, one)| one.authority.id.svid_type == svid_type);
-        if of.clone().count() <= Self::VIEWS {
-            return;
+        let of_use = |one: &Glimpse| one.authority.id.svid_type == svid_type;
+        let large = |one: &Glimpse| Self::large(&one.authority).filter(|_| of_use(one));
+        if Self::VIEWS < self.glimpsed.iter().filter(|one| of_use(one)).count() {
+            self.drop_a_glimpse(at, of_use);
         }
+        while Self::LARGE_BYTES < self.glimpsed.iter().filter_map(large).sum() {
+            self.drop_a_glimpse(at, |one| large(one).is_some());
+        }
+    }
+
+    /// Drops the least urgent of these glimpses, and of those the oldest. It was not looked at: it
+    /// counts as a finding that is left out.
+    fn drop_a_glimpse(&mut self, at: Timestamp, of: impl Fn(&Glimpse) -> bool) {
+        let grade = |one: &Glimpse| one.standing.as_ref().map(Standing::grade).unwrap_or_default();
+        let of = self.glimpsed.iter().enumerate().filter(|(_, one)| of(one));
         let Some((place, _)) = of.min_by_key(|(_, one)| grade(one)) else { return };
         let gone = self.glimpsed.remove(place);
         let grade = grade(&gone);
+        let AuthorityId { svid_type, .. } = gone.authority.id;
         let listed = self.ledger.open.iter().any(|open| open.is_about(gone.authority.id));
         if !listed && grade != Grade::Plain && self.policy().judgement != JudgementPolicy::Observe {
             let kind = FindingKind::UnexpectedAuthority;
