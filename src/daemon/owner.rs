@@ -290,6 +290,56 @@ mod tests {
         }
     }
 
+    /// A log that fails once.
+    struct FailsOnce(AtomicBool);
+
+    impl tracing::Subscriber for FailsOnce {
+        fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+            true
+        }
+
+        fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+            tracing::span::Id::from_u64(1)
+        }
+
+        fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+        fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+        fn event(&self, _: &tracing::Event<'_>) {
+            assert!(!self.0.swap(false, Ordering::Relaxed), "a bug");
+        }
+
+        fn enter(&self, _: &tracing::span::Id) {}
+
+        fn exit(&self, _: &tracing::span::Id) {}
+    }
+
+    #[tokio::test]
+    async fn a_panic_after_a_commit_leaves_journal_and_view_the_same() {
+        let scene = Scene::new();
+        let handle = DomainHandle::start(scene.domain(), &scene.shared);
+        handle.ask(|reply| Work::Configure(None, Vec::new(), reply)).await;
+        let (batch, wanted) = oneshot::channel();
+        let (tells, verdict) = oneshot::channel();
+        let (applied, done) = oneshot::channel();
+        let (_release, released) = watch::channel(());
+        let part = Part { events: vec![approved()], batch, verdict, applied, released };
+        assert!(handle.send(Work::Decide(part)).await);
+        let batch = wanted.await.unwrap();
+        let facts = Arc::clone(&batch.facts);
+        let durability = scene.shared.store.append_together(vec![batch]).await;
+        let log = Arc::new(FailsOnce(AtomicBool::new(true)));
+        let logs = tracing::subscriber::set_default(Arc::clone(&log));
+        tells.send(durability).unwrap();
+        assert!(done.await.is_err());
+        drop(logs);
+        assert!(!log.0.load(Ordering::Relaxed), "nothing failed");
+        assert!(handle.is_gone());
+        assert!(handle.slot().load().stopped.is_some());
+        assert_eq!(handle.state().facts, facts, "what is in the journal is what is shown");
+    }
+
     #[tokio::test]
     async fn ten_thousand_owners_that_wait_take_little_more_than_their_domains() {
         let scene = Scene::new();

@@ -11,15 +11,18 @@ use crate::daemon::log;
 use crate::daemon::owner::Part;
 use crate::daemon::shared::Shared;
 use crate::store::{Batch, Durability};
+use anchorwatch_core::bundle::Authority;
 use anchorwatch_core::judge;
 use anchorwatch_core::time::Timestamp;
-use anchorwatch_core::watch::{DomainState, Event, Trust};
+use anchorwatch_core::watch::{DomainState, Event};
 
 /// What a decision comes to, before anything of it holds.
 struct Draft {
     at: Timestamp,
     state: DomainState,
     events: Vec<Event>,
+    /// What authenticated the endpoint before it.
+    trusted: Option<Arc<[Arc<Authority>]>>,
 }
 
 impl Domain {
@@ -83,10 +86,11 @@ impl Domain {
     fn draft(&mut self, shared: &Shared, events: Vec<Event>) -> Option<Draft> {
         let at = shared.clock.now();
         let drafted = catch_unwind(AssertUnwindSafe(|| {
+            let trusted = self.trust(shared).map(|trust| trust.authorities);
             let (mut state, policy) = (self.state.clone(), &self.relationship.policy);
             let record = |event| judge::record(&mut state, at, event, policy);
             let events = events.into_iter().flat_map(record).collect();
-            Draft { at, state, events }
+            Draft { at, state, events, trusted }
         }));
         if drafted.is_err() {
             self.quarantine(shared, "decision");
@@ -108,21 +112,20 @@ impl Domain {
 
     /// It is durable: from now on it holds.
     fn adopt(&mut self, shared: &Shared, draft: Draft) {
-        let Draft { at, state, events } = draft;
-        let anchors = |trust: Option<Trust>| trust.map(|trust| trust.authorities);
-        let trusted = anchors(self.trust(shared));
-        log::events(self.trust_domain(), &events);
-        self.count_events(&events);
+        let Draft { at, state, events, trusted } = draft;
         let finished = self.state.facts.course.finished;
+        // Before anything that may panic: the journal has it, see [`Self::lose`].
         self.state = state;
         // What waited before was written with it.
         self.unrecorded = false;
+        log::events(self.trust_domain(), &events);
+        self.count_events(&events);
         self.count_rotations(finished);
         self.settle_reports(shared, ends_report(&events));
         shared.tell(at, self.trust_domain(), events);
         // A denial of a key that is no anchor voids no poll: an answer whose path passes through
         // that key is refused when it comes.
-        if anchors(self.trust(shared)) != trusted {
+        if self.trust(shared).map(|trust| trust.authorities) != trusted {
             self.void_poll();
         }
         self.publish(shared, at);

@@ -98,12 +98,15 @@ impl Domain {
         shared.registered.panicked();
     }
 
-    /// Shows that nobody owns the domain any more. Nothing is judged here: this runs in a panic.
+    /// Shows that nobody owns the domain any more, with the state that was recorded last: the next
+    /// owner begins from what is shown here, and goes on with the journal. Nothing is judged here: this
+    /// runs in a panic.
     pub(in crate::daemon) fn lose(&mut self, shared: &Shared) {
         self.quarantine(shared, "owner");
         let view = DomainView::clone(&self.slot.load());
         let (counts, stopped) = (Arc::new(self.counts.clone()), self.quarantined.clone());
-        self.slot.store(Arc::new(DomainView { counts, stopped, ..view }));
+        let (state, unrecorded) = (self.state.clone(), self.unrecorded);
+        self.slot.store(Arc::new(DomainView { state, unrecorded, counts, stopped, ..view }));
     }
 
     /// Shows what is known and what is to be said of it.

@@ -83,21 +83,24 @@ impl Domain {
     ) {
         self.count_events(&events);
         let ends_report = ends_report(&events);
+        let mut happened = None;
         if !events.is_empty() {
             let trust_domain = self.trust_domain().clone();
             let (facts, sight) = (Arc::clone(&state.facts), state.sight.clone());
             let bodies = named(&events, bodies);
             let batch = Batch { trust_domain, at, events, bodies, facts, sight };
-            let happened = (batch.trust_domain.clone(), batch.events.clone());
+            happened = Some((batch.trust_domain.clone(), batch.events.clone()));
             self.unrecorded = match shared.store.append(batch).await {
                 Durability::Durable => false,
                 Durability::Unrecorded => true,
             };
-            let (trust_domain, events) = happened;
-            shared.tell(at, &trust_domain, events);
         }
         let finished = self.state.facts.course.finished;
+        // Before anything that may panic: the journal has it, see [`Self::lose`].
         self.state = state;
+        if let Some((trust_domain, events)) = happened {
+            shared.tell(at, &trust_domain, events);
+        }
         self.settle_reports(shared, ends_report);
         self.count_rotations(finished);
     }
