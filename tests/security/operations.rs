@@ -153,6 +153,16 @@ fn start(config: &Path) -> Process {
     Process::start_with(config, &["--web.enable-lifecycle"])
 }
 
+/// Readers that hang: half a head each.
+fn half_heads(daemon: &Process) -> Vec<TcpStream> {
+    let head = |_| {
+        let mut stream = TcpStream::connect(&daemon.address).unwrap();
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHo").unwrap();
+        stream
+    };
+    (0..20).map(head).collect()
+}
+
 fn send(stream: &mut (impl std::io::Write + ?Sized), path: &str, request: &Value) {
     let body = request.to_string();
     let length = body.len();
@@ -402,12 +412,10 @@ async fn a_store_that_is_held_up_does_not_hold_up_an_end() {
     let mut waiting = scene.socket();
     send(&mut waiting, "/admin/v1/decisions", &request);
     scene.daemon.signal("-HUP");
-    scene.daemon.signal("-TERM");
-    let began = std::time::Instant::now();
-    while scene.daemon.child.try_wait().unwrap().is_none() {
-        assert!(began.elapsed() < PATIENCE, "it waits for a store that nobody lets go of");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let heads = half_heads(&scene.daemon);
+    // All of it is held until after the end: nobody lets go of the store, or ends a head.
+    scene.daemon.stops_in_time();
+    drop(heads);
     // Nothing was acknowledged, and so nothing was decided.
     let mut text = String::new();
     drop(waiting.read_to_string(&mut text));
@@ -545,24 +553,11 @@ async fn polls_that_hang_hold_up_neither_a_reload_nor_a_decision_nor_an_end() {
     assert_eq!(watched(&daemon).len(), HANGING + 2);
     assert_eq!(silence.ended(), 0, "a reload that changes nothing of a poll ends none");
 
-    // Half a head each: readers that hang, too.
-    let heads: Vec<_> = (0..20)
-        .map(|_| {
-            let mut stream = TcpStream::connect(&daemon.address).unwrap();
-            stream.write_all(b"GET /metrics HTTP/1.1\r\nHo").unwrap();
-            stream
-        })
-        .collect();
-    daemon.signal("-TERM");
-    let began = std::time::Instant::now();
-    let status = loop {
-        if let Some(status) = daemon.child.try_wait().unwrap() {
-            break status;
-        }
-        assert!(began.elapsed() < PATIENCE, "it waits for polls that take five minutes");
-        std::thread::sleep(Duration::from_millis(20));
-    };
+    let heads = half_heads(&daemon);
+    assert_eq!(silence.ended(), 0, "a poll ended before the daemon");
+    let status = daemon.stops_in_time();
     assert_eq!(status.code(), Some(0));
+    daemon.until("all polls ended with it", |_| silence.ended() == silence.came());
     drop((heads, partner));
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use anchorwatch::daemon::SystemClock;
@@ -17,6 +17,9 @@ use serde_json::Value;
 
 /// Nothing here takes this long, unless it hangs.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+
+/// What holds a stop up until then holds it up: whoever stops the daemon waits no longer.
+const STOPS_WITHIN: Duration = Duration::from_secs(2);
 
 /// A trust domain with an endpoint of its own.
 pub(crate) struct Partner {
@@ -183,6 +186,20 @@ impl Process {
     pub(crate) fn signal(&self, signal: &str) {
         let process = self.child.id().to_string();
         assert!(Command::new("kill").args([signal, &process]).status().unwrap().success());
+    }
+
+    /// Has it end by a signal. Whatever is to hold it up must be held for longer than this takes.
+    #[track_caller]
+    pub(crate) fn stops_in_time(&mut self) -> ExitStatus {
+        self.signal("-TERM");
+        let asked = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(asked.elapsed() < STOPS_WITHIN, "it does not end");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// The memory that the process holds, in KiB.
