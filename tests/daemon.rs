@@ -18,6 +18,7 @@ use anchorwatch::config::Config;
 use anchorwatch::daemon::{Daemon, Options, SystemClock};
 use anchorwatch::demo::mint::{KeyAlgorithm, X509Ca};
 use anchorwatch::fetch::Fetcher;
+use anchorwatch_core::bundle::Fingerprint;
 use anchorwatch_core::finding::FindingKind;
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::time::{Clock, Timestamp};
@@ -422,4 +423,90 @@ async fn a_wall_clock_that_is_stepped_by_an_hour_invents_no_change_and_stops_no_
             "an invented change: {event:?}"
         );
     }
+}
+
+/// The system's clock, which takes the database away as soon as the journal has so many entries: after
+/// a commit, and before the writer looks whether its files still stand under their paths.
+#[derive(Debug)]
+struct TakesAway {
+    directory: PathBuf,
+    at_entry: Mutex<Option<i64>>,
+}
+
+impl TakesAway {
+    fn entries(&self) -> i64 {
+        let store = rusqlite::Connection::open(self.directory.join("anchorwatch.sqlite")).unwrap();
+        store.query_row("SELECT count(*) FROM events", [], |row| row.get(0)).unwrap()
+    }
+
+    fn at_the_next_entry(&self) {
+        *self.at_entry.lock().unwrap() = Some(self.entries() + 1);
+    }
+
+    fn brings_back(&self) {
+        let aside = self.directory.join("aside");
+        std::fs::rename(aside, self.directory.join("anchorwatch.sqlite")).unwrap();
+    }
+}
+
+impl Clock for TakesAway {
+    fn now(&self) -> Timestamp {
+        let mut at_entry = self.at_entry.lock().unwrap();
+        if at_entry.is_some_and(|at_entry| at_entry <= self.entries()) {
+            *at_entry = None;
+            let aside = self.directory.join("aside");
+            std::fs::rename(self.directory.join("anchorwatch.sqlite"), aside).unwrap();
+        }
+        SystemClock.now()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_that_was_committed_holds_and_says_that_its_files_were_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let partner = Partner::start("good.example").await;
+    let path = configure(folder.path(), &[partner.relationship(folder.path())]);
+    let at_entry = Mutex::default();
+    let fault = Arc::new(TakesAway { directory: folder.path().join("store"), at_entry });
+    let clock: Arc<dyn Clock> = fault.clone();
+    let fetcher = Fetcher::new(Arc::clone(&clock));
+    let options = Options { listen: Vec::new(), ..Options::default() };
+    let config = Config::load(&path).unwrap();
+    let daemon = Daemon::start_with(config, options, clock, fetcher).await.unwrap();
+    let name: TrustDomain = "good.example".parse().unwrap();
+    until("up", || daemon.view().domain(&name).unwrap().state.sight.last_success.is_some()).await;
+    let run = async |arguments: &[&str]| {
+        let mut command = anchorwatch(&path, arguments);
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        let text = [output.stdout.clone(), output.stderr.clone()].concat();
+        (output, String::from_utf8(text).unwrap())
+    };
+    let denied = |key: &str| {
+        let decisions = daemon.view().domain(&name).unwrap().state.facts.decisions.clone();
+        decisions.denials.iter().any(|denial| denial.fingerprint.to_string() == key)
+    };
+    let words = ["--by=j.doe", "--reason=CHG-1", "--yes"];
+    let [first, second] = ["1", "2"].map(|key| Fingerprint::of(key.as_bytes()).to_string());
+
+    fault.at_the_next_entry();
+    let (output, said) = run(&[&["deny", &first][..], &words].concat()).await;
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("not safe on disk yet") && said.contains("was removed"), "{said}");
+    assert!(!said.contains("journaled"), "{said}");
+    assert!(denied(&first), "it is in the journal");
+    // The next one finds the store as it is, and is refused.
+    let (output, said) = run(&[&["deny", &second][..], &words].concat()).await;
+    assert_eq!(output.status.code(), Some(74), "{said}");
+    assert!(!denied(&second));
+
+    fault.brings_back();
+    let (output, said) = run(&[&["deny", &second][..], &words].concat()).await;
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("decided, and journaled"), "{said}");
+    daemon.stop().await.unwrap();
+    let (output, _) = run(&["events", "--kind=decided", "--output=json"]).await;
+    let journaled: Vec<_> = json(&output).as_array().unwrap().clone();
+    let journaled: Vec<_> =
+        journaled.iter().map(|one| one["fingerprint"].as_str().unwrap()).collect();
+    assert_eq!(journaled, [first, second]);
 }

@@ -134,18 +134,18 @@ impl Backend for Scripted {
         self.decided.lock().unwrap().push(decision);
         let svid_type = SvidType::X509;
         let denied = AuthorityId { svid_type, fingerprint: Fingerprint::of(b"denied") };
-        self.answer(Rebootstrapped { authorities: 3, denied: vec![denied] })
+        self.answer(Rebootstrapped { authorities: 3, denied: vec![denied], at_risk: None })
     }
 
     fn sight(&self, _lines: hyper::body::Bytes, _uid: Option<u32>) -> Asked<'_, SightingsTaken> {
         self.answer(SightingsTaken { taken: 1, recorded: 1, refused: 0, error: None })
     }
 
-    fn decide(&self, decide: Decide) -> Asked<'_, String> {
+    fn decide(&self, decide: Decide) -> Asked<'_, Decided> {
         let names: Vec<_> = decide.decisions.iter().map(|one| one.deed.name()).collect();
         let effect = format!("{} {}", names.join(" "), decide.preview);
         self.decisions.lock().unwrap().push(decide);
-        self.answer(effect)
+        self.answer(Decided { effect, at_risk: None })
     }
 }
 

@@ -84,6 +84,9 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
                 match client.post::<Decided>("/admin/v1/rebootstrap", &body).await {
                     Ok(decided) => {
                         print(&decided.effect);
+                        if let Some(why) = &decided.at_risk {
+                            complain(why);
+                        }
                         Exit::Ok
                     }
                     Err(why) => source::unanswered(&why),

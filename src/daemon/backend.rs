@@ -11,7 +11,7 @@ use super::operations::{self, Operation};
 use super::scheduler::Command;
 use crate::metrics::SelfFacts;
 use crate::store::{AuthorityPart, AuthorityQuery, EventQuery, StoreError};
-use crate::web::api::{Cursor, SightingsTaken};
+use crate::web::api::{Cursor, Decided, SightingsTaken};
 use crate::web::{
     Asked, AuthorityFilter, Backend, BackendError, Decide, EventFilter, Identity, Rebootstrap,
     Rebootstrapped, ScrapeFacts,
@@ -289,7 +289,7 @@ impl Backend for DaemonBackend {
         })
     }
 
-    fn decide(&self, asked: Decide) -> Asked<'_, String> {
+    fn decide(&self, asked: Decide) -> Asked<'_, Decided> {
         Box::pin(async move {
             if asked.preview {
                 return self.inner.preview(asked).await;

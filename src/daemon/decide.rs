@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use tokio::sync::{oneshot, watch as channel};
+use tracing::warn;
 
 use super::owner::{Part, Work};
 use super::plan::{Plan, plan};
@@ -11,6 +12,7 @@ use super::scheduler::Command;
 use super::{Inner, operations};
 use crate::config;
 use crate::store::{Batch, Durability};
+use crate::web::api::Decided;
 use crate::web::{BackendError, Decide, Rebootstrap, Rebootstrapped};
 use anchorwatch_core::decision::Deed;
 use anchorwatch_core::spiffe::TrustDomain;
@@ -23,7 +25,7 @@ const BY: usize = 256;
 const REASON: usize = 1024;
 
 /// What is journaled of each trust domain.
-type Decided = BTreeMap<TrustDomain, Vec<Event>>;
+type Entries = BTreeMap<TrustDomain, Vec<Event>>;
 
 /// What one owner still waits for.
 struct Pending {
@@ -34,20 +36,21 @@ struct Pending {
 
 impl Inner {
     /// What decisions would do, in words. Nothing is done.
-    pub(super) async fn preview(&self, asked: Decide) -> Result<String, BackendError> {
-        Ok(self.plan(asked).await?.0)
+    pub(super) async fn preview(&self, asked: Decide) -> Result<Decided, BackendError> {
+        let (effect, _) = self.plan(asked).await?;
+        Ok(Decided { effect, at_risk: None })
     }
 
-    /// Does what an operator decided: all of it or nothing. Returns what it does, in words.
-    pub(super) async fn decide(&self, asked: Decide) -> Result<String, BackendError> {
-        let (effect, decided) = self.plan(asked).await?;
-        self.record_together(decided).await?;
-        Ok(effect)
+    /// Does what an operator decided: all of it or nothing.
+    pub(super) async fn decide(&self, asked: Decide) -> Result<Decided, BackendError> {
+        let (effect, entries) = self.plan(asked).await?;
+        let at_risk = self.record_together(entries).await?;
+        Ok(Decided { effect, at_risk })
     }
 
-    async fn plan(&self, asked: Decide) -> Result<(String, Decided), BackendError> {
+    async fn plan(&self, asked: Decide) -> Result<(String, Entries), BackendError> {
         let Decide { trust_domain, decisions, .. } = asked;
-        let (mut effects, mut decided) = (Vec::new(), Decided::new());
+        let (mut effects, mut entries) = (Vec::new(), Entries::new());
         for mut decision in decisions {
             decision.by = words("who decides (--by)", &decision.by, BY)?;
             decision.reason = words("a reason (--reason)", &decision.reason, REASON)?;
@@ -56,13 +59,13 @@ impl Inner {
             let Plan { effect, decisions } = plan(&view, trust_domain.as_ref(), &decision)?;
             effects.extend(effect);
             for (name, decision) in decisions {
-                decided.entry(name).or_default().push(Event::Decided { decision });
+                entries.entry(name).or_default().push(Event::Decided { decision });
             }
         }
-        if decided.is_empty() {
+        if entries.is_empty() {
             return Err(BackendError::Refused("nothing is decided".to_owned()));
         }
-        Ok((effects.join("\n"), decided))
+        Ok((effects.join("\n"), entries))
     }
 
     /// A denial binds the public key, which the store knows of a key that went long ago too. What
@@ -95,21 +98,23 @@ impl Inner {
                 "{why}; where a denial was a mistake, `anchorwatch approve FINGERPRINT` overrides it first"
             ))
         })?;
-        self.record_together(BTreeMap::from([(trust_domain.clone(), events)])).await?;
+        let entries = BTreeMap::from([(trust_domain.clone(), events)]);
+        let at_risk = self.record_together(entries).await?;
         // Whoever asked may be gone: the endpoint is polled all the same.
         let (done, _) = oneshot::channel();
         drop(self.commands.send(Command::PollNow(trust_domain, done)).await);
-        Ok(Rebootstrapped { authorities, denied })
+        Ok(Rebootstrapped { authorities, denied, at_risk })
     }
 
     /// Records what was decided of several trust domains in one transaction. Each owner works out
-    /// its part and takes in nothing else until it knows whether all of it is durable; where it is
-    /// not, nothing of it holds anywhere, and nothing of it waits to be written later.
-    async fn record_together(&self, decided: Decided) -> Result<(), BackendError> {
+    /// its part and takes in nothing else until it knows whether the journal has all of it; where it
+    /// has not, nothing of it holds anywhere, and nothing of it waits to be written later. Returns why
+    /// it may not last, where the files of the journal were touched meanwhile.
+    async fn record_together(&self, entries: Entries) -> Result<Option<String>, BackendError> {
         let domains = self.domains.load_full();
         let (release, released) = channel::channel(());
-        let mut parts = Vec::with_capacity(decided.len());
-        for (name, events) in decided {
+        let mut parts = Vec::with_capacity(entries.len());
+        for (name, events) in entries {
             let Some(domain) = domains.get(&name) else {
                 return Err(BackendError::NotFound(format!("{name} is not watched")));
             };
@@ -142,18 +147,25 @@ impl Inner {
         }
         drop(release);
         match durability {
-            Durability::Durable => Ok(()),
-            Durability::Unrecorded => Err(self.not_recorded()),
+            Durability::Durable => Ok(None),
+            Durability::Committed => {
+                let why = self.why_unwritable();
+                warn!(why, "a decision holds, and may not outlast this process");
+                Ok(Some(format!(
+                    "decided, and holds, but is not safe on disk yet ({why}): where anchorwatch ends \
+                     before that is mended, decide it again"
+                )))
+            }
+            Durability::Unrecorded => Err(BackendError::NotRecorded(format!(
+                "nothing was decided: the journal cannot be written ({})",
+                self.why_unwritable()
+            ))),
         }
     }
 
-    /// Why a decision does not hold where the journal could not take it.
-    fn not_recorded(&self) -> BackendError {
+    fn why_unwritable(&self) -> String {
         let status = self.shared.store.status();
-        let why = status.failure.as_deref().unwrap_or("the last write failed");
-        BackendError::NotRecorded(format!(
-            "nothing was decided: the journal cannot be written ({why})"
-        ))
+        status.failure.as_deref().unwrap_or("the last write failed").to_owned()
     }
 
     fn lost(&self, name: &TrustDomain) -> BackendError {

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
 use super::Inner;
+use crate::web::api::Decided;
 use crate::web::{BackendError, Decide, Rebootstrap, Rebootstrapped};
 
 /// How many operations may wait.
@@ -20,7 +21,7 @@ pub(super) enum Operation {
     /// Read the configuration anew, and watch by it.
     Reload(oneshot::Sender<Result<(), BackendError>>),
     /// Carry out decisions: what they do, in words.
-    Decide(Decide, oneshot::Sender<Result<String, BackendError>>),
+    Decide(Decide, oneshot::Sender<Result<Decided, BackendError>>),
     /// Replace what authenticates an endpoint: by how many authorities.
     Rebootstrap(Rebootstrap, oneshot::Sender<Result<Rebootstrapped, BackendError>>),
 }

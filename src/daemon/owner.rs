@@ -49,7 +49,7 @@ pub(super) struct Part {
     pub(super) events: Vec<Event>,
     /// Where what is to be recorded goes. Dropped where it cannot be judged: then nobody decides.
     pub(super) batch: oneshot::Sender<Batch>,
-    /// Whether all of it is durable. Where nobody says so any more, nothing was recorded.
+    /// What became of all of it. Where nobody says so any more, nothing was recorded.
     pub(super) verdict: oneshot::Receiver<Durability>,
     /// Dropped once the state that the decision made is published.
     pub(super) applied: oneshot::Sender<()>,
@@ -271,7 +271,7 @@ mod tests {
         let scene = Scene::new();
         let handle = DomainHandle::start(scene.domain(), &scene.shared);
         handle.ask(|reply| Work::Configure(None, Vec::new(), reply)).await;
-        for durability in [None, Some(Durability::Unrecorded), Some(Durability::Durable)] {
+        for durability in [None, Some(Durability::Unrecorded), Some(Durability::Committed)] {
             let (batch, wanted) = oneshot::channel();
             let (tells, verdict) = oneshot::channel();
             let (applied, done) = oneshot::channel();
@@ -285,7 +285,9 @@ mod tests {
             }
             assert!(done.await.is_err(), "it says so by dropping it");
             let holds = !handle.state().facts.decisions.approvals.is_empty();
-            assert_eq!(holds, durability == Some(Durability::Durable), "{durability:?}");
+            assert_eq!(holds, durability == Some(Durability::Committed), "{durability:?}");
+            let unrecorded = handle.slot().load().unrecorded;
+            assert_eq!(unrecorded, holds, "its file is not safe");
             drop(release);
         }
     }

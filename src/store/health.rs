@@ -122,7 +122,9 @@ impl Health {
     /// Takes in what a check of the whole store found, which ended now: `more` faults beside those
     /// that are listed.
     pub(super) fn checked(&self, faults: &[String], more: u64, at: Timestamp) {
-        faults.iter().for_each(|fault| self.log_where_new(fault));
+        for fault in faults {
+            self.log_where_new(fault);
+        }
         let now = Instant::now();
         self.0.rcu(|health| {
             let mut health = StoreHealth::clone(health);

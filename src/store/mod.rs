@@ -79,9 +79,23 @@ const READING: Duration = Duration::from_secs(10);
 pub enum Durability {
     /// It survives a crash from now on.
     Durable,
+    /// It is in the journal and holds, but the files that it was written to do not stand under their
+    /// paths now. It is written again from memory once the store can be opened anew, and is lost where
+    /// the process ends before.
+    Committed,
     /// The store cannot be written. What happened waits in memory, and is written first once it
     /// can be.
     Unrecorded,
+}
+
+impl Durability {
+    /// Whether it is in the journal, and must be acted on for that reason.
+    pub fn is_committed(self) -> bool {
+        match self {
+            Self::Durable | Self::Committed => true,
+            Self::Unrecorded => false,
+        }
+    }
 }
 
 /// What a store held when it was opened.
@@ -165,8 +179,8 @@ impl Store {
     }
 
     /// Records what happened to several trust domains in one transaction, or nothing of it: where
-    /// the answer is [`Durability::Unrecorded`], nothing waits to be written later. What waits from
-    /// before is written first, since the journal keeps the order. At most one batch a trust domain.
+    /// the answer is [`Durability::Unrecorded`], nothing of it is in the journal or waits to be written
+    /// later. What waits from before is written first, since the journal keeps the order. At most one batch a trust domain.
     pub async fn append_together(&self, batches: Vec<Batch>) -> Durability {
         if batches.is_empty() {
             return Durability::Durable;

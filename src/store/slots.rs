@@ -48,7 +48,9 @@ impl Slots {
         self.interrupted.store(true, Ordering::Relaxed);
         let mut check = self.check.lock().unwrap_or_else(PoisonError::into_inner);
         self.interrupted.store(false, Ordering::Relaxed);
-        waiting.iter_mut().for_each(|slot| **slot = None);
+        for slot in &mut waiting {
+            **slot = None;
+        }
         *check = None;
         Some(Emptied { waiting, check })
     }

@@ -138,6 +138,62 @@ async fn what_a_read_only_disk_refuses_is_never_written_later() {
     is_refused_and_forgotten("PRAGMA query_only = 1", "PRAGMA query_only = 0").await;
 }
 
+/// A clock that takes the database away as soon as the journal has so many entries: after a commit,
+/// and before the writer looks whether its files still stand under their paths.
+struct TakesAway {
+    directory: PathBuf,
+    at_entry: AtomicI64,
+}
+
+impl Clock for TakesAway {
+    fn now(&self) -> Timestamp {
+        let database = directory::database_in(&self.directory);
+        let at_entry = self.at_entry.load(Ordering::Relaxed);
+        if 0 < at_entry && database.exists() {
+            let connection = rusqlite::Connection::open(&database).unwrap();
+            let entries: i64 =
+                connection.query_row("SELECT count(*) FROM events", [], |row| row.get(0)).unwrap();
+            if at_entry <= entries {
+                self.at_entry.store(0, Ordering::Relaxed);
+                std::fs::rename(&database, self.directory.join("aside")).unwrap();
+            }
+        }
+        Timestamp::from_unix(1_000)
+    }
+}
+
+/// What was committed is in the journal, and is never reported as refused.
+#[tokio::test]
+async fn what_was_committed_is_not_refused_where_its_files_were_touched_since() {
+    let directory = tempfile::tempdir().unwrap();
+    let at_entry = AtomicI64::new(0);
+    let clock = Arc::new(TakesAway { directory: directory.path().into(), at_entry });
+    let options = StoreOptions { clock: clock.clone(), ..options() };
+    let (store, _) = Store::open(directory.path(), options.clone()).unwrap();
+    let (mut a, mut b) = (Story::new(&store, "a"), Story::new(&store, "b"));
+    assert_eq!(a.goes_on().await, Durability::Durable);
+    clock.at_entry.store(3, Ordering::Relaxed);
+    let batches = vec![a.next(), b.next()];
+    let durability = store.append_together(batches.clone()).await;
+    assert_eq!(durability, Durability::Committed, "it is in the journal, and its file is gone");
+    assert!(!store.status().writable);
+    // What comes now is refused, and is in no journal.
+    let refused = store.append_together(vec![b.next()]).await;
+    assert_eq!(refused, Durability::Unrecorded);
+    let database = directory::database_in(directory.path());
+    std::fs::rename(directory.path().join("aside"), &database).unwrap();
+    a.took(&batches[0]);
+    b.took(&batches[1]);
+    assert_eq!(a.goes_on().await, Durability::Durable);
+    let entries = store.events(EventQuery::default()).await.unwrap();
+    assert_eq!(entries.len(), 4, "{entries:?}");
+    store.close().await.unwrap();
+    verified(directory.path());
+    let (_store, loaded) = Store::open(directory.path(), options).unwrap();
+    assert_eq!(*loaded.domains[&a.name].facts, a.facts);
+    assert_eq!(*loaded.domains[&b.name].facts, b.facts);
+}
+
 /// Whoever reads the journal over the web keeps no operator waiting.
 #[tokio::test]
 async fn readers_of_the_web_hold_up_no_operation() {

@@ -1,7 +1,8 @@
 //! The thread that writes.
 //!
 //! Invariant: whoever is told that a batch is durable is told after the commit that holds it, when the
-//! files that hold it stood under their paths; and batches are written in the order in which they came.
+//! files that hold it stood under their paths; whoever is told that batches are refused is told of no
+//! commit that holds them; and batches are written in the order in which they came.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -283,7 +284,7 @@ impl Writer {
             Err(error) => {
                 self.failed_at = Some(Instant::now());
                 status = status.failed(&error, now);
-                Durability::Unrecorded
+                Durability::Committed
             }
         };
         self.status.store(Arc::new(status));

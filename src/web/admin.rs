@@ -177,7 +177,7 @@ async fn decide(
     let decision = |deed| Decision { deed, by: by.clone(), reason: reason.clone(), uid, door };
     let decisions = decisions.into_iter().map(decision).collect();
     match context.backend.decide(Decide { trust_domain, decisions, preview }).await {
-        Ok(effect) => Json(Decided { effect }).into_response(),
+        Ok(decided) => Json(decided).into_response(),
         Err(why) => router::refused(&why),
     }
 }
@@ -207,7 +207,7 @@ async fn rebootstrap(
     let decision = Rebootstrap { trust_domain, bundle, by, reason, uid };
     let name = decision.trust_domain.clone();
     match context.backend.rebootstrap(decision).await {
-        Ok(Rebootstrapped { authorities, denied }) => {
+        Ok(Rebootstrapped { authorities, denied, at_risk }) => {
             let mut effect = format!(
                 "{authorities} X.509 authorities of the file authenticate {name} until its next good poll"
             );
@@ -215,7 +215,7 @@ async fn rebootstrap(
                 effect += "\ndenied, so neither approved nor trusted: ";
                 effect += &authority.to_string();
             }
-            Json(Decided { effect }).into_response()
+            Json(Decided { effect, at_risk }).into_response()
         }
         Err(why) => router::refused(&why),
     }

@@ -259,6 +259,10 @@ impl AuthorityReport {
 pub struct Decided {
     /// What it did, in words.
     pub effect: String,
+    /// Why it may not outlast the process, where it may not: the files of the store were touched
+    /// just as it was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_risk: Option<String>,
 }
 
 /// Why something was not done.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use hyper::body::Bytes;
 
-use super::api::{Cursor, SightingsTaken};
+use super::api::{Cursor, Decided, SightingsTaken};
 use crate::metrics::{Registered, SelfFacts};
 use anchorwatch_core::bundle::{AuthorityId, Digest, Fingerprint};
 use anchorwatch_core::decision::Decision;
@@ -88,6 +88,8 @@ pub struct Rebootstrapped {
     pub authorities: usize,
     /// The authorities of the file that are denied: they are neither approved nor trusted.
     pub denied: Vec<AuthorityId>,
+    /// Why it may not outlast the process, where it may not.
+    pub at_risk: Option<String>,
 }
 
 /// What an operator decides.
@@ -151,7 +153,7 @@ pub trait Backend: Send + Sync + 'static {
     /// Takes in what relying parties saw of tokens, a line each, reported by a process of this user.
     fn sight(&self, lines: Bytes, uid: Option<u32>) -> Asked<'_, SightingsTaken>;
     /// Does what an operator decided, or says what it would do.
-    fn decide(&self, decide: Decide) -> Asked<'_, String>;
+    fn decide(&self, decide: Decide) -> Asked<'_, Decided>;
 }
 
 /// A backend that many requests share.

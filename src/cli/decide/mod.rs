@@ -195,7 +195,9 @@ async fn carry_out(
     if !words.confirmed() {
         return Err(Exit::Warning);
     }
-    ask(false).await?;
-    print("decided, and journaled");
+    match ask(false).await?.at_risk {
+        None => print("decided, and journaled"),
+        Some(why) => complain(&why),
+    }
     Ok(())
 }

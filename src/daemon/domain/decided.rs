@@ -1,4 +1,4 @@
-//! Decisions: durable before they have any effect, and refused where they cannot be.
+//! Decisions: in the journal before they have any effect, and refused where they cannot be.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -27,12 +27,14 @@ struct Draft {
 
 impl Domain {
     /// Works out what a decision comes to, gives that away to be recorded with the parts of others,
-    /// and takes it over only where all of it is durable.
+    /// and takes it over only where all of it was committed.
     pub(in crate::daemon) async fn take_part(&mut self, shared: &Shared, part: Part) {
         let Part { events, batch, verdict, applied, mut released } = part;
         let Some(draft) = self.draft(shared, events) else { return };
-        if batch.send(self.batch(&draft)).is_ok() && verdict.await == Ok(Durability::Durable) {
-            self.adopt(shared, draft);
+        if batch.send(self.batch(&draft)).is_ok()
+            && let Ok(durability) = verdict.await
+        {
+            self.adopt_committed(shared, draft, durability);
         }
         drop(applied);
         // Its end is the message.
@@ -74,12 +76,9 @@ impl Domain {
     /// Records a decision that concerns this trust domain alone. Returns whether it holds.
     async fn decide(&mut self, shared: &Shared, events: Vec<Event>) -> bool {
         let Some(draft) = self.draft(shared, events) else { return false };
-        let recorded = shared.store.append_together(vec![self.batch(&draft)]).await;
-        let holds = recorded == Durability::Durable;
-        if holds {
-            self.adopt(shared, draft);
-        }
-        holds
+        let durability = shared.store.append_together(vec![self.batch(&draft)]).await;
+        self.adopt_committed(shared, draft, durability);
+        durability.is_committed()
     }
 
     /// `None` after a panic of the judgement, which ends the watch over this domain.
@@ -110,14 +109,17 @@ impl Domain {
         }
     }
 
-    /// It is durable: from now on it holds.
-    fn adopt(&mut self, shared: &Shared, draft: Draft) {
+    /// From now on it holds where the journal has it, and only there.
+    fn adopt_committed(&mut self, shared: &Shared, draft: Draft, durability: Durability) {
+        if !durability.is_committed() {
+            return;
+        }
         let Draft { at, state, events, trusted } = draft;
         let finished = self.state.facts.course.finished;
         // Before anything that may panic: the journal has it, see [`Self::lose`].
         self.state = state;
         // What waited before was written with it.
-        self.unrecorded = false;
+        self.unrecorded = durability != Durability::Durable;
         log::events(self.trust_domain(), &events);
         self.count_events(&events);
         self.count_rotations(finished);

@@ -92,7 +92,7 @@ impl Domain {
             happened = Some((batch.trust_domain.clone(), batch.events.clone()));
             self.unrecorded = match shared.store.append(batch).await {
                 Durability::Durable => false,
-                Durability::Unrecorded => true,
+                Durability::Committed | Durability::Unrecorded => true,
             };
         }
         let finished = self.state.facts.course.finished;
