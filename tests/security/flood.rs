@@ -8,14 +8,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anchorwatch::daemon::SystemClock;
-use anchorwatch::demo::mint::{JwtAuthority, KeyAlgorithm, X509Ca};
+use anchorwatch::demo::mint::{JwtAuthority, KeyAlgorithm, X509Ca, ca_params};
 use anchorwatch_core::bundle::Validity;
 use anchorwatch_core::time::Clock as _;
 use axum::Router;
 use axum::body::Bytes;
+use rcgen::SerialNumber;
 use serde_json::{Value, json};
 
-use crate::process::{Partner, Process, anchorwatch, configure, json as printed};
+use crate::process::{Partner, Process, anchorwatch, configure, day, hour, id, json as printed};
 
 const NAME: &str = "b.example";
 
@@ -262,4 +263,54 @@ async fn a_spent_budget_keeps_no_new_authority_from_being_judged_and_recorded() 
     assert!(known.clone().any(|one| one["fingerprint"] == fingerprint.as_str()), "{findings}");
     let output = anchorwatch(&config, &["store", "verify"]).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+/// What is kept back for keys past the budget is spent, too, by keys that change their key IDs.
+#[tokio::test(flavor = "multi_thread")]
+async fn past_a_spent_budget_an_impostor_and_an_outage_are_found() {
+    let mut scene = Scene::start("limits: {daily_events: 1000}\n").await;
+    let mut keys = junk(1_200);
+    scene.serve(&keys);
+    for turn in ["first", "second"] {
+        for (place, key) in keys.iter_mut().enumerate() {
+            key["kid"] = json!(format!("{turn}-{place}"));
+        }
+        scene.serve(&keys);
+    }
+    assert!(scene.finding("churn", None).is_some());
+    let metrics = scene.daemon.get("/metrics");
+    let unrecorded = format!("anchorwatch_bundle_unrecorded_changes{{trust_domain=\"{NAME}\"}} ");
+    let unrecorded = metrics.lines().find_map(|line| line.strip_prefix(&unrecorded)).unwrap();
+    assert!(0 < unrecorded.parse::<u64>().unwrap(), "the reserve is spent");
+
+    let impostor = X509Ca::mint(&NAME.parse().unwrap(), day(), KeyAlgorithm::EcP256).unwrap();
+    scene.partner.endpoint.present(&impostor.svid(&id(NAME), hour()).unwrap());
+    let found = |kind| scene.finding(kind, None).is_some();
+    scene.daemon.until("unauthenticated", |_| found("endpoint_unauthenticated"));
+    scene.is_shown_everywhere("endpoint_unauthenticated", "", "");
+    scene.daemon.until("stale", |_| found("source_stale"));
+}
+
+/// An X.509 authority whose certificate takes a mebibyte, as an element.
+fn large() -> Value {
+    let mut params = ca_params(&format!("spiffe://{NAME}"), day()).unwrap();
+    params.serial_number = Some(SerialNumber::from_slice(&vec![0x7f; 1 << 20]));
+    let key = KeyAlgorithm::EcP256.generate().unwrap();
+    json!(X509Ca::from_params(params, key).unwrap().jwk())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_certificates_that_came_and_went_leave_a_small_checkpoint() {
+    let mut scene = Scene::start("").await;
+    for _ in 0..12 {
+        scene.serve(&[large()]);
+    }
+    scene.serve(&[]);
+    let Scene { mut daemon, folder, .. } = scene;
+    daemon.signal("-TERM");
+    assert!(daemon.child.wait().unwrap().success());
+    let store = rusqlite::Connection::open(folder.path().join("store/anchorwatch.sqlite")).unwrap();
+    let length = "SELECT length(facts) FROM checkpoints";
+    let length: i64 = store.query_row(length, [], |row| row.get(0)).unwrap();
+    assert!((1 << 20..6 << 20).contains(&length), "{length} bytes, a few large ones among them");
 }

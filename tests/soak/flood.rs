@@ -1,5 +1,6 @@
 //! A partner that publishes hundreds of new keys with every poll, and a rogue X.509 authority among
-//! them: the rogue one is raised under its own name, and the daemon's memory stays flat.
+//! them: the rogue one is raised under its own name, the daemon's memory stays flat, and an impostor
+//! that answers once the daily budget is spent is found.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use anchorwatch_core::bundle::{Fingerprint, Validity};
 use anchorwatch_core::time::Clock as _;
 use serde_json::Value;
 
-use crate::process::{Partner, Process, anchorwatch, configure, document};
+use crate::process::{Partner, Process, anchorwatch, configure, document, hour, id};
 use crate::repetitions;
 
 /// New keys with each change of the bundle.
@@ -28,6 +29,10 @@ fn a_rogue_authority_in_a_flood_of_keys_is_raised_under_its_own_name() {
     let calm = runtime.block_on(Partner::start("calm.example"));
     let relationships = [&flooded, &calm].map(|partner| partner.relationship(folder.path()));
     let config = configure(folder.path(), &relationships);
+    // The daily budget is the default in full, and as much less where there are fewer rounds.
+    let limits = format!("limits: {{daily_events: {}}}\n", rounds * KEYS / 3);
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, limits + &text).unwrap();
     let daemon = Process::start(&config);
     for name in ["flood.example", "calm.example"] {
         daemon.until("up", |daemon| daemon.domain(name)["up"] == true);
@@ -67,6 +72,11 @@ fn a_rogue_authority_in_a_flood_of_keys_is_raised_under_its_own_name() {
         "no series is about the rogue authority"
     );
     assert_eq!(daemon.domain("calm.example")["up"], true);
+    let impostor = X509Ca::mint(&domain, ten_years(), KeyAlgorithm::EcP256).unwrap();
+    flooded.endpoint.present(&impostor.svid(&id("flood.example"), hour()).unwrap());
+    for kind in ["churn", "endpoint_unauthenticated", "source_stale"] {
+        daemon.until(kind, |daemon| daemon.findings().iter().any(|one| one["kind"] == kind));
+    }
     let (before, after) = (memory.unwrap(), resident(&daemon));
     assert!(after < before + MORE_MEMORY, "{before} KiB, later {after} KiB");
     drop(daemon);

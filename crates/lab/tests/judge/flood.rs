@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anchorwatch_core::bundle::SvidType;
 use anchorwatch_core::finding::{Finding, FindingKind as F, Severity::*};
-use anchorwatch_core::watch::{Budget, JudgementPolicy, Policy};
+use anchorwatch_core::watch::{Budget, JudgementPolicy, Policy, Reserve};
 use anchorwatch_lab::issuer::IssuerSettings;
 use anchorwatch_lab::simulate::{Incident, Scenario, Skip, World};
 use serde_json::json;
@@ -147,4 +147,33 @@ fn past_its_budget_a_rogue_authority_is_judged() {
     story.raises(F::Churn, Critical);
     let rogue = rogue(&mut story);
     assert!(is_told(&story, &rogue));
+}
+
+/// What is kept back for keys past the budget can be spent too: the first bundle has so many keys that
+/// their key IDs alone do it. What begins after that is told all the same.
+#[test]
+fn past_its_budget_an_outage_and_an_impostor_are_told() {
+    let daily_budget = Budget { events: 200, ..Policy::default().daily_budget };
+    let mut story = Story::new(Policy { daily_budget, ..policy() });
+    let keys: Vec<Key> = (0..Reserve::OTHER.events).map(|_| story.jwt(story.now)).collect();
+    story.keys.extend(keys);
+    story.due = None;
+    story.go(HOUR);
+    for turn in ["first", "second"] {
+        for (place, key) in story.keys.iter_mut().enumerate().skip(2) {
+            key.element["kid"] = json!(format!("{turn}-{place}"));
+        }
+        story.count(1);
+        story.next();
+    }
+    story.raises(F::Churn, Critical);
+    story.fails(5 * MINUTE, "timeout");
+    story.without(F::EndpointUnauthenticated);
+    story.fails(15 * MINUTE, "timeout");
+    story.raises(F::SourceStale, Warning);
+    story.fails(10 * MINUTE, "untrusted_chain");
+    story.raises(F::EndpointUnauthenticated, Critical);
+    story.next();
+    story.without(F::SourceStale);
+    story.without(F::EndpointUnauthenticated);
 }
