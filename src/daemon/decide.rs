@@ -43,6 +43,7 @@ impl Inner {
 
     /// Does what an operator decided: all of it or nothing.
     pub(super) async fn decide(&self, asked: Decide) -> Result<Decided, BackendError> {
+        self.record_what_waits().await?;
         let (effect, entries) = self.plan(asked).await?;
         let at_risk = self.record_together(entries).await?;
         Ok(Decided { effect, at_risk })
@@ -90,6 +91,7 @@ impl Inner {
         let reason = words("a reason (--reason)", &reason, REASON)?;
         let listed = config::bootstrap::parse_bytes(bundle.as_bytes(), &trust_domain)
             .map_err(|why| BackendError::Refused(format!("the file cannot be used: {why}")))?;
+        self.record_what_waits().await?;
         let unknown = || BackendError::NotFound(format!("{trust_domain} is not watched"));
         let view = self.shared.board.domain(&trust_domain).ok_or_else(unknown)?;
         let planned = watch::Rebootstrap::plan(&view.state.facts, listed, &by, &reason, uid);
@@ -156,11 +158,16 @@ impl Inner {
                      before that is mended, decide it again"
                 )))
             }
-            Durability::Unrecorded => Err(BackendError::NotRecorded(format!(
-                "nothing was decided: the journal cannot be written ({})",
-                self.why_unwritable()
-            ))),
+            Durability::Unrecorded => Err(self.not_recorded()),
         }
+    }
+
+    /// Why a decision does not hold where the journal could not take it.
+    pub(super) fn not_recorded(&self) -> BackendError {
+        BackendError::NotRecorded(format!(
+            "nothing was decided: the journal cannot be written ({})",
+            self.why_unwritable()
+        ))
     }
 
     fn why_unwritable(&self) -> String {

@@ -2,6 +2,7 @@
 //! published.
 
 mod addresses;
+mod carried;
 mod decided;
 mod judged;
 mod recorded;
@@ -21,6 +22,7 @@ use super::{chance, log};
 use crate::config::Relationship;
 use crate::fetch::{Fetched, Target};
 use anchorwatch_core::bundle::{Authority, AuthorityId};
+use anchorwatch_core::decision::Decision;
 use anchorwatch_core::judge::{self, SharedKeys};
 use anchorwatch_core::spiffe::{BundleEndpoint, TrustDomain};
 use anchorwatch_core::time::Timestamp;
@@ -63,8 +65,9 @@ pub(super) struct Domain {
     /// Why it is not watched any more: a panic in its step.
     quarantined: Option<Arc<str>>,
     unrecorded: bool,
-    /// Denials of other trust domains that it missed, until they are recorded.
-    carried: Vec<Event>,
+    /// Denials of other trust domains that it missed, and keys that were denied before anyone had
+    /// seen them, until they are journaled.
+    carried: Vec<Decision>,
     /// Whether decisions of the configuration wait to be recorded.
     pending: bool,
     /// Whether anything was published of it yet.
@@ -160,7 +163,9 @@ impl Domain {
     pub(super) async fn poll(&mut self, shared: &Shared) -> Polled {
         let Some(order) = self.begin_poll(shared) else { return Polled::default() };
         let Some(fetched) = order.fetch(shared).await else { return Polled::void() };
-        self.finish_poll(shared, &order, fetched).await
+        let polled = self.finish_poll(shared, &order, fetched).await;
+        self.catch_up_with_configuration(shared).await;
+        polled
     }
 
     /// What is to be asked now; `None` after a panic.
@@ -198,7 +203,7 @@ impl Domain {
             );
             return Polled::void();
         }
-        let facts = &self.state.facts;
+        let facts = self.binding_facts(shared);
         let answers: Vec<watch::Answer> =
             answers.into_iter().map(|answer| facts.refuse_denied(answer)).collect();
         let recalled = self.recall(shared, &answers).await;
@@ -221,7 +226,7 @@ impl Domain {
     /// Puts what is on record into this relationship's words: a first watch, a changed one, lines
     /// that came into the configuration and lines that went, and denials that it missed. Returns
     /// whether all that was decided is on record.
-    pub(super) async fn configure(&mut self, shared: &Shared, carried: Vec<Event>) -> bool {
+    pub(super) async fn configure(&mut self, shared: &Shared, carried: Vec<Decision>) -> bool {
         let endpoint = &self.relationship.endpoint;
         let previous = self.state.facts.endpoint.clone();
         if previous.as_ref() != Some(endpoint) {
@@ -252,16 +257,17 @@ impl Domain {
     /// (Federation, 5.2.2.4), which may be another one's.
     fn trust(&self, shared: &Shared) -> Option<Trust> {
         let served_by = self.relationship.endpoint.served_by()?;
+        let facts = self.binding_facts(shared);
         if served_by == self.trust_domain() {
             let bootstrap = self.bootstrap.as_deref().unwrap_or_default();
             let pending = self.state.sight.pending.is_some();
-            return self.state.facts.trust(served_by, pending, bootstrap);
+            return facts.trust(served_by, pending, bootstrap);
         }
         let server = shared.board.domain(served_by)?;
         let pending = server.state.sight.pending.is_some();
         let trust = server.state.facts.trust(served_by, pending, &[])?;
         // A denial binds everywhere, also while the other trust domain has not heard of it.
-        Some(trust.without(self.state.facts.decisions.denials()))
+        Some(trust.without(facts.decisions.denials()))
     }
 
     async fn recall(

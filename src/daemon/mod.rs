@@ -6,7 +6,6 @@
 
 mod backend;
 mod board;
-mod carry;
 mod chance;
 mod clock;
 mod decide;
@@ -28,6 +27,8 @@ mod self_watch;
 mod shared;
 mod sightings;
 mod targets;
+#[cfg(test)]
+mod testing;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

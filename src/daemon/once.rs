@@ -9,10 +9,11 @@ use tokio::task::JoinSet;
 use super::domain::Domain;
 use super::error::StartError;
 use super::shared::Shared;
-use super::{SystemClock, carry, self_watch, targets};
+use super::{SystemClock, self_watch, targets};
 use crate::config::Config;
 use crate::fetch::Fetcher;
 use crate::store::{Store, StoreOptions};
+use anchorwatch_core::decision::denials_to_carry;
 use anchorwatch_core::judge;
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::time::Clock;
@@ -29,7 +30,14 @@ pub async fn check_once(config: Config, only: Option<&TrustDomain>) -> Result<Vi
     let fetcher = Fetcher::new(Arc::clone(&clock));
     let shared = Arc::new(Shared::new(clock, fetcher, store, judge::step)?);
     shared.declare_shared(&config.shared_authorities);
-    let denials = carry::denials(loaded.domains.values());
+    let is_watched =
+        |name: &TrustDomain| config.relationships.iter().any(|one| one.trust_domain() == name);
+    let (watched, archived): (Vec<_>, Vec<_>) =
+        loaded.domains.iter().partition(|(name, _)| is_watched(name));
+    let denials = denials_to_carry(
+        watched.iter().map(|(_, state)| &state.facts.decisions),
+        archived.iter().map(|(_, state)| &state.facts.decisions),
+    );
     let mut slots = BTreeMap::new();
     let mut rounds = Vec::new();
     for round in config.polling_order() {
@@ -56,7 +64,7 @@ pub async fn check_once(config: Config, only: Option<&TrustDomain>) -> Result<Vi
         let mut polls = JoinSet::new();
         for mut domain in round {
             let (shared, permits) = (Arc::clone(&shared), Arc::clone(&permits));
-            let carried = carry::missed(&denials, domain.state());
+            let carried = domain.state().facts.decisions.missed(&denials);
             polls.spawn(async move {
                 let _permit = permits.acquire_owned().await.ok();
                 domain.configure(&shared, carried).await;

@@ -24,6 +24,8 @@ pub(super) enum Operation {
     Decide(Decide, oneshot::Sender<Result<Decided, BackendError>>),
     /// Replace what authenticates an endpoint: by how many authorities.
     Rebootstrap(Rebootstrap, oneshot::Sender<Result<Rebootstrapped, BackendError>>),
+    /// Journal denials, and the public keys that they bind, wherever they are missing.
+    CarryDenials,
 }
 
 impl Inner {
@@ -34,6 +36,9 @@ impl Inner {
                 biased;
                 () = self.shared.stopping.cancelled() => return,
                 operation = operations.recv() => operation,
+                () = self.shared.denied_key_known.notified() => {
+                    Some(Box::new(Operation::CarryDenials))
+                }
             };
             let Some(operation) = operation else { return };
             let inner = Arc::clone(&self);
@@ -52,6 +57,7 @@ impl Inner {
         // Whoever asked may be gone.
         match operation {
             Operation::Reload(reply) => _ = reply.send(self.reload_all().await),
+            Operation::CarryDenials => self.carry_denials().await,
             Operation::Decide(asked, reply) => _ = reply.send(self.decide(asked).await),
             Operation::Rebootstrap(asked, reply) => {
                 _ = reply.send(self.rebootstrap(asked).await);

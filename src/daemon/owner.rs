@@ -17,6 +17,7 @@ use super::poll::{PollOrder, Polled};
 use super::shared::Shared;
 use crate::fetch::Fetched;
 use crate::store::{Batch, Durability};
+use anchorwatch_core::decision::Decision;
 use anchorwatch_core::watch::{DomainState, Event, Sighting};
 
 /// How many messages may wait for one owner: a poll, a review, a reload and a few sightings. Who
@@ -36,7 +37,7 @@ pub(super) enum Work {
     RecordSightings(Vec<Sighting>, Box<str>, oneshot::Sender<Sighted>),
     /// From now on the relationship is this, unless it was begun with it, and these denials of other
     /// trust domains were missed. Says whether all decisions of the configuration are recorded.
-    Configure(Option<Box<Relation>>, Vec<Event>, oneshot::Sender<bool>),
+    Configure(Option<Box<Relation>>, Vec<Decision>, oneshot::Sender<bool>),
     /// Judge anew, since time went on. The permit bounds how many do so at one time.
     Review(OwnedSemaphorePermit),
     /// Give the state back, and end.
@@ -195,54 +196,9 @@ impl Drop for Owner {
 mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    use tempfile::TempDir;
-
     use super::*;
-    use crate::config::Config;
-    use crate::daemon::{SystemClock, targets};
-    use crate::fetch::Fetcher;
-    use crate::store::{Store, StoreOptions};
-    use anchorwatch_core::decision::{Decision, Deed, Door};
-    use anchorwatch_core::judge;
-    use anchorwatch_core::time::{Clock, Timestamp};
-
-    /// The system's clock, until it breaks.
-    #[derive(Debug, Default)]
-    struct Fragile(AtomicBool);
-
-    impl Clock for Fragile {
-        fn now(&self) -> Timestamp {
-            assert!(!self.0.load(Ordering::Relaxed), "a bug");
-            SystemClock.now()
-        }
-    }
-
-    struct Scene {
-        _folder: TempDir,
-        clock: Arc<Fragile>,
-        shared: Arc<Shared>,
-        config: Config,
-    }
-
-    impl Scene {
-        fn new() -> Self {
-            let folder = tempfile::tempdir().unwrap();
-            let clock = Arc::new(Fragile::default());
-            let text = "federates_with: {a.example: {bundle_endpoint_url: \"https://127.0.0.1:1/\", \
-                        bundle_endpoint_profile: {https_web: {}}}}";
-            let config = Config::from_text(&folder.path().join("a.yaml"), text).unwrap();
-            let (store, _) =
-                Store::open(folder.path(), StoreOptions::new(Arc::new(SystemClock))).unwrap();
-            let fetcher = Fetcher::new(Arc::new(SystemClock));
-            let shared = Shared::new(clock.clone(), fetcher, store, judge::step).unwrap();
-            Self { _folder: folder, clock, shared: Arc::new(shared), config }
-        }
-
-        fn domain(&self) -> Domain {
-            let relation = targets::relation(&self.config.relationships[0], &self.config);
-            Domain::new(relation, DomainState::default())
-        }
-    }
+    use crate::daemon::testing::Scene;
+    use anchorwatch_core::decision::{Deed, Door};
 
     fn approved() -> Event {
         let deed = Deed::Approve { fingerprint: anchorwatch_core::bundle::Fingerprint::of(b"k") };

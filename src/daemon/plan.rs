@@ -38,7 +38,7 @@ pub(super) fn plan(
 ) -> Result<Plan, BackendError> {
     let mut plan = match &decision.deed {
         Deed::Approve { fingerprint } => approve(view, trust_domain, *fingerprint, decision),
-        Deed::Deny { fingerprint, public_key, everywhere } => {
+        Deed::Deny { fingerprint, public_key, everywhere, .. } => {
             let key = Denied { fingerprint: *fingerprint, public_key: *public_key };
             deny(view, trust_domain, key, *everywhere, decision)
         }
@@ -168,17 +168,6 @@ fn approve(
             decisions.insert(name.clone(), decision.clone());
         }
     }
-    if decisions.is_empty() {
-        let domain = the(view, trust_domain).map_err(|why| match why {
-            BackendError::Refused(_) => BackendError::NotFound(format!(
-                "no watched trust domain has shown {fingerprint}: name one (--trust-domain) to approve it beforehand"
-            )),
-            other => other,
-        })?;
-        let name = domain.endpoint.trust_domain.clone();
-        effect.push(format!("{name} has not shown {fingerprint}: it is explained once it does"));
-        decisions.insert(name, decision.clone());
-    }
     // A later approval with a reason overrides a denial, wherever that was journaled (design, 7).
     for domain in &view.domains {
         let name = &domain.endpoint.trust_domain;
@@ -189,6 +178,17 @@ fn approve(
             effect.push(format!("overrides a denial in {name}, {}", denial.words.shortened(WORDS)));
             decisions.insert(name.clone(), decision.clone());
         }
+    }
+    if decisions.is_empty() {
+        let domain = the(view, trust_domain).map_err(|why| match why {
+            BackendError::Refused(_) => BackendError::NotFound(format!(
+                "no watched trust domain has shown {fingerprint}: name one (--trust-domain) to approve it beforehand"
+            )),
+            other => other,
+        })?;
+        let name = domain.endpoint.trust_domain.clone();
+        effect.push(format!("{name} has not shown {fingerprint}: it is explained once it does"));
+        decisions.insert(name, decision.clone());
     }
     Ok(Plan { effect, decisions })
 }
@@ -231,7 +231,7 @@ fn deny(
             list.concat()
         )));
     }
-    let deed = Deed::Deny { fingerprint, public_key, everywhere };
+    let deed = Deed::Deny { fingerprint, public_key, everywhere, denied_at: None };
     let decision = Decision { deed, ..decision.clone() };
     let watched = view.domains.iter().map(|domain| domain.endpoint.trust_domain.clone());
     let decisions: BTreeMap<_, _> = watched.map(|name| (name, decision.clone())).collect();

@@ -10,14 +10,14 @@ use tracing::{error, info, warn};
 use super::domain::{Domain, Relation, ended};
 use super::owner::{DomainHandle, Work};
 use super::scheduler::{Command, Domains};
-use super::{Inner, carry, targets};
+use super::{Inner, targets};
 use crate::config::Config;
 use crate::web::BackendError;
-use anchorwatch_core::decision::Denial;
+use anchorwatch_core::decision::{Decision, Denial, denials_to_carry};
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::view::Departed;
-use anchorwatch_core::watch::{DomainState, Event};
+use anchorwatch_core::watch::DomainState;
 
 /// How the last reload went.
 #[derive(Debug)]
@@ -164,7 +164,7 @@ impl Inner {
             });
         }
         for domain in joined {
-            let missed = carry::missed(&denials, &domain.state());
+            let missed = domain.state().facts.decisions.missed(&denials);
             configuring.spawn(async move { configure(&domain, None, missed).await });
         }
         let mut waiting: usize = 0;
@@ -204,11 +204,52 @@ impl Inner {
         known.or_else(|| self.archive().get(name).cloned()).unwrap_or_default()
     }
 
-    /// The denials of all trust domains, those that are not watched now among them.
+    /// The denials that each of these trust domains must have: their own, and those of the ones that
+    /// are not watched any more.
     fn denials(&self, domains: &Domains) -> Vec<Denial> {
-        let mut states: Vec<DomainState> = self.archive().values().cloned().collect();
-        states.extend(domains.values().map(|domain| domain.state()));
-        carry::denials(&states)
+        let watched: Vec<_> = domains.values().map(|domain| domain.slot().load_full()).collect();
+        let watched = watched.iter().map(|view| &view.state.facts.decisions);
+        let archive = self.archive();
+        let archived = archive.iter().filter(|(name, _)| !domains.contains_key(*name));
+        denials_to_carry(watched, archived.map(|(_, state)| &state.facts.decisions))
+    }
+
+    /// Journals denials, and the public keys that they bind, in each trust domain where they are
+    /// missing: one that was denied before anyone had seen it binds only where its key is known.
+    pub(super) async fn carry_denials(&self) {
+        let domains = self.domains.load_full();
+        let denials = self.denials(&domains);
+        let mut carrying = JoinSet::new();
+        for domain in domains.values() {
+            let missed = domain.slot().load().state.facts.decisions.missed(&denials);
+            if !missed.is_empty() {
+                let domain = Arc::clone(domain);
+                carrying.spawn(async move { configure(&domain, None, missed).await });
+            }
+        }
+        while carrying.join_next().await.is_some() {}
+    }
+
+    /// Journals what waits to be journaled, before anything else is decided: an approval must find
+    /// the denial that it overrides. Where the journal does not take it, nothing is decided either.
+    pub(super) async fn record_what_waits(&self) -> Result<(), BackendError> {
+        let waiting = self.shared.waiting();
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let domains = self.domains.load_full();
+        let mut recording = JoinSet::new();
+        for domain in waiting.iter().filter_map(|name| domains.get(name)) {
+            let domain = Arc::clone(domain);
+            recording.spawn(async move { configure(&domain, None, Vec::new()).await });
+        }
+        let mut recorded = true;
+        while let Some(done) = recording.join_next().await {
+            recorded &= done.unwrap_or(true);
+        }
+        // A domain that a bug stopped keeps waiting, and keeps nobody from deciding.
+        let is_settled = recorded || self.shared.store.status().writable;
+        if is_settled { Ok(()) } else { Err(self.not_recorded()) }
     }
 
     /// What was to be said of trust domains that went out of the configuration while the daemon was
@@ -228,7 +269,7 @@ impl Inner {
 async fn configure(
     domain: &DomainHandle,
     relation: Option<Box<Relation>>,
-    missed: Vec<Event>,
+    missed: Vec<Decision>,
 ) -> bool {
     let configured = domain.ask(|reply| Work::Configure(relation, missed, reply)).await;
     // Where the owner is gone, its end was told already.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{Notify, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -47,6 +47,8 @@ pub(super) struct Shared {
     /// Cancelled when the daemon stops: what is under way is brought to its end, and nothing is
     /// begun any more.
     pub(super) stopping: CancellationToken,
+    /// The public key of a denied authority was journaled, which other trust domains may not know.
+    pub(super) denied_key_known: Notify,
     /// The scheduler's.
     pub(super) heartbeat: Heartbeat,
 }
@@ -66,6 +68,7 @@ impl Shared {
             stopping: CancellationToken::new(),
             heartbeat: Heartbeat::new(Instant::now()),
             changed: watch::Sender::new(()),
+            denied_key_known: Notify::new(),
             clock,
             fetcher,
             store,
@@ -136,6 +139,12 @@ impl Shared {
         } else {
             pending.remove(trust_domain);
         }
+    }
+
+    /// The trust domains of which decisions wait to be recorded.
+    pub(super) fn waiting(&self) -> Vec<TrustDomain> {
+        let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        pending.iter().cloned().collect()
     }
 
     /// How many trust domains have decisions of the configuration that wait to be recorded.

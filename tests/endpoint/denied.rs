@@ -15,7 +15,7 @@ fn denials(denied: &[(Fingerprint, Option<PublicKeyId>)]) -> Denials {
     let mut decisions = Decisions::default();
     for (fingerprint, public_key) in denied {
         let (fingerprint, public_key) = (*fingerprint, *public_key);
-        let deed = Deed::Deny { fingerprint, public_key, everywhere: false };
+        let deed = Deed::Deny { fingerprint, public_key, everywhere: false, denied_at: None };
         let (by, reason) = ("j.doe".into(), "INC-1".into());
         let decision = Decision { deed, by, reason, uid: None, door: Door::Operator };
         decisions.apply(Timestamp::from_unix(NOW), &decision);
@@ -190,7 +190,8 @@ async fn an_approval_of_the_very_certificate_overrides_a_denial_on_the_path() {
     let (fingerprint, public_key) = key_of(&intermediate);
     let mut decisions = Decisions::default();
     let elsewhere = Fingerprint::of(b"another certificate");
-    let deny = Deed::Deny { fingerprint: elsewhere, public_key, everywhere: false };
+    let deny =
+        Deed::Deny { fingerprint: elsewhere, public_key, everywhere: false, denied_at: None };
     for (second, deed) in [(0, deny), (1, Deed::Approve { fingerprint })] {
         let (by, reason) = ("j.doe".into(), "INC-1".into());
         let decision = Decision { deed, by, reason, uid: None, door: Door::Operator };

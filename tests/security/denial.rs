@@ -9,11 +9,12 @@ use std::process::Output;
 use anchorwatch::demo::mint::{JwtAuthority, KeyAlgorithm, X509Ca, ca_params};
 use anchorwatch_core::bundle::Fingerprint;
 use rcgen::KeyPair;
+use rusqlite::Connection;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::process::{
-    Partner, Process, anchorwatch, configure, day, document, hour, id, json, relationship,
+    PATIENCE, Partner, Process, anchorwatch, configure, day, document, hour, id, json, relationship,
 };
 
 const WHO: [&str; 3] = ["--by=j.doe", "--reason=INC-1", "--yes"];
@@ -264,6 +265,106 @@ async fn a_bootstrap_file_of_a_denied_key_alone_authenticates_nobody() {
     let findings = scene.daemon.findings();
     assert!(findings.iter().all(|one| one["kind"] != "bootstrap_unusable"), "{findings:?}");
     assert!(scene.events("first_contact").iter().all(|one| one["trust_domain"] != "d.example"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_denial_that_cannot_be_journaled_yet_binds_and_an_approval_finds_it() {
+    let scene = Scene::of(&["b.example"]).await;
+    scene.plant_and_deny();
+    let folder = scene.folder.path();
+    let store = Connection::open(folder.join("store/anchorwatch.sqlite")).unwrap();
+    store.busy_timeout(PATIENCE).unwrap();
+    store.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let file =
+        write(folder, "rogue.pem", authority("d.example", &scene.rogue_pair).pem().as_bytes());
+    let late = Partner::start("d.example").await;
+    let url = late.endpoint.url();
+    let seldom = "    poll_interval: 1h\n";
+    let late = relationship("d.example", &url, &id("d.example"), Some(&file)) + seldom;
+    configure(folder, &[scene.victim().relationship(folder), late]);
+    scene.daemon.signal("-HUP");
+    scene.daemon.until("watched", |daemon| {
+        daemon.get("/metrics").contains("trust_domain=\"d.example\"")
+            && 0 < scene.failures("d.example", "trust_denied")
+    });
+    let decided = || -> Vec<String> {
+        let decided = scene.events("decided").into_iter();
+        let of = decided.filter(|one| one["trust_domain"] == "d.example");
+        of.map(|one| one["decision"].as_str().unwrap().to_owned()).collect()
+    };
+    assert!(decided().is_empty(), "it waits for the journal");
+    store.execute_batch("ROLLBACK").unwrap();
+    drop(store);
+    let approve = ["approve", &scene.rogue_fingerprint()];
+    scene.daemon.until("approved", |_| scene.decide(&approve).status.success());
+    assert_eq!(decided(), ["deny", "approve"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_was_denied_unseen_is_bound_everywhere_once_one_trust_domain_shows_it() {
+    let scene = Scene::of(&["b.example", "c.example"]).await;
+    // Another certificate for the rogue key stands in the other bundle.
+    let renamed = authority("c.example", &scene.rogue_pair);
+    let other = &scene.partners[1];
+    other.endpoint.serve(document(&[&other.authority, &renamed], &[&other.key], 2));
+    scene.daemon.until("taken", |daemon| daemon.domain("c.example")["sequence"] == 2);
+    let effect = said(&scene.decide(&["deny", &scene.rogue_fingerprint()]), 0);
+    assert!(effect.contains("its public key was never seen"), "{effect}");
+    let bound = || -> Vec<String> {
+        let decided = scene.events("decided").into_iter();
+        let bound = decided.filter(|one| one["public_key"].is_string());
+        bound.map(|one| one["trust_domain"].as_str().unwrap().to_owned()).collect()
+    };
+    assert!(bound().is_empty());
+
+    let Partner { authority, key, endpoint, .. } = scene.victim();
+    endpoint.serve(document(&[authority, &scene.rogue], &[key], 2));
+    scene.daemon.until("journaled", |_| bound().contains(&"c.example".to_owned()));
+    assert_eq!(bound(), ["b.example", "c.example"]);
+    other.endpoint.present(&renamed.svid(&id("c.example"), hour()).unwrap());
+    other.endpoint.serve(document(&[&renamed], &[&scene.rogue_key], 9));
+    scene.refuses("c.example");
+    assert_eq!(scene.daemon.domain("c.example")["sequence"], 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_denial_that_was_overridden_does_not_come_back_by_a_trust_domain_that_left() {
+    let scene = Scene::of(&["b.example", "c.example"]).await;
+    let late = Partner::start("d.example").await;
+    let key = scene.rogue_fingerprint();
+    let folder = scene.folder.path();
+    let watch = |partners: &[&Partner]| {
+        let relationships: Vec<String> =
+            partners.iter().map(|one| one.relationship(folder)).collect();
+        configure(folder, &relationships);
+        scene.daemon.signal("-HUP");
+    };
+    let [stays, leaves] = &scene.partners[..] else { panic!("two partners") };
+    let denied = || -> Vec<String> {
+        let decided = scene.events("decided").into_iter();
+        let denied = decided.filter(|one| one["decision"] == "deny");
+        denied.map(|one| one["trust_domain"].as_str().unwrap().to_owned()).collect()
+    };
+    said(&scene.decide(&["deny", &key]), 0);
+    watch(&[stays]);
+    let gone = |daemon: &Process| daemon.get("/api/v1/trust-domains/c.example").contains(" 404 ");
+    scene.daemon.until("gone", gone);
+    said(&scene.decide(&["approve", &key]), 0);
+    watch(&[stays, &late]);
+    scene.daemon.until("up", |daemon| daemon.domain("d.example")["up"] == true);
+    assert_eq!(denied(), ["b.example", "c.example"]);
+    // Where nobody overrode it, it comes back.
+    let other = Fingerprint::of(b"denied").to_string();
+    watch(&[stays, leaves]);
+    scene.daemon.until("back", |daemon| daemon.domain("c.example")["up"] == true);
+    said(&scene.decide(&["deny", &other]), 0);
+    watch(&[leaves, &late]);
+    scene.daemon.until("back", |daemon| daemon.domain("d.example")["up"] == true);
+    scene.daemon.until("carried", |_| {
+        scene.events("decided").iter().any(|one| {
+            one["trust_domain"] == "d.example" && one["fingerprint"].as_str() == Some(&other)
+        })
+    });
 }
 
 #[tokio::test(flavor = "multi_thread")]

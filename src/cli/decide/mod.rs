@@ -40,7 +40,8 @@ pub(super) fn approve(global: &Global, arguments: &Approve) -> Exit {
 
 pub(super) fn deny(global: &Global, arguments: &Deny) -> Exit {
     let everywhere = arguments.everywhere;
-    let deed = |fingerprint| Deed::Deny { fingerprint, public_key: None, everywhere };
+    let deed =
+        |fingerprint| Deed::Deny { fingerprint, public_key: None, everywhere, denied_at: None };
     authorities(global, arguments.trust_domain.as_ref(), &arguments.target, deed, &arguments.words)
 }
 

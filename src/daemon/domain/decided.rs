@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tracing::{info, warn};
 
 use super::Domain;
+use super::carried::names_denied_keys;
 use super::recorded::ends_report;
 use crate::daemon::log;
 use crate::daemon::owner::Part;
@@ -46,8 +47,9 @@ impl Domain {
     pub(super) async fn decide_by_configuration(&mut self, shared: &Shared) -> bool {
         let decisions = self.relationship.decisions();
         let decisions = self.state.facts.decisions.catch_up(&decisions);
-        let decided = decisions.into_iter().map(|decision| Event::Decided { decision });
-        let events: Vec<Event> = self.carried.iter().cloned().chain(decided).collect();
+        let in_files = self.denied_keys_in_files(&self.state.facts);
+        let decisions = self.carried.iter().cloned().chain(in_files).chain(decisions);
+        let events: Vec<_> = decisions.map(|decision| Event::Decided { decision }).collect();
         let recorded = events.is_empty() || self.decide(shared, events).await;
         if recorded {
             self.carried.clear();
@@ -56,7 +58,7 @@ impl Domain {
         match (self.pending, recorded) {
             (false, false) => warn!(
                 trust_domain,
-                "decisions of the configuration cannot be journaled: they have no effect yet, and are tried again"
+                "decisions of the configuration cannot be journaled: denials of other trust domains bind already, all else has no effect yet, and is tried again"
             ),
             (true, true) => info!(trust_domain, "decisions of the configuration are journaled now"),
             (true, false) | (false, true) => (),
@@ -66,9 +68,11 @@ impl Domain {
         recorded
     }
 
-    /// Tries again what could not be recorded of the configuration, once the store can be written.
+    /// Records what waits: what could not be recorded of the configuration, once the store can be
+    /// written, and the keys that a poll brought of what is denied.
     pub(in crate::daemon) async fn catch_up_with_configuration(&mut self, shared: &Shared) {
-        if self.pending && shared.store.status().writable {
+        let waits = self.pending || !self.carried.is_empty();
+        if waits && shared.store.status().writable {
             self.decide_by_configuration(shared).await;
         }
     }
@@ -88,7 +92,10 @@ impl Domain {
             let trusted = self.trust(shared).map(|trust| trust.authorities);
             let (mut state, policy) = (self.state.clone(), &self.relationship.policy);
             let record = |event| judge::record(&mut state, at, event, policy);
-            let events = events.into_iter().flat_map(record).collect();
+            let mut events: Vec<Event> = events.into_iter().flat_map(record).collect();
+            for decision in self.denied_keys_in_files(&state.facts) {
+                events.extend(judge::record(&mut state, at, Event::Decided { decision }, policy));
+            }
             Draft { at, state, events, trusted }
         }));
         if drafted.is_err() {
@@ -124,6 +131,7 @@ impl Domain {
         self.count_events(&events);
         self.count_rotations(finished);
         self.settle_reports(shared, ends_report(&events));
+        let names_denied_keys = names_denied_keys(&events);
         shared.tell(at, self.trust_domain(), events);
         // A denial of a key that is no anchor voids no poll: an answer whose path passes through
         // that key is refused when it comes.
@@ -131,5 +139,8 @@ impl Domain {
             self.void_poll();
         }
         self.publish(shared, at);
+        if names_denied_keys {
+            shared.denied_key_known.notify_one();
+        }
     }
 }

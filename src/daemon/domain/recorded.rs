@@ -95,14 +95,15 @@ impl Domain {
                 Durability::Committed | Durability::Unrecorded => true,
             };
         }
-        let finished = self.state.facts.course.finished;
+        let before = Arc::clone(&self.state.facts);
         // Before anything that may panic: the journal has it, see [`Self::lose`].
         self.state = state;
         if let Some((trust_domain, events)) = happened {
             shared.tell(at, &trust_domain, events);
         }
+        self.learn_denied_keys(&before.decisions);
         self.settle_reports(shared, ends_report);
-        self.count_rotations(finished);
+        self.count_rotations(before.course.finished);
     }
 
     pub(super) fn count_events(&mut self, events: &[Event]) {

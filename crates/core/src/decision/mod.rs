@@ -4,12 +4,14 @@
 //! decision explains is said here; what it ends is for [`judge`](crate::judge).
 
 mod announcement;
+mod carried;
 mod denials;
 mod outage;
 mod shared;
 mod standing;
 
 pub use announcement::{Announced, Announcement};
+pub use carried::denials_to_carry;
 pub use denials::Denials;
 pub use outage::{AnnouncedOutage, Outage};
 pub use shared::SharedAuthority;
@@ -19,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bundle::{Fingerprint, PublicKeyId};
 use crate::finding::FindingId;
+use crate::time::Timestamp;
 use crate::untrusted::UntrustedText;
 
 /// What an operator decided.
@@ -84,6 +87,10 @@ pub enum Deed {
         /// Whether it holds although the key stands explained in another trust domain.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         everywhere: bool,
+        /// When it was denied, where that was before it was journaled here: in another trust
+        /// domain, or before its public key was known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        denied_at: Option<Timestamp>,
     },
     /// A finding was looked at.
     Ack {

@@ -81,8 +81,13 @@ impl Decisions {
                 self.approvals.retain(|approval| approval.fingerprint != fingerprint);
                 push(&mut self.approvals, Approval { fingerprint, at, words });
             }
-            Deed::Deny { fingerprint, public_key, .. } => {
+            Deed::Deny { fingerprint, public_key, denied_at, .. } => {
                 let (fingerprint, public_key) = (*fingerprint, *public_key);
+                let at = denied_at.unwrap_or(at);
+                // What was decided earlier, and waited to be journaled, undoes no later decision.
+                if denied_at.is_some() && self.overrides(fingerprint, at) {
+                    return;
+                }
                 self.approvals.retain(|approval| approval.fingerprint != fingerprint);
                 self.denials.retain(|denial| denial.fingerprint != fingerprint);
                 self.denials.push(Denial { fingerprint, public_key, at, words });
@@ -216,6 +221,7 @@ mod tests {
             fingerprint: authority.id.fingerprint,
             public_key: authority.public_key,
             everywhere: false,
+            denied_at: None,
         };
         decides(1, deny(&one));
         decides(2, Deed::Approve { fingerprint: other.id.fingerprint });

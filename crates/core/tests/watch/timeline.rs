@@ -162,7 +162,7 @@ impl Timeline {
     /// An operator denies this authority.
     pub(crate) fn denies(self, authority: &Authority) -> Self {
         let (fingerprint, public_key) = (authority.id.fingerprint, authority.public_key);
-        self.decides(Deed::Deny { fingerprint, public_key, everywhere: false })
+        self.decides(Deed::Deny { fingerprint, public_key, everywhere: false, denied_at: None })
     }
 
     /// What authenticates, where a bootstrap file lists these authorities.
