@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use hyper::body::Bytes;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -21,14 +22,14 @@ use super::shared::Shared;
 use super::{chance, log};
 use crate::config::Relationship;
 use crate::fetch::{Fetched, Target};
-use anchorwatch_core::bundle::{Authority, AuthorityId};
+use anchorwatch_core::bundle::{Authority, AuthorityId, Digest};
 use anchorwatch_core::decision::Decision;
 use anchorwatch_core::judge::{self, SharedKeys};
 use anchorwatch_core::spiffe::{BundleEndpoint, TrustDomain};
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::view::{DomainView, Ended, PollCounts};
 use anchorwatch_core::watch::{
-    self, DomainState, Event, FailureReason, Observation, Policy, Poll, Trust,
+    self, DomainState, Event, Failure, FailureReason, Observation, Policy, Poll, Trust,
 };
 
 pub(super) use judged::ended;
@@ -206,21 +207,43 @@ impl Domain {
         let facts = self.binding_facts(shared);
         let answers: Vec<watch::Answer> =
             answers.into_iter().map(|answer| facts.refuse_denied(answer)).collect();
+        self.note_stale_addresses(stale);
+        let polled = self.take_in(shared, answers, bodies, took).await;
+        Polled { slow: order.is_slow(took), ..polled }
+    }
+
+    /// Takes in that a bug ended the poll under way: a failed poll, for no endpoint may end the
+    /// watch over itself.
+    pub(super) async fn fail_poll(&mut self, shared: &Shared) -> Polled {
+        self.polling = None;
+        if self.quarantined.is_some() {
+            return Polled::default();
+        }
+        let failure = Failure::new(FailureReason::Internal, "a bug ended the poll: see the log");
+        self.take_in(shared, vec![Err(failure)], Vec::new(), Duration::ZERO).await
+    }
+
+    /// Judges what was answered, records and publishes it.
+    async fn take_in(
+        &mut self,
+        shared: &Shared,
+        answers: Vec<watch::Answer>,
+        bodies: Vec<(Digest, Bytes)>,
+        took: Duration,
+    ) -> Polled {
         let recalled = self.recall(shared, &answers).await;
         let at = shared.clock.now();
         self.count(&answers, took, shared);
-        self.note_stale_addresses(stale);
-        let slow = order.is_slow(took);
         let poll = Poll { answers, recalled };
         let Some(Stepped { step, shared_keys }) = self.step(shared, poll, at) else {
             self.publish(shared, at);
-            return Polled { slow, ..Polled::default() };
+            return Polled::default();
         };
         self.shared_keys = shared_keys;
         log::events(self.trust_domain(), &step.events);
         self.record(shared, at, step.state, step.events, bodies).await;
         self.publish(shared, at);
-        Polled { next: Some(step.next_poll), slow, void: false }
+        Polled { next: Some(step.next_poll), ..Polled::default() }
     }
 
     /// Puts what is on record into this relationship's words: a first watch, a changed one, lines

@@ -30,6 +30,8 @@ pub(super) enum Work {
     BeginPoll(oneshot::Sender<Option<PollOrder>>),
     /// Take in what a poll brought.
     FinishPoll(PollOrder, Fetched, oneshot::Sender<Polled>),
+    /// Take in that a bug ended the poll under way.
+    FailPoll(oneshot::Sender<Polled>),
     /// Take part in a decision, which may concern other trust domains too.
     Decide(Part),
     /// Record what was seen of tokens, by the word of this reporter: how much of it was news, and what
@@ -156,6 +158,7 @@ impl Owner {
                 domain.catch_up_with_configuration(shared).await;
                 _ = reply.send(polled);
             }
+            Work::FailPoll(reply) => _ = reply.send(domain.fail_poll(shared).await),
             Work::Decide(part) => domain.take_part(shared, part).await,
             Work::RecordSightings(sightings, reporter, reply) => {
                 _ = reply.send(domain.sighted(shared, &reporter, sightings).await);

@@ -4,17 +4,17 @@
 //! up a poll.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
-use tokio::task::{AbortHandle, JoinError, JoinSet};
+use tokio::task::{self, AbortHandle, JoinError, JoinSet};
 use tokio::time::Instant;
 use tracing::error;
 
 use super::chance;
-use super::owner::DomainHandle;
+use super::owner::{DomainHandle, Work};
 use super::poll::Polled;
 use super::shared::Shared;
 use crate::resolver::Pace;
@@ -48,7 +48,9 @@ pub(super) struct Scheduler {
     shared: Arc<Shared>,
     domains: BTreeMap<TrustDomain, Watched>,
     due: BinaryHeap<Reverse<(Instant, TrustDomain, u64)>>,
-    polls: JoinSet<(TrustDomain, u64, Polled)>,
+    polls: JoinSet<Polled>,
+    /// Whose poll each of these tasks makes, and for which turn: a task that panics says neither.
+    under_way: HashMap<task::Id, (TrustDomain, u64)>,
     /// Domains that are judged anew, without a poll.
     judging: JoinSet<()>,
     /// The round over all of them.
@@ -75,6 +77,7 @@ impl Scheduler {
             domains: BTreeMap::new(),
             due: BinaryHeap::new(),
             polls: JoinSet::new(),
+            under_way: HashMap::new(),
             judging: JoinSet::new(),
             round: None,
             permits: Arc::new(Semaphore::new(concurrency.max(1))),
@@ -101,15 +104,7 @@ impl Scheduler {
                     Some(command) => self.obey(command),
                     None => return,
                 },
-                Some(done) = self.polls.join_next() => match done {
-                    Ok((trust_domain, turn, polled)) => {
-                        self.polled(&trust_domain, turn, &polled);
-                    }
-                    Err(why) => {
-                        self.shared.registered.panicked();
-                        error!(%why, "poll task ended unexpectedly");
-                    }
-                },
+                Some(done) = self.polls.join_next_with_id() => self.ended(done),
                 Some(done) = self.judging.join_next() => self.judged(done),
                 () = tokio::time::sleep_until(wake) => (),
             }
@@ -189,17 +184,37 @@ impl Scheduler {
             let shared = Arc::clone(&self.shared);
             let permits = Arc::clone(&self.permits);
             let slow = watched.pace.is_slow().then(|| Arc::clone(&self.slow_permits));
-            self.polls.spawn(async move {
+            let task = self.polls.spawn(async move {
                 // The slow lane first: who waits in it must not hold a place in the fast one.
                 let _slow = match slow {
                     Some(slow) => slow.acquire_owned().await.ok(),
                     None => None,
                 };
                 let _permit = permits.acquire_owned().await.ok();
-                let polled = domain.poll(&shared).await;
-                (trust_domain, turn, polled)
+                domain.poll(&shared).await
             });
+            self.under_way.insert(task.id(), (trust_domain, turn));
         }
+    }
+
+    /// A poll came to its end. One that a bug ended is a failed poll: its trust domain has its next
+    /// turn as after any other.
+    fn ended(&mut self, done: Result<(task::Id, Polled), JoinError>) {
+        let id = done.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
+        let Some((trust_domain, turn)) = self.under_way.remove(&id) else { return };
+        let why = match done {
+            Ok((_, polled)) => return self.polled(&trust_domain, turn, &polled),
+            Err(why) => why,
+        };
+        self.shared.registered.panicked();
+        error!(trust_domain = trust_domain.as_str(), %why, "a poll ended by a panic");
+        let watched = self.domains.get(&trust_domain).filter(|one| one.turn == turn);
+        let Some(domain) = watched.map(|one| Arc::clone(&one.domain)) else { return };
+        let task = self.polls.spawn(async move {
+            // Where the owner is gone, it is not polled any more.
+            domain.ask(Work::FailPoll).await.unwrap_or_default()
+        });
+        self.under_way.insert(task.id(), (trust_domain, turn));
     }
 
     fn polled(&mut self, trust_domain: &TrustDomain, turn: u64, polled: &Polled) {
@@ -237,7 +252,7 @@ impl Scheduler {
             for domain in domains {
                 let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
                 domain.review(permit);
-                tokio::task::yield_now().await;
+                task::yield_now().await;
             }
         }));
     }
@@ -249,5 +264,46 @@ impl Scheduler {
             self.shared.registered.panicked();
             error!(%why, "judging ended unexpectedly");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::domain::Domain;
+    use crate::daemon::testing::Scene;
+    use anchorwatch_core::watch::{DomainState, FailureReason};
+
+    #[tokio::test]
+    async fn a_panic_in_a_poll_is_a_failed_poll_and_the_next_one_is_made() {
+        let scene = Scene::new();
+        let mut relation = scene.relation();
+        // No clock can hold the end of such a poll: computing it panics.
+        relation.target.limits.timeout = Duration::MAX;
+        let domain = Domain::new(relation, DomainState::default());
+        let name = domain.trust_domain().clone();
+        let handle = DomainHandle::start(domain, &scene.shared);
+        handle.ask(|reply| Work::Configure(None, Vec::new(), reply)).await.unwrap();
+        let (commands, for_scheduler) = mpsc::channel(8);
+        tokio::spawn(Scheduler::new(Arc::clone(&scene.shared), 4).run(for_scheduler));
+        let domains = Arc::new(Domains::from([(name.clone(), Arc::clone(&handle))]));
+        commands.send(Command::Replace(Arc::clone(&domains))).await.ok().unwrap();
+        let poll = async || {
+            let (done, polled) = oneshot::channel();
+            commands.send(Command::PollNow(name.clone(), done)).await.ok().unwrap();
+            tokio::time::timeout(Duration::from_secs(20), polled).await.expect("it is polled")
+        };
+        poll().await.unwrap();
+        poll().await.unwrap();
+        let view = handle.slot().load_full();
+        assert_eq!(view.state.facts.failure.as_ref().unwrap().reason, FailureReason::Internal);
+        assert!(view.stopped.is_none());
+        // A reload that mends it is enough.
+        let relation = Some(Box::new(scene.relation()));
+        handle.ask(|reply| Work::Configure(relation, Vec::new(), reply)).await.unwrap();
+        commands.send(Command::Replace(domains)).await.ok().unwrap();
+        poll().await.unwrap();
+        let reason = handle.slot().load().state.facts.failure.as_ref().unwrap().reason;
+        assert_ne!(reason, FailureReason::Internal);
     }
 }

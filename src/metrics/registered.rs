@@ -64,7 +64,7 @@ impl Registered {
         )?;
         let panics = IntCounter::new(
             "anchorwatch_panics_total",
-            "Panics that were caught: each is a bug, and quarantines one trust domain.",
+            "Panics that were caught: each is a bug. One in a judgement ends the watch over its trust domain, one in a poll fails it.",
         )?;
         let dropped = IntCounter::new(
             "anchorwatch_scrapes_refused_total",
