@@ -28,6 +28,8 @@ mod signer;
 mod standing;
 mod step;
 mod trust;
+#[cfg(test)]
+mod work;
 
 pub use authority::{AuthorityRecord, Leaf, Phase};
 pub use budget::{
@@ -41,8 +43,8 @@ pub use course::{
 pub use denied::DeniedSigner;
 pub use event::Event;
 pub use facts::{
-    Confirmed, EndpointShift, Facts, FailureRun, Leap, LeapKind, Ledger, Rank, Regression, Settled,
-    Sighting, Subject,
+    Confirmed, EndpointShift, Facts, FailureRun, Kept, Leap, LeapKind, Ledger, Rank, Regression,
+    Settled, Sighting, Subject,
 };
 pub use observation::{
     Answer, ConsumerRefusal, Failure, FailureReason, Observation, PathKey, Poll, Presented,

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::budget::Purse;
-use super::course::departs;
+use super::course::{Forms, departs};
 use super::step::Stepper;
 use super::{Budget, Event, Passing, Reserve, UnrecordedKeys};
 use crate::bundle::{Authority, AuthorityId, BundleDiff, Irregularity, IrregularityKind, SvidType};
@@ -192,7 +192,7 @@ impl Stepper<'_> {
         when: Bracket,
     ) -> Vec<(Urgency, Arc<Authority>)> {
         let facts = &self.facts;
-        let explained: Vec<_> = facts.published().filter(|record| record.is_explained()).collect();
+        let explained = Forms::of(facts.published().filter(|record| record.is_explained()));
         let known: HashSet<&UntrustedText> =
             facts.published().filter_map(|record| record.authority.kid.as_ref()).collect();
         let mut named: HashMap<&UntrustedText, usize> = HashMap::new();

@@ -2,29 +2,29 @@
 
 use std::time::Duration;
 
-use super::birth::Births;
 use super::claim::Birth;
 use super::clockwork::{Judged, OUTLIVES};
 use super::contradiction::published;
 use super::{Course, LineKind, spire_life};
 use crate::bundle::SvidType;
 use crate::time::{Timestamp, Window};
-use crate::watch::{AuthorityRecord, IssuerMode, spire};
+use crate::watch::{AuthorityRecord, IssuerMode, Policy, spire};
 
 impl Course {
     /// Takes the first bundle as what everything is compared with. `chained` says that the
     /// endpoint presented an intermediate.
     pub(in crate::watch) fn begin(
         &mut self,
-        births: &Births<'_>,
+        at: Timestamp,
+        policy: &Policy,
         records: &[&AuthorityRecord],
         intermediate: Option<Duration>,
     ) {
-        self.baseline = Some(births.at);
+        self.baseline = Some(at);
         self.mode = mode(records, intermediate.is_some());
-        self.read_lives(&mut records.iter().copied(), intermediate, births.policy);
-        let dated = self.judged(SvidType::X509, births.policy) == Judged::ByDates;
-        let x509 = if dated { self.newest_of_each(births.at, records) } else { Vec::new() };
+        self.read_lives(&mut records.iter().copied(), intermediate, policy);
+        let dated = self.judged(SvidType::X509, policy) == Judged::ByDates;
+        let x509 = if dated { self.newest_of_each(at, records) } else { Vec::new() };
         for birth in &x509 {
             let newest = Some(birth.authority);
             let kind = LineKind::Lineage;
@@ -34,7 +34,7 @@ impl Course {
             }
         }
         for svid_type in SvidType::ALL {
-            if self.judged(svid_type, births.policy) == Judged::ByGaps {
+            if self.judged(svid_type, policy) == Judged::ByGaps {
                 let newest = records.iter().filter(|record| record.id().svid_type == svid_type);
                 let newest = newest.map(|r| published(&r.authority, r.published).until).max();
                 if let Some(newest) = newest {
@@ -42,8 +42,8 @@ impl Course {
                 }
             }
         }
-        if self.judged(SvidType::Jwt, births.policy) == Judged::ByDates {
-            self.begin_jwt(births, &x509, records);
+        if self.judged(SvidType::Jwt, policy) == Judged::ByDates {
+            self.begin_jwt(at, policy, &x509, records);
         }
     }
 
@@ -101,8 +101,14 @@ impl Course {
     }
 
     /// As many JWT lineages as X.509 ones, whose first dates are known only loosely.
-    fn begin_jwt(&mut self, births: &Births<'_>, x509: &[Birth], records: &[&AuthorityRecord]) {
-        let (at, skew) = (births.at, births.policy.clock_skew);
+    fn begin_jwt(
+        &mut self,
+        at: Timestamp,
+        policy: &Policy,
+        x509: &[Birth],
+        records: &[&AuthorityRecord],
+    ) {
+        let skew = policy.clock_skew;
         for sibling in x509 {
             let Some(period) = sibling.life.map(spire::period) else { continue };
             for date in [sibling.published, sibling.published.later(period)] {

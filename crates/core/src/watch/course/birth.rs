@@ -6,12 +6,13 @@ use std::time::Duration;
 use super::claim::{Birth, Claimed};
 use super::clockwork::{Clockwork, Judged};
 use super::contradiction::{Surroundings, contradictions, is_announced, life, made, published};
+use super::form::Forms;
 use super::{Course, Opened, Unpaired};
 use crate::bundle::{Authority, AuthorityId, SvidType};
 use crate::decision::Decisions;
 use crate::spiffe::TrustDomain;
 use crate::time::{Bracket, Timestamp, Window};
-use crate::watch::{AuthorityRecord, Contradiction, Policy, Standing, spire};
+use crate::watch::{Contradiction, Policy, Standing, spire};
 
 /// The births of one poll, and what they are judged by.
 pub(in crate::watch) struct Births<'a> {
@@ -19,8 +20,8 @@ pub(in crate::watch) struct Births<'a> {
     pub(in crate::watch) new: &'a [(Arc<Authority>, Bracket)],
     /// The poll that showed them.
     pub(in crate::watch) at: Timestamp,
-    /// The authorities that were published before, with their standing.
-    pub(in crate::watch) known: &'a [&'a AuthorityRecord],
+    /// What the explained authorities look like that were published before.
+    pub(in crate::watch) known: &'a Forms,
     pub(in crate::watch) trust_domain: Option<&'a TrustDomain>,
     pub(in crate::watch) policy: &'a Policy,
     /// The poll interval, without jitter.
@@ -54,13 +55,14 @@ impl Course {
         decisions: &mut Decisions,
     ) -> Vec<Outcome> {
         let mut outcomes = Vec::with_capacity(births.new.len());
+        // No birth changes how long keys live.
+        let clockwork = self.clockwork_at(births);
         // X.509 first: what its births are decides what JWT births of the same poll can be.
         for svid_type in SvidType::ALL {
-            let asked = self.set_aside(svid_type, births, decisions, &mut outcomes);
+            let asked = self.set_aside(svid_type, births, decisions, &clockwork, &mut outcomes);
             if asked.is_empty() {
                 continue;
             }
-            let clockwork = self.clockwork_at(births);
             match self.judged(svid_type, births.policy) {
                 Judged::ByDates | Judged::ByLearnedLines => {
                     self.by_dates(svid_type, asked, births, decisions, &clockwork, &mut outcomes);
@@ -93,6 +95,7 @@ impl Course {
         svid_type: SvidType,
         births: &Births<'a>,
         decisions: &Decisions,
+        clockwork: &Clockwork,
         outcomes: &mut Vec<Outcome>,
     ) -> Vec<Asked<'a>> {
         let around = Surroundings {
@@ -133,7 +136,7 @@ impl Course {
                     !covering.iter().any(|announced| is_announced(one, authority, announced))
                 });
                 if !by.is_empty() {
-                    self.hold(&by, &birth, births);
+                    self.hold(&by, &birth, clockwork);
                     outcomes.push(aside(Standing::Contradicted { by }));
                     continue;
                 }
@@ -146,12 +149,11 @@ impl Course {
 
     /// An authority that only its lifetime contradicts holds the dates of the lineage that it
     /// would go on, for its own period: `ca_ttl` was raised more than fourfold, perhaps.
-    fn hold(&mut self, by: &[Contradiction], birth: &Birth, births: &Births<'_>) {
+    fn hold(&mut self, by: &[Contradiction], birth: &Birth, clockwork: &Clockwork) {
         if !by.iter().all(|one| matches!(one, Contradiction::Lifetime { .. })) {
             return;
         }
-        let clockwork = self.clockwork_at(births);
-        let Some((number, _)) = self.meets(birth, &clockwork) else { return };
+        let Some((number, _)) = self.meets(birth, clockwork) else { return };
         let Some(life) = birth.life else { return };
         let until = birth.published.until.saturating_add(spire::period(life));
         if let Some(line) = self.lines.iter_mut().find(|line| line.number == number) {

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use super::clockwork::OUTLIVES;
-use crate::bundle::{Authority, SvidType};
+use super::form::{Form, Forms, FormsOfUse};
+use crate::bundle::Authority;
 use crate::decision::Announced;
 use crate::spiffe::TrustDomain;
 use crate::time::{Bracket, Timestamp};
-use crate::untrusted::{UntrustedText, shown};
-use crate::watch::{AuthorityRecord, Contradiction, IssuerModel, Policy, spire};
+use crate::untrusted::UntrustedText;
+use crate::watch::{Contradiction, IssuerModel, Policy, spire};
 
 /// The longest foreign name that is kept as evidence, in bytes.
 const NAME: usize = 128;
@@ -16,7 +17,7 @@ const NAME: usize = 128;
 /// What a new authority is compared with.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Surroundings<'a> {
-    pub(super) siblings: &'a [&'a AuthorityRecord],
+    pub(super) siblings: &'a Forms,
     pub(super) trust_domain: Option<&'a TrustDomain>,
     pub(super) policy: &'a Policy,
     /// Where the sequence number stood still while the key set changed.
@@ -29,18 +30,13 @@ pub(super) fn contradictions(
     published: Bracket,
     around: &Surroundings<'_>,
 ) -> Vec<Contradiction> {
-    let siblings: Vec<&Authority> = around
-        .siblings
-        .iter()
-        .map(|record| &*record.authority)
-        .filter(|sibling| sibling.id.svid_type == authority.id.svid_type)
-        .collect();
+    let siblings = around.siblings.of_use(authority.id.svid_type);
     let found = [
         backdated(authority, published, around.policy),
         foreign_name(authority, around.trust_domain),
         lifetime(authority, around.siblings),
-        key_type(authority, &siblings),
-        profile(authority, &siblings),
+        key_type(authority, siblings),
+        profile(authority, siblings),
         around.sequence_stood.map(|sequence| Contradiction::SequenceStood { sequence }),
     ];
     found.into_iter().flatten().collect()
@@ -50,7 +46,7 @@ pub(super) fn contradictions(
 pub(in crate::watch) fn departs(
     authority: &Authority,
     published: Bracket,
-    siblings: &[&AuthorityRecord],
+    siblings: &Forms,
     trust_domain: Option<&TrustDomain>,
     policy: &Policy,
 ) -> bool {
@@ -95,79 +91,18 @@ fn backdated(authority: &Authority, published: Bracket, policy: &Policy) -> Opti
     (allowed < by).then_some(Contradiction::Backdated { by })
 }
 
-fn key_type(authority: &Authority, siblings: &[&Authority]) -> Option<Contradiction> {
-    let first = siblings.first()?;
-    let known = siblings.iter().any(|sibling| sibling.key_type == authority.key_type);
+fn key_type(authority: &Authority, siblings: &FormsOfUse) -> Option<Contradiction> {
+    let (usual, _) = siblings.usual.as_ref()?;
+    let known = siblings.key_types.contains(&authority.key_type);
     (!known).then(|| Contradiction::KeyType {
         own: authority.key_type.clone(),
-        siblings: first.key_type.clone(),
+        siblings: usual.clone(),
     })
 }
 
-fn profile(authority: &Authority, siblings: &[&Authority]) -> Option<Contradiction> {
-    let first = siblings.first()?;
-    let what = match authority.id.svid_type {
-        SvidType::X509 => {
-            let own = shape(authority);
-            let alike = siblings.iter().any(|sibling| shape(sibling) == own);
-            (!alike).then(|| differences(&own, &shape(first)))?
-        }
-        SvidType::Jwt | SvidType::Wit => {
-            let own = kid_form(authority);
-            let alike = siblings.iter().any(|sibling| kid_form(sibling) == own);
-            // Key IDs of several lengths are no form that one could depart from.
-            let lengths = siblings.iter().any(|sibling| kid_form(sibling).0 != kid_form(first).0);
-            if alike || (lengths && siblings.iter().any(|s| kid_form(s).1 == own.1)) {
-                return None;
-            }
-            let (length, letters) = own;
-            let (usual, usual_letters) = kid_form(first);
-            format!(
-                "its key ID has {length} characters ({letters}), and theirs have {usual} ({usual_letters})"
-            )
-        }
-    };
+fn profile(authority: &Authority, siblings: &FormsOfUse) -> Option<Contradiction> {
+    let what = siblings.departure(&Form::of(authority))?;
     Some(Contradiction::Profile { what: what.into() })
-}
-
-/// The form of a certificate, each part with its name.
-fn shape(authority: &Authority) -> [(&'static str, String); 6] {
-    let Some(certificate) = authority.certificate.as_ref() else {
-        return Default::default();
-    };
-    let word = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
-    // SPIRE writes each authority's serial number into its subject.
-    let subject = certificate.subject.as_received().replace(&*certificate.serial, "SERIAL");
-    let path = certificate.path_length.map_or_else(|| "none".to_owned(), |p| p.to_string());
-    [
-        ("self-signed", word(certificate.self_issued)),
-        ("subject", shown(&subject, NAME)),
-        ("URI names", certificate.uri_sans.len().to_string()),
-        ("CA", word(certificate.is_ca)),
-        ("path length", path),
-        ("key usage", word(certificate.has_key_usage)),
-    ]
-}
-
-fn differences(own: &[(&'static str, String)], usual: &[(&'static str, String)]) -> String {
-    let differing = own.iter().zip(usual).filter(|(own, usual)| own != usual);
-    let words: Vec<String> = differing
-        .map(|((name, own), (_, usual))| format!("{name} {own}, and theirs {usual}"))
-        .collect();
-    words.join("; ")
-}
-
-/// How long a key ID is, and of what characters.
-fn kid_form(authority: &Authority) -> (usize, &'static str) {
-    let kid = authority.kid.as_ref().map_or("", UntrustedText::as_received);
-    let letters = if kid.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        "letters and digits"
-    } else if kid.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
-        "letters, digits, - and _"
-    } else {
-        "other characters too"
-    };
-    (kid.chars().count(), letters)
 }
 
 fn foreign_name(authority: &Authority, own: Option<&TrustDomain>) -> Option<Contradiction> {
@@ -189,10 +124,9 @@ pub fn foreign_uri<'a>(authority: &'a Authority, own: &TrustDomain) -> Option<&'
     certificate.uri_sans.iter().map(UntrustedText::as_received).find(foreign)
 }
 
-fn lifetime(authority: &Authority, siblings: &[&AuthorityRecord]) -> Option<Contradiction> {
+fn lifetime(authority: &Authority, siblings: &Forms) -> Option<Contradiction> {
     let own = life(authority)?;
-    let lives = siblings.iter().filter_map(|record| life(&record.authority));
-    let longest = lives.max()?;
+    let longest = siblings.longest_life?;
     (longest.saturating_mul(OUTLIVES) < own)
         .then_some(Contradiction::Lifetime { own, siblings: longest })
 }

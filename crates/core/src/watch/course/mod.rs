@@ -15,6 +15,7 @@ mod birth;
 mod claim;
 mod clockwork;
 mod contradiction;
+mod form;
 mod gaps;
 mod handover;
 mod line;
@@ -28,6 +29,7 @@ pub use line::{Earlier, Line, LineKind, Missed, Mistaken};
 pub(super) use birth::{Births, Outcome};
 pub use contradiction::foreign_uri;
 pub(super) use contradiction::{departs, is_announced, life, published};
+pub(super) use form::Forms;
 pub(super) use retire::Explained;
 
 use std::time::Duration;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 mod guard;
 mod handover;
+mod kept;
 mod ledger;
 mod removed;
 mod room;
@@ -17,6 +18,7 @@ mod state;
 mod trust;
 
 pub use guard::{Leap, LeapKind, Regression};
+pub use kept::Kept;
 pub use ledger::{Ledger, Settled};
 pub use room::{Rank, Subject};
 pub use sighting::{EndpointShift, Sighting};
@@ -108,6 +110,9 @@ pub struct Facts {
     pub decisions: Decisions,
     /// The event findings.
     pub ledger: Ledger,
+    /// What follows from the authorities, while none of them changes.
+    #[serde(skip)]
+    pub kept: Kept,
 }
 
 impl Facts {
@@ -151,6 +156,7 @@ impl Facts {
     pub fn apply(&mut self, at: Timestamp, event: &Event) {
         self.spent = self.spent.on(at);
         self.spent.pay(at, event);
+        self.drop_kept(event);
         match event {
             Event::PolicyChanged { policy } => self.obey(at, policy),
             Event::DatesPassed { good } => self.pass(*good),
@@ -258,6 +264,7 @@ impl Facts {
             // What a birth was found to be follows from the births themselves.
             Event::AuthorityJudged { .. } | Event::ClockSteppedBack { .. } => (),
         }
+        self.drop_kept(event);
     }
 
     /// A good poll. Where no failure went before it, it says that the state is one that the

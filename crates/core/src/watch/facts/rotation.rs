@@ -35,29 +35,20 @@ impl Facts {
         self.policy = Some(Arc::new(policy.clone()));
         self.read_lives();
         if self.course.baseline.is_some() && self.course.manners(policy) != before {
-            self.read_baseline(at, &[]);
+            self.read_baseline(at);
         }
         self.wind();
     }
 
     /// What stands explained is what the issuer's rhythm is read from: in the first bundle, and under
     /// another model of the issuer.
-    fn read_baseline(&mut self, at: Timestamp, born: &[(Arc<Authority>, Bracket)]) {
+    fn read_baseline(&mut self, at: Timestamp) {
         let policy = self.policy();
         let intermediate = self.intermediate_life();
         let mut course = std::mem::take(&mut self.course);
         let records: Vec<_> = self.published().filter(|record| record.is_explained()).collect();
-        let births = Births {
-            new: born,
-            at,
-            known: &records,
-            trust_domain: self.trust_domain(),
-            policy: &policy,
-            interval: self.interval(&policy),
-            sequence_stood: None,
-        };
         course.leave_off();
-        course.begin(&births, &records, intermediate);
+        course.begin(at, &policy, &records, intermediate);
         self.course = course;
         self.name_lineages();
     }
@@ -192,7 +183,7 @@ impl Facts {
                 record.standing = Some(standing);
             }
         }
-        self.read_baseline(at, born);
+        self.read_baseline(at);
     }
 
     /// The newest authority of each line belongs to it.
@@ -213,13 +204,13 @@ impl Facts {
         sequence_stood: Option<u64>,
     ) -> Vec<Outcome> {
         let policy = self.policy();
+        let forms = self.forms();
         let mut course = std::mem::take(&mut self.course);
         let mut decisions = std::mem::take(&mut self.decisions);
-        let records: Vec<_> = self.published().filter(|record| record.is_explained()).collect();
         let births = Births {
             new: born,
             at,
-            known: &records,
+            known: &forms,
             trust_domain: self.trust_domain(),
             policy: &policy,
             interval: self.interval(&policy),

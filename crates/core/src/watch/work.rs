@@ -1,0 +1,188 @@
+//! How often the costly parts of a judgement are done. A count is the same on every machine, so a
+//! test can hold the growth by it.
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::thread::LocalKey;
+use std::time::Duration;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, KeyPair, KeyUsagePurpose,
+    SanType, SerialNumber,
+};
+
+use super::{Budget, DomainState, Observation, Policy, Poll, Source, step};
+use crate::bundle::{
+    Authority, AuthorityId, Bundle, Certificate, Digest, Fingerprint, KeyType, PublicKeyId, Stated,
+    SvidType,
+};
+use crate::time::Timestamp;
+
+/// How often something was done in this thread: each test has one of its own.
+pub(in crate::watch) struct Count(LocalKey<Cell<usize>>);
+
+impl Count {
+    pub(in crate::watch) fn add(&'static self) {
+        self.0.set(self.0.get() + 1);
+    }
+
+    fn during<T>(&'static self, work: impl FnOnce() -> T) -> (usize, T) {
+        let before = self.0.get();
+        let done = work();
+        (self.0.get() - before, done)
+    }
+}
+
+macro_rules! count {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        pub(in crate::watch) static $name: Count = {
+            thread_local!(static DONE: Cell<usize> = const { Cell::new(0) });
+            Count(DONE)
+        };
+    };
+}
+
+count! {
+    /// The form of a certificate or of a key ID is made out.
+    FORMS
+}
+
+const POLL: Duration = Duration::from_mins(5);
+const KEYS: u32 = 60;
+
+struct Domain {
+    state: DomainState,
+    policy: Policy,
+    sequence: u64,
+    at: Timestamp,
+}
+
+impl Domain {
+    fn new(policy: Policy) -> Self {
+        let at = Timestamp::from_unix(1_800_000_000);
+        Self { state: DomainState::default(), policy, sequence: 0, at }
+    }
+
+    fn publishes(&mut self, authorities: &[Arc<Authority>]) {
+        self.sequence += 1;
+        self.answers(self.sequence, authorities);
+    }
+
+    fn answers(&mut self, sequence: u64, authorities: &[Arc<Authority>]) {
+        self.at = self.at.saturating_add(POLL);
+        let (sequence, hint) = (Stated::Given(sequence), Stated::Given(300));
+        let observation = Observation {
+            bundle: Bundle::new(authorities.to_vec(), sequence, hint),
+            irregularities: Vec::new(),
+            body: Digest::of(b"body"),
+            length: 4,
+            refusals: None,
+            source: Source::default(),
+        };
+        let state = std::mem::take(&mut self.state);
+        self.state = step(state, Poll::of(Ok(observation)), self.at, &self.policy, 0.5).state;
+    }
+
+    fn standings(&self) -> BTreeSet<&'static str> {
+        let records = self.state.facts.published();
+        records.filter_map(|record| Some(record.standing.as_ref()?.label())).collect()
+    }
+}
+
+/// X.509 authorities as a SPIRE server makes them, of this organization, one every ten
+/// minutes.
+fn x509(organization: &str, numbers: std::ops::Range<u32>) -> Vec<Arc<Authority>> {
+    let key = KeyPair::generate().unwrap();
+    let made = time::OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap();
+    let authority = |number: u32| {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::OrganizationName, organization);
+        params.subject_alt_names = vec![SanType::URI("spiffe://b.example".try_into().unwrap())];
+        params.serial_number = Some(SerialNumber::from(u64::from(number)));
+        let made = made - Duration::from_secs(600 * u64::from(number));
+        params.not_before = made - Duration::from_secs(10);
+        params.not_after = made + Duration::from_hours(24);
+        let certificate = Certificate::parse(params.self_signed(&key).unwrap().der()).unwrap();
+        let id = AuthorityId { svid_type: SvidType::X509, fingerprint: certificate.fingerprint() };
+        Arc::new(Authority {
+            id,
+            public_key: Some(certificate.public_key),
+            key_type: certificate.key_type.clone(),
+            kid: None,
+            certificate: Some(certificate),
+        })
+    };
+    numbers.map(authority).collect()
+}
+
+/// JWT authorities whose key IDs begin so.
+fn jwt(prefix: &str, numbers: std::ops::Range<u32>) -> Vec<Arc<Authority>> {
+    let authority = |number: u32| {
+        let kid = format!("{prefix}{number:08}");
+        Arc::new(Authority {
+            id: AuthorityId {
+                svid_type: SvidType::Jwt,
+                fingerprint: Fingerprint::of(kid.as_bytes()),
+            },
+            public_key: Some(PublicKeyId::of(kid.as_bytes())),
+            key_type: KeyType::EcP256,
+            kid: Some(kid.into()),
+            certificate: None,
+        })
+    };
+    numbers.map(authority).collect()
+}
+
+/// A first bundle of many authorities, and as many others that look like none of them.
+fn floods() -> [(Vec<Arc<Authority>>, Vec<Arc<Authority>>); 2] {
+    [
+        (x509("SPIFFE", 0..KEYS), x509("Other", KEYS..2 * KEYS)),
+        (jwt("", 0..KEYS), jwt("other-", KEYS..2 * KEYS)),
+    ]
+}
+
+/// Holds the growth: each of the authorities before and after is formed once a judgement.
+fn assert_linear(formed: usize, judgements: u32) {
+    let most = usize::try_from(2 * KEYS * judgements).unwrap();
+    assert!((1..=most).contains(&formed), "{formed} forms, and {most} at most");
+}
+
+#[test]
+fn each_authority_is_formed_once_where_a_first_bundle_is_replaced() {
+    for (first, second) in floods() {
+        let mut domain = Domain::new(Policy::default());
+        domain.publishes(&first);
+        let (formed, ()) = FORMS.during(|| domain.publishes(&second));
+        assert_eq!(domain.standings(), ["contradicted"].into());
+        assert_linear(formed, 1);
+    }
+}
+
+/// What is recorded first is found out, and then what each one is.
+#[test]
+fn each_authority_is_formed_twice_past_the_budget() {
+    for (first, second) in floods() {
+        let daily_budget = Budget { events: 1, ..Budget::DEFAULT };
+        let mut domain = Domain::new(Policy { daily_budget, ..Policy::default() });
+        domain.publishes(&first);
+        let (formed, ()) = FORMS.during(|| domain.publishes(&second));
+        assert!(domain.state.facts.spent.exceeded);
+        assert_linear(formed, 2);
+    }
+}
+
+#[test]
+fn each_authority_is_formed_once_in_an_answer_beside_the_state() {
+    for (first, second) in floods() {
+        let mut domain = Domain::new(Policy::default());
+        domain.publishes(&first);
+        let (formed, ()) = FORMS.during(|| domain.answers(0, &second));
+        assert_eq!(domain.state.facts.glimpsed.len(), second.len());
+        assert_linear(formed, 1);
+    }
+}
