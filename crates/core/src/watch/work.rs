@@ -48,6 +48,14 @@ count! {
     /// The form of a certificate or of a key ID is made out.
     FORMS
 }
+count! {
+    /// A line is asked whether a birth meets one of its dates.
+    LINES
+}
+count! {
+    /// A window of a baseline is compared with a birth.
+    WINDOWS
+}
 
 const POLL: Duration = Duration::from_mins(5);
 const KEYS: u32 = 60;
@@ -185,4 +193,31 @@ fn each_authority_is_formed_once_in_an_answer_beside_the_state() {
         assert_eq!(domain.state.facts.glimpsed.len(), second.len());
         assert_linear(formed, 1);
     }
+}
+
+#[test]
+fn births_of_one_poll_that_meet_no_date_ask_each_line_once() {
+    let mut domain = Domain::new(Policy::default());
+    let mut keys = [x509("SPIFFE", 0..1), jwt("", 0..1)].concat();
+    domain.publishes(&keys);
+    keys.extend(jwt("", 1..1 + KEYS));
+    domain.publishes(&keys);
+    let lines = domain.state.facts.course.lines.len();
+    assert!(usize::try_from(KEYS).unwrap() <= lines, "{lines} lines");
+    keys.extend(jwt("", 1 + KEYS..1 + 2 * KEYS));
+    let (asked, ()) = LINES.during(|| domain.publishes(&keys));
+    assert!((1..=2 * lines).contains(&asked), "{asked} questions to {lines} lines");
+}
+
+#[test]
+fn all_lineages_that_are_known_loosely_look_through_the_windows_once() {
+    let mut domain = Domain::new(Policy::default());
+    let mut keys = x509("SPIFFE", 0..KEYS);
+    domain.publishes(&keys);
+    let windows = domain.state.facts.course.windows.len();
+    keys.extend(jwt("", 0..KEYS));
+    let (compared, ()) = WINDOWS.during(|| domain.publishes(&keys));
+    assert!(domain.standings().contains("on_time"), "{:?}", domain.standings());
+    let most = windows * usize::try_from(KEYS).unwrap();
+    assert!((1..=most).contains(&compared), "{compared} comparisons, and {most} at most");
 }

@@ -1,5 +1,6 @@
 //! What the first bundle shows of the issuer's rhythm.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::claim::Birth;
@@ -53,7 +54,7 @@ impl Course {
             line.kind = LineKind::Ended;
         }
         self.forget_the_ended();
-        self.windows.clear();
+        self.windows = Arc::default();
         self.gaps.clear();
         self.unpaired.clear();
         (self.opened, self.alone) = (None, None);
@@ -109,14 +110,16 @@ impl Course {
         records: &[&AuthorityRecord],
     ) {
         let skew = policy.clock_skew;
+        let mut windows = Vec::new();
         for sibling in x509 {
             let Some(period) = sibling.life.map(spire::period) else { continue };
             for date in [sibling.published, sibling.published.later(period)] {
                 // The dates are the issuer's clock's, the births the monitor's.
-                self.windows.push(date.widened(skew.min(period / 4), period / 4));
+                windows.push(date.widened(skew.min(period / 4), period / 4));
             }
             self.open(SvidType::Jwt, LineKind::Lineage, None, Window::point(at), None);
         }
+        self.windows = windows.into();
         // With one key of the use there is no doubt which one the next one follows.
         let mut jwt = records.iter().filter(|record| record.id().svid_type == SvidType::Jwt);
         if let ([_], Some(only), None) = (x509, jwt.next(), jwt.next()) {

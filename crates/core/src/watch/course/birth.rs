@@ -179,13 +179,19 @@ impl Course {
         let mut may_claim = count.saturating_sub(pairs);
         let mut claimed = Vec::new();
         let mut left = Vec::new();
+        // What meets no date meets none until a claim moves a line. Births of one poll are alike in
+        // thousands, and stand side by side.
+        let mut unmet = None;
         for one in asked {
-            let met = (0 < may_claim).then(|| self.meets(&one.birth, clockwork)).flatten();
-            let Some((number, date)) = met else {
+            let when = Some((one.birth.published, one.birth.made));
+            let asks = 0 < may_claim && unmet != when;
+            let Some((number, date)) = asks.then(|| self.meets(&one.birth, clockwork)).flatten()
+            else {
+                unmet = when;
                 left.push(one);
                 continue;
             };
-            may_claim -= 1;
+            (may_claim, unmet) = (may_claim - 1, None);
             let claim = self.claim(number, date, &one.birth, clockwork);
             claimed.push(number);
             outcomes.push(explained(&one, claim, |lineage| Standing::OnTime { lineage }));

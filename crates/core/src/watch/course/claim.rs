@@ -34,8 +34,18 @@ impl Course {
             .lines
             .iter()
             .filter(|line| line.svid_type == svid_type && line.lives() && line.missed.is_none());
+        // Lineages of which only the existence is known are alike, and each would look through every
+        // window of the baseline.
+        let mut loose = None;
         let meeting = open.filter_map(|line| {
-            let date = line.meets(birth, clockwork)?;
+            let date = match loose {
+                Some((published, date)) if line.is_loose() && published == line.published => date,
+                _ => line.meets(birth, clockwork),
+            };
+            if line.is_loose() {
+                loose = Some((line.published, date));
+            }
+            let date = date?;
             Some((line.is_free_branch(), date.from, line.number, date))
         });
         let best = meeting.min_by_key(|(free, from, number, _)| (*free, *from, *number))?;

@@ -1,5 +1,6 @@
 //! By what rhythm lines are judged at one moment.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::bundle::SvidType;
@@ -25,7 +26,7 @@ pub(super) struct Clockwork {
     /// The lifetimes that keys of unknown life may have, shortest first.
     pub(super) lives: Vec<Duration>,
     /// When the first births of a baseline's JWT lineages are expected.
-    pub(super) windows: Vec<Window>,
+    pub(super) windows: Arc<Vec<Window>>,
     /// The least tolerance: two polls and three ticks.
     pub(super) slack: Duration,
     /// How early a birth may be: three ticks, or as much as replicas lag.
@@ -100,7 +101,7 @@ impl Course {
                 IssuerModel::Spire { .. } | IssuerModel::Learned => None,
             },
             lives: self.lives.clone(),
-            windows: self.windows.clone(),
+            windows: Arc::clone(&self.windows),
             slack: (interval * 2).saturating_add(TICKS),
             early: TICKS.max(policy.replica_lag),
             away,

@@ -120,51 +120,73 @@ impl Line {
     /// When its next authority may be published, by each lifetime that it may have. Empty where no
     /// lifetime is known, or where only its existence is.
     pub(super) fn dates(&self, clockwork: &Clockwork) -> Vec<Window> {
-        let mut dates = self.own_dates(clockwork);
-        for Mistaken { date, .. } in &self.mistaken {
-            if !dates.contains(date) {
-                dates.push(*date);
+        let mut dates: Vec<Window> = Vec::new();
+        for date in self.dates_by(self.by_our_clock(), clockwork) {
+            if !dates.contains(&date) {
+                dates.push(date);
             }
         }
         dates.sort_by_key(|date| date.from);
         dates
     }
 
+    /// The same by one clock, in no order, and some more than once. Each birth of a flood asks each
+    /// line, so nothing is allocated here.
+    fn dates_by<'a>(
+        &'a self,
+        clock: Dated,
+        clockwork: &'a Clockwork,
+    ) -> impl Iterator<Item = Window> + 'a {
+        let mistaken = self.mistaken.iter().map(|mistaken| mistaken.date);
+        self.own_dates(clock, clockwork).chain(mistaken)
+    }
+
     /// When its next authority may be published if all of its authorities are its own.
-    fn own_dates(&self, clockwork: &Clockwork) -> Vec<Window> {
-        if self.is_loose() {
-            return Vec::new();
-        }
-        if let Some(interval) = clockwork.interval {
-            return vec![self.published.later(interval)];
-        }
-        let own = plausible(self.life, &self.lives, clockwork);
-        let mut dates: Vec<Window> = Vec::new();
-        for life in own {
-            let period = self.published.later(spire::period(life));
-            // SPIRE prepares the next key only once this one signs: never before the end of its
-            // predecessor's turn (`ca/rotator/rotator.go`).
-            let mut push = |date: Window| {
-                if !dates.contains(&date) {
-                    dates.push(date);
-                }
-            };
-            match &self.earlier {
-                None => push(period),
-                Some(earlier) => {
-                    for life in plausible(earlier.life, &earlier.lives, clockwork) {
-                        push(period.latest(earlier.published.later(turn(life))));
-                    }
-                }
-            }
-        }
-        dates
+    fn own_dates<'a>(
+        &'a self,
+        clock: Dated,
+        clockwork: &'a Clockwork,
+    ) -> impl Iterator<Item = Window> + 'a {
+        let (interval, lives) = match clockwork.interval {
+            _ if self.is_loose() => (None, &[][..]),
+            Some(interval) => (Some(interval), &[][..]),
+            None => (None, plausible(self.life.as_ref(), &self.lives, clockwork)),
+        };
+        let by_lives = lives.iter().flat_map(move |life| {
+            let period = clock.newest.later(spire::period(*life));
+            let earlier = self.earlier.as_ref().zip(clock.earlier);
+            let turns = earlier.map(|(earlier, published)| {
+                // SPIRE prepares the next key only once this one signs: never before the end of its
+                // predecessor's turn (`ca/rotator/rotator.go`).
+                let end = move |life: &Duration| period.latest(published.later(turn(*life)));
+                plausible(earlier.life.as_ref(), &earlier.lives, clockwork).iter().map(end)
+            });
+            let alone = earlier.is_none().then_some(period);
+            alone.into_iter().chain(turns.into_iter().flatten())
+        });
+        interval.map(|interval| clock.newest.later(interval)).into_iter().chain(by_lives)
+    }
+
+    /// When its authorities were published by the monitor's clock.
+    fn by_our_clock(&self) -> Dated {
+        let earlier = self.earlier.as_ref().map(|earlier| earlier.published);
+        Dated { newest: self.published, earlier }
+    }
+
+    /// The same by their issuer's clock, where they say so.
+    fn by_own_clock(&self) -> Option<Dated> {
+        let newest = Window::point(self.made?);
+        let earlier = match &self.earlier {
+            None => None,
+            Some(earlier) => Some(Window::point(earlier.made?)),
+        };
+        Some(Dated { newest, earlier })
     }
 
     /// The other line's authority that a birth on this date follows, where the date is only the
     /// other's.
     pub(super) fn followed(&self, date: Window, clockwork: &Clockwork) -> Option<Earlier> {
-        if self.own_dates(clockwork).contains(&date) {
+        if self.own_dates(self.by_our_clock(), clockwork).any(|own| own == date) {
             return None;
         }
         let mistaken = self.mistaken.iter().find(|mistaken| mistaken.date == date);
@@ -205,7 +227,8 @@ impl Line {
                 Window::new(self.published.until, self.published.until.saturating_add(period));
             return Some((date, date.until.saturating_add(clockwork.tolerance(period))));
         }
-        let date = self.dates(clockwork).into_iter().max_by_key(|date| date.until)?;
+        let dates = self.dates_by(self.by_our_clock(), clockwork);
+        let date = dates.max_by_key(|date| (date.until, date.from))?;
         let deadline = date.until.saturating_add(clockwork.tolerance(period));
         let held = self.held.map(|(_, until)| until.saturating_add(clockwork.tolerance(period)));
         Some((date, held.map_or(deadline, |held| held.max(deadline))))
@@ -214,60 +237,55 @@ impl Line {
     /// The date that a birth meets, of those that it may have: by the monitor's clock, or by the
     /// issuer's own, which may be off by as much as clocks may differ.
     pub(super) fn meets(&self, birth: &Birth, clockwork: &Clockwork) -> Option<Window> {
+        #[cfg(test)]
+        crate::watch::work::LINES.add();
         let own = || {
             let own = self.by_own_clock()?;
-            own.met_by(Window::point(birth.made?), clockwork)
+            self.met_by(Window::point(birth.made?), own, clockwork)
         };
-        self.met_by(birth.published, clockwork).or_else(own)
+        self.met_by(birth.published, self.by_our_clock(), clockwork).or_else(own)
     }
 
-    /// The same line, dated by its issuer's clock.
-    fn by_own_clock(&self) -> Option<Self> {
-        let published = Window::point(self.made?);
-        let earlier = match &self.earlier {
-            None => None,
-            Some(earlier) => {
-                Some(Earlier { published: Window::point(earlier.made?), ..earlier.clone() })
-            }
-        };
-        Some(Self { published, earlier, ..self.clone() })
-    }
-
-    /// The date that a birth within `born` meets.
-    fn met_by(&self, born: Window, clockwork: &Clockwork) -> Option<Window> {
+    /// The date that a birth within `born` meets by one clock.
+    fn met_by(&self, born: Window, clock: Dated, clockwork: &Clockwork) -> Option<Window> {
         let period = clockwork.period(self.life)?;
         let tolerance = clockwork.tolerance(period);
         let early = clockwork.early;
         let meets = |date: &Window| date.widened(early, tolerance).meets(born);
         if self.is_loose() {
-            let within = Window::new(
-                self.published.until,
-                self.published.until.saturating_add(period).saturating_add(tolerance),
-            );
+            let since = clock.newest.until;
+            let until = since.saturating_add(period).saturating_add(tolerance);
+            let within = Window::new(since, until);
             let windows = &clockwork.windows;
             return windows
                 .iter()
+                .inspect(|_| {
+                    #[cfg(test)]
+                    crate::watch::work::WINDOWS.add();
+                })
                 .filter(|date| date.meets(within))
                 .find(|date| meets(date))
                 .copied();
         }
-        let dates = self.dates(clockwork);
-        if let Some(found) = dates.iter().find(|date| meets(date)) {
-            return Some(*found);
+        let dates = || self.dates_by(clock, clockwork);
+        if let Some(found) = dates().filter(meets).min_by_key(|date| date.from) {
+            return Some(found);
         }
         // While the watch was away for longer than a key lives, whole generations may have come and
         // gone, each with its own slack.
         if !clockwork.away {
             return None;
         }
-        let generations = dates.first()?.until;
+        let generations = dates().min_by_key(|date| date.from)?.until;
         let passed =
             born.until.since(generations)?.as_secs().checked_div(period.as_secs().max(1))?;
         let passed = u32::try_from(passed).ok()?;
         let slack = tolerance.saturating_mul(passed.saturating_add(1)).min(period / 4);
-        let skipped = |count: u32| dates.iter().map(move |date| date.later(period * count));
-        let near = [passed, passed.saturating_add(1)].into_iter().flat_map(skipped);
-        near.into_iter().find(|date| date.widened(early, slack.max(tolerance)).meets(born))
+        let near = |date: &Window| date.widened(early, slack.max(tolerance)).meets(born);
+        [passed, passed.saturating_add(1)].into_iter().find_map(|count| {
+            let skipped = dates().map(|date| date.later(period * count));
+            skipped.filter(near).min_by_key(|date| date.from)
+        })
     }
 
     /// A birth on one of its dates: its newest authority is this one from now on.
@@ -289,12 +307,23 @@ impl Line {
 /// How many dates of another line are kept.
 const MOST_MISTAKEN: usize = 8;
 
+/// When a line's authorities were published, by one clock.
+#[derive(Clone, Copy, Debug)]
+struct Dated {
+    newest: Window,
+    earlier: Option<Window>,
+}
+
 /// The lives that an authority may have.
-fn plausible(life: Option<Duration>, lives: &[Duration], clockwork: &Clockwork) -> Vec<Duration> {
+fn plausible<'a>(
+    life: Option<&'a Duration>,
+    lives: &'a [Duration],
+    clockwork: &'a Clockwork,
+) -> &'a [Duration] {
     match life {
-        Some(life) => vec![life],
-        None if lives.is_empty() => clockwork.lives.clone(),
-        None => lives.to_vec(),
+        Some(life) => std::slice::from_ref(life),
+        None if lives.is_empty() => &clockwork.lives,
+        None => lives,
     }
 }
 

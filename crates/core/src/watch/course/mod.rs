@@ -32,6 +32,7 @@ pub(super) use contradiction::{departs, is_announced, life, published};
 pub(super) use form::Forms;
 pub(super) use retire::Explained;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -56,7 +57,7 @@ pub struct Course {
     /// How long keys live by the authorities that stand, shortest first.
     pub lives: Vec<Duration>,
     /// When the first births of the baseline's JWT lineages are expected.
-    pub windows: Vec<Window>,
+    pub windows: Arc<Vec<Window>>,
     /// The gaps between births, for uses that are judged by them.
     pub gaps: Vec<Gaps>,
     /// X.509 births that claim missed dates if their JWT keys follow within a poll.
