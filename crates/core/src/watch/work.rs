@@ -12,7 +12,9 @@ use rcgen::{
     SanType, SerialNumber,
 };
 
-use super::{Budget, DomainState, Observation, Policy, Poll, Source, step};
+use super::{
+    Budget, DomainState, Event, Observation, Policy, Poll, Sighting, Source, record, step,
+};
 use crate::bundle::{
     Authority, AuthorityId, Bundle, Certificate, Digest, Fingerprint, KeyType, PublicKeyId, Stated,
     SvidType,
@@ -55,6 +57,10 @@ count! {
 count! {
     /// A window of a baseline is compared with a birth.
     WINDOWS
+}
+count! {
+    /// All key IDs on record are gathered.
+    CARRIED
 }
 
 const POLL: Duration = Duration::from_mins(5);
@@ -220,4 +226,28 @@ fn all_lineages_that_are_known_loosely_look_through_the_windows_once() {
     assert!(domain.standings().contains("on_time"), "{:?}", domain.standings());
     let most = windows * usize::try_from(KEYS).unwrap();
     assert!((1..=most).contains(&compared), "{compared} comparisons, and {most} at most");
+}
+
+#[test]
+fn the_key_ids_on_record_are_gathered_once_for_all_sightings_of_a_batch() {
+    let mut domain = Domain::new(Policy::default());
+    domain.publishes(&jwt("", 0..KEYS));
+    let at = domain.at;
+    let mut sights = |kid: String| {
+        let sighting = Sighting::of_token(&kid, at, at, at.saturating_add(POLL));
+        record(&mut domain.state, at, &Event::KidSighted { sighting, reporter: "file".into() });
+    };
+    let (gathered, ()) =
+        CARRIED.during(|| (0..400).for_each(|one| sights(format!("made up {one}"))));
+    assert_eq!(gathered, 1);
+    // The key ID of a key that is published since then is not one of those that are made up.
+    domain.publishes(&jwt("", 0..KEYS + 1));
+    let (known, sighted) = (format!("{KEYS:08}"), domain.at);
+    let mut sights = |kid: &str| {
+        let sighting = Sighting::of_token(kid, sighted, sighted, sighted.saturating_add(POLL));
+        record(&mut domain.state, at, &Event::KidSighted { sighting, reporter: "file".into() });
+    };
+    sights(&known);
+    (400..800).for_each(|one| sights(&format!("made up {one}")));
+    assert!(domain.state.facts.sighted(Some(&known.as_str().into())).is_some());
 }

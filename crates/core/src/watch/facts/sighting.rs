@@ -1,6 +1,5 @@
 //! What relying parties saw of tokens: key IDs and times, never a token.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -128,12 +127,7 @@ impl Facts {
     /// Makes room for another key ID. Anyone may invent some: those that no key on record carries go
     /// first, and of them the oldest.
     fn forget_a_sighting(&mut self) {
-        let carried: HashSet<UntrustedText> = self
-            .authorities
-            .iter()
-            .filter_map(|record| record.authority.kid.as_ref())
-            .map(|kid| Sighting::cut(kid.as_received()))
-            .collect();
+        let carried = self.carried_kids();
         let known =
             |sighting: &Sighting| sighting.withdrawn.is_some() || carried.contains(&sighting.kid);
         let place = self.sightings.iter().position(|sighting| !known(sighting));
