@@ -62,6 +62,10 @@ count! {
     /// All key IDs on record are gathered.
     CARRIED
 }
+count! {
+    /// All removed authorities are looked at, and those that are old laid aside.
+    LAID_ASIDE
+}
 
 const POLL: Duration = Duration::from_mins(5);
 const KEYS: u32 = 60;
@@ -250,4 +254,14 @@ fn the_key_ids_on_record_are_gathered_once_for_all_sightings_of_a_batch() {
     sights(&known);
     (400..800).for_each(|one| sights(&format!("made up {one}")));
     assert!(domain.state.facts.sighted(Some(&known.as_str().into())).is_some());
+}
+
+#[test]
+fn removals_of_one_poll_are_laid_aside_once() {
+    for (first, second) in floods() {
+        let mut domain = Domain::new(Policy::default());
+        domain.publishes(&first);
+        let (laid_aside, ()) = LAID_ASIDE.during(|| domain.publishes(&second));
+        assert_eq!(laid_aside, 1);
+    }
 }

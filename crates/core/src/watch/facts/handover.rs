@@ -14,7 +14,8 @@ impl Facts {
         let new = record.successor.or_else(|| self.replacement(record));
         let new = new.and_then(|new| self.record(new));
         let policy = self.policy();
-        let left = self.published().filter(|other| other.id().svid_type == id.svid_type).count();
+        let of_use = self.published().filter(|other| other.id().svid_type == id.svid_type);
+        let was_only = of_use.take(2).count() == 1;
         let handover = HandOver {
             svid_type: id.svid_type,
             old: id.fingerprint,
@@ -33,7 +34,7 @@ impl Facts {
                 .signed
                 .map(|leaf| leaf.validity.not_before.saturating_add(spire::NOT_BEFORE_CUSHION)),
             had_signed: self.had_signed(record, removed, &policy),
-            was_only: left == 1,
+            was_only,
             had_ended,
             told_elsewhere: is_told_elsewhere(record),
         };
@@ -68,9 +69,11 @@ impl Facts {
             let certificate = record.authority.certificate.as_ref();
             certificate.is_some_and(|c| c.validity.not_after.saturating_add(stays) <= last)
         };
-        let standing = self
-            .published()
-            .filter(|other| other.standing == Some(Standing::Baseline) && due(other));
+        // They are sorted by their use.
+        let x509 = self.authorities.iter().take_while(|one| one.id().svid_type == SvidType::X509);
+        let standing = x509.filter(|one| {
+            one.removed.is_none() && one.standing == Some(Standing::Baseline) && due(one)
+        });
         let ended = self.course.pruned.x509.saturating_add(standing.count());
         let ends = self.course.pruned.jwt < ended;
         self.course.pruned.jwt += usize::from(ends);

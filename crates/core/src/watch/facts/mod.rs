@@ -87,6 +87,8 @@ pub struct Facts {
     pub born: Vec<(Arc<Authority>, Bracket)>,
     /// How many more of them there are.
     pub births_to_come: u32,
+    /// How many removals of that change are still to come.
+    pub removals_to_come: u32,
     /// Where the sequence number stood still in that change.
     pub stood: Option<u64>,
     /// What the sequence numbers say that the key sets do not, newest last.
@@ -185,12 +187,13 @@ impl Facts {
                 refresh_hint,
                 after,
                 introduced,
+                removed,
                 unrecorded,
                 ..
             } => {
                 self.guard(at, event);
                 self.pass_over(at, *unrecorded, *after);
-                self.expect(*after, *introduced);
+                self.expect(*after, *introduced, *removed);
                 self.change(Confirmed {
                     content: *content,
                     body: *body,

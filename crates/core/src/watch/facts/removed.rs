@@ -39,16 +39,21 @@ impl Facts {
     }
 
     pub(super) fn remove(&mut self, at: Timestamp, id: AuthorityId, removed: Bracket) {
-        let Some(record) = self.record_mut(id) else {
-            return;
-        };
-        record.removed = Some(removed);
-        self.lay_aside(at);
+        self.removals_to_come = self.removals_to_come.saturating_sub(1);
+        if let Some(record) = self.record_mut(id) {
+            record.removed = Some(removed);
+        }
+        // Each time all authorities are looked at, and one poll can remove thousands.
+        if self.removals_to_come == 0 {
+            self.lay_aside(at);
+        }
     }
 
     /// Drops removed authorities that are neither among the latest nor recent, and large ones beyond
     /// what is kept of those.
     fn lay_aside(&mut self, at: Timestamp) {
+        #[cfg(test)]
+        crate::watch::work::LAID_ASIDE.add();
         let removed = self.removed();
         let too_large = beyond_the_bytes(&removed);
         if removed.len() <= Self::REMOVED && too_large.is_empty() {
@@ -62,6 +67,7 @@ impl Facts {
         let recent = at.saturating_sub(Self::REMOVED_FOR);
         let most = removed.len().saturating_sub(Self::REMOVED);
         let least = removed.len().saturating_sub(Self::REMOVED_MOST);
+        let mut laid_aside = HashSet::new();
         for (place, Removed { until, id, denied, .. }) in removed.into_iter().enumerate() {
             let x509 = id.svid_type == SvidType::X509;
             let retains = x509 && retained.contains(&Some(until));
@@ -69,8 +75,11 @@ impl Facts {
             let old = place < most && until < recent && !(x509 && denied);
             if !retains && (place < least || old || too_large.contains(&id)) {
                 self.outlive(id);
-                self.authorities.retain(|record| record.id() != id);
+                laid_aside.insert(id);
             }
+        }
+        if !laid_aside.is_empty() {
+            self.authorities.retain(|record| !laid_aside.contains(&record.id()));
         }
     }
 

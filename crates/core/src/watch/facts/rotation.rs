@@ -93,13 +93,13 @@ impl Facts {
         }
     }
 
-    /// A change begins, of this many births.
-    pub(super) fn expect(&mut self, after: Option<Timestamp>, introduced: u32) {
+    /// A change begins, of this many births and removals.
+    pub(super) fn expect(&mut self, after: Option<Timestamp>, introduced: u32, removed: u32) {
         if let Some(after) = after {
             self.pass(after);
         }
         self.born.clear();
-        self.births_to_come = introduced;
+        (self.births_to_come, self.removals_to_come) = (introduced, removed);
     }
 
     /// One of them.
