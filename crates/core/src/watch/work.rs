@@ -157,10 +157,10 @@ fn jwt(prefix: &str, numbers: std::ops::Range<u32>) -> Vec<Arc<Authority>> {
 }
 
 /// A first bundle of many authorities, and as many others that look like none of them.
-fn floods() -> [(Vec<Arc<Authority>>, Vec<Arc<Authority>>); 2] {
+fn floods() -> [[Vec<Arc<Authority>>; 2]; 2] {
     [
-        (x509("SPIFFE", 0..KEYS), x509("Other", KEYS..2 * KEYS)),
-        (jwt("", 0..KEYS), jwt("other-", KEYS..2 * KEYS)),
+        [x509("SPIFFE", 0..KEYS), x509("Other", KEYS..2 * KEYS)],
+        [jwt("", 0..KEYS), jwt("other-", KEYS..2 * KEYS)],
     ]
 }
 
@@ -172,7 +172,7 @@ fn assert_linear(formed: usize, judgements: u32) {
 
 #[test]
 fn each_authority_is_formed_once_where_a_first_bundle_is_replaced() {
-    for (first, second) in floods() {
+    for [first, second] in floods() {
         let mut domain = Domain::new(Policy::default());
         domain.publishes(&first);
         let (formed, ()) = FORMS.during(|| domain.publishes(&second));
@@ -184,7 +184,7 @@ fn each_authority_is_formed_once_where_a_first_bundle_is_replaced() {
 /// What is recorded first is found out, and then what each one is.
 #[test]
 fn each_authority_is_formed_twice_past_the_budget() {
-    for (first, second) in floods() {
+    for [first, second] in floods() {
         let daily_budget = Budget { events: 1, ..Budget::DEFAULT };
         let mut domain = Domain::new(Policy { daily_budget, ..Policy::default() });
         domain.publishes(&first);
@@ -196,7 +196,7 @@ fn each_authority_is_formed_twice_past_the_budget() {
 
 #[test]
 fn each_authority_is_formed_once_in_an_answer_beside_the_state() {
-    for (first, second) in floods() {
+    for [first, second] in floods() {
         let mut domain = Domain::new(Policy::default());
         domain.publishes(&first);
         let (formed, ()) = FORMS.during(|| domain.answers(0, &second));
@@ -258,7 +258,7 @@ fn the_key_ids_on_record_are_gathered_once_for_all_sightings_of_a_batch() {
 
 #[test]
 fn removals_of_one_poll_are_laid_aside_once() {
-    for (first, second) in floods() {
+    for [first, second] in floods() {
         let mut domain = Domain::new(Policy::default());
         domain.publishes(&first);
         let (laid_aside, ()) = LAID_ASIDE.during(|| domain.publishes(&second));

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use anchorwatch_core::bundle::SvidType;
-use anchorwatch_core::finding::{Finding, FindingKind as F, Severity::*};
+use anchorwatch_core::finding::{Finding, FindingKind as F, Room, Severity::*};
 use anchorwatch_core::watch::{Budget, JudgementPolicy, Policy, Reserve};
 use anchorwatch_lab::issuer::IssuerSettings;
 use anchorwatch_lab::simulate::{Incident, Scenario, Skip, World};
 use serde_json::json;
 
 use crate::properties::{KEYS, Watched};
-use crate::story::{DAY, HOUR, Key, MINUTE, Story, policy};
+use crate::story::{DAY, HOUR, Key, MINUTE, Open, Story, policy};
 
 const TEN_YEARS: Duration = Duration::from_hours(10 * 365 * 24);
 
@@ -176,4 +176,62 @@ fn past_its_budget_an_outage_and_an_impostor_are_told() {
     story.next();
     story.without(F::SourceStale);
     story.without(F::EndpointUnauthenticated);
+}
+
+/// How many X.509 authorities an endpoint lists that is out to keep its monitor busy. How much work
+/// that makes is counted in the core, `watch/work.rs`.
+const MANY: usize = 1_000;
+
+/// Whoever has an endpoint chooses its first bundle too: all later keys are compared with that. All of
+/// it is replaced by `others` in one poll, and an authority that lives ten years beside them.
+fn replaced(daily_budget: Budget, others: fn(&mut Story) -> Key) -> (Story, Key) {
+    let mut story = Story::new(Policy { daily_budget, ..policy() });
+    story.due = None;
+    let born = story.now.saturating_sub(6 * HOUR);
+    let first: Vec<Key> = (0..MANY).map(|_| story.x509(born, DAY)).collect();
+    story.keys.extend(first);
+    story.poll();
+    assert!(story.open.is_empty(), "{:#?}", story.open);
+    story.withdraw(|key| key.element["use"] == "x509-svid");
+    let others: Vec<Key> = (0..MANY).map(|_| others(&mut story)).collect();
+    story.publish(others);
+    let rogue = story.x509(story.now, TEN_YEARS);
+    story.publish([rogue.clone()]);
+    (story, rogue)
+}
+
+/// A day's budget that the first bundle has spent already.
+fn spent() -> Budget {
+    Budget { events: 200, ..Budget::DEFAULT }
+}
+
+#[test]
+fn a_first_bundle_of_many_that_is_replaced_by_its_like_hides_no_rogue_authority() {
+    for daily_budget in [Budget::DEFAULT, spent()] {
+        let (mut story, rogue) = replaced(daily_budget, |story| story.x509(story.now, DAY));
+        story.next();
+        assert!(is_told(&story, &rogue), "{daily_budget:?}");
+        story.raises(F::FindingsFlood, Critical);
+    }
+}
+
+/// Each of the others contradicts the first bundle as much as the rogue authority does. A decision
+/// tells it from them.
+#[test]
+fn a_first_bundle_of_many_that_is_replaced_by_others_hides_no_denied_authority() {
+    for daily_budget in [Budget::DEFAULT, spent()] {
+        let (mut story, rogue) = replaced(daily_budget, |story| story.root(story.now, DAY));
+        story.decides("deny", &[("fingerprint", json!(rogue.fingerprint))]);
+        story.next();
+        assert!(is_told(&story, &rogue), "{daily_budget:?}");
+        let told = story.opened(F::UnexpectedAuthority);
+        let profile = |open: &&Open| open.evidence.iter().any(|line| line.contains("URI names"));
+        assert_eq!(told.iter().filter(|open| profile(open)).count(), Room::PLACES);
+        story.raises(F::FindingsFlood, Critical);
+        // The next poll is judged as well, and so is the one after it.
+        story.fail("timeout");
+        story.withdraw(|key| key.fingerprint == rogue.fingerprint);
+        story.next();
+        assert!(is_told(&story, &rogue), "nobody has looked at it");
+    }
 }
