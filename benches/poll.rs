@@ -201,7 +201,7 @@ impl Watch {
         let poll = Poll { answers: fetched.answers, recalled: Vec::new() };
         let state = std::mem::take(&mut self.state);
         let step = step(state, poll, SystemClock.now(), &self.policy, 0.5);
-        assert_eq!(step.state.sight.failures, 0, "{:?}", step.events);
+        assert_eq!(step.state.poll_state.failures, 0, "{:?}", step.events);
         self.state = black_box(step.state);
     }
 }

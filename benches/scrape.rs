@@ -22,13 +22,13 @@ use std::sync::Arc;
 
 use anchorwatch::metrics::{Format, Registered, Scrape, SelfFacts, render};
 use anchorwatch_core::bundle::{
-    Authority, AuthorityId, Digest, Fingerprint, KeyType, ParseLimits, PublicKeyId, Stated,
+    Authority, AuthorityId, Digest, Fingerprint, KeyType, ParseLimits, PublicKeyId, StatedNumber,
     SvidType, parse,
 };
 use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile};
 use anchorwatch_core::time::{Bracket, Timestamp};
 use anchorwatch_core::view::{DomainView, PollCounts, View};
-use anchorwatch_core::watch::{AuthorityRecord, Confirmed, DomainState, Facts, Policy, Sight};
+use anchorwatch_core::watch::{AuthorityRecord, Confirmed, DomainState, Facts, Policy, PollState};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use prometheus::{Encoder as _, Registry, TextEncoder};
@@ -180,25 +180,25 @@ fn domain(n: usize, models: [&Arc<Authority>; 2], at: Timestamp) -> DomainView {
         confirmed: Some(Confirmed {
             content: Digest::of(name.as_bytes()),
             body: Digest::of(b"body"),
-            sequence: Stated::Given(17),
-            refresh_hint: Stated::Given(300),
+            sequence: StatedNumber::Given(17),
+            refresh_hint: StatedNumber::Given(300),
             since: Bracket::new(None, at),
         }),
         authorities,
         ..Facts::default()
     };
     let micros = i64::try_from(n).unwrap();
-    let sight = Sight {
+    let poll_state = PollState {
         last_poll: Some(Timestamp::from_unix_micros(NOW * 1_000_000 + micros)),
         last_success: Some(Timestamp::from_unix_micros(NOW * 1_000_000 + micros)),
         length: 9_000,
         tls_not_after: Some(at),
-        ..Sight::default()
+        ..PollState::default()
     };
     DomainView {
         endpoint: Arc::new(endpoint),
         policy: Arc::new(Policy::default()),
-        state: DomainState { facts: Arc::new(facts), sight },
+        state: DomainState { facts: Arc::new(facts), poll_state },
         findings: Arc::new([]),
         ended: Arc::new([]),
         counts: Arc::new(PollCounts { polls: 1_000, ..PollCounts::default() }),

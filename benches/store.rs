@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use anchorwatch::store::{Batch, Store, StoreOptions};
 use anchorwatch_core::bundle::{
-    Authority, AuthorityId, Bundle, Certificate, Digest, Fingerprint, KeyType, PublicKeyId, Stated,
-    SvidType,
+    Authority, AuthorityId, Bundle, Certificate, Digest, Fingerprint, KeyType, PublicKeyId,
+    StatedNumber, SvidType,
 };
 use anchorwatch_core::time::{Clock, Timestamp};
 use anchorwatch_core::watch::{DomainState, Observation, Policy, Poll, Source, step};
@@ -61,7 +61,7 @@ fn bundle(domain: usize, rotation: u64) -> Bundle {
     };
     let x509 = keys(SvidType::X509, rotation.div_ceil(2));
     let jwt = keys(SvidType::Jwt, rotation / 2);
-    Bundle::new(x509.chain(jwt).collect(), Stated::Given(rotation), Stated::Given(300))
+    Bundle::new(x509.chain(jwt).collect(), StatedNumber::Given(rotation), StatedNumber::Given(300))
 }
 
 /// Records the story of one trust domain until it has this many events.
@@ -77,13 +77,15 @@ async fn record(store: Store, domain: usize, events: u64) -> u64 {
         let source = Source::default();
         let refusals = None;
         let observation = Observation { bundle, irregularities, body, length, refusals, source };
-        state.sight.last_poll = Some(at);
+        state.poll_state.last_poll = Some(at);
         let step = step(state, Poll::of(Ok(observation)), at, &policy, 0.5);
         state = step.state;
         recorded += u64::try_from(step.events.len()).unwrap();
-        let (facts, sight) = (Arc::clone(&state.facts), state.sight.clone());
+        let (facts, poll_state) = (Arc::clone(&state.facts), state.poll_state.clone());
         let (trust_domain, bodies) = (Clone::clone(&trust_domain), Vec::new());
-        store.append(Batch { trust_domain, at, events: step.events, bodies, facts, sight }).await;
+        store
+            .append(Batch { trust_domain, at, events: step.events, bodies, facts, poll_state })
+            .await;
         rotation += 1;
         at = at.saturating_add(BETWEEN);
     }

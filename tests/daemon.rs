@@ -396,7 +396,8 @@ async fn a_wall_clock_that_is_stepped_by_an_hour_invents_no_change_and_stops_no_
     let config = Config::load(&path).unwrap();
     let daemon = Daemon::start_with(config, options, Arc::clone(&clock), fetcher).await.unwrap();
     let name: TrustDomain = "good.example".parse().unwrap();
-    until("up", || daemon.view().domain(&name).unwrap().state.sight.last_success.is_some()).await;
+    until("up", || daemon.view().domain(&name).unwrap().state.poll_state.last_success.is_some())
+        .await;
     let mut heard = daemon.listen();
     for step in [3600, 0, -3600] {
         stepped.0.store(step, Ordering::Relaxed);
@@ -474,7 +475,8 @@ async fn a_decision_that_was_committed_holds_and_says_that_its_files_were_touche
     let config = Config::load(&path).unwrap();
     let daemon = Daemon::start_with(config, options, clock, fetcher).await.unwrap();
     let name: TrustDomain = "good.example".parse().unwrap();
-    until("up", || daemon.view().domain(&name).unwrap().state.sight.last_success.is_some()).await;
+    until("up", || daemon.view().domain(&name).unwrap().state.poll_state.last_success.is_some())
+        .await;
     let run = async |arguments: &[&str]| {
         let mut command = anchorwatch(&path, arguments);
         let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();

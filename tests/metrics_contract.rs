@@ -20,7 +20,7 @@ use std::time::Duration;
 use anchorwatch::metrics::{
     Format, Kind, Registered, Scrape, SelfFacts, catalogue, markdown, render,
 };
-use anchorwatch_core::bundle::{Fingerprint, Stated};
+use anchorwatch_core::bundle::{Fingerprint, StatedNumber};
 use anchorwatch_core::finding::{Finding, FindingKind, Severity};
 use anchorwatch_core::spiffe::ProfileName;
 use anchorwatch_core::view::{DomainView, Ended, View};
@@ -382,16 +382,16 @@ fn a_key_that_left_takes_its_series_with_it() {
 fn no_sequence_number_is_no_series_and_zero_is_zero() {
     let name = "anchorwatch_bundle_sequence";
     let failing = [("trust_domain", "failing.example")];
-    let state = |sequence: Stated| {
+    let state = |sequence: StatedNumber| {
         with("failing.example", |domain| {
             let facts = Arc::make_mut(&mut domain.state.facts);
             facts.confirmed.as_mut().unwrap().sequence = sequence;
         })
         .values(name, &failing)
     };
-    assert_eq!(state(Stated::Absent), [0.0; 0]);
-    assert_eq!(state(Stated::Unusable("-1".into())), [0.0; 0]);
-    assert_eq!(state(Stated::Given(0)), [0.0]);
+    assert_eq!(state(StatedNumber::Absent), [0.0; 0]);
+    assert_eq!(state(StatedNumber::Unusable("-1".into())), [0.0; 0]);
+    assert_eq!(state(StatedNumber::Given(0)), [0.0]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anchorwatch::notify::{Context, Notifier, Picture, Recipient, alerts};
+use anchorwatch::notify::{Context, Notifier, Recipient, ViewSource, alerts};
 use anchorwatch::resolver::{Lookups, SystemResolver};
 use anchorwatch_core::bundle::SvidType;
 use anchorwatch_core::finding::{Finding, FindingId, FindingKind, IncidentId, Severity};
@@ -65,7 +65,7 @@ struct Board {
     view: Mutex<View>,
 }
 
-impl Picture for Board {
+impl ViewSource for Board {
     fn picture(&self) -> Option<(View, Context)> {
         let mut view = self.view.lock().unwrap().clone();
         view.at = Wall.now();
@@ -120,7 +120,7 @@ impl Watch {
     fn by(clock: Arc<dyn Clock>, findings: Vec<Finding>) -> Self {
         let board = Arc::new(Board { view: Mutex::new(view(findings)) });
         let changes = watch::Sender::new(());
-        let picture: Arc<dyn Picture> = Arc::<Board>::clone(&board);
+        let picture: Arc<dyn ViewSource> = Arc::<Board>::clone(&board);
         let resolver = Arc::new(SystemResolver::default());
         let lookups = Lookups::new(resolver, Arc::clone(&clock), Lookups::PLACES);
         let notifier = Notifier::new(picture, changes.subscribe(), clock, lookups);

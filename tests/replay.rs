@@ -10,11 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anchorwatch::store::{Batch, Store, StoreOptions};
-use anchorwatch_core::decision::{Decision, Deed, Door};
+use anchorwatch_core::decision::{Decision, DecisionAction, DecisionSource};
 use anchorwatch_core::finding::{FindingId, FindingKind, Nature};
 use anchorwatch_core::journal::Entry;
 use anchorwatch_core::judge::{self, PublicKeyIndex};
-use anchorwatch_core::replay::{Change, JournalReplay, Report, Rules, Summary};
+use anchorwatch_core::replay::{Change, JournalReplay, ReplayReport, Rules, Summary};
 use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile, TrustDomain};
 use anchorwatch_core::time::{Clock, Timestamp};
 use anchorwatch_core::watch::{DomainState, Event, JudgementPolicy, Policy, Recall, Step};
@@ -84,9 +84,9 @@ impl Watched {
         if let Some(last) = self.batches.last_mut() {
             last.facts = Arc::default();
         }
-        let (facts, sight) = (Arc::clone(&state.facts), state.sight.clone());
+        let (facts, poll_state) = (Arc::clone(&state.facts), state.poll_state.clone());
         let (trust_domain, bodies) = (name.clone(), Vec::new());
-        self.batches.push(Batch { trust_domain, at, events, bodies, facts, sight });
+        self.batches.push(Batch { trust_domain, at, events, bodies, facts, poll_state });
     }
 
     fn entries(&self) -> impl Iterator<Item = Entry> {
@@ -110,14 +110,14 @@ impl Watched {
         raised.collect()
     }
 
-    fn again(&self, policy: &Policy, keeps_decisions: bool) -> (Vec<Report>, Summary) {
+    fn again(&self, policy: &Policy, keeps_decisions: bool) -> (Vec<ReplayReport>, Summary) {
         let policy = Arc::new(policy.clone());
         let rules = |name: &TrustDomain| {
             let (policy, decisions) = (Arc::clone(&policy), Vec::new());
             Some(Rules { policy, endpoint: endpoint(name), decisions })
         };
         let mut replay = JournalReplay::new(rules, keeps_decisions);
-        let mut reports: Vec<Report> =
+        let mut reports: Vec<ReplayReport> =
             self.entries().flat_map(|entry| replay.take(entry)).collect();
         let name = self.batches[0].trust_domain.clone();
         let (last, summary) = replay.finish(&BTreeMap::from([(name, self.end)]));
@@ -127,9 +127,9 @@ impl Watched {
 }
 
 /// The event findings that were raised.
-fn raised(reports: &[Report]) -> BTreeMap<FindingId, FindingKind> {
+fn raised(reports: &[ReplayReport]) -> BTreeMap<FindingId, FindingKind> {
     let raised = reports.iter().filter_map(|report| match report {
-        Report::Finding { id, finding, change: Change::Raised, .. } => Some((*id, *finding)),
+        ReplayReport::Finding { id, finding, change: Change::Raised, .. } => Some((*id, *finding)),
         _ => None,
     });
     raised.filter(|(_, kind)| kind.nature() == Nature::Event).collect()
@@ -205,9 +205,10 @@ fn decisions_count_unless_they_are_left_out() {
     for batch in std::mem::take(&mut watched.batches) {
         let decisions = batch.events.iter().filter_map(|event| match event {
             Event::AuthorityIntroduced { authority, .. } => {
-                let deed = Deed::Approve { fingerprint: authority.id.fingerprint };
+                let action = DecisionAction::Approve { fingerprint: authority.id.fingerprint };
                 let (by, reason) = ("j.doe".into(), "CHG-1".into());
-                let decision = Decision { deed, by, reason, uid: None, door: Door::Operator };
+                let decision =
+                    Decision { action, by, reason, uid: None, source: DecisionSource::Operator };
                 Some(Event::Decided { decision })
             }
             _ => None,

@@ -23,14 +23,14 @@ use std::sync::{Arc, Mutex};
 
 use anchorwatch::metrics::{Format, Registered};
 use anchorwatch::web::api::{
-    AuthorityReport, Cursor, Decided, DomainReport, Report, SightingsTaken,
+    AuthorityReport, Cursor, Decided, DomainReport, FederationReport, SightingsTaken,
 };
 use anchorwatch::web::{
     AdminClient, AdminListener, Asked, AuthorityFilter, Backend, BackendError, ClientError, Decide,
     EventFilter, Identity, Rebootstrap, Rebootstrapped, ScrapeFacts, WebListener,
 };
 use anchorwatch_core::bundle::{Authority, AuthorityId, Digest, Fingerprint, SvidType};
-use anchorwatch_core::journal::{AuthorityEntry, Entry, Recorded};
+use anchorwatch_core::journal::{AuthorityEntry, Entry, RecordedEntry};
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::view::View;
 use anchorwatch_core::watch::Event;
@@ -66,11 +66,11 @@ fn odd_entry() -> AuthorityEntry {
     AuthorityEntry { trust_domain: "odd.example".parse().unwrap(), record }
 }
 
-fn recorded() -> Recorded {
+fn recorded() -> RecordedEntry {
     let trust_domain = "clean1.lab.example".parse().unwrap();
     let event = Event::ClockSteppedBack { from: picture::at(60) };
     let entry = Entry { at: picture::at(0), trust_domain, event };
-    Recorded { number: 7, hash: Digest::of(b"entry"), entry }
+    RecordedEntry { number: 7, hash: Digest::of(b"entry"), entry }
 }
 
 impl Backend for Scripted {
@@ -99,7 +99,7 @@ impl Backend for Scripted {
         self.stalled.clone()
     }
 
-    fn events(&self, filter: EventFilter) -> Asked<'_, Vec<Recorded>> {
+    fn events(&self, filter: EventFilter) -> Asked<'_, Vec<RecordedEntry>> {
         self.asked.lock().unwrap().push(filter);
         self.answer(vec![recorded()])
     }
@@ -137,12 +137,16 @@ impl Backend for Scripted {
         self.answer(Rebootstrapped { authorities: 3, denied: vec![denied], at_risk: None })
     }
 
-    fn sight(&self, _lines: hyper::body::Bytes, _uid: Option<u32>) -> Asked<'_, SightingsTaken> {
+    fn take_sightings(
+        &self,
+        _lines: hyper::body::Bytes,
+        _uid: Option<u32>,
+    ) -> Asked<'_, SightingsTaken> {
         self.answer(SightingsTaken { taken: 1, recorded: 1, refused: 0, error: None })
     }
 
     fn decide(&self, decide: Decide) -> Asked<'_, Decided> {
-        let names: Vec<_> = decide.decisions.iter().map(|one| one.deed.name()).collect();
+        let names: Vec<_> = decide.decisions.iter().map(|one| one.action.name()).collect();
         let effect = format!("{} {}", names.join(" "), decide.preview);
         self.decisions.lock().unwrap().push(decide);
         self.answer(Decided { effect, at_risk: None })
@@ -712,15 +716,16 @@ async fn a_decision_carries_who_asked_by_the_kernels_word() {
 async fn the_commands_read_what_the_api_says() {
     let admin = Admin::start().await;
     let client = admin.client().await;
-    let report: Report = client.get("/api/v1/trust-domains").await.unwrap();
+    let report: FederationReport = client.get("/api/v1/trust-domains").await.unwrap();
     assert_eq!(report.trust_domains.len(), 4);
     let domain: DomainReport = client.get("/api/v1/trust-domains/odd.example").await.unwrap();
     assert_eq!(domain.failure.unwrap().detail, *picture::FOREIGN);
     let authorities: Vec<AuthorityReport> = client.get("/api/v1/authorities").await.unwrap();
     assert_eq!(authorities[1].kid, Some(picture::FOREIGN.into()));
-    let events: Vec<Recorded> = client.get("/api/v1/events?limit=1").await.unwrap();
+    let events: Vec<RecordedEntry> = client.get("/api/v1/events?limit=1").await.unwrap();
     assert_eq!(events, [recorded()]);
-    let one: Report = client.post("/admin/v1/check?trust_domain=new.example", &()).await.unwrap();
+    let one: FederationReport =
+        client.post("/admin/v1/check?trust_domain=new.example", &()).await.unwrap();
     assert_eq!(one.trust_domains.len(), 1);
     admin.listener.stop().await;
 }

@@ -13,10 +13,10 @@ use anchorwatch::web::{DecisionRequest, RebootstrapRequest};
 use anchorwatch_core::bundle::consumer::Consumer;
 use anchorwatch_core::bundle::{
     Authority, AuthorityId, Bundle, Digest, Fingerprint, KeyType, ParseLimits, ParsedBundle,
-    Stated, SvidType, diff as difference, parse,
+    StatedNumber, SvidType, diff as difference, parse,
 };
-use anchorwatch_core::decision::{Decision, Door};
-use anchorwatch_core::replay::{Line, Replay, Rules};
+use anchorwatch_core::decision::{Decision, DecisionSource};
+use anchorwatch_core::replay::{RecordedLine, Replay, Rules};
 use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile, EndpointUrl, TrustDomain};
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::untrusted::UntrustedText;
@@ -98,7 +98,7 @@ pub fn step(data: &[u8]) {
         state = step.state;
         journal.extend(step.events.into_iter().map(|event| (now, event)));
         assert!(!step.next_poll.is_zero() && step.next_poll < Duration::from_hours(24));
-        assert_eq!(state.sight.last_poll, Some(now));
+        assert_eq!(state.poll_state.last_poll, Some(now));
         let records = &state.facts.authorities;
         assert!(records.is_sorted_by(|a, b| a.id() < b.id()), "records are a set");
     }
@@ -145,14 +145,14 @@ fn bundle(bytes: &[u8]) -> Bundle {
             certificate: None,
         })
     });
-    Bundle::new(authorities.collect(), Stated::Absent, Stated::Absent)
+    Bundle::new(authorities.collect(), StatedNumber::Absent, StatedNumber::Absent)
 }
 
 fn observation(keys: &[u8], sequence: u8, hint: u8) -> Observation {
     let stated = |byte: u8| match byte {
-        0 => Stated::Absent,
-        0xff => Stated::Unusable("x".into()),
-        byte => Stated::Given(u64::from(byte >> 2)),
+        0 => StatedNumber::Absent,
+        0xff => StatedNumber::Unusable("x".into()),
+        byte => StatedNumber::Given(u64::from(byte >> 2)),
     };
     let mut bundle = bundle(keys);
     bundle.sequence = stated(sequence);
@@ -191,7 +191,7 @@ pub fn replay_lines(data: &[u8]) {
     let mut last: Option<Timestamp> = None;
     for line in data.split(|byte| *byte == b'\n').take(16) {
         let Ok(text) = std::str::from_utf8(line) else { continue };
-        match Line::read(text, anchorwatch_consumers::refusals) {
+        match RecordedLine::read(text, anchorwatch_consumers::refusals) {
             Err(why) => assert!(why.to_string().len() < 1024, "foreign text is cut: {why}"),
             Ok(line) => {
                 let waited = last.and_then(|last| line.at.since(last)).unwrap_or_default();
@@ -209,9 +209,10 @@ pub fn admin_request(data: &[u8]) {
     let now = Timestamp::from_unix(1_800_000_000);
     if let Ok(request) = serde_json::from_slice::<DecisionRequest>(data) {
         // What is journaled must read as what was decided.
-        for deed in request.decisions {
+        for action in request.decisions {
             let (by, reason) = (request.by.clone(), request.reason.clone());
-            let decision = Decision { deed, by, reason, uid: None, door: Door::Operator };
+            let decision =
+                Decision { action, by, reason, uid: None, source: DecisionSource::Operator };
             let written = serde_json::to_vec(&decision).expect("a decision is JSON");
             let again: Decision = serde_json::from_slice(&written).expect("a decision reads back");
             assert_eq!(again, decision, "what is journaled is not what was decided");

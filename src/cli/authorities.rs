@@ -33,16 +33,16 @@ Examples:
   anchorwatch authorities
   anchorwatch authorities --trust-domain domain-b.example --published --output json")]
 pub(super) struct Arguments {
-    /// Only of this trust domain.
+    /// Show only authorities of this trust domain.
     #[arg(long, value_name = "NAME")]
     trust_domain: Option<TrustDomain>,
-    /// Only of this use: x509-svid, jwt-svid or wit-svid.
+    /// Show only authorities of this use: x509-svid, jwt-svid or wit-svid.
     #[arg(long = "use", value_name = "USE", value_parser = svid_type)]
     svid_type: Option<SvidType>,
-    /// Only those that are published now.
+    /// Show only authorities that are published now.
     #[arg(long)]
     published: bool,
-    /// How they are printed.
+    /// Form of the output: text for people, json for programs.
     #[arg(long, value_enum, default_value_t)]
     output: Output,
 }

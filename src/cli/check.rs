@@ -11,7 +11,7 @@ use super::source::{self, Source, quoted};
 use super::{Exit, Global, logging, runtime};
 use crate::config::Config;
 use crate::daemon::check_once;
-use crate::web::api::{DomainReport, Report};
+use crate::web::api::{DomainReport, FederationReport};
 use anchorwatch_core::finding::{Dropped, Finding};
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::untrusted::escape_line;
@@ -27,10 +27,10 @@ Exit codes: 0 where all is well, 1 for a warning, 2 for something critical, 3 wh
 Example:
   anchorwatch check --trust-domain domain-b.example --output json")]
 pub(super) struct Arguments {
-    /// Only this trust domain.
+    /// Check only this trust domain.
     #[arg(long, value_name = "NAME")]
     trust_domain: Option<TrustDomain>,
-    /// How it is printed.
+    /// Form of the output: text for people, json for programs.
     #[arg(long, value_enum, default_value_t)]
     output: Output,
 }
@@ -58,7 +58,10 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
                     Some(name) => format!("/admin/v1/check?trust_domain={}", quoted(name.as_str())),
                     None => "/admin/v1/check".to_owned(),
                 };
-                client.post::<Report>(&target, &()).await.map_err(|why| source::unanswered(&why))
+                client
+                    .post::<FederationReport>(&target, &())
+                    .await
+                    .map_err(|why| source::unanswered(&why))
             }
             Source::Store(_) => alone(config, wanted).await,
         };
@@ -69,9 +72,9 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
     })
 }
 
-async fn alone(config: Config, wanted: Option<&TrustDomain>) -> Result<Report, Exit> {
+async fn alone(config: Config, wanted: Option<&TrustDomain>) -> Result<FederationReport, Exit> {
     match check_once(config, wanted).await {
-        Ok(view) => Ok(Report::new(&view)),
+        Ok(view) => Ok(FederationReport::new(&view)),
         Err(why) => {
             complain(&chain(&why));
             Err(Exit::CannotLook)
@@ -79,7 +82,7 @@ async fn alone(config: Config, wanted: Option<&TrustDomain>) -> Result<Report, E
     }
 }
 
-fn show(mut report: Report, arguments: &Arguments) -> Exit {
+fn show(mut report: FederationReport, arguments: &Arguments) -> Exit {
     if let Some(wanted) = &arguments.trust_domain {
         report.trust_domains.retain(|domain| domain.trust_domain == *wanted);
         let findings = report.trust_domains.iter().flat_map(|domain| &domain.findings);
@@ -97,7 +100,7 @@ fn show(mut report: Report, arguments: &Arguments) -> Exit {
     exit
 }
 
-fn text(report: &Report) -> String {
+fn text(report: &FederationReport) -> String {
     let rows: Vec<_> = report.trust_domains.iter().map(row).collect();
     let headings =
         ["TRUST DOMAIN", "VERDICT", "SEQUENCE", "X.509", "JWT", "LAST CHANGE", "LAST GOOD POLL"];

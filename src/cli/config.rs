@@ -19,7 +19,7 @@ const MOST_NAMES: usize = 10;
 /// Look at the configuration.
 #[derive(Clone, Debug, Subcommand)]
 pub(super) enum Command {
-    /// List everything that is wrong with a configuration and the files that it names.
+    /// List every error in a configuration and in the files that it names.
     #[command(after_help = "\
 Exit codes: 0 where nothing is wrong, else 78.
 
@@ -29,14 +29,14 @@ Example:
   anchorwatch config check /etc/anchorwatch/anchorwatch.yaml
   anchorwatch config check --web.config.file=/etc/anchorwatch/web.yaml")]
     Check(CheckArguments),
-    /// Print the configuration as it would run, with every default and without secrets.
+    /// Print the effective configuration, with every default and without secrets.
     #[command(after_help = "\
 The output is a configuration itself. Exit codes: 0, or 78 where the configuration has a fault.
 
 Example:
   anchorwatch config show --output json anchorwatch.yaml")]
     Show(ShowArguments),
-    /// Make a configuration from what SPIRE has.
+    /// Write a configuration from SPIRE's server.conf, API output or Kubernetes resources.
     #[command(after_help = "\
 Reads SPIRE's server.conf, the output of `spire-server federation list -output json`, or
 ClusterFederatedTrustDomain resources in YAML, and prints a configuration. What cannot be told
@@ -53,10 +53,10 @@ Examples:
 /// The arguments of `config check`.
 #[derive(Args, Clone, Debug)]
 pub(super) struct CheckArguments {
-    /// The configuration; without it, that of --config.file.
+    /// Configuration file to read; without it, the one of --config.file.
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
-    /// The web configuration to check, and the files that it names.
+    /// Web configuration file to check, with the files that it names.
     #[arg(long = "web.config.file", value_name = "FILE")]
     web_config: Option<PathBuf>,
 }
@@ -64,10 +64,10 @@ pub(super) struct CheckArguments {
 /// The arguments of `config show`.
 #[derive(Args, Clone, Debug)]
 pub(super) struct ShowArguments {
-    /// The configuration; without it, that of --config.file.
+    /// Configuration file to read; without it, the one of --config.file.
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
-    /// The form of the output.
+    /// Form of the output: yaml or json.
     #[arg(long, value_enum, default_value_t)]
     output: ShowOutput,
 }

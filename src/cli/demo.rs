@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::output::{chain, complain, print, write};
 use super::{Exit, Global, logging, runtime};
 use crate::config::Config;
-use crate::daemon::{Daemon, Happened, Options, SystemClock};
+use crate::daemon::{Daemon, Options, RecordedEvent, SystemClock};
 use crate::demo::Scene;
 use crate::demo::table::Table;
 
@@ -35,13 +35,13 @@ Examples:
   anchorwatch demo --for 60s
   curl -s http://127.0.0.1:10464/metrics | grep anchorwatch_authorities    # beside it")]
 pub(super) struct Arguments {
-    /// End after this long, as 60s or 5m; without it, at Ctrl-C.
+    /// End after this time (60s, 5m); without it, run until Ctrl-C.
     #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
     lasting: Option<Duration>,
-    /// Where HTTP is served; port 0 takes a free one.
+    /// Address and port of the HTTP server; port 0 takes a free one.
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = "127.0.0.1:10464")]
     listen: SocketAddr,
-    /// Print only the table, not the configuration.
+    /// Print only the table, without the configuration.
     #[arg(long)]
     quiet: bool,
 }
@@ -118,7 +118,7 @@ async fn show(daemon: &Daemon, address: SocketAddr, lasting: Option<Duration>) {
     loop {
         tokio::select! {
             heard = happened.recv() => match heard {
-                Ok(Happened(entry)) => {
+                Ok(RecordedEvent(entry)) => {
                     if let Some(line) = table.line(&entry) {
                         print(&line);
                     }

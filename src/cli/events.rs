@@ -9,7 +9,7 @@ use super::{Exit, Global, runtime};
 use crate::store::EventQuery;
 use crate::web::{AdminClient, ClientError};
 use anchorwatch_core::bundle::Fingerprint;
-use anchorwatch_core::journal::{Recorded, describe};
+use anchorwatch_core::journal::{RecordedEntry, describe};
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::watch::Event;
@@ -21,25 +21,25 @@ Examples:
   anchorwatch events --trust-domain domain-b.example
   anchorwatch events --kind authority_introduced --since 2026-12-01T00:00:00Z --output json")]
 pub(super) struct Arguments {
-    /// Only of this trust domain.
+    /// Show only events of this trust domain.
     #[arg(long, value_name = "NAME")]
     trust_domain: Option<TrustDomain>,
-    /// Only of this kind.
+    /// Show only events of this kind, as authority_introduced.
     #[arg(long, value_name = "KIND", value_parser = kind)]
     kind: Option<Box<str>>,
-    /// Only about the authority with this fingerprint.
+    /// Show only events about the authority with this fingerprint.
     #[arg(long, value_name = "FINGERPRINT")]
     authority: Option<Fingerprint>,
-    /// Only at this moment or later, in RFC 3339.
+    /// Show only events at or after this time (RFC 3339).
     #[arg(long, value_name = "TIME")]
     since: Option<Timestamp>,
-    /// Only before this moment, in RFC 3339.
+    /// Show only events before this time (RFC 3339).
     #[arg(long, value_name = "TIME")]
     until: Option<Timestamp>,
-    /// The latest so many, at most 10,000.
+    /// Number of events to show, newest first, at most 10,000.
     #[arg(long, value_name = "COUNT", default_value_t = 1000)]
     limit: usize,
-    /// How they are printed.
+    /// Form of the output: text for people, json for programs.
     #[arg(long, value_enum, default_value_t)]
     output: Output,
 }
@@ -80,13 +80,16 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
 
 /// The latest entries that a daemon has, the newest last. An answer may end early where its entries
 /// are long, so it is asked until there are as many as are wanted, or no more.
-async fn asked(client: &AdminClient, arguments: &Arguments) -> Result<Vec<Recorded>, ClientError> {
+async fn asked(
+    client: &AdminClient,
+    arguments: &Arguments,
+) -> Result<Vec<RecordedEntry>, ClientError> {
     let most = arguments.limit.min(EventQuery::MOST);
-    let mut entries: Vec<Recorded> = Vec::new();
+    let mut entries: Vec<RecordedEntry> = Vec::new();
     while entries.len() < most {
         let before = entries.first().map(|oldest| oldest.number);
         let target = target(arguments, most.saturating_sub(entries.len()), before);
-        let mut older: Vec<Recorded> = client.get(&target).await?;
+        let mut older: Vec<RecordedEntry> = client.get(&target).await?;
         if older.is_empty() {
             break;
         }
@@ -128,7 +131,7 @@ fn query(arguments: &Arguments) -> EventQuery {
     }
 }
 
-pub(super) fn show(entries: &[Recorded], output: Output) {
+pub(super) fn show(entries: &[RecordedEntry], output: Output) {
     if output == Output::Json {
         return print_json(&entries);
     }

@@ -38,19 +38,19 @@ entry does not fit its hash: the pack holds it as it stands.
 Example:
   anchorwatch export INC-42 --trust-domain domain-b.example --since 2026-12-01T00:00:00Z")]
 pub(super) struct Arguments {
-    /// The folder to make.
+    /// Folder to create for the evidence; it must not exist.
     #[arg(value_name = "FOLDER")]
     folder: PathBuf,
-    /// Only of this trust domain.
+    /// Export only this trust domain.
     #[arg(long, value_name = "NAME")]
     trust_domain: Option<TrustDomain>,
-    /// Only at this moment or later, in RFC 3339.
+    /// Export only events at or after this time (RFC 3339).
     #[arg(long, value_name = "TIME")]
     since: Option<Timestamp>,
-    /// Only before this moment, in RFC 3339.
+    /// Export only events before this time (RFC 3339).
     #[arg(long, value_name = "TIME")]
     until: Option<Timestamp>,
-    /// The store's folder, in the place of the configuration's.
+    /// Folder of the store, instead of the configuration's `store.path`.
     #[arg(long, value_name = "FOLDER")]
     store: Option<PathBuf>,
 }

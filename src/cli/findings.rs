@@ -8,7 +8,7 @@ use super::output::{Output, print, print_json};
 use super::source::{self, Source};
 use super::{Exit, Global, runtime};
 use crate::config::Config;
-use crate::web::api::{OpenFinding, Report};
+use crate::web::api::{FederationReport, OpenFinding};
 use crate::web::{AdminClient, ClientError};
 use anchorwatch_core::finding::{Dropped, FindingKind};
 use anchorwatch_core::spiffe::TrustDomain;
@@ -24,13 +24,13 @@ Examples:
   anchorwatch findings
   anchorwatch findings --kind unexpected_authority --output json")]
 pub(super) struct Arguments {
-    /// Only of this trust domain.
+    /// Show only findings of this trust domain.
     #[arg(long, value_name = "NAME")]
     trust_domain: Option<TrustDomain>,
-    /// Only of this kind.
+    /// Show only findings of this kind, as unexpected_authority.
     #[arg(long, value_name = "KIND", value_parser = kind)]
     kind: Option<FindingKind>,
-    /// How they are printed.
+    /// Form of the output: text for people, json for programs.
     #[arg(long, value_enum, default_value_t)]
     output: Output,
 }
@@ -78,7 +78,7 @@ struct Listed {
 /// What a daemon says.
 async fn asked(client: &AdminClient) -> Result<Listed, ClientError> {
     let open = client.get("/api/v1/findings").await?;
-    let report = client.get::<Report>("/api/v1/trust-domains").await?;
+    let report = client.get::<FederationReport>("/api/v1/trust-domains").await?;
     let dropped = report.trust_domains.into_iter();
     Ok(Listed { open, dropped: dropped.map(|one| (one.trust_domain, one.dropped)).collect() })
 }

@@ -19,10 +19,10 @@ says why not, 3 no daemon answers.
 Example:
   anchorwatch healthy --ready")]
 pub(super) struct Arguments {
-    /// Ask whether it is ready too: the store can be written.
+    /// Check readiness too: whether the store can be written.
     #[arg(long)]
     ready: bool,
-    /// Ask over this socket, whatever the configuration says: it is not read then.
+    /// Admin socket to ask, instead of the configuration's; the configuration is then not read.
     #[arg(long, value_name = "PATH")]
     admin_socket: Option<PathBuf>,
 }

@@ -41,22 +41,22 @@ Examples:
   anchorwatch lint --trust-domain domain-b.example --bootstrap b.json \\
     --endpoint-spiffe-id spiffe://domain-b.example/spire/server https://spire.domain-b.example:8443")]
 pub(super) struct Arguments {
-    /// A file, a folder, an https URL, or - for standard input.
+    /// Bundle to read: a file, a folder, an https URL, or - for standard input.
     #[arg(value_name = "BUNDLE", required = true)]
     bundles: Vec<String>,
-    /// Only what this consumer does. May be repeated.
+    /// Check for this consumer only (spire, spire@1.15.3, go-spiffe, istio). May be repeated.
     #[arg(long = "consumer", value_name = "NAME")]
     consumers: Vec<Consumer>,
-    /// Whose bundle it is: a CA that names another trust domain is told.
+    /// Trust domain of the bundle: a CA that names another one is reported.
     #[arg(long, value_name = "NAME")]
     trust_domain: Option<TrustDomain>,
-    /// The identity of an `https_spiffe` endpoint.
+    /// SPIFFE ID that an `https_spiffe` endpoint must present.
     #[arg(long, value_name = "ID", requires = "bootstrap")]
     endpoint_spiffe_id: Option<SpiffeId>,
-    /// What authenticates an `https_spiffe` endpoint: a bundle in SPIFFE JSON, or PEM.
+    /// Bundle that authenticates an `https_spiffe` endpoint: SPIFFE JSON or PEM.
     #[arg(long, value_name = "FILE", requires = "endpoint_spiffe_id")]
     bootstrap: Option<PathBuf>,
-    /// How it is printed.
+    /// Form of the output: text for people, json for programs, sarif for code scanning.
     #[arg(long, value_enum, default_value_t)]
     output: LintOutput,
 }

@@ -12,13 +12,13 @@ use anchorwatch_core::untrusted::{escape_json, escape_line};
 /// The least urgent lines that are written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(super) enum Level {
-    /// Each poll.
+    /// Every poll.
     Debug,
-    /// Changes.
+    /// Changes of bundles, findings and the configuration.
     Info,
-    /// The world needs someone.
+    /// Something needs attention.
     Warn,
-    /// This process, or something critical, needs someone.
+    /// A critical finding, or anchorwatch itself failed.
     Error,
 }
 
@@ -44,11 +44,11 @@ pub(super) fn start(level: Level, format: Format) {
     let builder = tracing_subscriber::fmt().with_env_filter(filter);
     let started = match format {
         Format::Logfmt => {
-            let builder = builder.with_writer(|| Line(escape_line));
+            let builder = builder.with_writer(|| LogLine(escape_line));
             builder.with_target(false).with_ansi(false).try_init()
         }
         Format::Json => {
-            let builder = builder.with_writer(|| Line(escape_json));
+            let builder = builder.with_writer(|| LogLine(escape_json));
             builder.json().flatten_event(true).with_target(false).try_init()
         }
     };
@@ -58,9 +58,9 @@ pub(super) fn start(level: Level, format: Format) {
 
 /// A line of the log on its way to standard error, and how what is hidden in it is shown: libraries
 /// log what peers sent.
-struct Line(fn(&str) -> Cow<'_, str>);
+struct LogLine(fn(&str) -> Cow<'_, str>);
 
-impl Write for Line {
+impl Write for LogLine {
     /// Takes a whole line, as the formatter writes it.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let line = String::from_utf8_lossy(bytes);

@@ -10,6 +10,7 @@ mod events;
 mod exit;
 mod export;
 mod findings;
+mod groups;
 mod healthy;
 mod lint;
 mod logging;
@@ -31,7 +32,14 @@ pub use exit::Exit;
 
 /// The monitor for SPIFFE federation: it remembers every key that a trust domain ever published.
 #[derive(Debug, Parser)]
-#[command(name = "anchorwatch", version, long_version = version(), after_help = AFTER_HELP)]
+#[command(
+    name = "anchorwatch",
+    version,
+    long_version = version(),
+    help_template = "{about-with-newline}\n{usage-heading} {usage}\n{before-help}\n{options}{after-help}",
+    before_help = groups::text::<Command>(),
+    after_help = AFTER_HELP
+)]
 struct Cli {
     #[command(flatten)]
     global: Global,
@@ -42,7 +50,7 @@ struct Cli {
 /// What every command takes.
 #[derive(Args, Clone, Debug)]
 struct Global {
-    /// The configuration.
+    /// Configuration file to read (docs/configuration.md).
     #[arg(
         long = "config.file",
         value_name = "FILE",
@@ -51,59 +59,59 @@ struct Global {
         env = "ANCHORWATCH_CONFIG_FILE"
     )]
     config_file: PathBuf,
-    /// The least urgent lines that are logged, to standard error.
+    /// Lowest level that is logged to standard error.
     #[arg(long = "log.level", value_name = "LEVEL", global = true, default_value = "info")]
     log_level: logging::Level,
-    /// How a line is written.
+    /// Form of log lines: logfmt or json.
     #[arg(long = "log.format", value_name = "FORMAT", global = true, default_value = "logfmt")]
     log_format: logging::Format,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Watch: poll every endpoint, record every key, serve /metrics.
+    /// Watch all trust domains: poll their endpoints, record every key, serve /metrics.
     Run(run::Arguments),
-    /// Poll every endpoint once and say what is wrong.
+    /// Poll every endpoint once and report findings.
     Check(check::Arguments),
-    /// Look at the configuration.
+    /// Check, print or create a configuration.
     #[command(subcommand)]
     Config(config::Command),
-    /// Say where a bundle departs from the standard, and which consumers would refuse it.
+    /// Report where a bundle departs from the SPIFFE standard, and which consumers refuse it.
     Lint(lint::Arguments),
-    /// List the authorities that are published, and those that were.
+    /// List the authorities that are published or were published before.
     Authorities(authorities::Arguments),
-    /// List what happened.
+    /// List the events of the journal, newest first.
     Events(events::Arguments),
-    /// Tell all that is on record of one authority.
+    /// Show everything that is recorded about one authority.
     Show(show::Arguments),
-    /// Ask the running daemon whether it is well.
+    /// Ask the running daemon whether it is healthy.
     Healthy(healthy::Arguments),
-    /// List what is to be said, with its evidence.
+    /// List open findings with their evidence.
     Findings(findings::Arguments),
-    /// Say beforehand that authorities are to come, or that the endpoint is to be away.
+    /// Announce new authorities, or an outage of an endpoint, before they happen.
     Announce(decide::Announce),
-    /// Say that an authority is explained.
+    /// Approve an authority: it is explained, and its findings end.
     Approve(decide::Approve),
-    /// Say that an authority is rogue: its public key, everywhere and for ever.
+    /// Deny an authority: its public key authenticates nothing in any trust domain.
     Deny(decide::Deny),
-    /// Say that a finding was looked at.
+    /// Acknowledge a finding, which ends it.
     Ack(decide::Ack),
-    /// Say that the first bundle is what the next ones are compared with.
+    /// Confirm that the first bundle of a trust domain is genuine.
     Baseline(decide::Baseline),
-    /// Say that a lineage ended on purpose.
+    /// Record that a lineage ended on purpose, as when a server was removed.
     RetireLineage(decide::RetireLineage),
-    /// Replace what authenticates an endpoint, after a lockout.
+    /// Replace the trust anchors of an endpoint after a lockout.
     Rebootstrap(rebootstrap::Arguments),
-    /// Play trust domains in virtual time, and score the judgement of them.
+    /// Simulate federations and score the judgement against the known truth.
     Simulate(simulate::Arguments),
-    /// Judge a store or recorded polls again.
+    /// Judge a store, or recorded polls, again under other rules.
     Replay(replay::Arguments),
     /// Write an evidence pack: events, documents, findings, decisions, digests.
     Export(export::Arguments),
-    /// Look at the store.
+    /// Verify a store and its chain of hashes.
     #[command(subcommand)]
     Store(store::Command),
-    /// Watch three embedded trust domains rotate in seconds on loopback.
+    /// Run a demonstration: three trust domains that rotate in seconds on loopback.
     #[cfg(feature = "demo")]
     Demo(demo::Arguments),
 }

@@ -28,10 +28,10 @@ Example:
   spire-server bundle show -format spiffe > b.json        # at the partner
   anchorwatch rebootstrap domain-b.example b.json --by j.doe --reason CHG-123")]
 pub(super) struct Arguments {
-    /// The trust domain whose endpoint is locked out.
+    /// Trust domain whose endpoint can no longer be authenticated.
     #[arg(value_name = "DOMAIN")]
     trust_domain: TrustDomain,
-    /// Its bundle: SPIFFE JSON, or certificates in PEM.
+    /// File with its bundle: SPIFFE JSON, or certificates in PEM.
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]

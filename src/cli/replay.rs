@@ -49,54 +49,54 @@ Examples:
   anchorwatch replay --observations polls.jsonl --config.file anchorwatch.yaml
   anchorwatch replay --observations polls.jsonl | jq -r 'select(.severity == \"critical\")'")]
 pub(super) struct Arguments {
-    /// Recorded polls in the store's place, one JSON object a line in the order of time; - for
-    /// standard input.
+    /// File of recorded polls instead of a store, one JSON object a line in the order of time;
+    /// - for standard input.
     #[arg(long, value_name = "FILE")]
     observations: Option<PathBuf>,
-    /// The store's folder, in the place of the configuration's.
+    /// Folder of the store, instead of the configuration's `store.path`.
     #[arg(long, value_name = "FOLDER", conflicts_with = "observations")]
     store: Option<PathBuf>,
-    /// Only this trust domain of the store.
+    /// Replay only this trust domain of the store.
     #[arg(long, value_name = "NAME", conflicts_with = "observations")]
     trust_domain: Option<TrustDomain>,
-    /// As if nobody had decided anything: neither in the journal nor in the configuration.
+    /// Ignore all decisions, those of the journal and those of the configuration.
     #[arg(long, conflicts_with = "observations")]
     without_decisions: bool,
-    /// How it is printed.
+    /// Form of the output: text for people, json for programs.
     #[arg(long, value_enum, default_value = "json")]
     output: Output,
-    /// How often was polled.
+    /// Interval between polls, as 60s.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     poll_interval: Option<Duration>,
-    /// The longest JWT-SVID lifetime.
+    /// Longest lifetime of a JWT-SVID, as 1h.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     max_jwt_svid_ttl: Option<Duration>,
-    /// The longest X509-SVID lifetime.
+    /// Longest lifetime of an X509-SVID, as 24h.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     max_x509_svid_ttl: Option<Duration>,
-    /// How far clocks may differ.
+    /// Largest difference between clocks that is tolerated, as 10s.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     clock_skew: Option<Duration>,
-    /// What validators add to a token's exp.
+    /// Time for which validators accept a token past its expiry, as 1m.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     validator_leeway: Option<Duration>,
-    /// How long replicas may lag behind each other.
+    /// Longest time for which replicas may serve an older bundle.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     replica_lag: Option<Duration>,
-    /// Who uses the bundle: spire, spire@1.15.3, go-spiffe, istio or a duration that a copy is held
-    /// for. May stand several times.
+    /// Consumer of the bundle: spire, spire@1.15.3, go-spiffe, istio or cache:10m. May be
+    /// repeated.
     #[arg(long = "consumer", value_name = "CONSUMER", value_parser = consumer)]
     consumers: Vec<Consumer>,
-    /// What an unexplained authority is: pinned, scheduled, lenient or observe.
+    /// Policy for unexplained authorities: pinned, scheduled, lenient or observe.
     #[arg(long, value_name = "POLICY", value_parser = judgement)]
     policy: Option<JudgementPolicy>,
-    /// How long the SPIRE server's keys live.
+    /// Lifetime of the SPIRE server's CA keys (`ca_ttl`), as 24h.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     ca_ttl: Option<Duration>,
-    /// Where the SPIRE server's X.509 authorities come from: `self_signed`, upstream or nested.
+    /// Source of the SPIRE server's X.509 authorities: `self_signed`, upstream or nested.
     #[arg(long, value_name = "MODE", value_parser = mode)]
     issuer_mode: Option<IssuerMode>,
-    /// Do not take the first document as the baseline.
+    /// Judge the first document too, instead of taking it as the baseline.
     #[arg(long)]
     no_baseline: bool,
 }

@@ -22,7 +22,7 @@ SIGHUP reloads the configuration; SIGTERM and SIGINT stop within two seconds.
 Example:
   anchorwatch run --config.file=/etc/anchorwatch/anchorwatch.yaml --log.format=json")]
 pub(super) struct Arguments {
-    /// Where HTTP is served. May be given more than once.
+    /// Address and port of the HTTP server. May be repeated.
     #[arg(
         long = "web.listen-address",
         value_name = "ADDRESS",
@@ -30,14 +30,14 @@ pub(super) struct Arguments {
         value_parser = listen_address
     )]
     listen: Vec<SocketAddr>,
-    /// TLS, passwords and headers over TCP, in exporter-toolkit's format (docs/web-config.md).
+    /// File with TLS, passwords and headers of the HTTP server (docs/web-config.md).
     #[arg(long = "web.config.file", value_name = "FILE")]
     web_config: Option<PathBuf>,
-    /// Take `POST /-/reload`.
+    /// Enable `POST /-/reload` on the HTTP server.
     #[arg(long = "web.enable-lifecycle")]
     enable_lifecycle: bool,
-    /// Where people reach the status page, as `https://anchorwatch.example`: what pushed alerts
-    /// link to.
+    /// URL at which people reach the status page, as `https://anchorwatch.example`: pushed
+    /// alerts link to it.
     #[arg(long = "web.external-url", value_name = "URL", value_parser = external_url)]
     external_url: Option<String>,
 }
@@ -110,13 +110,13 @@ async fn watch(config: Config, options: Options) -> Result<(), StartError> {
     };
     let addresses: Vec<String> = daemon.addresses().iter().map(ToString::to_string).collect();
     info!(domains, http = addresses.join(" "), "watching");
-    tell_systemd(&[NotifyState::Ready]);
+    notify_systemd(&[NotifyState::Ready]);
     let mut watchdog = tokio::time::interval(watchdog());
     let mut reloads = JoinSet::new();
     loop {
         tokio::select! {
             _ = signals.hangup.recv() => {
-                tell_systemd(&[NotifyState::Reloading, NotifyState::monotonic_usec_now().unwrap_or(NotifyState::MonotonicUsec(0))]);
+                notify_systemd(&[NotifyState::Reloading, NotifyState::monotonic_usec_now().unwrap_or(NotifyState::MonotonicUsec(0))]);
                 // Beside this loop, so that it holds up neither an end nor the watchdog.
                 reloads.spawn(daemon.reload());
             }
@@ -125,19 +125,19 @@ async fn watch(config: Config, options: Options) -> Result<(), StartError> {
                 if matches!(reloaded, Ok(Err(_))) {
                     warn!("the configuration was not taken as it stands");
                 }
-                tell_systemd(&[NotifyState::Ready]);
+                notify_systemd(&[NotifyState::Ready]);
             }
             _ = signals.terminate.recv() => break,
             _ = signals.interrupt.recv() => break,
             _ = watchdog.tick() => {
                 if daemon.is_alive() {
-                    tell_systemd(&[NotifyState::Watchdog]);
+                    notify_systemd(&[NotifyState::Watchdog]);
                 }
             }
         }
     }
     info!("stopping");
-    tell_systemd(&[NotifyState::Stopping]);
+    notify_systemd(&[NotifyState::Stopping]);
     if let Err(why) = daemon.stop().await {
         error!(why = chain(&why), "the store was not closed well; what was shown is recorded");
     }
@@ -161,7 +161,7 @@ impl Signals {
 }
 
 /// Without systemd, this tells nobody.
-fn tell_systemd(states: &[NotifyState<'_>]) {
+fn notify_systemd(states: &[NotifyState<'_>]) {
     if let Err(why) = sd_notify::notify(states) {
         warn!(%why, "cannot tell systemd");
     }

@@ -17,7 +17,7 @@ use crate::store::{AuthorityQuery, EventQuery};
 use crate::web::AdminClient;
 use crate::web::api::{AuthorityReport, DomainReport, HandOverReport, OpenFinding, RotationReport};
 use anchorwatch_core::bundle::Fingerprint;
-use anchorwatch_core::journal::Recorded;
+use anchorwatch_core::journal::RecordedEntry;
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::time::{Bracket, Clock as _, Window};
 use anchorwatch_core::untrusted::escape_line;
@@ -37,10 +37,10 @@ Examples:
   anchorwatch show sha256:3f9c…
   anchorwatch show 3f9c1a2b4d5e6f70")]
 pub(super) struct Arguments {
-    /// Authority or public key, in full or by its first 16 digits.
+    /// Fingerprint of the authority or public key, in full or its first 16 digits.
     #[arg(value_name = "FINGERPRINT", value_parser = wanted)]
     wanted: Wanted,
-    /// How it is printed.
+    /// Form of the output: text for people, json for programs.
     #[arg(long, value_enum, default_value_t)]
     output: Output,
 }
@@ -93,7 +93,7 @@ struct Known {
     reports: Vec<AuthorityReport>,
     findings: Vec<OpenFinding>,
     handovers: Vec<(TrustDomain, HandOverReport)>,
-    entries: Vec<Recorded>,
+    entries: Vec<RecordedEntry>,
 }
 
 impl Known {
@@ -156,11 +156,11 @@ async fn asked(client: &AdminClient, wanted: &Wanted) -> Result<Known, Exit> {
     let unanswered = |why| source::unanswered(&why);
     let all = super::authorities::asked(client, None).await.map_err(unanswered)?;
     let reports: Vec<_> = all.into_iter().filter(|report| wanted.is(report)).collect();
-    let mut entries: Vec<Recorded> = Vec::new();
+    let mut entries: Vec<RecordedEntry> = Vec::new();
     for fingerprint in fingerprints(wanted, &reports) {
         let name = quoted(&fingerprint.to_string());
         let target = format!("/api/v1/events?limit={EVENTS}&authority={name}");
-        let of: Vec<Recorded> = client.get(&target).await.map_err(unanswered)?;
+        let of: Vec<RecordedEntry> = client.get(&target).await.map_err(unanswered)?;
         entries.extend(of);
     }
     entries.sort_by_key(|entry| entry.number);

@@ -19,7 +19,7 @@ use anchorwatch_lab::score::{
     Clean, CleanRow, Expected, IncidentRow, Promise, ROWS, RestartRow, StallRow, VerdictScore,
     clean_rows, restart_row, stall_row, verdicts,
 };
-use anchorwatch_lab::simulate::{Incident, KeyPool, Lines, Scenario, World, truth_line};
+use anchorwatch_lab::simulate::{Incident, KeyPool, ObservationLines, Scenario, World, truth_line};
 
 /// Play trust domains in virtual time, and score the judgement of them.
 #[derive(Args, Debug)]
@@ -32,35 +32,35 @@ Examples:
   anchorwatch simulate --incident injected_jwt_matched --worlds 50 --seed 7
   anchorwatch simulate --incident rollback --observations polls.jsonl --truth truth.jsonl")]
 pub(super) struct Arguments {
-    /// Only this incident. May stand several times.
+    /// Simulate only this incident. May be repeated.
     #[arg(long = "incident", value_name = "NAME", value_parser = incident)]
     incidents: Vec<Incident>,
-    /// How many domain-years of clean rotation.
+    /// Number of domain-years of rotation without incidents.
     #[arg(long, value_name = "COUNT", default_value_t = 1000)]
     years: u64,
-    /// How many worlds of each incident.
+    /// Number of simulated worlds for each incident.
     #[arg(long, value_name = "COUNT", default_value_t = 20)]
     worlds: u64,
-    /// How many hand-overs with a known activation.
+    /// Number of hand-overs whose activation is known.
     #[arg(long, value_name = "COUNT", default_value_t = 1_000_000)]
     handovers: u64,
-    /// What the worlds follow from.
+    /// Seed of the random numbers: the same seed gives the same worlds.
     #[arg(long, value_name = "NUMBER", default_value_t = 20_261_123)]
     seed: u64,
-    /// Write the polls of one world instead, one JSON object a line, as `replay --observations`
-    /// reads them.
+    /// File for the polls of one world, which are written instead of a score, as
+    /// `replay --observations` reads them.
     #[arg(long, value_name = "FILE", requires = "truth")]
     observations: Option<PathBuf>,
-    /// Where the truth of that world goes.
+    /// File for the truth of that world.
     #[arg(long, value_name = "FILE")]
     truth: Option<PathBuf>,
-    /// How many servers that world has.
+    /// Number of servers in that world.
     #[arg(long, value_name = "COUNT", default_value_t = 3)]
     replicas: u16,
-    /// How long its keys live.
+    /// Lifetime of its CA keys, as 24h.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "24h")]
     ca_ttl: Duration,
-    /// How long it is watched.
+    /// Time for which it is watched, as 72h.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "6d")]
     lasts: Duration,
 }
@@ -109,7 +109,7 @@ fn write(
     }
     let failed = |why: std::io::Error| format!("cannot write: {why}");
     let mut world = World::new(&scenario, arguments.seed);
-    let mut lines = Lines::new(name.clone());
+    let mut lines = ObservationLines::new(name.clone());
     for turn in world.by_ref() {
         polls.write_all(lines.of(&turn).as_bytes()).map_err(failed)?;
     }

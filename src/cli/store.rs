@@ -16,7 +16,7 @@ const PROGRESS_EVERY: u64 = 250_000;
 /// What can be asked about the store.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Find any edit, gap or reordering, and with --head a tail that was cut.
+    /// Find any edit, gap or reordering; with --head also a tail that was cut.
     Verify(VerifyArguments),
 }
 
@@ -32,13 +32,13 @@ Exit codes: 0 where it is whole, 1 where it is not, 3 where it cannot be read.
 Example:
   anchorwatch store verify --head sha256:9d1e…")]
 pub(super) struct VerifyArguments {
-    /// A digest that the daemon logged as its head.
+    /// Digest that the daemon logged as the head of its journal.
     #[arg(long, value_name = "DIGEST")]
     head: Option<Digest>,
-    /// The store's folder, in the place of the configuration's.
+    /// Folder of the store, instead of the configuration's `store.path`.
     #[arg(long, value_name = "FOLDER")]
     path: Option<PathBuf>,
-    /// How it is printed.
+    /// Form of the output: text for people, json for programs.
     #[arg(long, value_enum, default_value_t)]
     output: Output,
 }

@@ -11,7 +11,7 @@ use super::schema::{
     NOT_AFTER, NOT_BEFORE, REASON, SHARED_BY, Scope, USE,
 };
 use anchorwatch_core::bundle::{Fingerprint, KeyType, SvidType};
-use anchorwatch_core::decision::{self, Decision, Deed, Door, SharedAuthority};
+use anchorwatch_core::decision::{self, Decision, DecisionAction, DecisionSource, SharedAuthority};
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::untrusted::UntrustedText;
@@ -62,16 +62,16 @@ pub struct Outage {
 impl Outage {
     /// The decision that this line is.
     pub fn decision(&self) -> Decision {
-        let deed = Deed::AnnounceOutage { outage: self.outage };
-        decision(deed, self.by.as_ref(), &self.reason)
+        let action = DecisionAction::AnnounceOutage { outage: self.outage };
+        decision(action, self.by.as_ref(), &self.reason)
     }
 }
 
 impl Approval {
     /// The decision that this line is.
     pub fn decision(&self) -> Decision {
-        let deed = Deed::Approve { fingerprint: self.fingerprint };
-        decision(deed, self.by.as_ref(), &self.reason)
+        let action = DecisionAction::Approve { fingerprint: self.fingerprint };
+        decision(action, self.by.as_ref(), &self.reason)
     }
 }
 
@@ -86,13 +86,17 @@ impl Announcement {
             key_type: self.key_type.clone(),
             max_lifetime: self.max_lifetime,
         };
-        decision(Deed::Announce { announcement }, self.by.as_ref(), &self.reason)
+        decision(DecisionAction::Announce { announcement }, self.by.as_ref(), &self.reason)
     }
 }
 
-fn decision(deed: Deed, by: Option<&UntrustedText>, reason: &UntrustedText) -> Decision {
+fn decision(
+    action: DecisionAction,
+    by: Option<&UntrustedText>,
+    reason: &UntrustedText,
+) -> Decision {
     let (by, reason) = (by.cloned().unwrap_or_default(), reason.clone());
-    Decision { deed, by, reason, uid: None, door: Door::Configuration }
+    Decision { action, by, reason, uid: None, source: DecisionSource::Configuration }
 }
 
 /// The elements of a list, each a mapping of one scope.

@@ -119,7 +119,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// More replicas behind one name than SPIRE is run with (design, 4).
+    /// More replicas behind one name than SPIRE is run with (docs/configuration.md#limits).
     pub const ADDRESSES: usize = 16;
 
     /// What of these binds the parser.
@@ -170,7 +170,7 @@ impl Default for Retention {
 
 impl Config {
     /// A poll waits for the network nearly all of its time; this many sockets fit under the usual
-    /// limit of a service (design, 3).
+    /// limit of a service (docs/configuration.md#the-file).
     pub const CONCURRENCY: usize = 1024;
 
     /// Reads the file at `path` and checks all of it but the files that it names.

@@ -19,7 +19,7 @@ use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile, Probe, TrustDoma
 use anchorwatch_core::watch::Policy;
 
 /// The most redirects that a poll may follow: SPIRE's and go-spiffe's clients follow ten, and no
-/// endpoint in the field needs more than one (design, 4).
+/// endpoint in the field needs more than one (Federation, 7.5.1).
 pub const MAX_REDIRECTS: u8 = 3;
 
 /// One relationship as the daemon runs with it: every value checked, every default filled in.

@@ -17,7 +17,7 @@ use crate::web::{
     Rebootstrapped, ScrapeFacts,
 };
 use anchorwatch_core::bundle::Fingerprint;
-use anchorwatch_core::journal::{AuthorityEntry, Recorded};
+use anchorwatch_core::journal::{AuthorityEntry, RecordedEntry};
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::view::View;
 
@@ -126,7 +126,7 @@ impl Inner {
         filter: AuthorityFilter,
     ) -> Result<Vec<AuthorityEntry>, BackendError> {
         let AuthorityFilter { trust_domain, mut after, limit } = filter;
-        let view = self.shared.board.capture(self.shared.clock.now());
+        let view = self.shared.views.capture(self.shared.clock.now());
         let mut entries = Vec::new();
         while entries.len() < limit {
             let part = match after.as_ref().map(Cursor::parts) {
@@ -203,7 +203,7 @@ fn unavailable(why: StoreError) -> BackendError {
 
 impl Backend for DaemonBackend {
     fn view(&self) -> View {
-        self.inner.shared.board.capture(self.inner.shared.clock.now())
+        self.inner.shared.views.capture(self.inner.shared.clock.now())
     }
 
     fn scrape(&self) -> ScrapeFacts {
@@ -230,7 +230,7 @@ impl Backend for DaemonBackend {
         self.inner.stalled()
     }
 
-    fn events(&self, filter: EventFilter) -> Asked<'_, Vec<Recorded>> {
+    fn events(&self, filter: EventFilter) -> Asked<'_, Vec<RecordedEntry>> {
         let EventFilter { trust_domain, kind, authority, since, until, before, limit } = filter;
         let after = None;
         let query =
@@ -280,7 +280,7 @@ impl Backend for DaemonBackend {
         })
     }
 
-    fn sight(&self, lines: Bytes, uid: Option<u32>) -> Asked<'_, SightingsTaken> {
+    fn take_sightings(&self, lines: Bytes, uid: Option<u32>) -> Asked<'_, SightingsTaken> {
         Box::pin(async move {
             let inner = Arc::clone(&self.inner);
             // In a task of its own: all lines are taken in, whether or not whoever sent them waits.

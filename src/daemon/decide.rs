@@ -14,7 +14,7 @@ use crate::config;
 use crate::store::{Batch, Durability};
 use crate::web::api::Decided;
 use crate::web::{BackendError, Decide, Rebootstrap, Rebootstrapped};
-use anchorwatch_core::decision::Deed;
+use anchorwatch_core::decision::DecisionAction;
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::untrusted::UntrustedText;
 use anchorwatch_core::watch::{self, Event};
@@ -55,8 +55,8 @@ impl Inner {
         for mut decision in decisions {
             decision.by = words("who decides (--by)", &decision.by, BY)?;
             decision.reason = words("a reason (--reason)", &decision.reason, REASON)?;
-            self.recognise(&mut decision.deed).await?;
-            let view = self.shared.board.capture(self.shared.clock.now());
+            self.recognise(&mut decision.action).await?;
+            let view = self.shared.views.capture(self.shared.clock.now());
             let Plan { effect, decisions } = plan(&view, trust_domain.as_ref(), &decision)?;
             effects.extend(effect);
             for (name, decision) in decisions {
@@ -71,8 +71,8 @@ impl Inner {
 
     /// A denial binds the public key, which the store knows of a key that went long ago too. What
     /// whoever asks says of it does not count.
-    async fn recognise(&self, deed: &mut Deed) -> Result<(), BackendError> {
-        let Deed::Deny { fingerprint, public_key, .. } = deed else { return Ok(()) };
+    async fn recognise(&self, action: &mut DecisionAction) -> Result<(), BackendError> {
+        let DecisionAction::Deny { fingerprint, public_key, .. } = action else { return Ok(()) };
         let known = self.shared.store.public_key(*fingerprint).await;
         *public_key = known.map_err(|why| {
             BackendError::Unavailable(format!("cannot look up which public key is denied: {why}"))
@@ -93,7 +93,7 @@ impl Inner {
             .map_err(|why| BackendError::Refused(format!("the file cannot be used: {why}")))?;
         self.record_what_waits().await?;
         let unknown = || BackendError::NotFound(format!("{trust_domain} is not watched"));
-        let view = self.shared.board.domain(&trust_domain).ok_or_else(unknown)?;
+        let view = self.shared.views.domain(&trust_domain).ok_or_else(unknown)?;
         let planned = watch::Rebootstrap::plan(&view.state.facts, listed, &by, &reason, uid);
         let watch::Rebootstrap { events, authorities, denied } = planned.map_err(|why| {
             BackendError::Refused(format!(

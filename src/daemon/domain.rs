@@ -16,10 +16,10 @@ use hyper::body::Bytes;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::board::Slot;
 use super::poll::{PollOrder, Polled};
-use super::shared::Shared;
-use super::{chance, log};
+use super::poll_context::PollContext;
+use super::view_registry::Slot;
+use super::{jitter, log};
 use crate::config::Relationship;
 use crate::fetch::{Fetched, Target};
 use anchorwatch_core::bundle::{Authority, AuthorityId, Digest};
@@ -74,7 +74,7 @@ pub(super) struct Domain {
     /// Whether anything was published of it yet.
     shown: bool,
     /// What the process before this one showed, until this one has judged it.
-    untold: Vec<Ended>,
+    pending_resolution: Vec<Ended>,
     slot: Slot,
 }
 
@@ -89,7 +89,7 @@ impl Domain {
     pub(super) fn new(relation: Relation, state: DomainState) -> Self {
         let Relation { relationship, target, bootstrap } = relation;
         let counts = PollCounts::default();
-        let untold = state.sight.told.clone();
+        let pending_resolution = state.poll_state.reported.clone();
         let endpoint = Arc::new(relationship.endpoint.clone());
         let policy = Arc::new(relationship.policy.clone());
         let view = DomainView {
@@ -120,7 +120,7 @@ impl Domain {
             carried: Vec::new(),
             pending: false,
             shown: false,
-            untold,
+            pending_resolution,
             slot,
         }
     }
@@ -161,7 +161,7 @@ impl Domain {
     }
 
     /// Polls once, for whoever has the domain alone.
-    pub(super) async fn poll(&mut self, shared: &Shared) -> Polled {
+    pub(super) async fn poll(&mut self, shared: &PollContext) -> Polled {
         let Some(order) = self.begin_poll(shared) else { return Polled::default() };
         let Some(fetched) = order.fetch(shared).await else { return Polled::void() };
         let polled = self.finish_poll(shared, &order, fetched).await;
@@ -170,7 +170,7 @@ impl Domain {
     }
 
     /// What is to be asked now; `None` after a panic.
-    pub(super) fn begin_poll(&mut self, shared: &Shared) -> Option<PollOrder> {
+    pub(super) fn begin_poll(&mut self, shared: &PollContext) -> Option<PollOrder> {
         if self.quarantined.is_some() {
             return None;
         }
@@ -185,7 +185,7 @@ impl Domain {
     /// while it was on its way changes nothing any more.
     pub(super) async fn finish_poll(
         &mut self,
-        shared: &Shared,
+        shared: &PollContext,
         order: &PollOrder,
         fetched: Fetched,
     ) -> Polled {
@@ -214,7 +214,7 @@ impl Domain {
 
     /// Takes in that a bug ended the poll under way: a failed poll, for no endpoint may end the
     /// watch over itself.
-    pub(super) async fn fail_poll(&mut self, shared: &Shared) -> Polled {
+    pub(super) async fn fail_poll(&mut self, shared: &PollContext) -> Polled {
         self.polling = None;
         if self.quarantined.is_some() {
             return Polled::default();
@@ -226,7 +226,7 @@ impl Domain {
     /// Judges what was answered, records and publishes it.
     async fn take_in(
         &mut self,
-        shared: &Shared,
+        shared: &PollContext,
         answers: Vec<watch::Answer>,
         bodies: Vec<(Digest, Bytes)>,
         took: Duration,
@@ -249,7 +249,7 @@ impl Domain {
     /// Puts what is on record into this relationship's words: a first watch, a changed one, lines
     /// that came into the configuration and lines that went, and denials that it missed. Returns
     /// whether all that was decided is on record.
-    pub(super) async fn configure(&mut self, shared: &Shared, carried: Vec<Decision>) -> bool {
+    pub(super) async fn configure(&mut self, shared: &PollContext, carried: Vec<Decision>) -> bool {
         let endpoint = &self.relationship.endpoint;
         let previous = self.state.facts.endpoint.clone();
         if previous.as_ref() != Some(endpoint) {
@@ -278,16 +278,16 @@ impl Domain {
 
     /// What authenticates the endpoint: the latest bundle of the endpoint ID's own trust domain
     /// (Federation, 5.2.2.4), which may be another one's.
-    fn trust(&self, shared: &Shared) -> Option<Trust> {
+    fn trust(&self, shared: &PollContext) -> Option<Trust> {
         let served_by = self.relationship.endpoint.served_by()?;
         let facts = self.binding_facts(shared);
         if served_by == self.trust_domain() {
             let bootstrap = self.bootstrap.as_deref().unwrap_or_default();
-            let pending = self.state.sight.pending.is_some();
+            let pending = self.state.poll_state.pending.is_some();
             return facts.trust(served_by, pending, bootstrap);
         }
-        let server = shared.board.domain(served_by)?;
-        let pending = server.state.sight.pending.is_some();
+        let server = shared.views.domain(served_by)?;
+        let pending = server.state.poll_state.pending.is_some();
         let trust = server.state.facts.trust(served_by, pending, &[])?;
         // A denial binds everywhere, also while the other trust domain has not heard of it.
         Some(trust.without(facts.decisions.denials()))
@@ -295,7 +295,7 @@ impl Domain {
 
     async fn recall(
         &self,
-        shared: &Shared,
+        shared: &PollContext,
         answers: &[watch::Answer],
     ) -> Vec<watch::AuthorityRecord> {
         if self.state.facts.first_contact.is_none() {
@@ -314,7 +314,7 @@ impl Domain {
         shared.store.recall(self.trust_domain(), unknown).await
     }
 
-    fn count(&mut self, answers: &[watch::Answer], took: Duration, shared: &Shared) {
+    fn count(&mut self, answers: &[watch::Answer], took: Duration, shared: &PollContext) {
         self.counts.polls = self.counts.polls.saturating_add(1);
         self.counts.last_duration = took;
         if !answers.iter().any(Result::is_ok)
@@ -333,10 +333,10 @@ impl Domain {
     }
 
     /// A panic is a bug of ours. It ends the watch over this domain alone, loudly.
-    fn step(&mut self, shared: &Shared, poll: Poll, at: Timestamp) -> Option<Stepped> {
+    fn step(&mut self, shared: &PollContext, poll: Poll, at: Timestamp) -> Option<Stepped> {
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let policy = &self.relationship.policy;
-            let mut step = (shared.step)(self.state.clone(), poll, at, policy, chance::unit());
+            let mut step = (shared.step)(self.state.clone(), poll, at, policy, jitter::fraction());
             let changed = step.events.iter().any(changes_keys);
             let name = self.trust_domain();
             let shared_keys = shared.shared_keys(name, &step.state.facts, changed);

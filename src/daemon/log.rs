@@ -21,7 +21,7 @@ pub(super) fn events(trust_domain: &TrustDomain, events: &[Event]) {
             | Event::SteppedBack { .. }
             | Event::StepBackConfirmed { .. }
             | Event::AddressDiffers { .. }
-            | Event::AuthorityGlimpsed { .. }
+            | Event::UnconfirmedAuthoritySeen { .. }
             | Event::WatchGap { .. }
             | Event::ClockSteppedBack { .. }
             | Event::IrregularitiesChanged { .. }

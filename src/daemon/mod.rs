@@ -1,34 +1,34 @@
-//! The daemon: one scheduler, one store, one board, and whoever looks at it.
+//! The daemon: one scheduler, one store, one views, and whoever looks at it.
 //!
 //! [`Daemon::start`] loads what is on record, opens the listeners and begins to poll.
 //! [`Daemon::stop`] ends it within two seconds: what is recorded is on the disk, what is not is
 //! polled again.
 
+mod alert_notifier;
 mod backend;
-mod board;
-mod chance;
 mod clock;
 mod decide;
 mod descriptors;
 mod domain;
 mod error;
 mod heartbeat;
+mod jitter;
 mod log;
-mod notices;
 mod once;
 mod operations;
 mod owner;
 mod plan;
 mod poll;
+mod poll_context;
 mod protection;
 mod reload;
 mod scheduler;
 mod self_watch;
-mod shared;
 mod sightings;
 mod targets;
 #[cfg(test)]
 mod testing;
+mod view_registry;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -48,7 +48,7 @@ use crate::fetch::Fetcher;
 use crate::notify::Notifier;
 use crate::resolver::{Lookups, SystemResolver};
 use crate::store::{Loaded, Store, StoreError, StoreOptions};
-use crate::web::{AdminListener, Gate, Readers, WebListener, WebSettings};
+use crate::web::{AdminListener, Readers, RequestGate, WebListener, WebSettings};
 use anchorwatch_core::judge;
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::time::Clock;
@@ -57,19 +57,19 @@ use anchorwatch_core::watch::DomainState;
 use backend::DaemonBackend;
 use descriptors::Descriptors;
 use operations::Operation;
+use poll_context::PollContext;
 use protection::WebFile;
 use reload::Reloads;
 use scheduler::{Command, Domains, Scheduler};
 use self_watch::SelfWatch;
-use shared::Shared;
 
 pub(crate) use descriptors::raise_limit as raise_descriptor_limit;
 
 pub use clock::SystemClock;
 pub use error::StartError;
 pub use once::check_once;
-pub use shared::{Happened, StepFn};
-pub use sightings::{Refusal as SightingRefusal, read as read_sighting};
+pub use poll_context::{RecordedEvent, StepFn};
+pub use sightings::{SightingRefusal, read as read_sighting};
 
 /// How often what polls see is taken down: a crash costs at most this much of it.
 const FLUSH_EVERY: Duration = Duration::from_secs(30);
@@ -84,7 +84,7 @@ const FINISHING: Duration = Duration::from_millis(600);
 /// most. It leaves some of the 2 s for the end of the process.
 const STOPPING: Duration = Duration::from_millis(1_600);
 /// How many events whoever listens may be behind.
-const HEARD: usize = 1024;
+const EVENT_CHANNEL_CAPACITY: usize = 1024;
 
 /// How the daemon is run, beside its configuration.
 #[derive(Clone, Debug)]
@@ -131,7 +131,7 @@ pub struct Daemon {
 /// What outlives a reload.
 #[derive(Debug)]
 pub(crate) struct Inner {
-    shared: Arc<Shared>,
+    shared: Arc<PollContext>,
     config: ArcSwap<Config>,
     commands: mpsc::Sender<Command>,
     operations: mpsc::Sender<Box<Operation>>,
@@ -185,7 +185,7 @@ impl Daemon {
             warn!(path = %config.store.path.display(), "store created: every first bundle is a baseline");
         }
         info!(entries = head.number, head = %head.head, domains = archive.len(), "store loaded");
-        let shared = Arc::new(Shared::new(clock, fetcher, store, options.step)?);
+        let shared = Arc::new(PollContext::new(clock, fetcher, store, options.step)?);
         let (commands, for_scheduler) = mpsc::channel(COMMANDS);
         let (operations, for_operator) = mpsc::channel(operations::WAITING);
         // A start that fails from here on leaves nothing running.
@@ -205,7 +205,7 @@ impl Daemon {
         inner.arrange_first().await;
         inner.depart_archived();
         let self_watch = SelfWatch::begin(&shared);
-        inner.begin_to_tell();
+        inner.start_notifier();
         let backend = Arc::new(DaemonBackend::new(Arc::clone(&inner)));
         let (listeners, addresses) = listen(&inner, &backend, descriptors.web)?;
         let admin = match AdminListener::bind(&inner.config.load().admin_socket, backend).await {
@@ -224,7 +224,7 @@ impl Daemon {
         tasks.spawn(self_watch.run(Arc::clone(&shared)));
         tasks.spawn(flush(Arc::clone(&shared)));
         tasks.spawn(Arc::clone(&inner).follow_sightings());
-        tasks.spawn(tell_the_head(Arc::clone(&shared)));
+        tasks.spawn(log_journal_head(Arc::clone(&shared)));
         // It is waited for: what it is at comes to its end.
         shared.tasks.spawn(Arc::clone(&inner).carry_out(for_operator));
         Ok(Self { inner, scheduling, addresses, tasks, listeners, admin, _ends: ends })
@@ -237,11 +237,11 @@ impl Daemon {
 
     /// The picture of all trust domains at this moment.
     pub fn view(&self) -> View {
-        self.inner.shared.board.capture(self.inner.shared.clock.now())
+        self.inner.shared.views.capture(self.inner.shared.clock.now())
     }
 
     /// What happens from now on, once it is recorded.
-    pub fn listen(&self) -> broadcast::Receiver<Happened> {
+    pub fn listen(&self) -> broadcast::Receiver<RecordedEvent> {
         self.inner.shared.happened.subscribe()
     }
 
@@ -279,7 +279,7 @@ impl Daemon {
         }
         self.scheduling.abort();
         self.tasks.abort_all();
-        self.inner.fall_silent();
+        self.inner.stop_notifier();
         shared.tasks.close();
         let ended = async {
             shared.tasks.wait().await;
@@ -288,7 +288,7 @@ impl Daemon {
         if timeout_at(began + FINISHING, ended).await.is_err() {
             warn!("something did not come to its end in time: what it had recorded is recorded");
         }
-        shared.store.note_sight(shared.board.sights());
+        shared.store.record_poll_states(shared.views.poll_states());
         info!(head = %shared.store.status().head.head, "store closed");
         let closed = shared.store.clone().close();
         timeout_at(began + STOPPING, closed).await.unwrap_or(Err(StoreError::Closed))
@@ -308,7 +308,7 @@ fn listen(
 ) -> Result<(Vec<WebListener>, Vec<SocketAddr>), StartError> {
     let mut listeners = Vec::new();
     let mut addresses = Vec::new();
-    let gate = inner.web_file.clone().map(|file| Arc::new(Gate::new(Arc::new(file))));
+    let gate = inner.web_file.clone().map(|file| Arc::new(RequestGate::new(Arc::new(file))));
     let settings = WebSettings {
         lifecycle: inner.options.enable_lifecycle,
         gate,
@@ -325,14 +325,14 @@ fn listen(
     Ok((listeners, addresses))
 }
 
-async fn flush(shared: Arc<Shared>) {
+async fn flush(shared: Arc<PollContext>) {
     loop {
         tokio::time::sleep(FLUSH_EVERY).await;
-        shared.store.note_sight(shared.board.sights());
+        shared.store.record_poll_states(shared.views.poll_states());
     }
 }
 
-async fn tell_the_head(shared: Arc<Shared>) {
+async fn log_journal_head(shared: Arc<PollContext>) {
     loop {
         tokio::time::sleep(HEAD_EVERY).await;
         let head = shared.store.status().head;

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use super::domain::Domain;
 use super::error::StartError;
-use super::shared::Shared;
+use super::poll_context::PollContext;
 use super::{SystemClock, self_watch, targets};
 use crate::config::Config;
 use crate::fetch::Fetcher;
@@ -28,7 +28,7 @@ pub async fn check_once(config: Config, only: Option<&TrustDomain>) -> Result<Vi
     let opened = tokio::task::spawn_blocking(move || Store::open(&path, options));
     let (store, mut loaded) = opened.await.map_err(|_| StartError::Interrupted)??;
     let fetcher = Fetcher::new(Arc::clone(&clock));
-    let shared = Arc::new(Shared::new(clock, fetcher, store, judge::step)?);
+    let shared = Arc::new(PollContext::new(clock, fetcher, store, judge::step)?);
     shared.declare_shared(&config.shared_authorities);
     let is_watched =
         |name: &TrustDomain| config.relationships.iter().any(|one| one.trust_domain() == name);
@@ -58,7 +58,7 @@ pub async fn check_once(config: Config, only: Option<&TrustDomain>) -> Result<Vi
     for (name, state) in &loaded.domains {
         shared.remove_keys(name, &state.facts);
     }
-    shared.board.arrange(config.trust_domain.clone(), slots);
+    shared.views.arrange(config.trust_domain.clone(), slots);
     let permits = Arc::new(Semaphore::new(config.concurrency));
     for round in rounds {
         let mut polls = JoinSet::new();
@@ -74,9 +74,9 @@ pub async fn check_once(config: Config, only: Option<&TrustDomain>) -> Result<Vi
         // A key of two trust domains is reported by the one that is read later.
         while polls.join_next().await.is_some() {}
     }
-    shared.store.note_sight(shared.board.sights());
+    shared.store.record_poll_states(shared.views.poll_states());
     self_watch::publish(&shared, &self_watch::facts(&shared.store, None));
-    let view = shared.board.capture(shared.clock.now());
+    let view = shared.views.capture(shared.clock.now());
     shared.store.clone().close().await?;
     Ok(view)
 }

@@ -11,10 +11,10 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tracing::error;
 
-use super::board::Slot;
 use super::domain::{Domain, Relation, Sighted};
 use super::poll::{PollOrder, Polled};
-use super::shared::Shared;
+use super::poll_context::PollContext;
+use super::view_registry::Slot;
 use crate::fetch::Fetched;
 use crate::store::{Batch, Durability};
 use anchorwatch_core::decision::Decision;
@@ -71,7 +71,7 @@ pub(super) struct DomainHandle {
 
 impl DomainHandle {
     /// Starts the owner of a trust domain.
-    pub(super) fn start(domain: Domain, shared: &Arc<Shared>) -> Arc<Self> {
+    pub(super) fn start(domain: Domain, shared: &Arc<PollContext>) -> Arc<Self> {
         let (inbox, messages) = mpsc::channel(INBOX);
         let slot = domain.slot();
         let owner = Owner { domain: Box::new(domain), shared: Arc::clone(shared) };
@@ -115,7 +115,7 @@ impl DomainHandle {
     }
 
     /// Polls once. The owner is free while the endpoint takes its time.
-    pub(super) async fn poll(&self, shared: &Shared) -> Polled {
+    pub(super) async fn poll(&self, shared: &PollContext) -> Polled {
         let Some(order) = self.ask(Work::BeginPoll).await.flatten() else {
             return Polled::default();
         };
@@ -128,7 +128,7 @@ impl DomainHandle {
 struct Owner {
     // Boxed: a task holds what it is given twice over.
     domain: Box<Domain>,
-    shared: Arc<Shared>,
+    shared: Arc<PollContext>,
 }
 
 impl Owner {
@@ -201,12 +201,16 @@ mod tests {
 
     use super::*;
     use crate::daemon::testing::Scene;
-    use anchorwatch_core::decision::{Deed, Door};
+    use anchorwatch_core::decision::{DecisionAction, DecisionSource};
 
     fn approved() -> Event {
-        let deed = Deed::Approve { fingerprint: anchorwatch_core::bundle::Fingerprint::of(b"k") };
+        let action = DecisionAction::Approve {
+            fingerprint: anchorwatch_core::bundle::Fingerprint::of(b"k"),
+        };
         let (by, reason) = ("j.doe".into(), "CHG-1".into());
-        Event::Decided { decision: Decision { deed, by, reason, uid: None, door: Door::Operator } }
+        Event::Decided {
+            decision: Decision { action, by, reason, uid: None, source: DecisionSource::Operator },
+        }
     }
 
     #[tokio::test]

@@ -9,13 +9,13 @@ use announced::{announce, away};
 
 use crate::web::BackendError;
 use anchorwatch_core::bundle::{AuthorityId, Fingerprint, PublicKeyId};
-use anchorwatch_core::decision::{Decision, Deed};
+use anchorwatch_core::decision::{Decision, DecisionAction};
 use anchorwatch_core::finding::{Finding, FindingId, FindingKind};
 use anchorwatch_core::judge;
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::untrusted::cut;
 use anchorwatch_core::view::{DomainView, View};
-use anchorwatch_core::watch::{AuthorityRecord, Event, Line, Standing};
+use anchorwatch_core::watch::{AuthorityRecord, Event, Lineage, Standing};
 
 /// How much of a finding's evidence is shown, in characters.
 const WORDS: usize = 200;
@@ -36,22 +36,28 @@ pub(super) fn plan(
     trust_domain: Option<&TrustDomain>,
     decision: &Decision,
 ) -> Result<Plan, BackendError> {
-    let mut plan = match &decision.deed {
-        Deed::Approve { fingerprint } => approve(view, trust_domain, *fingerprint, decision),
-        Deed::Deny { fingerprint, public_key, everywhere, .. } => {
+    let mut plan = match &decision.action {
+        DecisionAction::Approve { fingerprint } => {
+            approve(view, trust_domain, *fingerprint, decision)
+        }
+        DecisionAction::Deny { fingerprint, public_key, everywhere, .. } => {
             let key = Denied { fingerprint: *fingerprint, public_key: *public_key };
             deny(view, trust_domain, key, *everywhere, decision)
         }
-        Deed::Ack { finding } => ack(view, *finding, decision),
-        Deed::Announce { announcement } => {
+        DecisionAction::Ack { finding } => ack(view, *finding, decision),
+        DecisionAction::Announce { announcement } => {
             announce(the(view, trust_domain)?, announcement, decision)
         }
-        Deed::AnnounceOutage { outage } => away(the(view, trust_domain)?, outage, decision),
-        Deed::Baseline => baseline(the(view, trust_domain)?, decision),
-        Deed::RetireLineage { lineage } => retire(the(view, trust_domain)?, *lineage, decision),
-        Deed::WithdrawApproval { .. }
-        | Deed::WithdrawAnnouncement { .. }
-        | Deed::WithdrawOutage { .. } => {
+        DecisionAction::AnnounceOutage { outage } => {
+            away(the(view, trust_domain)?, outage, decision)
+        }
+        DecisionAction::Baseline => baseline(the(view, trust_domain)?, decision),
+        DecisionAction::RetireLineage { lineage } => {
+            retire(the(view, trust_domain)?, *lineage, decision)
+        }
+        DecisionAction::WithdrawApproval { .. }
+        | DecisionAction::WithdrawAnnouncement { .. }
+        | DecisionAction::WithdrawOutage { .. } => {
             Err(refused("what stands in the configuration is withdrawn there"))
         }
     }?;
@@ -137,13 +143,16 @@ fn shown_by(view: &View, is: impl Fn(Fingerprint, Option<PublicKeyId>) -> bool) 
                 });
             }
         }
-        for glimpse in &facts.glimpsed {
-            if is(glimpse.authority.id.fingerprint, glimpse.authority.public_key) {
+        for unconfirmed_authority in &facts.glimpsed {
+            if is(
+                unconfirmed_authority.authority.id.fingerprint,
+                unconfirmed_authority.authority.public_key,
+            ) {
                 found.push(Shown {
                     domain,
-                    id: glimpse.authority.id,
-                    public_key: glimpse.authority.public_key,
-                    standing: glimpse.standing.as_ref(),
+                    id: unconfirmed_authority.authority.id,
+                    public_key: unconfirmed_authority.authority.public_key,
+                    standing: unconfirmed_authority.standing.as_ref(),
                     published: false,
                 });
             }
@@ -168,7 +177,8 @@ fn approve(
             decisions.insert(name.clone(), decision.clone());
         }
     }
-    // A later approval with a reason overrides a denial, wherever that was journaled (design, 7).
+    // A later approval with a reason overrides a denial, wherever that was journaled
+    // (docs/judgement.md#denials).
     for domain in &view.domains {
         let name = &domain.endpoint.trust_domain;
         let mut denials = domain.state.facts.decisions.denials.iter();
@@ -231,8 +241,8 @@ fn deny(
             list.concat()
         )));
     }
-    let deed = Deed::Deny { fingerprint, public_key, everywhere, denied_at: None };
-    let decision = Decision { deed, ..decision.clone() };
+    let action = DecisionAction::Deny { fingerprint, public_key, everywhere, denied_at: None };
+    let decision = Decision { action, ..decision.clone() };
     let watched = view.domains.iter().map(|domain| domain.endpoint.trust_domain.clone());
     let decisions: BTreeMap<_, _> = watched.map(|name| (name, decision.clone())).collect();
     let count = decisions.len();
@@ -343,18 +353,18 @@ fn baseline(domain: &DomainView, decision: &Decision) -> Result<Plan, BackendErr
 }
 
 fn retire(domain: &DomainView, number: u32, decision: &Decision) -> Result<Plan, BackendError> {
-    let (name, course) = (&domain.endpoint.trust_domain, &domain.state.facts.course);
-    let words = |line: &Line| {
+    let (name, rotation) = (&domain.endpoint.trust_domain, &domain.state.facts.rotation);
+    let words = |line: &Lineage| {
         let newest = line.newest.map_or_else(|| "none seen yet".to_owned(), |id| id.to_string());
         let late = if line.is_overdue() { ", overdue" } else { "" };
         format!("{} ({}), newest {newest}{late}", line.number, line.svid_type.label())
     };
-    let line = course.line(number).filter(|line| line.is_lineage());
+    let line = rotation.lineage(number).filter(|line| line.is_established());
     let Some(line) = line else {
-        let lines: Vec<String> = course
-            .lines
+        let lines: Vec<String> = rotation
+            .lineages
             .iter()
-            .filter(|line| line.is_lineage())
+            .filter(|line| line.is_established())
             .take(LISTED)
             .map(|line| format!("\n  {}", words(line)))
             .collect();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::shared::Shared;
+use super::poll_context::PollContext;
 use crate::fetch::{Fetched, Target};
 use anchorwatch_core::watch::{Answer, FailureReason, Trust};
 
@@ -47,7 +47,7 @@ impl Polled {
 
 impl PollOrder {
     /// Asks the endpoint. `None` once the answer could not count any more.
-    pub(super) async fn fetch(&self, shared: &Shared) -> Option<Fetched> {
+    pub(super) async fn fetch(&self, shared: &PollContext) -> Option<Fetched> {
         tokio::select! {
             biased;
             () = self.outdated.cancelled() => None,
@@ -94,7 +94,8 @@ impl PollOrder {
 mod tests {
     use super::*;
     use anchorwatch_core::bundle::{
-        Authority, AuthorityId, Bundle, Digest, Fingerprint, KeyType, Stated, SvidType, Validity,
+        Authority, AuthorityId, Bundle, Digest, Fingerprint, KeyType, StatedNumber, SvidType,
+        Validity,
     };
     use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile};
     use anchorwatch_core::time::Timestamp;
@@ -139,7 +140,7 @@ mod tests {
         let anchor = Some(Fingerprint::of(anchor.as_bytes()));
         let presented = Some(Presented { leaf, chain: Vec::new(), anchor, path: Arc::default() });
         Ok(Observation {
-            bundle: Bundle::new(Vec::new(), Stated::Absent, Stated::Absent),
+            bundle: Bundle::new(Vec::new(), StatedNumber::Absent, StatedNumber::Absent),
             irregularities: Vec::new(),
             body: Digest::of(b""),
             length: 0,

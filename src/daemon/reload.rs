@@ -104,7 +104,7 @@ impl Inner {
         }
         self.config.store(Arc::new(config));
         let waiting = self.arrange(relations).await;
-        self.tell_alertmanagers();
+        self.push_to_alertmanagers();
         if waiting == 0 {
             return Ok(());
         }
@@ -174,8 +174,8 @@ impl Inner {
         let domains = Arc::new(domains);
         let trust_domain = self.config.load().trust_domain.clone();
         self.domains.store(Arc::clone(&domains));
-        self.shared.board.arrange(trust_domain, slots);
-        self.shared.board.depart(departed, &watched, self.shared.clock.now());
+        self.shared.views.arrange(trust_domain, slots);
+        self.shared.views.depart(departed, &watched, self.shared.clock.now());
         self.archive().retain(|name, _| !watched.contains(name));
         // Gone only when the daemon stops.
         drop(self.commands.send(Command::Replace(domains)).await);
@@ -191,7 +191,7 @@ impl Inner {
             // An owner that a bug ended gives nothing back, and what was published is recorded.
             let state = domain.ask(Work::Retire).await.unwrap_or_else(|| domain.state());
             self.shared.remove_keys(name, &state.facts);
-            let ended = ended(&domain.slot().load(), &state.sight.told, &[], at);
+            let ended = ended(&domain.slot().load(), &state.poll_state.reported, &[], at);
             departed.push(Departed { trust_domain: name.clone(), ended });
             self.archive().insert(name.clone(), state);
         }
@@ -256,13 +256,13 @@ impl Inner {
     /// away ended too.
     pub(super) fn depart_archived(&self) {
         let gone = self.archive();
-        let gone = gone.iter().filter(|(_, state)| !state.sight.told.is_empty());
+        let gone = gone.iter().filter(|(_, state)| !state.poll_state.reported.is_empty());
         let depart = |(name, state): (&TrustDomain, &DomainState)| Departed {
             trust_domain: name.clone(),
-            ended: state.sight.told.clone().into(),
+            ended: state.poll_state.reported.clone().into(),
         };
         let gone = gone.map(depart).collect();
-        self.shared.board.depart(gone, &BTreeSet::new(), self.shared.clock.now());
+        self.shared.views.depart(gone, &BTreeSet::new(), self.shared.clock.now());
     }
 }
 

@@ -13,10 +13,10 @@ use tokio::task::{self, AbortHandle, JoinError, JoinSet};
 use tokio::time::Instant;
 use tracing::error;
 
-use super::chance;
+use super::jitter;
 use super::owner::{DomainHandle, Work};
 use super::poll::Polled;
-use super::shared::Shared;
+use super::poll_context::PollContext;
 use crate::resolver::Pace;
 use anchorwatch_core::spiffe::TrustDomain;
 
@@ -45,7 +45,7 @@ pub(super) enum Command {
 
 /// The domains that are watched, each with its next turn.
 pub(super) struct Scheduler {
-    shared: Arc<Shared>,
+    shared: Arc<PollContext>,
     domains: BTreeMap<TrustDomain, Watched>,
     due: BinaryHeap<Reverse<(Instant, TrustDomain, u64)>>,
     polls: JoinSet<Polled>,
@@ -71,7 +71,7 @@ struct Watched {
 }
 
 impl Scheduler {
-    pub(super) fn new(shared: Arc<Shared>, concurrency: usize) -> Self {
+    pub(super) fn new(shared: Arc<PollContext>, concurrency: usize) -> Self {
         Self {
             shared,
             domains: BTreeMap::new(),
@@ -101,7 +101,7 @@ impl Scheduler {
             tokio::select! {
                 () = self.shared.stopping.cancelled() => return,
                 command = commands.recv() => match command {
-                    Some(command) => self.obey(command),
+                    Some(command) => self.apply_command(command),
                     None => return,
                 },
                 Some(done) = self.polls.join_next_with_id() => self.ended(done),
@@ -116,7 +116,7 @@ impl Scheduler {
         self.due.peek().map_or(far, |Reverse((at, _, _))| *at)
     }
 
-    fn obey(&mut self, command: Command) {
+    fn apply_command(&mut self, command: Command) {
         match command {
             Command::PollNow(trust_domain, done) => match self.domains.get_mut(&trust_domain) {
                 None => drop(done),
@@ -154,7 +154,7 @@ impl Scheduler {
             if !in_flight {
                 // What was not polled for long is caught up with soon, what is new at once.
                 let spread = if fresh { spread } else { spread.max(1.0) };
-                self.schedule(trust_domain, Duration::from_secs_f64(spread * chance::unit()));
+                self.schedule(trust_domain, Duration::from_secs_f64(spread * jitter::fraction()));
             }
         }
     }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::shared::Shared;
+use super::poll_context::PollContext;
 use crate::store::Store;
 use anchorwatch_core::finding::{FindingId, FindingKind};
 use anchorwatch_core::judge::{self, KnownFault, Unwritable, WatchFacts};
@@ -33,7 +33,7 @@ pub(super) struct SelfWatch {
 impl SelfWatch {
     /// Looks for the first time, before anything is told: what the process before this one told of
     /// itself, and is true no more, ended.
-    pub(super) fn begin(shared: &Shared) -> Self {
+    pub(super) fn begin(shared: &PollContext) -> Self {
         let at = shared.clock.now();
         let watch = Self { beat: shared.heartbeat.last(), silent: 0, stalled_since: None };
         let told = at.saturating_sub(Duration::from_hours(24));
@@ -47,13 +47,13 @@ impl SelfWatch {
             at: told,
         });
         let ended = ended.collect();
-        shared.board.show_watch(WatchView { ended, ..WatchView::default() });
+        shared.views.show_watch(WatchView { ended, ..WatchView::default() });
         watch.publish(shared);
         watch
     }
 
     /// Looks until the daemon stops.
-    pub(super) async fn run(mut self, shared: Arc<Shared>) {
+    pub(super) async fn run(mut self, shared: Arc<PollContext>) {
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
             self.look(&shared);
@@ -61,7 +61,7 @@ impl SelfWatch {
         }
     }
 
-    fn look(&mut self, shared: &Shared) {
+    fn look(&mut self, shared: &PollContext) {
         let beat = shared.heartbeat.last();
         if beat != self.beat {
             (self.beat, self.silent, self.stalled_since) = (beat, 0, None);
@@ -73,7 +73,7 @@ impl SelfWatch {
         }
     }
 
-    fn publish(&self, shared: &Shared) {
+    fn publish(&self, shared: &PollContext) {
         publish(shared, &facts(&shared.store, self.stalled_since));
     }
 }
@@ -96,11 +96,11 @@ pub(super) fn facts(store: &Store, stalled_since: Option<Timestamp>) -> WatchFac
 }
 
 /// Shows what follows from the facts, where it differs from what is shown.
-pub(super) fn publish(shared: &Shared, facts: &WatchFacts) {
+pub(super) fn publish(shared: &PollContext, facts: &WatchFacts) {
     let at = shared.clock.now();
     let findings = judge::assess_watch(facts, at);
     let unrecorded = facts.unwritable.is_some();
-    let before = shared.board.watch();
+    let before = shared.views.watch();
     let forgotten = before.ended.iter().any(|ended| !ended.is_shown(at));
     if findings == *before.findings && unrecorded == before.unrecorded && !forgotten {
         return;
@@ -115,7 +115,7 @@ pub(super) fn publish(shared: &Shared, facts: &WatchFacts) {
             ended.push(one);
         }
     }
-    shared.board.show_watch(WatchView {
+    shared.views.show_watch(WatchView {
         findings: findings.into(),
         ended: ended.into(),
         unrecorded,

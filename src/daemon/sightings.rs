@@ -21,7 +21,7 @@ use anchorwatch_core::untrusted::UntrustedText;
 use anchorwatch_core::watch::Sighting;
 use tail::Tail;
 
-pub use line::{Refusal, read};
+pub use line::{SightingRefusal, read};
 
 /// Who reports what the followed file says.
 const FILE: &str = "file";
@@ -35,7 +35,7 @@ struct Tally {
     recorded: u64,
     refused: u64,
     /// Why the first was refused, and which it was.
-    first: Option<(usize, Refusal)>,
+    first: Option<(usize, SightingRefusal)>,
 }
 
 impl Inner {
@@ -43,12 +43,17 @@ impl Inner {
     pub(super) async fn take_sightings(&self, text: &[u8], uid: Option<u32>) -> SightingsTaken {
         let reporter = uid.map_or_else(|| "unknown".to_owned(), |uid| format!("uid {uid}"));
         let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
-        let Tally { taken, recorded, refused, first } = self.sight(&reporter, lines).await;
+        let Tally { taken, recorded, refused, first } =
+            self.record_sightings(&reporter, lines).await;
         let error = first.map(|(place, why)| format!("line {place}: {why}"));
         SightingsTaken { taken, recorded, refused, error }
     }
 
-    async fn sight<'a>(&self, reporter: &str, lines: impl Iterator<Item = &'a [u8]>) -> Tally {
+    async fn record_sightings<'a>(
+        &self,
+        reporter: &str,
+        lines: impl Iterator<Item = &'a [u8]>,
+    ) -> Tally {
         let now = self.shared.clock.now();
         let mut tally = Tally::default();
         let mut said: BTreeMap<TrustDomain, BTreeMap<UntrustedText, (Sighting, usize)>> =
@@ -70,20 +75,20 @@ impl Inner {
         for (name, sightings) in said {
             let domain = self.domains.load().get(&name).cloned();
             let recorded = match domain {
-                None => Err(Refusal::Unwatched),
+                None => Err(SightingRefusal::Unwatched),
                 Some(domain) => {
                     let sightings = sightings.values().map(|(sighting, _)| sighting.clone());
                     let (sightings, by) = (sightings.collect(), reporter.into());
                     let sighted =
                         domain.ask(|reply| Work::RecordSightings(sightings, by, reply)).await;
-                    sighted.ok_or(Refusal::Unwatched)
+                    sighted.ok_or(SightingRefusal::Unwatched)
                 }
             };
             let (why, refused): (_, Vec<usize>) = match recorded {
                 Ok(Sighted { recorded, refused }) => {
                     tally.recorded = tally.recorded.saturating_add(recorded);
                     let places = refused.iter().filter_map(|kid| Some(sightings.get(kid)?.1));
-                    (Refusal::Budget, places.collect())
+                    (SightingRefusal::Budget, places.collect())
                 }
                 Err(why) => (why, sightings.into_values().map(|(_, place)| place).collect()),
             };
@@ -98,7 +103,7 @@ impl Inner {
         tally
     }
 
-    fn refuse(&self, tally: &mut Tally, place: usize, why: Refusal) {
+    fn refuse(&self, tally: &mut Tally, place: usize, why: SightingRefusal) {
         self.shared.registered.sighted(why.label(), 1);
         tally.refused = tally.refused.saturating_add(1);
         tally.first.get_or_insert((place, why));
@@ -131,7 +136,7 @@ impl Inner {
             match lines {
                 Ok(lines) => {
                     fault = None;
-                    let tally = self.sight(FILE, lines.iter().map(Vec::as_slice)).await;
+                    let tally = self.record_sightings(FILE, lines.iter().map(Vec::as_slice)).await;
                     tell(&path, &tally);
                 }
                 Err(why) => {

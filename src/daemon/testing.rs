@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tempfile::TempDir;
 
 use super::domain::{Domain, Relation};
-use super::shared::Shared;
+use super::poll_context::PollContext;
 use super::{SystemClock, targets};
 use crate::config::Config;
 use crate::fetch::Fetcher;
@@ -30,7 +30,7 @@ impl Clock for Fragile {
 pub(super) struct Scene {
     folder: TempDir,
     pub(super) clock: Arc<Fragile>,
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<PollContext>,
     pub(super) config: Config,
 }
 
@@ -51,7 +51,7 @@ impl Scene {
         let (store, _) =
             Store::open(folder.path(), StoreOptions::new(Arc::new(SystemClock))).unwrap();
         let fetcher = Fetcher::new(Arc::new(SystemClock));
-        let shared = Shared::new(clock.clone(), fetcher, store, judge::step).unwrap();
+        let shared = PollContext::new(clock.clone(), fetcher, store, judge::step).unwrap();
         Self { folder, clock, shared: Arc::new(shared), config }
     }
 

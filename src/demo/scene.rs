@@ -38,10 +38,10 @@ pub struct Scene {
 #[derive(Debug, thiserror::Error)]
 pub enum SceneError {
     /// A port of the loopback or a file could not be had.
-    #[error("cannot {deed} for the demonstration")]
+    #[error("cannot {action} for the demonstration")]
     Io {
         /// What was being done.
-        deed: &'static str,
+        action: &'static str,
         /// What the system says.
         source: io::Error,
     },
@@ -63,8 +63,8 @@ pub enum SceneError {
 }
 
 impl SceneError {
-    fn io(deed: &'static str) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io { deed, source }
+    fn io(action: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { action, source }
     }
 }
 

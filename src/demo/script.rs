@@ -6,7 +6,7 @@ use std::time::Duration;
 use anchorwatch_core::bundle::{SvidType, Validity};
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_lab::issuer::{
-    Intervention, Issuer, IssuerDeed, IssuerEvent, IssuerSettings, KeyStore, ReplicaNumber,
+    Intervention, Issuer, IssuerAction, IssuerEvent, IssuerSettings, KeyStore, ReplicaNumber,
 };
 
 /// L. A key is published each 45 s and signs from 30 s on.
@@ -56,7 +56,7 @@ impl Character {
 
     /// When its first rotation within the scene is, after the scene began. They are spread, so
     /// that something happens every few seconds.
-    fn first_birth(self) -> Duration {
+    fn first_publication(self) -> Duration {
         Duration::from_secs(match self {
             Self::Healthy => 16,
             Self::Careless => 6,
@@ -70,7 +70,7 @@ impl Character {
         let mut issuer = Issuer::new(settings());
         // Off a whole second: on one, the X.509 chain would slip like the JWT chain.
         let started = Timestamp::from_unix(began.as_unix())
-            .saturating_add(self.first_birth())
+            .saturating_add(self.first_publication())
             .saturating_sub(HISTORY)
             .saturating_add(Duration::from_millis(400));
         issuer.plan(started, Intervention::Start { replica: SERVER, keys: KeyStore::Kept });
@@ -84,7 +84,7 @@ impl Character {
 
     /// What someone does because of what the issuer did.
     pub(super) fn react(self, issuer: &mut Issuer, event: &IssuerEvent) {
-        let IssuerDeed::Published { key } = event.deed else {
+        let IssuerAction::Published { key } = event.action else {
             return;
         };
         if self == Self::Careless

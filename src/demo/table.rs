@@ -228,11 +228,11 @@ fn name_of(domain: &DomainView) -> String {
 
 /// One row of the table.
 fn cells(domain: &DomainView, now: Timestamp) -> [String; HEADINGS.len()] {
-    let (facts, sight) = (&domain.state.facts, &domain.state.sight);
+    let (facts, poll_state) = (&domain.state.facts, &domain.state.poll_state);
     let confirmed = facts.confirmed.as_ref();
     let sequence = confirmed.and_then(|confirmed| confirmed.sequence.given());
     let changed = confirmed.and_then(|confirmed| now.since(confirmed.since.until));
-    let next = sight.last_poll.map(|last| last.saturating_add(sight.interval));
+    let next = poll_state.last_poll.map(|last| last.saturating_add(poll_state.interval));
     let none = || "-".to_owned();
     [
         name_of(domain),
@@ -249,14 +249,14 @@ fn cells(domain: &DomainView, now: Timestamp) -> [String; HEADINGS.len()] {
 
 /// The one thing to know of a domain.
 fn state(domain: &DomainView) -> String {
-    let (facts, sight) = (&domain.state.facts, &domain.state.sight);
+    let (facts, poll_state) = (&domain.state.facts, &domain.state.poll_state);
     let text = if let Some(reason) = &domain.stopped {
         format!("stopped: {reason}")
     } else if let Some(worst) = domain.findings.iter().max_by_key(|finding| finding.severity) {
         format!("{}: {}", worst.severity, worst.kind.label())
     } else if let Some(failure) = &facts.failure {
         format!("failing: {}", failure.reason)
-    } else if sight.pending.is_some() {
+    } else if poll_state.pending.is_some() {
         "step back pending".to_owned()
     } else if facts.first_contact.is_none() {
         "no bundle yet".to_owned()

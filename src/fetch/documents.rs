@@ -64,7 +64,7 @@ impl Default for Documents {
 /// Room for one large document, given back when it is dropped. A document that did not come whole,
 /// or took more than its share of the time, marks its endpoint as slow.
 #[derive(Debug)]
-pub(super) struct Room {
+pub(super) struct DocumentPermit {
     pace: Arc<Pace>,
     since: Instant,
     slow_after: Duration,
@@ -72,7 +72,7 @@ pub(super) struct Room {
     _units: Option<OwnedSemaphorePermit>,
 }
 
-impl Room {
+impl DocumentPermit {
     /// The whole document came.
     pub(super) fn complete(&mut self) {
         self.complete = true;
@@ -80,7 +80,7 @@ impl Room {
     }
 }
 
-impl Drop for Room {
+impl Drop for DocumentPermit {
     fn drop(&mut self) {
         if !self.complete {
             self.pace.record(true);
@@ -90,7 +90,7 @@ impl Drop for Room {
 
 impl Documents {
     /// Waits for room for a document of so many bytes.
-    pub(super) async fn room(&self, target: &Target, bytes: usize) -> Room {
+    pub(super) async fn room(&self, target: &Target, bytes: usize) -> DocumentPermit {
         let (lane, most) = if target.pace.is_slow() {
             (&self.slow_room, Limits::LARGE_AT_ONCE / 4)
         } else {
@@ -99,7 +99,7 @@ impl Documents {
         // A limit that exceeds the lane takes all of it.
         let units = u32::try_from(bytes.min(most) / UNIT).unwrap_or(u32::MAX);
         let units = Arc::clone(lane).acquire_many_owned(units).await.ok();
-        Room {
+        DocumentPermit {
             pace: Arc::clone(&target.pace),
             since: Instant::now(),
             slow_after: target.limits.timeout / 4,

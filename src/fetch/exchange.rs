@@ -11,7 +11,7 @@ use reqwest::header::{
 use reqwest::{Client, Proxy, Response, StatusCode};
 use tokio::time::{Instant, timeout_at};
 
-use super::documents::{Documents, Room};
+use super::documents::{DocumentPermit, Documents};
 use super::limits::Limits;
 use super::refusal::Refusal;
 use super::tls::{Handshake, Proof, TlsContext};
@@ -30,7 +30,7 @@ pub(super) struct Document {
     /// Where it was found, where a redirect led there.
     pub(super) redirected_to: Option<EndpointUrl>,
     /// The room that it takes, where it is large.
-    pub(super) room: Option<Room>,
+    pub(super) room: Option<DocumentPermit>,
 }
 
 /// How far an exchange came: evidence that outlives its end, however it ends.
@@ -300,7 +300,7 @@ impl Exchange<'_> {
         &self,
         mut response: Response,
         trail: &Trail,
-    ) -> Result<(Bytes, Option<Room>), Refusal> {
+    ) -> Result<(Bytes, Option<DocumentPermit>), Refusal> {
         let doing = trail.doing();
         let encodings = response.headers().get_all(CONTENT_ENCODING);
         if let Some(encoding) = encodings.iter().find(|value| !is_identity(value)) {
@@ -322,7 +322,7 @@ impl Exchange<'_> {
             let chunk = response.chunk().await;
             let chunk = chunk.map_err(|error| Refusal::of(&error, &trail.handshake, &doing))?;
             let Some(chunk) = chunk else {
-                room.iter_mut().for_each(Room::complete);
+                room.iter_mut().for_each(DocumentPermit::complete);
                 return Ok((body.into(), room));
             };
             if most - body.len() < chunk.len() {

@@ -152,8 +152,8 @@ fn last_change(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
 }
 
 fn size(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
-    each(scrape, |domain, labels| match domain.state.sight.last_success {
-        Some(_) => out.sample(&labels, count(domain.state.sight.length)),
+    each(scrape, |domain, labels| match domain.state.poll_state.last_success {
+        Some(_) => out.sample(&labels, count(domain.state.poll_state.length)),
         None => Ok(()),
     })
 }
@@ -165,5 +165,5 @@ fn irregularities(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
 }
 
 fn unrecorded(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
-    each(scrape, |domain, [name, _]| out.sample(&[name], count(domain.state.sight.unrecorded)))
+    each(scrape, |domain, [name, _]| out.sample(&[name], count(domain.state.poll_state.unrecorded)))
 }

@@ -43,7 +43,7 @@ Which endpoints were not read for three of their intervals:
 time() - anchorwatch_source_last_success_timestamp_seconds > 3 * anchorwatch_source_poll_interval_seconds
 ```
 
-The share of life that the youngest X.509 authority of each trust domain has left:
+The share of lifetime that the youngest X.509 authority of each trust domain has left:
 
 ```promql
 max by (trust_domain) (

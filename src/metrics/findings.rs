@@ -7,7 +7,7 @@ use super::catalogue::TRUST_DOMAIN;
 use super::sources::count;
 use super::{Encoder, Family, Group, Kind, Scrape};
 use anchorwatch_core::bundle::SvidType;
-use anchorwatch_core::decision::Deed;
+use anchorwatch_core::decision::DecisionAction;
 use anchorwatch_core::finding::{Finding, FindingKind, Scope, Severity};
 use anchorwatch_core::untrusted::UntrustedText;
 use anchorwatch_core::view::{DomainView, Ended, View};
@@ -79,7 +79,7 @@ const DECISIONS: Family = counter(
     &[TRUST_DOMAIN, ("decision", "`announce`, `approve`, `deny`, `ack` and so on")],
     |scrape, out| {
         for domain in scrape.domains() {
-            for (decision, made) in Deed::NAMES.iter().zip(domain.counts.decisions) {
+            for (decision, made) in DecisionAction::NAMES.iter().zip(domain.counts.decisions) {
                 let decision = ("decision", *decision);
                 out.sample(&[("trust_domain", name(domain)), decision], count(made))?;
             }

@@ -9,7 +9,7 @@ use anchorwatch_core::bundle::SvidType;
 use anchorwatch_core::judge::{Case, Expected, VerdictKind, in_flight};
 use anchorwatch_core::time::{Timestamp, Window};
 use anchorwatch_core::view::{DomainView, PollCounts};
-use anchorwatch_core::watch::{HandOver, Line};
+use anchorwatch_core::watch::{HandOver, Lineage};
 
 /// How many lineages of a use have series: more replicas than anyone runs.
 const MOST_LINEAGES: usize = 64;
@@ -135,8 +135,8 @@ fn due(
         let facts = &domain.state.facts;
         let interval = facts.interval(&domain.policy);
         for svid_type in SvidType::ALL {
-            let lineages = facts.course.lineages(svid_type).take(MOST_LINEAGES);
-            let due = |line: &Line| facts.course.due(line, &domain.policy, interval);
+            let lineages = facts.rotation.established(svid_type).take(MOST_LINEAGES);
+            let due = |line: &Lineage| facts.rotation.due(line, &domain.policy, interval);
             for (line, (date, deadline)) in lineages.filter_map(|line| Some((line, due(line)?))) {
                 let number = line.number.to_string();
                 let labels: Labels<'_, 3> =
@@ -152,7 +152,7 @@ fn replicas(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     for domain in scrape.domains() {
         let facts = &domain.state.facts;
         if facts.first_contact.is_some() {
-            out.sample(&[name_of(domain)], count(facts.course.replicas()))?;
+            out.sample(&[name_of(domain)], count(facts.rotation.replicas()))?;
         }
     }
     Ok(())
@@ -166,7 +166,7 @@ fn last(
 ) -> io::Result<()> {
     for domain in scrape.domains() {
         let case = domain.case();
-        let handovers = &domain.state.facts.course.handovers;
+        let handovers = &domain.state.facts.rotation.handovers;
         for svid_type in PollCounts::USES {
             let mut newest_first = handovers.iter().rev().filter(|one| one.svid_type == svid_type);
             if let Some(value) = newest_first.find_map(|handover| of(&case, handover)) {
@@ -237,7 +237,7 @@ fn risks(
 ) -> io::Result<()> {
     for domain in scrape.domains() {
         let case = domain.case();
-        let handovers = &domain.state.facts.course.handovers;
+        let handovers = &domain.state.facts.rotation.handovers;
         if handovers.is_empty() {
             continue;
         }
@@ -246,7 +246,8 @@ fn risks(
         let longest = longest.into_iter().max().unwrap_or_default();
         let longest = longest.saturating_add(domain.policy.sigma());
         let recent = |handover: &&HandOver| {
-            scrape.at() < handover.removed.until.saturating_add(longest) && !handover.told_elsewhere
+            scrape.at() < handover.removed.until.saturating_add(longest)
+                && !handover.covered_by_other_finding
         };
         for handover in handovers.iter().filter(recent) {
             let risk = in_flight(&case, handover);

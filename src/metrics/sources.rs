@@ -128,8 +128,10 @@ pub(super) fn count(number: impl TryInto<u64>) -> f64 {
 
 fn up(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     each(scrape, |domain, labels| {
-        let sight = &domain.state.sight;
-        let up = sight.failures == 0 && sight.last_success.is_some() && domain.stopped.is_none();
+        let poll_state = &domain.state.poll_state;
+        let up = poll_state.failures == 0
+            && poll_state.last_success.is_some()
+            && domain.stopped.is_none();
         out.sample(&labels, if up { 1.0 } else { 0.0 })
     })
 }
@@ -155,11 +157,11 @@ fn moment(out: &mut Encoder, labels: [(&str, &str); 2], at: Option<Timestamp>) -
 }
 
 fn last_poll(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
-    each(scrape, |domain, labels| moment(out, labels, domain.state.sight.last_poll))
+    each(scrape, |domain, labels| moment(out, labels, domain.state.poll_state.last_poll))
 }
 
 fn last_success(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
-    each(scrape, |domain, labels| moment(out, labels, domain.state.sight.last_success))
+    each(scrape, |domain, labels| moment(out, labels, domain.state.poll_state.last_success))
 }
 
 fn interval(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
@@ -184,7 +186,7 @@ fn hint(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
 fn in_sync(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     each(scrape, |domain, labels| {
         let alone = domain.state.facts.address_views.is_empty();
-        let in_sync = alone && domain.state.sight.pending.is_none();
+        let in_sync = alone && domain.state.poll_state.pending.is_none();
         out.sample(&labels, if in_sync { 1.0 } else { 0.0 })
     })
 }
@@ -204,5 +206,5 @@ fn lockout(
 }
 
 fn tls_not_after(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
-    each(scrape, |domain, labels| moment(out, labels, domain.state.sight.tls_not_after))
+    each(scrape, |domain, labels| moment(out, labels, domain.state.poll_state.tls_not_after))
 }

@@ -77,7 +77,7 @@ pub fn alerts(view: &View, context: &Context) -> Vec<Alert> {
 }
 
 /// The alerts of what was critical and ended within the last day, and when: for a process that
-/// does not know what the one before it told.
+/// does not know what the one before it reported.
 pub fn ended(view: &View) -> Vec<(Alert, Timestamp)> {
     let watched = view.domains.iter().map(|one| (&one.endpoint.trust_domain, &one.ended));
     let departed = view.departed.iter().map(|one| (&one.trust_domain, &one.ended));
@@ -89,7 +89,7 @@ pub fn ended(view: &View) -> Vec<(Alert, Timestamp)> {
     let ended = critical.map(|(trust_domain, one)| {
         let labels = labels(trust_domain, one.key());
         let (annotations, link) = (BTreeMap::new(), String::new());
-        (Alert { labels: told(labels.into()), annotations, since: one.at, link }, one.at)
+        (Alert { labels: reported(labels.into()), annotations, since: one.at, link }, one.at)
     });
     ended.collect()
 }
@@ -109,8 +109,8 @@ fn labels(
     ]
 }
 
-/// What is empty is not told. A receiver shows the rest as it is, so that nothing in it is hidden.
-fn told(pairs: Vec<(&'static str, String)>) -> BTreeMap<&'static str, String> {
+/// What is empty is not reported. A receiver shows the rest as it is, so that nothing in it is hidden.
+fn reported(pairs: Vec<(&'static str, String)>) -> BTreeMap<&'static str, String> {
     let shown = pairs.into_iter().map(|(name, text)| (name, escape_lines(&text).into_owned()));
     shown.filter(|(_, text)| !text.is_empty()).collect()
 }
@@ -143,8 +143,8 @@ fn alert(domain: &DomainView, finding: &Finding, context: &Context) -> Alert {
         ("unrecorded", unrecorded.to_owned()),
     ];
     Alert {
-        labels: told(labels.into()),
-        annotations: told(annotations.into()),
+        labels: reported(labels.into()),
+        annotations: reported(annotations.into()),
         since: finding.since,
         link,
     }
@@ -170,8 +170,8 @@ fn watch_alert(watch: &WatchView, finding: &Finding, context: &Context) -> Alert
         ("unrecorded", if watch.unrecorded { UNRECORDED } else { "" }.to_owned()),
     ];
     Alert {
-        labels: told(labels.into()),
-        annotations: told(annotations.into()),
+        labels: reported(labels.into()),
+        annotations: reported(annotations.into()),
         since: finding.since,
         link,
     }

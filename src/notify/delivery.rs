@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
-use super::post::Postman;
+use super::post::AlertmanagerClient;
 use super::{Context, Outbox, Posting, Recipient, Timing, alerts, ended};
 use crate::resolver::Lookups;
 use anchorwatch_core::time::Clock;
@@ -21,11 +21,11 @@ const BATCH: usize = 256;
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait after a failure.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
-/// The shortest wait between two looks: what changes many trust domains at once is told together.
-const LULL: Duration = Duration::from_millis(50);
+/// The shortest wait between two looks: what changes many trust domains at once is reported together.
+const DEBOUNCE: Duration = Duration::from_millis(50);
 
 /// What is to be said, asked for whenever something changed.
-pub trait Picture: Send + Sync {
+pub trait ViewSource: Send + Sync {
     /// All trust domains at this moment, and what is said beside them; `None` once nobody watches.
     fn picture(&self) -> Option<(View, Context)>;
 }
@@ -55,7 +55,7 @@ struct Counters {
 
 /// The tasks of all Alertmanagers. They end with it.
 pub struct Notifier {
-    picture: Arc<dyn Picture>,
+    picture: Arc<dyn ViewSource>,
     changes: watch::Receiver<()>,
     clock: Arc<dyn Clock>,
     lookups: Lookups,
@@ -84,7 +84,7 @@ impl Drop for Running {
 impl Notifier {
     /// One that tells nobody yet. `changes` says when the picture is another.
     pub fn new(
-        picture: Arc<dyn Picture>,
+        picture: Arc<dyn ViewSource>,
         changes: watch::Receiver<()>,
         clock: Arc<dyn Clock>,
         lookups: Lookups,
@@ -92,8 +92,8 @@ impl Notifier {
         Self { picture, changes, clock, lookups, running: Vec::new() }
     }
 
-    /// Tells these Alertmanagers from now on, and no others. Whom it told before goes on being
-    /// told.
+    /// Tells these Alertmanagers from now on, and no others. Whom it reported before goes on being
+    /// reported.
     pub fn arrange(&mut self, recipients: Vec<Recipient>) {
         let mut before = std::mem::take(&mut self.running);
         for recipient in recipients {
@@ -102,8 +102,8 @@ impl Notifier {
             self.running.push(running.unwrap_or_else(|| {
                 let recipient = Arc::new(recipient);
                 let counters = Arc::new(Counters::default());
-                let teller = Teller {
-                    postman: Postman::new(Arc::clone(&recipient), self.lookups.clone()),
+                let teller = DeliveryTask {
+                    postman: AlertmanagerClient::new(Arc::clone(&recipient), self.lookups.clone()),
                     name: recipient.url.to_string(),
                     outbox: Outbox::new(Timing {
                         resolve_after: recipient.resolve_after,
@@ -137,18 +137,18 @@ impl Notifier {
     }
 }
 
-struct Teller {
-    postman: Postman,
+struct DeliveryTask {
+    postman: AlertmanagerClient,
     name: String,
     outbox: Outbox,
     counters: Arc<Counters>,
-    picture: Arc<dyn Picture>,
+    picture: Arc<dyn ViewSource>,
     clock: Arc<dyn Clock>,
     /// Failures in a row.
     failures: u32,
 }
 
-impl Teller {
+impl DeliveryTask {
     async fn run(mut self, mut changes: watch::Receiver<()>) {
         if let Some((view, _)) = self.picture.picture() {
             self.outbox.resume(ended(&view), view.at);
@@ -159,7 +159,7 @@ impl Teller {
             self.outbox.update(alerts(&view, &context), view.at);
             drop(view);
             let wait = self.tell().await;
-            tokio::time::sleep(LULL).await;
+            tokio::time::sleep(DEBOUNCE).await;
             if 0 < self.failures {
                 // It is away: what changes meanwhile waits with the rest.
                 tokio::time::sleep(wait).await;

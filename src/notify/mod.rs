@@ -12,6 +12,6 @@ mod outbox;
 mod post;
 
 pub use alert::{Alert, Context, alerts, ended};
-pub use delivery::{Delivery, Notifier, Picture};
+pub use delivery::{Delivery, Notifier, ViewSource};
 pub use outbox::{Outbox, Posting, Timing};
 pub use post::{Recipient, SendError};

@@ -1,4 +1,4 @@
-//! What one Alertmanager has been told, and what it is to be told now.
+//! What one Alertmanager has been reported, and what it is to be reported now.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -53,18 +53,18 @@ pub struct Posting {
     pub ends: Timestamp,
 }
 
-/// The alerts that one Alertmanager is told of. Pure: time is an argument.
+/// The alerts that one Alertmanager is reported of. Pure: time is an argument.
 #[derive(Clone, Debug)]
 pub struct Outbox {
     timing: Timing,
-    told: BTreeMap<Labels, Told>,
+    reported: BTreeMap<Labels, Reported>,
     /// What found no place at the last look.
     refused: BTreeSet<Labels>,
     dropped: u64,
 }
 
 #[derive(Clone, Debug)]
-struct Told {
+struct Reported {
     alert: Alert,
     phase: Phase,
     /// When it was last taken; `None` where it is to be said at once.
@@ -87,9 +87,9 @@ impl Outbox {
     /// How many alerts are held at most; more are dropped and counted.
     pub const MOST: usize = 10_000;
 
-    /// One that has told nothing yet.
+    /// One that has reported nothing yet.
     pub fn new(timing: Timing) -> Self {
-        Self { timing, told: BTreeMap::new(), refused: BTreeSet::new(), dropped: 0 }
+        Self { timing, reported: BTreeMap::new(), refused: BTreeSet::new(), dropped: 0 }
     }
 
     /// Takes in what ended before this process began, and the one before may have died too soon to
@@ -97,31 +97,31 @@ impl Outbox {
     pub fn resume(&mut self, ended: Vec<(Alert, Timestamp)>, now: Timestamp) {
         for (alert, at) in ended.into_iter().take(Self::MOST) {
             let mut sent = Some(at);
-            let phase = self.timing.ebb(Phase::Ended(at), now, &mut sent);
-            let told = Told { alert, phase, sent, said: true };
-            self.told.insert(told.alert.labels.clone(), told);
+            let phase = self.timing.advance_phase(Phase::Ended(at), now, &mut sent);
+            let reported = Reported { alert, phase, sent, said: true };
+            self.reported.insert(reported.alert.labels.clone(), reported);
         }
     }
 
     /// Takes in what is critical at `now`.
     pub fn update(&mut self, current: Vec<Alert>, now: Timestamp) {
         let critical: BTreeSet<&Labels> = current.iter().map(|alert| &alert.labels).collect();
-        for (labels, told) in &mut self.told {
+        for (labels, reported) in &mut self.reported {
             if !critical.contains(labels) {
-                told.phase = self.timing.ebb(told.phase, now, &mut told.sent);
+                reported.phase = self.timing.advance_phase(reported.phase, now, &mut reported.sent);
             }
         }
         let mut refused = BTreeSet::new();
         for alert in current {
-            if let Some(told) = self.told.get_mut(&alert.labels) {
-                if let Phase::Resolved(_) = told.phase {
-                    told.sent = None;
+            if let Some(reported) = self.reported.get_mut(&alert.labels) {
+                if let Phase::Resolved(_) = reported.phase {
+                    reported.sent = None;
                 }
-                told.phase = Phase::Firing;
-                told.alert = alert;
+                reported.phase = Phase::Firing;
+                reported.alert = alert;
             } else if self.has_room() {
-                let told = Told { alert, phase: Phase::Firing, sent: None, said: false };
-                self.told.insert(told.alert.labels.clone(), told);
+                let reported = Reported { alert, phase: Phase::Firing, sent: None, said: false };
+                self.reported.insert(reported.alert.labels.clone(), reported);
             } else {
                 if !self.refused.contains(&alert.labels) {
                     self.dropped = self.dropped.saturating_add(1);
@@ -131,35 +131,35 @@ impl Outbox {
         }
         self.refused = refused;
         let over = self.timing.resolve_after.saturating_add(self.timing.repeat_resolved);
-        self.told.retain(|_, told| match told.phase {
+        self.reported.retain(|_, reported| match reported.phase {
             Phase::Firing => true,
-            // It ended before anyone was told of it.
-            Phase::Ended(_) => told.said,
+            // It ended before anyone was reported of it.
+            Phase::Ended(_) => reported.said,
             Phase::Resolved(at) => now.since(at).is_none_or(|age| age < over),
         });
     }
 
     /// Whether another may be held. What is over makes room for what fires.
     fn has_room(&mut self) -> bool {
-        if self.told.len() < Self::MOST {
+        if self.reported.len() < Self::MOST {
             return true;
         }
-        let over = self.told.iter().filter_map(|(labels, told)| match told.phase {
+        let over = self.reported.iter().filter_map(|(labels, reported)| match reported.phase {
             Phase::Resolved(at) => Some((at, labels.clone())),
             Phase::Firing | Phase::Ended(_) => None,
         });
         let oldest = over.min();
-        oldest.is_some_and(|(_, labels)| self.told.remove(&labels).is_some())
+        oldest.is_some_and(|(_, labels)| self.reported.remove(&labels).is_some())
     }
 
     /// What is to be said at `now`, at most `most` of it: what was never said first.
     pub fn due(&self, now: Timestamp, most: usize) -> Vec<Posting> {
-        let mut due: Vec<&Told> =
-            self.told.values().filter(|told| self.is_due(told, now)).collect();
-        due.sort_by_key(|told| told.sent);
-        let postings = due.into_iter().take(most).map(|told| Posting {
-            alert: told.alert.clone(),
-            ends: match told.phase {
+        let mut due: Vec<&Reported> =
+            self.reported.values().filter(|reported| self.is_due(reported, now)).collect();
+        due.sort_by_key(|reported| reported.sent);
+        let postings = due.into_iter().take(most).map(|reported| Posting {
+            alert: reported.alert.clone(),
+            ends: match reported.phase {
                 Phase::Firing | Phase::Ended(_) => now.saturating_add(self.timing.lasts),
                 Phase::Resolved(at) => at,
             },
@@ -167,8 +167,8 @@ impl Outbox {
         postings.collect()
     }
 
-    fn is_due(&self, told: &Told, now: Timestamp) -> bool {
-        match (told.phase, told.sent) {
+    fn is_due(&self, reported: &Reported, now: Timestamp) -> bool {
+        match (reported.phase, reported.sent) {
             // It is over, and nobody is known to have heard of it: its end alone is to be said.
             (Phase::Ended(_), None) => false,
             (Phase::Firing | Phase::Resolved(_), None) => true,
@@ -180,8 +180,8 @@ impl Outbox {
     /// These were taken.
     pub fn sent(&mut self, postings: &[Posting], now: Timestamp) {
         for posting in postings {
-            if let Some(told) = self.told.get_mut(&posting.alert.labels) {
-                (told.sent, told.said) = (Some(now), true);
+            if let Some(reported) = self.reported.get_mut(&posting.alert.labels) {
+                (reported.sent, reported.said) = (Some(now), true);
             }
         }
     }
@@ -189,15 +189,15 @@ impl Outbox {
     /// These were said, and nothing is known of what became of them.
     pub fn tried(&mut self, postings: &[Posting]) {
         for posting in postings {
-            if let Some(told) = self.told.get_mut(&posting.alert.labels) {
-                told.said = true;
+            if let Some(reported) = self.reported.get_mut(&posting.alert.labels) {
+                reported.said = true;
             }
         }
     }
 
     /// How many alerts wait to be said at `now`.
     pub fn waiting(&self, now: Timestamp) -> usize {
-        self.told.values().filter(|told| self.is_due(told, now)).count()
+        self.reported.values().filter(|reported| self.is_due(reported, now)).count()
     }
 
     /// How many alerts were dropped since so many were open.
@@ -207,13 +207,13 @@ impl Outbox {
 
     /// How long until something is due without anything new.
     pub fn rest(&self, now: Timestamp) -> Duration {
-        let rests = self.told.values().map(|told| {
-            let spoken = told.sent.and_then(|sent| now.since(sent));
-            let resend = match (told.phase, spoken) {
+        let rests = self.reported.values().map(|reported| {
+            let spoken = reported.sent.and_then(|sent| now.since(sent));
+            let resend = match (reported.phase, spoken) {
                 (Phase::Ended(_), None) => self.timing.resend,
                 (_, spoken) => self.timing.resend.saturating_sub(spoken.unwrap_or(Duration::MAX)),
             };
-            let ended = match told.phase {
+            let ended = match reported.phase {
                 Phase::Ended(at) => now.since(at),
                 Phase::Firing | Phase::Resolved(_) => None,
             };
@@ -225,7 +225,7 @@ impl Outbox {
 
 impl Timing {
     /// What becomes of an alert whose finding is not true any more.
-    fn ebb(&self, phase: Phase, now: Timestamp, sent: &mut Option<Timestamp>) -> Phase {
+    fn advance_phase(&self, phase: Phase, now: Timestamp, sent: &mut Option<Timestamp>) -> Phase {
         let ended = match phase {
             Phase::Firing => now,
             // A clock that was set back makes nothing last longer.
@@ -272,11 +272,11 @@ mod tests {
     fn say(outbox: &mut Outbox, now: u64) -> Vec<(String, u64)> {
         let due = outbox.due(at(now), 100);
         outbox.sent(&due, at(now));
-        let told = due.iter().map(|posting| {
+        let reported = due.iter().map(|posting| {
             let ends = posting.ends.since(start()).unwrap().as_secs();
             (posting.alert.labels.get("subject").unwrap().clone(), ends)
         });
-        told.collect()
+        reported.collect()
     }
 
     #[test]
@@ -336,7 +336,7 @@ mod tests {
         assert_eq!(outbox.due(at(1), 100).len(), 1);
         assert_eq!(outbox.waiting(at(1)), 1);
         outbox.update(Vec::new(), at(2));
-        assert_eq!(outbox.waiting(at(2)), 0, "it ended before anyone was told");
+        assert_eq!(outbox.waiting(at(2)), 0, "it ended before anyone was reported");
     }
 
     /// A server error, or an answer that came too late: the Alertmanager may fire for a day.

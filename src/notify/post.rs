@@ -68,14 +68,14 @@ pub enum SendError {
 
 /// A client, made once and kept while it works.
 #[derive(Debug)]
-pub(super) struct Postman {
+pub(super) struct AlertmanagerClient {
     recipient: Arc<Recipient>,
     lookups: Lookups,
     url: Url,
     client: Option<Client>,
 }
 
-impl Postman {
+impl AlertmanagerClient {
     pub(super) fn new(recipient: Arc<Recipient>, lookups: Lookups) -> Self {
         let mut url = recipient.url.clone();
         let path = format!("{}/api/v2/alerts", url.path().trim_end_matches('/'));

@@ -6,7 +6,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What is known of how fast a name is looked up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Standing {
+pub(super) enum LookupSpeed {
     /// Its last look-ups were fast.
     Proven,
     /// It was never looked up.
@@ -36,16 +36,16 @@ impl Lanes {
         Self { proven: lane(rest), new: lane(quarter), slow: lane(quarter) }
     }
 
-    fn lane(&self, standing: Standing) -> &Arc<Semaphore> {
+    fn lane(&self, standing: LookupSpeed) -> &Arc<Semaphore> {
         match standing {
-            Standing::Proven => &self.proven,
-            Standing::New => &self.new,
-            Standing::Slow => &self.slow,
+            LookupSpeed::Proven => &self.proven,
+            LookupSpeed::New => &self.new,
+            LookupSpeed::Slow => &self.slow,
         }
     }
 
     /// Waits for a place.
-    pub(super) async fn enter(&self, standing: Standing) -> Place {
+    pub(super) async fn enter(&self, standing: LookupSpeed) -> Place {
         Arc::clone(self.lane(standing)).acquire_owned().await.ok()
     }
 
@@ -59,7 +59,7 @@ impl Lanes {
     }
 
     #[cfg(test)]
-    pub(super) fn free(&self, standing: Standing) -> usize {
+    pub(super) fn free(&self, standing: LookupSpeed) -> usize {
         self.lane(standing).available_permits()
     }
 }

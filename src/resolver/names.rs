@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::lanes::Standing;
+use super::lanes::LookupSpeed;
 use super::{Found, Pace, SLOW_AFTER};
 use anchorwatch_core::time::Timestamp;
 
@@ -113,11 +113,11 @@ impl Running {
         Self { names, name: name.into() }
     }
 
-    pub(super) fn standing(&self) -> Standing {
+    pub(super) fn standing(&self) -> LookupSpeed {
         match self.names.lock().get(&self.name) {
-            Some(known) if known.pace.is_slow() => Standing::Slow,
-            Some(known) if known.proven => Standing::Proven,
-            Some(_) | None => Standing::New,
+            Some(known) if known.pace.is_slow() => LookupSpeed::Slow,
+            Some(known) if known.proven => LookupSpeed::Proven,
+            Some(_) | None => LookupSpeed::New,
         }
     }
 

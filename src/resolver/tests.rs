@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 use tokio::sync::Semaphore;
 
-use super::lanes::Standing;
+use super::lanes::LookupSpeed;
 use super::*;
 
 const LONG: Duration = Duration::from_mins(1);
@@ -132,16 +132,16 @@ async fn names_whose_look_up_failed_slowly_take_places_of_the_slow_lane_alone() 
             assert!(find(&lookups, &format!("{place}.sick"), Duration::ZERO).await.is_err());
         }
         if round == 0 {
-            assert_eq!(free(Standing::New), LANE - NAMES);
+            assert_eq!(free(LookupSpeed::New), LANE - NAMES);
         }
         // After a second in the first round, at once in the others.
-        until(|| free(Standing::Slow) == LANE - NAMES).await;
-        assert_eq!(free(Standing::New), LANE, "round {round}");
-        assert_eq!(free(Standing::Proven), LANE * 2, "round {round}");
+        until(|| free(LookupSpeed::Slow) == LANE - NAMES).await;
+        assert_eq!(free(LookupSpeed::New), LANE, "round {round}");
+        assert_eq!(free(LookupSpeed::Proven), LANE * 2, "round {round}");
         assert_eq!(find(&lookups, "b.good", LONG).await, Ok(fresh()));
         tokio::time::sleep(SLOW_AFTER).await;
         zones.gate.add_permits(NAMES);
-        until(|| free(Standing::Slow) == LANE).await;
+        until(|| free(LookupSpeed::Slow) == LANE).await;
     }
 }
 
@@ -151,10 +151,10 @@ async fn a_look_up_that_never_returns_counts_among_the_slow() {
     for place in 0..PLACES / 4 {
         assert!(find(&lookups, &format!("{place}.dead"), Duration::ZERO).await.is_err());
     }
-    assert_eq!(lookups.lanes.free(Standing::New), 0);
+    assert_eq!(lookups.lanes.free(LookupSpeed::New), 0);
     // Once they are slow, the names that are new have their places again.
-    until(|| lookups.lanes.free(Standing::New) == PLACES / 4).await;
-    assert_eq!(lookups.lanes.free(Standing::Slow), 0);
+    until(|| lookups.lanes.free(LookupSpeed::New) == PLACES / 4).await;
+    assert_eq!(lookups.lanes.free(LookupSpeed::Slow), 0);
     assert_eq!(find(&lookups, "a.good", LONG).await, Ok(fresh()));
     // A slow name waits for one of them, which never ends, and is told so.
     let waits = find(&lookups, "0.dead", Duration::from_millis(20)).await;
@@ -168,8 +168,8 @@ async fn names_that_were_fast_have_places_that_no_new_name_takes() {
     for place in 0..PLACES * 4 {
         assert!(find(&lookups, &format!("{place}.dead"), Duration::ZERO).await.is_err());
     }
-    until(|| lookups.lanes.free(Standing::Slow) == 0).await;
-    assert_eq!(lookups.lanes.free(Standing::New), 0);
+    until(|| lookups.lanes.free(LookupSpeed::Slow) == 0).await;
+    assert_eq!(lookups.lanes.free(LookupSpeed::New), 0);
     for _ in 0..8 {
         assert_eq!(find(&lookups, "a.good", LONG).await, Ok(fresh()));
     }

@@ -10,7 +10,7 @@ use anchorwatch_core::bundle::Digest;
 use anchorwatch_core::journal::Chain;
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::time::Timestamp;
-use anchorwatch_core::watch::{Event, Facts, Sight};
+use anchorwatch_core::watch::{Event, Facts, PollState};
 
 /// What one poll, or one decision, brings to the store.
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ pub struct Batch {
     /// What is known after these events: what the next checkpoint holds.
     pub facts: Arc<Facts>,
     /// What the poll saw.
-    pub sight: Sight,
+    pub poll_state: PollState,
 }
 
 /// A batch whose events are text already.
@@ -42,13 +42,13 @@ pub(super) struct Prepared {
 
 impl Prepared {
     /// Writes the events out, in the task of the caller: the writer is one thread for all.
-    pub(super) fn new(batch: Batch) -> Result<(Self, Sight), serde_json::Error> {
-        let Batch { trust_domain, at, events, bodies, facts, sight } = batch;
+    pub(super) fn new(batch: Batch) -> Result<(Self, PollState), serde_json::Error> {
+        let Batch { trust_domain, at, events, bodies, facts, poll_state } = batch;
         let events = events
             .into_iter()
             .map(|event| serde_json::to_string(&event).map(|payload| (event, payload)))
             .collect::<Result<_, _>>()?;
-        Ok((Self { trust_domain, at, events, bodies, facts: Some(facts) }, sight))
+        Ok((Self { trust_domain, at, events, bodies, facts: Some(facts) }, poll_state))
     }
 
     /// About how many bytes it takes while it waits.

@@ -155,8 +155,11 @@ impl Checker {
 
     fn open(&self, pacing: &Pacing) -> Result<StoreReader, StoreError> {
         let mut reader = StoreReader::open(&self.directory)?;
-        let mut pace =
-            Pace { last: None, pacing: Arc::clone(pacing), interrupted: self.slots.interruption() };
+        let mut pace = CheckPace {
+            last: None,
+            pacing: Arc::clone(pacing),
+            interrupted: self.slots.interruption(),
+        };
         reader
             .connection
             .progress_handler(STEPS, Some(move || pace.keep()))
@@ -169,13 +172,13 @@ impl Checker {
 type Pacing = Arc<AtomicBool>;
 
 /// Keeps one long statement from taking a whole core.
-struct Pace {
+struct CheckPace {
     last: Option<Instant>,
     pacing: Pacing,
     interrupted: Arc<AtomicBool>,
 }
 
-impl Pace {
+impl CheckPace {
     /// Rests, and says whether the statement is to be broken off.
     fn keep(&mut self) -> bool {
         let interrupted = self.interrupted.load(Ordering::Relaxed);

@@ -6,15 +6,15 @@ use super::batch::Prepared;
 use super::{Durability, StoreError};
 use anchorwatch_core::bundle::AuthorityId;
 use anchorwatch_core::spiffe::TrustDomain;
-use anchorwatch_core::watch::{AuthorityRecord, Sight};
+use anchorwatch_core::watch::{AuthorityRecord, PollState};
 
 /// What the writer is asked to do. The permit bounds how much may be asked.
 #[derive(Debug)]
 pub(super) enum Command {
     Append(Box<Append>),
     Together(Box<Together>),
-    Sights {
-        sights: Vec<(TrustDomain, Sight)>,
+    PollStates {
+        poll_states: Vec<(TrustDomain, PollState)>,
         permit: Permit,
     },
     Recall {
@@ -38,7 +38,7 @@ pub(super) type Permit = OwnedSemaphorePermit;
 #[derive(Debug)]
 pub(super) struct Append {
     pub(super) batch: Prepared,
-    pub(super) sight: Sight,
+    pub(super) poll_state: PollState,
     pub(super) reply: oneshot::Sender<Durability>,
     pub(super) permit: Permit,
 }
@@ -46,7 +46,7 @@ pub(super) struct Append {
 /// Batches that are written in one transaction, or not at all.
 #[derive(Debug)]
 pub(super) struct Together {
-    pub(super) batches: Vec<(Prepared, Sight)>,
+    pub(super) batches: Vec<(Prepared, PollState)>,
     pub(super) reply: oneshot::Sender<Durability>,
     pub(super) permit: Permit,
 }

@@ -7,7 +7,7 @@ use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, Open
 use std::path::{Path, PathBuf};
 
 use super::StoreError;
-use super::error::Holder;
+use super::error::LockHolder;
 use anchorwatch_core::journal::Chain;
 
 const DATABASE: &str = "anchorwatch.sqlite";
@@ -142,7 +142,7 @@ impl Lock {
         match file.try_lock() {
             Ok(()) => (),
             Err(TryLockError::WouldBlock) => {
-                let holder = Holder(written_in(&mut file).0);
+                let holder = LockHolder(written_in(&mut file).0);
                 return Err(StoreError::Locked { path: directory.into(), holder });
             }
             Err(TryLockError::Error(source)) => return Err(failed(source)),

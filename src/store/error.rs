@@ -51,7 +51,7 @@ pub enum StoreError {
         /// The store's directory.
         path: PathBuf,
         /// Who holds it.
-        holder: Holder,
+        holder: LockHolder,
     },
     /// There is no store to read.
     #[error("there is no store in {}: `anchorwatch run` creates it", path.display())]
@@ -107,10 +107,10 @@ pub enum StoreError {
         detail: Box<str>,
     },
     /// The database failed.
-    #[error("cannot {deed}")]
+    #[error("cannot {action}")]
     Database {
         /// What was being done.
-        deed: &'static str,
+        action: &'static str,
         /// Why it failed.
         source: rusqlite::Error,
     },
@@ -133,8 +133,8 @@ pub enum StoreError {
 
 impl StoreError {
     /// Names what was being done.
-    pub(super) fn database(deed: &'static str) -> impl FnOnce(rusqlite::Error) -> Self {
-        move |source| Self::Database { deed, source }
+    pub(super) fn database(action: &'static str) -> impl FnOnce(rusqlite::Error) -> Self {
+        move |source| Self::Database { action, source }
     }
 
     /// Whether it says that what is stored is damaged, and not that it cannot be looked at now.
@@ -187,9 +187,9 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
 
 /// Who holds the lock, as far as the lock file tells.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Holder(pub Option<u32>);
+pub struct LockHolder(pub Option<u32>);
 
-impl fmt::Display for Holder {
+impl fmt::Display for LockHolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(process) => write!(f, "process {process}"),

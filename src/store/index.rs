@@ -73,8 +73,8 @@ pub(super) fn take_in(
                 moment(validity.not_after),
             ])?;
         }
-        // Only what was the state is published. The glimpse is in the journal.
-        Event::AuthorityGlimpsed { .. }
+        // Only what was the state is published. The unconfirmed authority is in the journal.
+        Event::UnconfirmedAuthoritySeen { .. }
         | Event::EndpointConfigured { .. }
         | Event::FirstContact { .. }
         | Event::BundleChanged { .. }

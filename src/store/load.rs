@@ -18,7 +18,7 @@ use anchorwatch_core::bundle::Digest;
 use anchorwatch_core::journal::Chain;
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::time::Timestamp;
-use anchorwatch_core::watch::{DomainState, Event, Facts, Sight};
+use anchorwatch_core::watch::{DomainState, Event, Facts, PollState};
 
 /// How many trust domains are worth a thread of their own: a few milliseconds' work.
 const SHARE: usize = 64;
@@ -73,9 +73,9 @@ pub(super) fn names(
             SELECT (SELECT min(trust_domain) FROM events WHERE name < trust_domain)
             FROM names WHERE name IS NOT NULL)
         SELECT name FROM names WHERE name IS NOT NULL
-        UNION SELECT trust_domain FROM sights ORDER BY 1";
+        UNION SELECT trust_domain FROM poll_states ORDER BY 1";
     let scanning = "SELECT DISTINCT trust_domain FROM events NOT INDEXED
-        UNION SELECT trust_domain FROM sights NOT INDEXED ORDER BY 1";
+        UNION SELECT trust_domain FROM poll_states NOT INDEXED ORDER BY 1";
     match listed(connection, stepping) {
         Err(error) if error.is_damage() => {
             let (names, mut faults) = listed(connection, scanning)?;
@@ -160,7 +160,7 @@ fn verified(connection: &Connection, name: &TrustDomain) -> Result<LoadedDomain,
         last = Chain { number: row.number, head: row.hash };
         tail += 1;
     }
-    let state = DomainState { facts: Arc::new(facts), sight: sight(connection, name)? };
+    let state = DomainState { facts: Arc::new(facts), poll_state: poll_state(connection, name)? };
     let checkpoint = CheckpointPlan::Keep;
     Ok(LoadedDomain { state, last, tail, checkpoint, faults: Vec::new() })
 }
@@ -190,21 +190,24 @@ pub(super) fn each_event(
 }
 
 /// What the last polls of a trust domain saw, as far as it was taken down.
-pub(super) fn sight(connection: &Connection, name: &TrustDomain) -> Result<Sight, VerifyFault> {
+pub(super) fn poll_state(
+    connection: &Connection,
+    name: &TrustDomain,
+) -> Result<PollState, VerifyFault> {
     let failed = || StoreError::database("read what the last polls saw");
-    let sight = "SELECT sight, digest FROM sights WHERE trust_domain = ?1";
-    let mut statement = connection.prepare_cached(sight).map_err(failed())?;
+    let poll_state = "SELECT poll_state, digest FROM poll_states WHERE trust_domain = ?1";
+    let mut statement = connection.prepare_cached(poll_state).map_err(failed())?;
     let mut rows = statement.query([name.as_str()]).map_err(failed())?;
-    let Some(row) = rows.next().map_err(failed())? else { return Ok(Sight::default()) };
-    let differs = |_| VerifyFault::Sight { trust_domain: name.clone() };
+    let Some(row) = rows.next().map_err(failed())? else { return Ok(PollState::default()) };
+    let differs = |_| VerifyFault::PollState { trust_domain: name.clone() };
     let text: String = row.get(0).map_err(differs)?;
     let digest: [u8; 32] = row.get(1).map_err(differs)?;
-    if seal::sight(name, &text) != Digest::from_bytes(digest) {
-        return Err(VerifyFault::Sight { trust_domain: name.clone() });
+    if seal::poll_state(name, &text) != Digest::from_bytes(digest) {
+        return Err(VerifyFault::PollState { trust_domain: name.clone() });
     }
     // A later version may have written it otherwise.
     Ok(serde_json::from_str(&text).unwrap_or_else(|error| {
         tracing::warn!(trust_domain = %name, %error, "cannot read what the last polls saw");
-        Sight::default()
+        PollState::default()
     }))
 }

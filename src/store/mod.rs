@@ -39,7 +39,7 @@ mod verify;
 mod writer;
 
 pub use batch::Batch;
-pub use error::{Holder, StoreError};
+pub use error::{LockHolder, StoreError};
 pub use health::{FaultKind, StoreFault, StoreHealth};
 pub use options::StoreOptions;
 pub use query::{AuthorityPart, AuthorityQuery, EntryRange, EventQuery, Presence, StoredEntry};
@@ -56,10 +56,10 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, oneshot};
 
 use anchorwatch_core::bundle::{AuthorityId, Fingerprint, PublicKeyId};
-use anchorwatch_core::journal::{AuthorityEntry, Recorded};
+use anchorwatch_core::journal::{AuthorityEntry, RecordedEntry};
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::time::Timestamp;
-use anchorwatch_core::watch::{AuthorityRecord, DomainState, Sight};
+use anchorwatch_core::watch::{AuthorityRecord, DomainState, PollState};
 use command::{Append, Command, Recall, Together};
 use health::Health;
 use opening::Opening;
@@ -67,7 +67,7 @@ use slots::{Slots, WaitingSlot};
 
 /// How many commands may wait for the writer: as many as there may be polls at once.
 const WAITING: usize = 1_024;
-/// How many notes of sights may wait: one is a minute's, and the next one holds the same.
+/// How many notes of poll states may wait: one is a minute's, and the next one holds the same.
 const NOTES: usize = 4;
 /// How long a close may take before it is given up: a stop has 2 s.
 const CLOSING: Duration = Duration::from_secs(2);
@@ -159,7 +159,7 @@ impl Store {
     /// Records what happened, and returns when it is durable, or is known not to be. All batches
     /// that wait share one transaction. The batch is kept even if nobody awaits the answer.
     pub async fn append(&self, batch: Batch) -> Durability {
-        let (batch, sight) = match batch::Prepared::new(batch) {
+        let (batch, poll_state) = match batch::Prepared::new(batch) {
             Ok(prepared) => prepared,
             Err(error) => {
                 tracing::error!(%error, "cannot write an event out: it is lost");
@@ -170,7 +170,7 @@ impl Store {
         let Ok(permit) = Arc::clone(&self.places).acquire_owned().await else {
             return Durability::Unrecorded;
         };
-        let append = Append { batch, sight, reply, permit };
+        let append = Append { batch, poll_state, reply, permit };
         if self.commands.send(Command::Append(Box::new(append))).is_err() {
             tracing::error!("the store is closed already: an event is lost");
             return Durability::Unrecorded;
@@ -206,13 +206,13 @@ impl Store {
 
     /// Takes down what the last polls saw, in one transaction, soon. Where the writer is far
     /// behind, the note is left out: the next one, a minute later, says the same and more.
-    pub fn note_sight(&self, sights: Vec<(TrustDomain, Sight)>) {
+    pub fn record_poll_states(&self, poll_states: Vec<(TrustDomain, PollState)>) {
         let Ok(permit) = Arc::clone(&self.notes).try_acquire_owned() else {
             tracing::warn!("the store is far behind: what the last polls saw is not taken down");
             return;
         };
         // Where the store is closed already, so is the watch.
-        let _closed = self.commands.send(Command::Sights { sights, permit });
+        let _closed = self.commands.send(Command::PollStates { poll_states, permit });
     }
 
     /// What is on record of these authorities, those that the facts have laid aside among them,
@@ -247,7 +247,7 @@ impl Store {
     }
 
     /// The entries of the journal that match, the newest last. Only what is durable.
-    pub async fn events(&self, query: EventQuery) -> Result<Vec<Recorded>, StoreError> {
+    pub async fn events(&self, query: EventQuery) -> Result<Vec<RecordedEntry>, StoreError> {
         self.read(&self.slots.web, move |reader| reader.events(&query)).await
     }
 

@@ -93,7 +93,7 @@ impl Opening {
             progress,
             backlog: Backlog::new(options.backlog),
             together: Vec::new(),
-            sights: BTreeMap::new(),
+            poll_states: BTreeMap::new(),
             pruner: Pruner::new(),
             failed_at: None,
             status,
@@ -139,9 +139,9 @@ fn mend(connection: &Connection, name: &TrustDomain, domain: &LoadedDomain) {
             Err(error) => tracing::warn!(%error, "cannot write a checkpoint anew"),
         }
     }
-    if domain.faults.iter().any(|one| matches!(one, VerifyFault::Sight { .. })) {
+    if domain.faults.iter().any(|one| matches!(one, VerifyFault::PollState { .. })) {
         // Nothing of it is used: what the next poll sees takes its place.
-        let forget = "DELETE FROM sights WHERE trust_domain = ?1";
+        let forget = "DELETE FROM poll_states WHERE trust_domain = ?1";
         if let Err(error) = connection.execute(forget, [name.as_str()]) {
             tracing::warn!(%error, "cannot remove what cannot be read");
         }

@@ -9,7 +9,7 @@ use super::StoreError;
 use super::column::{from_number, moment, number, trust_domain};
 use super::index;
 use anchorwatch_core::bundle::{Digest, Fingerprint, PublicKeyId, SvidType};
-use anchorwatch_core::journal::{AuthorityEntry, Entry, Recorded};
+use anchorwatch_core::journal::{AuthorityEntry, Entry, RecordedEntry};
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::watch::Event;
@@ -189,7 +189,7 @@ fn name(trust_domain: Option<&TrustDomain>) -> Option<String> {
 pub(super) fn events(
     connection: &Connection,
     query: &EventQuery,
-) -> Result<Vec<Recorded>, StoreError> {
+) -> Result<Vec<RecordedEntry>, StoreError> {
     let failed = || StoreError::database("read the journal");
     let Conditions { text, values } = Conditions::default()
         .when("trust_domain = ?", name(query.trust_domain.as_ref()))
@@ -217,7 +217,7 @@ pub(super) fn events(
         let at = Timestamp::from_unix_micros(row.get(1).map_err(failed())?);
         let entry = Entry { at, trust_domain: trust_domain(row, 2)?, event };
         let hash = Digest::from_bytes(row.get(3).map_err(failed())?);
-        entries.push(Recorded { number, hash, entry });
+        entries.push(RecordedEntry { number, hash, entry });
     }
     Ok(entries)
 }

@@ -11,10 +11,10 @@ use super::{
     AuthorityQuery, EntryRange, EventQuery, StoreError, StoredEntry, VerifyFault, load, query,
 };
 use anchorwatch_core::bundle::{Digest, Fingerprint};
-use anchorwatch_core::journal::{AuthorityEntry, Chain, Recorded};
+use anchorwatch_core::journal::{AuthorityEntry, Chain, RecordedEntry};
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::time::Timestamp;
-use anchorwatch_core::watch::{DomainState, Sight};
+use anchorwatch_core::watch::{DomainState, PollState};
 
 /// A store, for reading alone. Every call blocks on the disk.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ impl StoreReader {
     }
 
     /// The entries of the journal that match, the newest last.
-    pub fn events(&self, query: &EventQuery) -> Result<Vec<Recorded>, StoreError> {
+    pub fn events(&self, query: &EventQuery) -> Result<Vec<RecordedEntry>, StoreError> {
         query::events(&self.connection, query)
     }
 
@@ -45,17 +45,17 @@ impl StoreReader {
     }
 
     /// What the last polls of each trust domain saw, as far as it was taken down.
-    pub fn sights(&self) -> Result<BTreeMap<TrustDomain, Sight>, StoreError> {
+    pub fn poll_states(&self) -> Result<BTreeMap<TrustDomain, PollState>, StoreError> {
         let (names, faults) = load::names(&self.connection)?;
         report(&faults);
-        let sight = |name: TrustDomain| {
-            let sight = load::sight(&self.connection, &name).unwrap_or_else(|fault| {
+        let poll_state = |name: TrustDomain| {
+            let poll_state = load::poll_state(&self.connection, &name).unwrap_or_else(|fault| {
                 tracing::error!(%fault, "the store is damaged");
-                Sight::default()
+                PollState::default()
             });
-            (name, sight)
+            (name, poll_state)
         };
-        Ok(names.into_iter().map(sight).collect())
+        Ok(names.into_iter().map(poll_state).collect())
     }
 
     /// The authorities that match, by trust domain, use and publication.

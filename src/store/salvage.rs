@@ -16,12 +16,12 @@ use rusqlite::{Connection, params};
 
 use super::checkpoint::{self, Checkpoint};
 use super::column::number;
-use super::load::{CheckpointPlan, LoadedDomain, sight};
+use super::load::{CheckpointPlan, LoadedDomain, poll_state};
 use super::row::{COLUMNS, StoredRow, is_authentic};
 use super::{StoreError, VerifyFault};
 use anchorwatch_core::journal::Chain;
 use anchorwatch_core::spiffe::TrustDomain;
-use anchorwatch_core::watch::{DomainState, Facts, Sight};
+use anchorwatch_core::watch::{DomainState, Facts, PollState};
 
 /// What can still be known, where `first` is what the straight way met.
 pub(super) fn domain(
@@ -54,15 +54,15 @@ pub(super) fn domain(
     if salvage.faults.len() != known {
         plan = CheckpointPlan::Withhold;
     }
-    let sight = sight(connection, name).unwrap_or_else(|fault| {
+    let poll_state = poll_state(connection, name).unwrap_or_else(|fault| {
         salvage.faults.push(fault);
-        Sight::default()
+        PollState::default()
     });
     let Salvage { mut faults, last, tail, .. } = salvage;
     if faults.is_empty() {
         faults.push(first);
     }
-    let state = DomainState { facts: Arc::new(facts), sight };
+    let state = DomainState { facts: Arc::new(facts), poll_state };
     LoadedDomain { state, last, tail, checkpoint: plan, faults }
 }
 

@@ -10,7 +10,7 @@ use super::StoreError;
 use super::directory::{beside, database_in};
 
 /// The earliest version that can be read and brought up to date: nothing before it was released.
-const FIRST: i64 = 2;
+const FIRST: i64 = 3;
 
 /// The first makes the schema of version [`FIRST`] in an empty database; each further one brings it from
 /// the version before to its own. What was released is never edited: a change is a new entry.
@@ -19,7 +19,7 @@ const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
 /// `anch` in ASCII: marks the file as ours (`PRAGMA application_id`).
 const APPLICATION: i64 = 0x616e_6368;
 
-/// How long another process may hold the database before a deed on it counts as failed: an
+/// How long another process may hold the database before a action on it counts as failed: an
 /// operator's own look into the file takes less.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -158,7 +158,7 @@ fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
         {
             return Err(StoreError::Foreign { path: path.into() });
         }
-        Err(source) => return Err(StoreError::Database { deed: "open the store", source }),
+        Err(source) => return Err(StoreError::Database { action: "open the store", source }),
     };
     let tables: i64 = connection
         .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
@@ -239,8 +239,8 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         migrate(&mut connection, MIGRATIONS).unwrap();
         connection.execute(ENTRY, []).unwrap();
-        for deed in ["UPDATE events SET at = 3", "DELETE FROM events"] {
-            let error = connection.execute(deed, []).unwrap_err().to_string();
+        for action in ["UPDATE events SET at = 3", "DELETE FROM events"] {
+            let error = connection.execute(action, []).unwrap_err().to_string();
             assert!(error.contains("append-only"), "{error}");
         }
     }

@@ -1,4 +1,4 @@
--- Version 2. Times are microseconds since the Unix epoch; digests and fingerprints are 32 bytes. What no
+-- Version 3. Times are microseconds since the Unix epoch; digests and fingerprints are 32 bytes. What no
 -- chain of hashes covers carries a digest over its own row, so that a flipped bit is noticed.
 
 CREATE TABLE meta (
@@ -77,8 +77,8 @@ CREATE TABLE checkpoints (
 ) STRICT;
 
 -- What polls renew and no event speaks of.
-CREATE TABLE sights (
+CREATE TABLE poll_states (
     trust_domain TEXT PRIMARY KEY,
-    sight TEXT NOT NULL,
+    poll_state TEXT NOT NULL,
     digest BLOB NOT NULL
 ) STRICT;

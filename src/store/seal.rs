@@ -34,8 +34,8 @@ pub(super) fn checkpoint(
 }
 
 /// The digest of a row that says what the last polls of a trust domain saw.
-pub(super) fn sight(trust_domain: &TrustDomain, sight: &str) -> Digest {
-    seal(&[b"sight", trust_domain.as_str().as_bytes(), sight.as_bytes()])
+pub(super) fn poll_state(trust_domain: &TrustDomain, poll_state: &str) -> Digest {
+    seal(&[b"poll_state", trust_domain.as_str().as_bytes(), poll_state.as_bytes()])
 }
 
 /// The digest of a row of `meta`.

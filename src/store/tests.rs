@@ -63,7 +63,7 @@ impl Story {
             events: vec![event],
             bodies,
             facts: Arc::new(self.facts.clone()),
-            sight: Sight { last_poll: Some(at), ..Sight::default() },
+            poll_state: PollState { last_poll: Some(at), ..PollState::default() },
         };
         self.store.append(batch).await
     }
@@ -75,11 +75,11 @@ impl Story {
         let event = Event::WatchGap { after: at.saturating_sub(away), away };
         let mut facts = self.facts.clone();
         facts.apply(at, &event);
-        let sight = Sight { last_poll: Some(at), ..Sight::default() };
+        let poll_state = PollState { last_poll: Some(at), ..PollState::default() };
         // A full disk has room for a little more in its last page.
         let bodies = vec![body(100_000, u8::try_from(self.at / 60).unwrap())];
         let trust_domain = self.name.clone();
-        Batch { trust_domain, at, events: vec![event], bodies, facts: Arc::new(facts), sight }
+        Batch { trust_domain, at, events: vec![event], bodies, facts: Arc::new(facts), poll_state }
     }
 
     fn took(&mut self, batch: &Batch) {
@@ -124,7 +124,7 @@ async fn is_refused_and_forgotten(fault: &'static str, repair: &'static str) {
     let (_store, loaded) = reopened(directory.path());
     assert_eq!(*loaded.domains[&a.name].facts, a.facts);
     assert_eq!(*loaded.domains[&b.name].facts, b.facts);
-    assert_eq!(loaded.domains[&b.name].sight.last_poll, Some(Timestamp::from_unix(120)));
+    assert_eq!(loaded.domains[&b.name].poll_state.last_poll, Some(Timestamp::from_unix(120)));
 }
 
 #[tokio::test]
@@ -349,7 +349,7 @@ async fn too_much_that_waits_is_dropped_and_counted() {
     let (_store, loaded) = reopened(directory.path());
     assert_eq!(*loaded.domains[&b.name].facts, b.facts);
     assert_eq!(*loaded.domains[&a.name].facts, recorded);
-    assert_eq!(loaded.domains[&a.name].sight.last_poll, Some(Timestamp::from_unix(60)));
+    assert_eq!(loaded.domains[&a.name].poll_state.last_poll, Some(Timestamp::from_unix(60)));
 }
 
 #[tokio::test]
@@ -384,7 +384,7 @@ async fn recall_knows_what_waits() {
         events: vec![event],
         bodies: Vec::new(),
         facts: Arc::clone(&facts),
-        sight: Sight::default(),
+        poll_state: PollState::default(),
     };
     assert_eq!(store.append(batch).await, Durability::Unrecorded);
     let seen: Vec<_> = facts.authorities.iter().map(AuthorityRecord::unjudged).collect();
@@ -393,7 +393,7 @@ async fn recall_knows_what_waits() {
 
 #[tokio::test]
 async fn retention_spares_what_a_confirmed_state_is_read_from() {
-    use anchorwatch_core::bundle::Stated;
+    use anchorwatch_core::bundle::StatedNumber;
     let directory = tempfile::tempdir().unwrap();
     let (store, _) = reopened(directory.path());
     let (kept, gone, young) = (body(10, 1), body(10, 2), body(10, 3));
@@ -402,8 +402,8 @@ async fn retention_spares_what_a_confirmed_state_is_read_from() {
         content: body,
         body,
         length: 10,
-        sequence: Stated::Absent,
-        refresh_hint: Stated::Absent,
+        sequence: StatedNumber::Absent,
+        refresh_hint: StatedNumber::Absent,
         after: None,
         address: None,
         introduced: 0,
@@ -419,7 +419,7 @@ async fn retention_spares_what_a_confirmed_state_is_read_from() {
         events,
         bodies: vec![kept, gone],
         facts,
-        sight: Sight::default(),
+        poll_state: PollState::default(),
     };
     store.append(batch.clone()).await;
     let late = Timestamp::from_unix(500_000);

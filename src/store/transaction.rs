@@ -1,4 +1,4 @@
-//! One transaction of the writer: batches, the checkpoints that are due by them, and sights.
+//! One transaction of the writer: batches, the checkpoints that are due by them, and poll states.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::progress::{Moved, Progress};
 use super::seal;
 use anchorwatch_core::journal::Chain;
 use anchorwatch_core::spiffe::TrustDomain;
-use anchorwatch_core::watch::Sight;
+use anchorwatch_core::watch::PollState;
 
 /// What a transaction that is durable changed.
 pub(super) struct Written {
@@ -31,7 +31,7 @@ pub(super) fn write<'a>(
     progress: &Progress,
     checkpoint_every: usize,
     batches: impl Iterator<Item = &'a Prepared>,
-    sights: &BTreeMap<TrustDomain, Sight>,
+    poll_states: &BTreeMap<TrustDomain, PollState>,
 ) -> Result<Written, WriteError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let (mut moved, mut after) = (Moved::default(), Vec::new());
@@ -41,10 +41,10 @@ pub(super) fn write<'a>(
         after.push(chain);
     }
     progress.checkpoint_due(&mut moved, &transaction, checkpoint_every)?;
-    for (trust_domain, sight) in sights {
+    for (trust_domain, poll_state) in poll_states {
         // The last success that is recorded must not lie after a change that is not.
         if !progress.has_diverged(trust_domain) {
-            write_sight(&transaction, trust_domain, sight)?;
+            write_poll_state(&transaction, trust_domain, poll_state)?;
         }
     }
     let size = size(&transaction)?;
@@ -60,18 +60,18 @@ pub(super) fn size(connection: &Connection) -> rusqlite::Result<u64> {
     Ok(super::column::from_number(number("page_count")?.saturating_mul(number("page_size")?)))
 }
 
-fn write_sight(
+fn write_poll_state(
     connection: &Connection,
     trust_domain: &TrustDomain,
-    sight: &Sight,
+    poll_state: &PollState,
 ) -> rusqlite::Result<()> {
-    let Ok(text) = serde_json::to_string(sight) else {
+    let Ok(text) = serde_json::to_string(poll_state) else {
         tracing::error!(%trust_domain, "cannot write out what the last polls saw");
         return Ok(());
     };
-    let write = "INSERT INTO sights (trust_domain, sight, digest) VALUES (?1, ?2, ?3)
-        ON CONFLICT (trust_domain) DO UPDATE SET sight = ?2, digest = ?3";
-    let digest = seal::sight(trust_domain, &text);
+    let write = "INSERT INTO poll_states (trust_domain, poll_state, digest) VALUES (?1, ?2, ?3)
+        ON CONFLICT (trust_domain) DO UPDATE SET poll_state = ?2, digest = ?3";
+    let digest = seal::poll_state(trust_domain, &text);
     let row = params![trust_domain.as_str(), text, digest.as_bytes()];
     connection.prepare_cached(write)?.execute(row).map(drop)
 }

@@ -24,12 +24,12 @@ use super::{Durability, StoreError, StoreOptions, StoreStatus};
 use anchorwatch_core::bundle::AuthorityId;
 use anchorwatch_core::journal::{Chain, record_after};
 use anchorwatch_core::spiffe::TrustDomain;
-use anchorwatch_core::watch::{AuthorityRecord, Sight};
+use anchorwatch_core::watch::{AuthorityRecord, PollState};
 
 /// How long the checkpoints of a close may take: a stop has 2 s in all.
 const LAST_CHECKPOINTS: Duration = Duration::from_secs(1);
 /// The pause between two portions of retention's work.
-const BREATH: Duration = Duration::from_millis(10);
+const PRUNE_PAUSE: Duration = Duration::from_millis(10);
 /// How many commands are taken at once: more than can wait.
 const AT_ONCE: usize = 4_096;
 /// How often the files are looked at where nothing is written.
@@ -48,7 +48,7 @@ pub(super) struct Writer {
     pub(super) backlog: Backlog,
     /// What is written together or refused. It never waits for a later attempt.
     pub(super) together: Vec<Together>,
-    pub(super) sights: BTreeMap<TrustDomain, Sight>,
+    pub(super) poll_states: BTreeMap<TrustDomain, PollState>,
     pub(super) pruner: Pruner,
     pub(super) failed_at: Option<Instant>,
     pub(super) status: Arc<ArcSwap<StoreStatus>>,
@@ -59,7 +59,7 @@ impl Writer {
     pub(super) fn run(mut self, commands: &Receiver<Command>) {
         let mut unsynced = false;
         loop {
-            let pause = if self.prunes() { BREATH } else { LOOK_EVERY };
+            let pause = if self.prunes() { PRUNE_PAUSE } else { LOOK_EVERY };
             let first = match commands.recv_timeout(pause) {
                 Ok(command) => Some(command),
                 Err(RecvTimeoutError::Timeout) => None,
@@ -96,14 +96,14 @@ impl Writer {
     fn take(&mut self, command: Command) -> Option<oneshot::Sender<Result<(), StoreError>>> {
         match command {
             Command::Append(append) => {
-                let Append { batch, sight, reply, permit } = *append;
-                self.sights.insert(batch.trust_domain.clone(), sight);
+                let Append { batch, poll_state, reply, permit } = *append;
+                self.poll_states.insert(batch.trust_domain.clone(), poll_state);
                 self.backlog.push(batch, reply);
                 drop(permit);
             }
             Command::Together(together) => self.together.push(*together),
-            Command::Sights { sights, permit } => {
-                self.sights.extend(sights);
+            Command::PollStates { poll_states, permit } => {
+                self.poll_states.extend(poll_states);
                 drop(permit);
             }
             Command::Recall { recall, permit } => {
@@ -125,7 +125,7 @@ impl Writer {
     /// domain is watched.
     fn rest(&self) {
         let before = self.status.load_full();
-        if before.writable && self.backlog.is_empty() && self.sights.is_empty() {
+        if before.writable && self.backlog.is_empty() && self.poll_states.is_empty() {
             let last_persist_success = Some(self.options.clock.now());
             let status = StoreStatus { last_persist_success, ..StoreStatus::clone(&before) };
             self.status.store(Arc::new(status));
@@ -141,7 +141,7 @@ impl Writer {
     /// Looks at the files where nothing is written: what befell them is known within a second.
     fn look_after_the_files(&mut self) {
         let before = self.status.load_full();
-        let waits = !self.backlog.is_empty() || !self.sights.is_empty();
+        let waits = !self.backlog.is_empty() || !self.poll_states.is_empty();
         if waits || (!before.writable && self.rests()) {
             // The next write looks.
             return;
@@ -165,7 +165,7 @@ impl Writer {
     /// the order in which things happened. Returns whether it wrote anything.
     fn flush(&mut self) -> bool {
         let together = std::mem::take(&mut self.together);
-        if self.backlog.is_empty() && self.sights.is_empty() {
+        if self.backlog.is_empty() && self.poll_states.is_empty() {
             return !together.is_empty() && self.write_together(together);
         }
         // An operator who decides is reason enough to try a store that failed a moment ago.
@@ -190,13 +190,13 @@ impl Writer {
         }
         let (chain, progress, every) = (self.chain, &self.progress, self.options.checkpoint_every);
         let written = self.medium.restore(chain, self.options.clock.now()).and_then(|()| {
-            let (waiting, sights) = (self.backlog.batches(), &self.sights);
+            let (waiting, poll_states) = (self.backlog.batches(), &self.poll_states);
             let connection = &mut self.medium.connection;
-            transaction::write(connection, chain, progress, every, waiting, sights)
+            transaction::write(connection, chain, progress, every, waiting, poll_states)
         });
         match self.take_in(written) {
             Ok((status, after)) => {
-                self.sights.clear();
+                self.poll_states.clear();
                 let (batches, answers) = self.backlog.take();
                 let backlog = super::Backlogged::default();
                 let durability = self.secure(batches, after, StoreStatus { backlog, ..status });
@@ -214,13 +214,14 @@ impl Writer {
     /// that none of them takes effect later. Returns whether it wrote.
     fn write_together(&mut self, together: Vec<Together>) -> bool {
         let all = || together.iter().flat_map(|one| &one.batches);
-        let sights: BTreeMap<TrustDomain, Sight> =
-            all().map(|(batch, sight)| (batch.trust_domain.clone(), sight.clone())).collect();
+        let poll_states: BTreeMap<TrustDomain, PollState> = all()
+            .map(|(batch, poll_state)| (batch.trust_domain.clone(), poll_state.clone()))
+            .collect();
         let (chain, progress, every) = (self.chain, &self.progress, self.options.checkpoint_every);
         let written = self.medium.restore(chain, self.options.clock.now()).and_then(|()| {
             let batches = all().map(|(batch, _)| batch);
             let connection = &mut self.medium.connection;
-            transaction::write(connection, chain, progress, every, batches, &sights)
+            transaction::write(connection, chain, progress, every, batches, &poll_states)
         });
         match self.take_in(written) {
             Ok((status, after)) => {

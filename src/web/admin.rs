@@ -20,8 +20,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::admin_request::{DecisionRequest, RebootstrapRequest};
-use super::api::{Decided, Report};
-use super::backend::{Backend, Decide, Rebootstrap, Rebootstrapped, Shared};
+use super::api::{Decided, FederationReport};
+use super::backend::{Backend, Decide, Rebootstrap, Rebootstrapped, SharedBackend};
 use super::json::Json;
 use super::listener::{Acceptor, Bounds, accept};
 use super::pieces::on_a_thread;
@@ -127,12 +127,12 @@ fn claim(path: &Path) -> io::Result<UnixListener> {
     claimed
 }
 
-fn admin(backend: Shared, readers: Arc<Readers>) -> Router {
+fn admin(backend: SharedBackend, readers: Arc<Readers>) -> Router {
     Router::new()
         .route("/admin/v1/check", post(check))
         .route("/admin/v1/rebootstrap", post(rebootstrap))
         .route("/admin/v1/decisions", post(decide))
-        .route("/admin/v1/sightings", post(sight))
+        .route("/admin/v1/sightings", post(take_sightings))
         .layer(DefaultBodyLimit::max(BODY))
         // Asked here, health needs no port, no certificate and no password.
         .route("/-/healthy", get(router::healthy))
@@ -155,7 +155,7 @@ async fn check(
     Parameters(parameters): Parameters<CheckParameters>,
 ) -> Response {
     match context.backend.check(parameters.trust_domain).await {
-        Ok(view) => on_a_thread(move || Json(Report::new(&view)).into_response())
+        Ok(view) => on_a_thread(move || Json(FederationReport::new(&view)).into_response())
             .await
             .unwrap_or_else(|| router::fault(StatusCode::INTERNAL_SERVER_ERROR, "interrupted")),
         Err(why) => router::refused(&why),
@@ -173,8 +173,9 @@ async fn decide(
         return router::fault(StatusCode::BAD_REQUEST, &why);
     }
     // The kernel names who asks, and what comes through this socket comes from an operator.
-    let (door, uid) = (decision::Door::Operator, uid(&reader));
-    let decision = |deed| Decision { deed, by: by.clone(), reason: reason.clone(), uid, door };
+    let (source, uid) = (decision::DecisionSource::Operator, uid(&reader));
+    let decision =
+        |action| Decision { action, by: by.clone(), reason: reason.clone(), uid, source };
     let decisions = decisions.into_iter().map(decision).collect();
     match context.backend.decide(Decide { trust_domain, decisions, preview }).await {
         Ok(decided) => Json(decided).into_response(),
@@ -182,12 +183,12 @@ async fn decide(
     }
 }
 
-async fn sight(
+async fn take_sightings(
     State(context): State<Context>,
     Extension(reader): Extension<Reader>,
     lines: Bytes,
 ) -> Response {
-    match context.backend.sight(lines, uid(&reader)).await {
+    match context.backend.take_sightings(lines, uid(&reader)).await {
         // Whoever sends a token must learn of it.
         Ok(taken) if taken.error.is_some() => {
             (StatusCode::BAD_REQUEST, Json(taken)).into_response()

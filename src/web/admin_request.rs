@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use anchorwatch_core::decision::Deed;
+use anchorwatch_core::decision::DecisionAction;
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::untrusted::UntrustedText;
 
@@ -23,7 +23,7 @@ pub struct DecisionRequest {
     /// Reason of the decisions.
     pub reason: UntrustedText,
     /// The decisions, each with its own members.
-    pub decisions: Vec<Deed>,
+    pub decisions: Vec<DecisionAction>,
 }
 
 /// The body of `POST /admin/v1/rebootstrap`.

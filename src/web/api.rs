@@ -12,7 +12,7 @@ pub use rotation::{ConsumerReport, HandOverReport, JudgedReport, LineageReport, 
 
 use serde::{Deserialize, Serialize};
 
-use anchorwatch_core::bundle::{Fingerprint, KeyType, PublicKeyId, Stated, SvidType};
+use anchorwatch_core::bundle::{Fingerprint, KeyType, PublicKeyId, StatedNumber, SvidType};
 use anchorwatch_core::finding::{Dropped, Finding, Severity};
 use anchorwatch_core::journal::AuthorityEntry;
 use anchorwatch_core::spiffe::{EndpointProfile, TrustDomain};
@@ -23,7 +23,7 @@ use anchorwatch_core::watch::{FailureReason, Leaf};
 
 /// All trust domains at a moment, and how they fare.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct Report {
+pub struct FederationReport {
     /// The moment.
     pub at: Timestamp,
     /// The most urgent severity of all findings; absent where there is none.
@@ -101,7 +101,7 @@ pub struct FailureReport {
     pub since: Timestamp,
 }
 
-impl Report {
+impl FederationReport {
     /// What follows the last trust domain of a report in JSON.
     pub(super) const AFTER: &str = "]}";
 
@@ -130,7 +130,7 @@ impl Report {
 impl DomainReport {
     /// What is to be said of this trust domain.
     pub fn new(domain: &DomainView) -> Self {
-        let (facts, sight) = (&domain.state.facts, &domain.state.sight);
+        let (facts, poll_state) = (&domain.state.facts, &domain.state.poll_state);
         let confirmed = facts.confirmed.as_ref();
         let of = |svid_type: SvidType| {
             facts.published().filter(|record| record.id().svid_type == svid_type).count()
@@ -139,10 +139,12 @@ impl DomainReport {
             trust_domain: domain.endpoint.trust_domain.clone(),
             url: domain.endpoint.url.to_string(),
             profile: domain.endpoint.profile.clone(),
-            up: sight.failures == 0 && sight.last_success.is_some() && domain.stopped.is_none(),
-            last_poll: sight.last_poll,
-            last_success: sight.last_success,
-            failures: sight.failures,
+            up: poll_state.failures == 0
+                && poll_state.last_success.is_some()
+                && domain.stopped.is_none(),
+            last_poll: poll_state.last_poll,
+            last_success: poll_state.last_success,
+            failures: poll_state.failures,
             failure: facts.failure.as_ref().map(|run| FailureReport {
                 reason: run.reason,
                 detail: run.detail.clone(),
@@ -152,7 +154,7 @@ impl DomainReport {
             stopped: domain.stopped.as_deref().map(str::to_owned),
             unrecorded: domain.unrecorded,
             sequence: confirmed.and_then(|confirmed| confirmed.sequence.given()),
-            refresh_hint: confirmed.map(|c| &c.refresh_hint).and_then(Stated::given),
+            refresh_hint: confirmed.map(|c| &c.refresh_hint).and_then(StatedNumber::given),
             changed: confirmed.map(|confirmed| confirmed.since),
             digest: confirmed.map(|confirmed| confirmed.content.to_string()),
             x509_authorities: of(SvidType::X509),

@@ -10,7 +10,7 @@ use super::api::{Cursor, Decided, SightingsTaken};
 use crate::metrics::{Registered, SelfFacts};
 use anchorwatch_core::bundle::{AuthorityId, Digest, Fingerprint};
 use anchorwatch_core::decision::Decision;
-use anchorwatch_core::journal::{AuthorityEntry, Recorded};
+use anchorwatch_core::journal::{AuthorityEntry, RecordedEntry};
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::untrusted::UntrustedText;
@@ -139,7 +139,7 @@ pub trait Backend: Send + Sync + 'static {
     /// Why the watch is not well; `None` where it is.
     fn stalled(&self) -> Option<String>;
     /// Entries of the journal, the newest last.
-    fn events(&self, filter: EventFilter) -> Asked<'_, Vec<Recorded>>;
+    fn events(&self, filter: EventFilter) -> Asked<'_, Vec<RecordedEntry>>;
     /// Authorities on record. Fewer than the limit are the end of the list.
     fn authorities(&self, filter: AuthorityFilter) -> Asked<'_, Vec<AuthorityEntry>>;
     /// What every trust domain has on record of one authority.
@@ -151,10 +151,10 @@ pub trait Backend: Send + Sync + 'static {
     /// Replaces what authenticates an endpoint.
     fn rebootstrap(&self, decision: Rebootstrap) -> Asked<'_, Rebootstrapped>;
     /// Takes in what relying parties saw of tokens, a line each, reported by a process of this user.
-    fn sight(&self, lines: Bytes, uid: Option<u32>) -> Asked<'_, SightingsTaken>;
+    fn take_sightings(&self, lines: Bytes, uid: Option<u32>) -> Asked<'_, SightingsTaken>;
     /// Does what an operator decided, or says what it would do.
     fn decide(&self, decide: Decide) -> Asked<'_, Decided>;
 }
 
 /// A backend that many requests share.
-pub(super) type Shared = Arc<dyn Backend>;
+pub(super) type SharedBackend = Arc<dyn Backend>;

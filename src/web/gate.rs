@@ -50,13 +50,13 @@ pub trait Protect: fmt::Debug + Send + Sync {
 /// What stands before the routes. One gate may stand before several listeners, which then share
 /// the rate and the logins.
 #[derive(Debug)]
-pub struct Gate {
+pub struct RequestGate {
     source: Arc<dyn Protect>,
     logins: Logins,
     bucket: Mutex<Option<Bucket>>,
 }
 
-impl Gate {
+impl RequestGate {
     /// A gate that asks `source` at each connection and request.
     pub fn new(source: Arc<dyn Protect>) -> Self {
         Self { source, logins: Logins::new(), bucket: Mutex::default() }
@@ -78,7 +78,11 @@ impl Gate {
 
 /// Lets a request through, or answers it. As in exporter-toolkit, the rate comes first and nothing
 /// is spared: not `/-/healthy` either.
-pub(super) async fn guard(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+pub(super) async fn guard(
+    State(gate): State<Arc<RequestGate>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let protection = gate.source.current().await;
     if !gate.admits(protection.rate_limit, Instant::now()) {
         return (StatusCode::TOO_MANY_REQUESTS, "Too Many Requests\n").into_response();

@@ -22,7 +22,7 @@ use tokio_io_timeout::TimeoutStream;
 use tracing::{debug, warn};
 
 use super::backend::Backend;
-use super::gate::{self, Gate};
+use super::gate::{self, RequestGate};
 use super::readers::{CONNECTIONS, Connection, Peer, Reader, Readers};
 use super::router;
 use super::secure::{self, Socket};
@@ -90,7 +90,7 @@ pub struct WebSettings {
     /// Whether `POST /-/reload` is taken.
     pub lifecycle: bool,
     /// What stands before all routes; without it, plain HTTP for everybody.
-    pub gate: Option<Arc<Gate>>,
+    pub gate: Option<Arc<RequestGate>>,
     /// Who may read at one time. Several listeners share it.
     pub readers: Arc<Readers>,
 }
@@ -123,7 +123,7 @@ impl WebListener {
     fn serving(
         address: SocketAddr,
         router: Router,
-        gate: Option<Arc<Gate>>,
+        gate: Option<Arc<RequestGate>>,
         readers: Arc<Readers>,
         bounds: Bounds,
     ) -> io::Result<Self> {
@@ -157,7 +157,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 struct Tcp {
     listener: TcpListener,
-    gate: Option<Arc<Gate>>,
+    gate: Option<Arc<RequestGate>>,
 }
 
 impl Acceptor for Tcp {

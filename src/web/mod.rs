@@ -30,7 +30,7 @@ pub use backend::{
     Rebootstrapped, ScrapeFacts,
 };
 pub use client::{AdminClient, ClientError};
-pub use gate::{Gate, Protect, Protection};
+pub use gate::{Protect, Protection, RequestGate};
 pub use listener::{WebListener, WebSettings};
 pub use readers::{ADMIN_CONNECTIONS, CONNECTIONS, Readers};
 

@@ -10,8 +10,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
 
-use super::api::{AuthorityReport, Cursor, DomainReport, Fault, OpenFinding, Report};
-use super::backend::{AuthorityFilter, BackendError, EventFilter, Shared};
+use super::api::{AuthorityReport, Cursor, DomainReport, Fault, FederationReport, OpenFinding};
+use super::backend::{AuthorityFilter, BackendError, EventFilter, SharedBackend};
 use super::json::Json;
 use super::paging::{self, Page};
 use super::pieces::{json_list, on_a_thread};
@@ -31,14 +31,14 @@ const OPENAPI: &str = include_str!("openapi.json");
 /// What a handler knows.
 #[derive(Clone)]
 pub(super) struct Context {
-    pub(super) backend: Shared,
+    pub(super) backend: SharedBackend,
     pub(super) readers: Arc<Readers>,
     pub(super) scrapes: Arc<Scrapes>,
     pub(super) lifecycle: bool,
 }
 
 /// What is served over TCP.
-pub(super) fn web(backend: Shared, readers: Arc<Readers>, lifecycle: bool) -> Router {
+pub(super) fn web(backend: SharedBackend, readers: Arc<Readers>, lifecycle: bool) -> Router {
     Router::new()
         .route("/metrics", get(scrape::metrics))
         .route("/-/healthy", get(healthy))
@@ -117,12 +117,12 @@ async fn reload(State(context): State<Context>) -> Response {
 
 async fn trust_domains(State(context): State<Context>) -> Response {
     let view = context.backend.view();
-    let begun = on_a_thread(move || (Report::before(&view), view)).await;
+    let begun = on_a_thread(move || (FederationReport::before(&view), view)).await;
     let Some((before, view)) = begun else {
         return fault(StatusCode::INTERNAL_SERVER_ERROR, "interrupted");
     };
     let reports = view.domains.into_iter().map(|domain| DomainReport::new(&domain));
-    json_list(context.readers.page_threads(), before, reports, Report::AFTER)
+    json_list(context.readers.page_threads(), before, reports, FederationReport::AFTER)
 }
 
 async fn trust_domain(State(context): State<Context>, Path(name): Path<String>) -> Response {

@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
-use super::gate::Gate;
+use super::gate::RequestGate;
 
 /// What Go's server says to whoever speaks HTTP where TLS is wanted.
 const PLAIN: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\r\n\
@@ -23,7 +23,7 @@ impl<S: AsyncRead + AsyncWrite + fmt::Debug + Send + Unpin> Socket for S {}
 /// Does what must be done before HTTP: nothing, or a TLS handshake. Whoever calls bounds its time.
 pub(super) async fn open(
     stream: TcpStream,
-    gate: Option<Arc<Gate>>,
+    gate: Option<Arc<RequestGate>>,
 ) -> io::Result<Box<dyn Socket>> {
     let tls = match gate {
         Some(gate) => gate.tls().await,

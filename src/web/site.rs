@@ -17,7 +17,7 @@ use super::request::Parameters;
 use super::router::Context;
 use anchorwatch_core::bundle::Fingerprint;
 use anchorwatch_core::finding::FindingId;
-use anchorwatch_core::journal::Recorded;
+use anchorwatch_core::journal::RecordedEntry;
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::view::View;
 use anchorwatch_core::watch::Event;
@@ -107,7 +107,7 @@ impl Now {
 }
 
 /// Entries of the journal, or why they cannot be shown: a page shows the rest.
-async fn recorded(context: &Context, filter: EventFilter) -> Result<Vec<Recorded>, String> {
+async fn recorded(context: &Context, filter: EventFilter) -> Result<Vec<RecordedEntry>, String> {
     context.backend.events(filter).await.map_err(|why| why.to_string())
 }
 
@@ -183,7 +183,7 @@ async fn finding(
 
 /// A finding that is not open: a link in an old page still says what it was.
 async fn ended(context: &Context, now: &Now, id: FindingId) -> Response {
-    let is_it = |one: &Recorded| matches!(&one.entry.event, Event::FindingRaised { finding } if finding.id == id);
+    let is_it = |one: &RecordedEntry| matches!(&one.entry.event, Event::FindingRaised { finding } if finding.id == id);
     let (mut raised, mut before) = (None, None);
     for _ in 0..RAISED / AT_ONCE {
         let filter = EventFilter {

@@ -3,7 +3,7 @@
 use anchorwatch::demo::endpoint::Endpoint;
 use anchorwatch::demo::mint::{KeyAlgorithm, Svid, X509Ca, ca_params, svid_params};
 use anchorwatch_core::bundle::{Certificate, Fingerprint, PublicKeyId};
-use anchorwatch_core::decision::{Decision, Decisions, Deed, Denials, Door};
+use anchorwatch_core::decision::{Decision, DecisionAction, DecisionSource, Decisions, Denials};
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::watch::{Failure, FailureReason, Observation, Trust};
 use rcgen::KeyPair;
@@ -15,9 +15,10 @@ fn denials(denied: &[(Fingerprint, Option<PublicKeyId>)]) -> Denials {
     let mut decisions = Decisions::default();
     for (fingerprint, public_key) in denied {
         let (fingerprint, public_key) = (*fingerprint, *public_key);
-        let deed = Deed::Deny { fingerprint, public_key, everywhere: false, denied_at: None };
+        let action =
+            DecisionAction::Deny { fingerprint, public_key, everywhere: false, denied_at: None };
         let (by, reason) = ("j.doe".into(), "INC-1".into());
-        let decision = Decision { deed, by, reason, uid: None, door: Door::Operator };
+        let decision = Decision { action, by, reason, uid: None, source: DecisionSource::Operator };
         decisions.apply(Timestamp::from_unix(NOW), &decision);
     }
     decisions.denials()
@@ -190,11 +191,15 @@ async fn an_approval_of_the_very_certificate_overrides_a_denial_on_the_path() {
     let (fingerprint, public_key) = key_of(&intermediate);
     let mut decisions = Decisions::default();
     let elsewhere = Fingerprint::of(b"another certificate");
-    let deny =
-        Deed::Deny { fingerprint: elsewhere, public_key, everywhere: false, denied_at: None };
-    for (second, deed) in [(0, deny), (1, Deed::Approve { fingerprint })] {
+    let deny = DecisionAction::Deny {
+        fingerprint: elsewhere,
+        public_key,
+        everywhere: false,
+        denied_at: None,
+    };
+    for (second, action) in [(0, deny), (1, DecisionAction::Approve { fingerprint })] {
         let (by, reason) = ("j.doe".into(), "INC-1".into());
-        let decision = Decision { deed, by, reason, uid: None, door: Door::Operator };
+        let decision = Decision { action, by, reason, uid: None, source: DecisionSource::Operator };
         decisions.apply(Timestamp::from_unix(NOW + second), &decision);
     }
     let trust = world.trust().without(decisions.denials());

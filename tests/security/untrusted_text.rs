@@ -341,7 +341,7 @@ impl Scene {
     }
 
     /// Tokens that were seen under hostile key IDs.
-    fn sight(&self) {
+    fn poll_state(&self) {
         let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
         let lines = nasty().into_iter().map(|kid| {
             let line = json!({"trust_domain": "hostile.example", "kid": kid, "iat": now - 9, "exp": now + 99});
@@ -368,7 +368,7 @@ async fn nothing_foreign_is_shown_as_it_was_sent() {
         (domain["up"] == true).then_some(())
     });
     scene.hostile.endpoint.serve(hostile_document(&scene.hostile));
-    scene.sight();
+    scene.poll_state();
     let kinds = ["unexpected_authority", "token_lifetime"];
     for kind in kinds {
         wait(kind, || daemon.findings().iter().any(|one| one["kind"] == kind).then_some(()));

@@ -65,13 +65,13 @@ fn decision(number: u64, trust_domains: &[String]) -> (Value, Vec<String>) {
     let reason = format!("CHG-{number}");
     let place = usize::try_from(number).unwrap() % trust_domains.len();
     let one = &trust_domains[place];
-    let deed = |word: &str| json!([{ "decision": word, "fingerprint": fingerprint }]);
+    let action = |word: &str| json!([{ "decision": word, "fingerprint": fingerprint }]);
     if number.is_multiple_of(DENIAL_EVERY) {
-        let deny = json!({ "by": "j.doe", "reason": reason, "decisions": deed("deny") });
+        let deny = json!({ "by": "j.doe", "reason": reason, "decisions": action("deny") });
         return (deny, trust_domains.to_vec());
     }
     let approve = json!({
-        "trust_domain": one, "by": "j.doe", "reason": reason, "decisions": deed("approve"),
+        "trust_domain": one, "by": "j.doe", "reason": reason, "decisions": action("approve"),
     });
     (approve, vec![one.clone()])
 }

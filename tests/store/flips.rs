@@ -26,8 +26,8 @@ async fn store() -> TempDir {
         b.publishes(sequence, &["x2", &format!("k{}", sequence / 4)]).await;
     }
     b.fails(FailureReason::Timeout).await;
-    b.state.sight.last_success = Some(Timestamp::from_unix(START + 9_999));
-    store.note_sight(vec![(b.name.clone(), b.state.sight.clone())]);
+    b.state.poll_state.last_success = Some(Timestamp::from_unix(START + 9_999));
+    store.record_poll_states(vec![(b.name.clone(), b.state.poll_state.clone())]);
     store.close().await.unwrap();
     // As after a crash: some events are in no checkpoint.
     let without = Connection::open(directory.path().join("anchorwatch.sqlite")).unwrap();
@@ -39,7 +39,7 @@ async fn store() -> TempDir {
 fn content(path: &Path) -> rusqlite::Result<Vec<String>> {
     let connection = Connection::open(path.join("anchorwatch.sqlite"))?;
     let mut rows = Vec::new();
-    for table in ["meta", "events", "bodies", "authorities", "checkpoints", "sights"] {
+    for table in ["meta", "events", "bodies", "authorities", "checkpoints", "poll_states"] {
         let mut statement = connection.prepare(&format!("SELECT * FROM {table}"))?;
         let columns = statement.column_count();
         let mut found = statement.query([])?;
@@ -189,8 +189,8 @@ async fn a_bit_that_flips_in_any_column_is_reported() {
         "SELECT head FROM checkpoints LIMIT 1",
         "SELECT facts FROM checkpoints LIMIT 1",
         "SELECT digest FROM checkpoints LIMIT 1",
-        "SELECT sight FROM sights LIMIT 1",
-        "SELECT digest FROM sights LIMIT 1",
+        "SELECT poll_state FROM poll_states LIMIT 1",
+        "SELECT digest FROM poll_states LIMIT 1",
         "SELECT sql FROM sqlite_schema WHERE name = 'events_are_not_edited'",
     ];
     let mut flipped = 0;

@@ -18,7 +18,7 @@ use std::time::Duration;
 use anchorwatch::store::{
     AuthorityQuery, Durability, EventQuery, Presence, Store, StoreError, StoreReader,
 };
-use anchorwatch_core::bundle::{Bundle, Digest, Stated};
+use anchorwatch_core::bundle::{Bundle, Digest, StatedNumber};
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::watch::{FailureReason, Observation, Poll, Source};
 use story::{START, Story, authority, open, options};
@@ -50,8 +50,8 @@ async fn a_restart_gives_back_what_was_known() {
     assert_eq!(loaded.domains[&a.name], a.state);
     assert_eq!(loaded.domains[&b.name], b.state);
     // What every poll renews is taken down without an event.
-    b.state.sight.last_success = Some(Timestamp::from_unix(START + 9_999));
-    store.note_sight(vec![(b.name.clone(), b.state.sight.clone())]);
+    b.state.poll_state.last_success = Some(Timestamp::from_unix(START + 9_999));
+    store.record_poll_states(vec![(b.name.clone(), b.state.poll_state.clone())]);
     store.close().await.unwrap();
     let (_store, loaded) = open(&path);
     assert_eq!(loaded.domains[&b.name], b.state);
@@ -110,7 +110,7 @@ async fn an_authority_is_recalled_long_after_the_facts_laid_it_aside() {
     let removed = recalled[0].removed.unwrap();
     assert_eq!(removed.after, Some(Timestamp::from_unix(START)));
     // It comes back, and the journal says so.
-    let bundle = Bundle::new(vec![authority("j0")], Stated::Given(99), Stated::Absent);
+    let bundle = Bundle::new(vec![authority("j0")], StatedNumber::Given(99), StatedNumber::Absent);
     let observation = Observation {
         body: bundle.content(),
         bundle,

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anchorwatch_core::bundle::{Authority, Bundle, Stated, SvidType, Validity};
+use anchorwatch_core::bundle::{Authority, Bundle, StatedNumber, SvidType, Validity};
 use anchorwatch_core::journal::record_after;
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::watch::{
@@ -19,7 +19,7 @@ const KEYS: [&str; 8] = ["x1", "x2", "x3", "x4", "j1", "j2", "j3", "j4"];
 
 /// What may happen to the watch over a trust domain.
 #[derive(Clone, Debug)]
-enum Deed {
+enum DecisionAction {
     Answers { one: Answer, other: Option<Answer>, signer: Option<usize> },
     Fails(usize),
     Waits(Duration),
@@ -43,8 +43,8 @@ impl Answer {
             let name = KEYS[*key];
             relabelled(name, if self.relabelled.contains(key) { "renamed" } else { name })
         };
-        let sequence = self.sequence.map_or(Stated::Absent, Stated::Given);
-        Bundle::new(self.keys.iter().map(key).collect(), sequence, Stated::Given(self.hint))
+        let sequence = self.sequence.map_or(StatedNumber::Absent, StatedNumber::Given);
+        Bundle::new(self.keys.iter().map(key).collect(), sequence, StatedNumber::Given(self.hint))
     }
 }
 
@@ -60,16 +60,16 @@ fn answers() -> impl Strategy<Value = Answer> {
     })
 }
 
-fn deeds() -> impl Strategy<Value = Deed> {
+fn deeds() -> impl Strategy<Value = DecisionAction> {
     let signer = proptest::option::of(0..4_usize);
     prop_oneof![
         12 => (answers(), proptest::option::weighted(0.2, answers()), signer)
-            .prop_map(|(one, other, signer)| Deed::Answers { one, other, signer }),
-        3 => (0..FailureReason::COUNT).prop_map(Deed::Fails),
-        3 => (1..200_u64).prop_map(|hours| Deed::Waits(Duration::from_hours(hours))),
-        1 => (1..7_200_u64).prop_map(|back| Deed::ClockStepsBack(Duration::from_secs(back))),
-        1 => Just(Deed::Rebootstraps),
-        3 => any::<bool>().prop_map(|cleanly| Deed::Restarts { cleanly }),
+            .prop_map(|(one, other, signer)| DecisionAction::Answers { one, other, signer }),
+        3 => (0..FailureReason::COUNT).prop_map(DecisionAction::Fails),
+        3 => (1..200_u64).prop_map(|hours| DecisionAction::Waits(Duration::from_hours(hours))),
+        1 => (1..7_200_u64).prop_map(|back| DecisionAction::ClockStepsBack(Duration::from_secs(back))),
+        1 => Just(DecisionAction::Rebootstraps),
+        3 => any::<bool>().prop_map(|cleanly| DecisionAction::Restarts { cleanly }),
     ]
 }
 
@@ -118,34 +118,34 @@ async fn rebootstrap(story: &mut Story) {
         events: vec![event.clone()],
         bodies: Vec::new(),
         facts: Arc::clone(&story.state.facts),
-        sight: story.state.sight.clone(),
+        poll_state: story.state.poll_state.clone(),
     };
     story.events.push((story.now, event));
     story.store.append(batch).await;
 }
 
-async fn told(deeds: Vec<Deed>) {
+async fn told(deeds: Vec<DecisionAction>) {
     let directory = tempfile::tempdir().unwrap();
     let (opened, loaded) = open(directory.path());
     let mut story = Story::of("a.example", &opened, &loaded);
     let mut bystander = Story::of("b.example", &opened, &loaded);
     drop(opened);
-    for deed in deeds {
+    for action in deeds {
         let now = story.now;
-        match deed {
-            Deed::Answers { one, other, signer } => {
+        match action {
+            DecisionAction::Answers { one, other, signer } => {
                 let signed = signer.map(|signer| presented(signer, now));
                 let mut views = vec![(one.bundle(), signed)];
                 views.extend(other.map(|other| (other.bundle(), None)));
                 answer(&mut story, views).await;
             }
-            Deed::Fails(reason) => {
+            DecisionAction::Fails(reason) => {
                 story.fails(FailureReason::ALL[reason]).await;
             }
-            Deed::Waits(long) => story.now = now.saturating_add(long),
-            Deed::ClockStepsBack(back) => story.now = now.saturating_sub(back),
-            Deed::Rebootstraps => rebootstrap(&mut story).await,
-            Deed::Restarts { cleanly } => {
+            DecisionAction::Waits(long) => story.now = now.saturating_add(long),
+            DecisionAction::ClockStepsBack(back) => story.now = now.saturating_sub(back),
+            DecisionAction::Rebootstraps => rebootstrap(&mut story).await,
+            DecisionAction::Restarts { cleanly } => {
                 bystander.publishes(1, &["x1"]).await;
                 let head = story.store.status().head;
                 if cleanly {

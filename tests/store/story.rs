@@ -8,7 +8,8 @@ use anchorwatch::store::{
     Batch, Durability, Loaded, Store, StoreOptions, StoreReader, Verified, VerifyFault,
 };
 use anchorwatch_core::bundle::{
-    Authority, AuthorityId, Bundle, Digest, Fingerprint, KeyType, PublicKeyId, Stated, SvidType,
+    Authority, AuthorityId, Bundle, Digest, Fingerprint, KeyType, PublicKeyId, StatedNumber,
+    SvidType,
 };
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::time::{Clock, Timestamp};
@@ -94,7 +95,7 @@ impl Story {
 
     pub(crate) async fn publishes(&mut self, sequence: u64, names: &[&str]) -> Durability {
         let keys = names.iter().map(|name| authority(name)).collect();
-        let bundle = Bundle::new(keys, Stated::Given(sequence), Stated::Given(300));
+        let bundle = Bundle::new(keys, StatedNumber::Given(sequence), StatedNumber::Given(300));
         let (observation, body) = observed(bundle, Source::default());
         self.poll(Poll::of(Ok(observation)), vec![body]).await
     }
@@ -116,7 +117,7 @@ impl Story {
             events: step.events.clone(),
             bodies,
             facts: Arc::clone(&self.state.facts),
-            sight: self.state.sight.clone(),
+            poll_state: self.state.poll_state.clone(),
         };
         self.events.extend(step.events.into_iter().map(|event| (self.now, event)));
         self.now = self.now.saturating_add(Duration::from_secs(75));

@@ -174,7 +174,10 @@ async fn a_cut_tail_is_found_by_a_head_that_was_noted() {
 #[tokio::test]
 async fn a_damaged_checkpoint_costs_a_replay_and_nothing_else() {
     let (directory, _) = store().await;
-    tamper(directory.path(), "UPDATE checkpoints SET facts = '{'; UPDATE sights SET sight = '{'");
+    tamper(
+        directory.path(),
+        "UPDATE checkpoints SET facts = '{'; UPDATE poll_states SET poll_state = '{'",
+    );
     let (store, loaded) = open(directory.path());
     let a = Story::of("a.example", &store, &loaded);
     assert!(a.state.facts.record(authority("j9").id).is_some());
@@ -214,7 +217,7 @@ async fn what_a_damaged_entry_hides_gets_no_checkpoint() {
     let (directory, _) = store().await;
     let path = directory.path();
     let edit = "DELETE FROM checkpoints; UPDATE events SET payload = '{}' WHERE number = 4;
-        UPDATE sights SET sight = '{' WHERE trust_domain = 'b.example'";
+        UPDATE poll_states SET poll_state = '{' WHERE trust_domain = 'b.example'";
     tamper(path, edit);
     for sequence in [20, 30] {
         let (store, loaded) = open(path);
@@ -233,7 +236,10 @@ async fn what_a_damaged_entry_hides_gets_no_checkpoint() {
         assert_eq!(checkpoints(path, "b.example"), 1);
         let (store, again) = open(path);
         assert_eq!(again.domains[&a.name].facts, a.state.facts);
-        assert_eq!(again.domains[&a.name].sight, a.state.sight, "what was seen since is kept");
+        assert_eq!(
+            again.domains[&a.name].poll_state, a.state.poll_state,
+            "what was seen since is kept"
+        );
         assert_eq!(again.domains[&b.name].facts, b.state.facts);
         store.close().await.unwrap();
     }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use anchorwatch_core::bundle::SvidType;
-use anchorwatch_core::decision::Deed;
+use anchorwatch_core::decision::DecisionAction;
 use anchorwatch_core::finding::FindingKind;
 use anchorwatch_core::judge::in_flight;
 use anchorwatch_core::view::{DomainView, Ended, View};
@@ -117,7 +117,7 @@ fn findings(families: &mut Families, domain: &DomainView) {
         let labels = [("trust_domain", name), ("kind", dropped.kind.label()), ("use", svid_type)];
         families.add("anchorwatch_findings_dropped", &labels, dropped.count as f64);
     }
-    for (place, decision) in Deed::NAMES.iter().enumerate() {
+    for (place, decision) in DecisionAction::NAMES.iter().enumerate() {
         let labels = [("trust_domain", name), ("decision", *decision)];
         let made = counts.decisions[place] as f64;
         families.add("anchorwatch_finding_decisions_total", &labels, made);
@@ -128,9 +128,9 @@ fn findings(families: &mut Families, domain: &DomainView) {
 fn rotation(families: &mut Families, view: &View, domain: &DomainView, per_authority: bool) {
     let (facts, case) = (&domain.state.facts, domain.case());
     let name = ("trust_domain", domain.endpoint.trust_domain.as_str());
-    for line in facts.course.lines.iter().filter(|line| line.is_lineage()) {
+    for line in facts.rotation.lineages.iter().filter(|line| line.is_established()) {
         let (date, deadline) =
-            facts.course.due(line, &domain.policy, facts.interval(&domain.policy)).unwrap();
+            facts.rotation.due(line, &domain.policy, facts.interval(&domain.policy)).unwrap();
         let number = line.number.to_string();
         let labels = [name, ("use", line.svid_type.label()), ("lineage", &*number)];
         let (date, deadline) = (date.until.as_unix_seconds(), deadline.as_unix_seconds());
@@ -138,7 +138,7 @@ fn rotation(families: &mut Families, view: &View, domain: &DomainView, per_autho
         families.add("anchorwatch_rotation_deadline_timestamp_seconds", &labels, deadline);
     }
     if facts.first_contact.is_some() {
-        families.add("anchorwatch_issuer_replicas", &[name], facts.course.replicas() as f64);
+        families.add("anchorwatch_issuer_replicas", &[name], facts.rotation.replicas() as f64);
     }
     for (place, svid_type) in ["x509-svid", "jwt-svid"].into_iter().enumerate() {
         let svid_type = ("use", svid_type);
@@ -155,7 +155,7 @@ fn rotation(families: &mut Families, view: &View, domain: &DomainView, per_autho
         families.add("anchorwatch_consumer_delay_seconds", &labels, delay);
     }
     let mut latest: HashMap<&str, &HandOver> = HashMap::new();
-    for handover in &facts.course.handovers {
+    for handover in &facts.rotation.handovers {
         latest.insert(handover.svid_type.label(), handover);
         let risk = in_flight(&case, handover);
         if 0.0 < risk.most && view.at < risk.until && per_authority {
@@ -181,7 +181,7 @@ fn rotation(families: &mut Families, view: &View, domain: &DomainView, per_autho
 
 #[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "small counts")]
 fn bundle(families: &mut Families, view: &View, domain: &DomainView) {
-    let (facts, sight) = (&domain.state.facts, &domain.state.sight);
+    let (facts, poll_state) = (&domain.state.facts, &domain.state.poll_state);
     let name = domain.endpoint.trust_domain.as_str();
     let source = source_label(domain);
     let at = [("trust_domain", name), ("source", source.as_str())];
@@ -226,24 +226,25 @@ fn bundle(families: &mut Families, view: &View, domain: &DomainView) {
         let count = domain.counts.events[place] as f64;
         families.add("anchorwatch_bundle_changes_total", &labels, count);
     }
-    if sight.last_success.is_some() {
-        families.add("anchorwatch_bundle_size_bytes", &at, sight.length as f64);
+    if poll_state.last_success.is_some() {
+        families.add("anchorwatch_bundle_size_bytes", &at, poll_state.length as f64);
     }
     let irregularities = facts.irregularities.len() as f64;
     families.add("anchorwatch_bundle_irregularities", &at[..1], irregularities);
-    let unrecorded = sight.unrecorded as f64;
+    let unrecorded = poll_state.unrecorded as f64;
     families.add("anchorwatch_bundle_unrecorded_changes", &at[..1], unrecorded);
 }
 
 #[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "small counts")]
 fn source(families: &mut Families, view: &View, domain: &DomainView) {
-    let (facts, sight) = (&domain.state.facts, &domain.state.sight);
+    let (facts, poll_state) = (&domain.state.facts, &domain.state.poll_state);
     let name = domain.endpoint.trust_domain.as_str();
     let source = source_label(domain);
     let at = [("trust_domain", name), ("source", source.as_str())];
     let flag = |flag: bool| f64::from(u8::from(flag));
 
-    let up = sight.failures == 0 && sight.last_success.is_some() && domain.stopped.is_none();
+    let up =
+        poll_state.failures == 0 && poll_state.last_success.is_some() && domain.stopped.is_none();
     families.add("anchorwatch_source_up", &at, flag(up));
     families.add("anchorwatch_source_polls_total", &at, domain.counts.polls as f64);
     for (place, reason) in FailureReason::ALL.iter().enumerate() {
@@ -254,7 +255,7 @@ fn source(families: &mut Families, view: &View, domain: &DomainView) {
     let hint = facts.confirmed.as_ref().map(|one| one.refresh_hint.clone()).unwrap_or_default();
     let interval = interval(&hint, &domain.policy).as_secs_f64();
     families.add("anchorwatch_source_poll_interval_seconds", &at, interval);
-    let in_sync = facts.address_views.is_empty() && sight.pending.is_none();
+    let in_sync = facts.address_views.is_empty() && poll_state.pending.is_none();
     families.add("anchorwatch_source_in_sync", &at, flag(in_sync));
     let stale = domain.counts.stale_addresses.is_some();
     families.add("anchorwatch_source_stale_addresses", &at, flag(stale));
@@ -262,11 +263,11 @@ fn source(families: &mut Families, view: &View, domain: &DomainView) {
     let server = view.domains.iter().find(|other| Some(&other.endpoint.trust_domain) == server);
     let lockout = server.map(|server| server.case().lockout()).unwrap_or_default();
     for (name, moment) in [
-        ("anchorwatch_source_last_poll_timestamp_seconds", sight.last_poll),
-        ("anchorwatch_source_last_success_timestamp_seconds", sight.last_success),
+        ("anchorwatch_source_last_poll_timestamp_seconds", poll_state.last_poll),
+        ("anchorwatch_source_last_success_timestamp_seconds", poll_state.last_success),
         ("anchorwatch_source_lockout_timestamp_seconds", lockout.hard),
         ("anchorwatch_source_lockout_soft_timestamp_seconds", lockout.soft),
-        ("anchorwatch_source_tls_not_after_timestamp_seconds", sight.tls_not_after),
+        ("anchorwatch_source_tls_not_after_timestamp_seconds", poll_state.tls_not_after),
     ] {
         if let Some(moment) = moment {
             families.add(name, &at, moment.as_unix_seconds());

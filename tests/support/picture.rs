@@ -9,7 +9,7 @@ use std::time::Duration;
 use anchorwatch::metrics::{DeliveryFacts, SelfFacts};
 use anchorwatch_core::bundle::{
     Authority, AuthorityId, Digest, Fingerprint, Irregularity, IrregularityKind, KeyType,
-    ParseLimits, Stated, SvidType, parse,
+    ParseLimits, StatedNumber, SvidType, parse,
 };
 use anchorwatch_core::finding::{Dropped, Finding, FindingId, FindingKind, IncidentId, Severity};
 use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile};
@@ -17,7 +17,7 @@ use anchorwatch_core::time::{Bracket, Timestamp, Window};
 use anchorwatch_core::view::{DomainView, Ended, PollCounts, View};
 use anchorwatch_core::watch::{
     AuthorityRecord, Confirmed, DomainState, Facts, FailureReason, FailureRun, HandOver, Leaf,
-    Line, LineKind, Policy, Sight, Standing,
+    Lineage, LineageKind, Policy, PollState, Standing,
 };
 
 /// The moment of the view: 2026-11-22T22:00:00Z, within the life of SPIRE's certificate.
@@ -91,23 +91,23 @@ pub(crate) fn domain(name: &str, url: &str, records: Vec<AuthorityRecord>) -> Do
         confirmed: Some(Confirmed {
             content: Digest::of(name.as_bytes()),
             body: Digest::of(b"body"),
-            sequence: Stated::Given(1),
-            refresh_hint: Stated::Given(300),
+            sequence: StatedNumber::Given(1),
+            refresh_hint: StatedNumber::Given(300),
             since: Bracket::new(Some(at(-3_660)), at(-3_600)),
         }),
         authorities,
         ..Facts::default()
     };
-    let sight = Sight {
+    let poll_state = PollState {
         last_poll: Some(at(-10)),
         last_success: Some(at(-10)),
         length: 1_280,
-        ..Sight::default()
+        ..PollState::default()
     };
     DomainView {
         endpoint: Arc::new(endpoint),
         policy: Arc::new(Policy::default()),
-        state: DomainState { facts: Arc::new(facts), sight },
+        state: DomainState { facts: Arc::new(facts), poll_state },
         findings: Arc::new([]),
         ended: Arc::new([]),
         counts: Arc::new(PollCounts { polls: 42, ..PollCounts::default() }),
@@ -140,7 +140,7 @@ fn clean() -> DomainView {
     let mut domain = domain("clean1.lab.example", "https://spire.clean1.lab.example:8443", records);
     served_by(&mut domain, "spiffe://clean1.lab.example/spire/server");
     rotating(&mut domain);
-    domain.state.sight.tls_not_after = Some(at(1_800));
+    domain.state.poll_state.tls_not_after = Some(at(1_800));
     let mut counts = PollCounts { polls: 4_242, ..PollCounts::default() };
     counts.findings.add(FindingKind::SourceStale);
     counts.decisions[1] = 1;
@@ -167,19 +167,19 @@ fn rotating(domain: &mut DomainView) {
             facts.published().map(AuthorityRecord::id).find(|id| id.svid_type == svid_type);
         of_use.unwrap()
     };
-    let line = |number, svid_type| Line {
+    let line = |number, svid_type| Lineage {
         number,
         svid_type,
-        kind: LineKind::Lineage,
+        kind: LineageKind::Established,
         newest: Some(newest(svid_type)),
         published: Window::new(at(-3_660), at(-3_600)),
-        made: None,
-        life: Some(Duration::from_hours(24)),
-        lives: Vec::new(),
+        issued_at: None,
+        lifetime: Some(Duration::from_hours(24)),
+        possible_lifetimes: Vec::new(),
         earlier: None,
-        mistaken: Vec::new(),
+        alternative_dates: Vec::new(),
         missed: None,
-        held: None,
+        deadline_extension: None,
     };
     let lines = vec![line(1, SvidType::X509), line(2, SvidType::Jwt)];
     let handover = |old: &str, removed: i64| HandOver {
@@ -187,7 +187,7 @@ fn rotating(domain: &mut DomainView) {
         old: Fingerprint::of(old.as_bytes()),
         old_kid: None,
         published_old: Window::point(at(-90_000)),
-        lives: Some((Duration::from_hours(24), Duration::from_hours(24))),
+        lifetime_range: Some((Duration::from_hours(24), Duration::from_hours(24))),
         removed: Bracket::new(Some(at(removed - 60)), at(removed)),
         new: Some(Fingerprint::of(b"new")),
         new_kid: None,
@@ -198,15 +198,15 @@ fn rotating(domain: &mut DomainView) {
         had_signed: true,
         was_only: false,
         had_ended: false,
-        told_elsewhere: false,
+        covered_by_other_finding: false,
     };
     let quick = HandOver {
         published_new: Some(Window::point(at(-1_500))),
         published_old: Window::point(at(-50_000)),
         ..handover("killed", -1_200)
     };
-    facts.course.lines = lines;
-    facts.course.handovers = vec![handover("gone", -3_600), quick];
+    facts.rotation.lineages = lines;
+    facts.rotation.handovers = vec![handover("gone", -3_600), quick];
 }
 
 fn failing() -> DomainView {
@@ -220,11 +220,11 @@ fn failing() -> DomainView {
         denied: Vec::new(),
     };
     facts.failure = Some(failure);
-    facts.confirmed.as_mut().unwrap().sequence = Stated::Absent;
+    facts.confirmed.as_mut().unwrap().sequence = StatedNumber::Absent;
     facts.irregularities =
         vec![Irregularity { entry: None, kind: IrregularityKind::MissingSequence }];
-    let sight = &mut domain.state.sight;
-    (sight.last_success, sight.failures) = (Some(at(-3_060)), 50);
+    let poll_state = &mut domain.state.poll_state;
+    (poll_state.last_success, poll_state.failures) = (Some(at(-3_060)), 50);
     domain.findings = Arc::new([
         finding(FindingKind::SourceStale, Severity::Warning, "no good poll for 51m"),
         finding(FindingKind::IrregularDocument, Severity::Info, "there is no spiffe_sequence"),
@@ -257,15 +257,15 @@ fn odd() -> DomainView {
     let mut domain =
         domain("odd.example", "https://odd.example", vec![record(wit, -60), record(x509, -120)]);
     let facts = Arc::make_mut(&mut domain.state.facts);
-    facts.confirmed.as_mut().unwrap().sequence = Stated::Given(u64::MAX);
+    facts.confirmed.as_mut().unwrap().sequence = StatedNumber::Given(u64::MAX);
     facts.failure = Some(FailureRun {
         since: at(-5),
         reason: FailureReason::NotABundle,
         detail: FOREIGN.into(),
         denied: Vec::new(),
     });
-    domain.state.sight.failures = 1;
-    domain.state.sight.unrecorded = 7;
+    domain.state.poll_state.failures = 1;
+    domain.state.poll_state.unrecorded = 7;
     domain.findings = Arc::new([finding(FindingKind::BundleEmpty, Severity::Critical, FOREIGN)]);
     domain.stopped = Some(FOREIGN.into());
     domain

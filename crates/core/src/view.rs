@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::bundle::SvidType;
-use crate::decision::Deed;
+use crate::decision::DecisionAction;
 pub use crate::finding::Ended;
 use crate::finding::{Dropped, Finding, FindingKind};
 use crate::judge::{Case, NO_SHARED_KEYS, VerdictKind};
@@ -116,8 +116,8 @@ pub struct PollCounts {
     pub events: [u64; crate::watch::Event::NAMES.len()],
     /// Findings that opened.
     pub findings: KindCounts,
-    /// Decisions, in the order of [`Deed::NAMES`].
-    pub decisions: [u64; Deed::NAMES.len()],
+    /// Decisions, in the order of [`DecisionAction::NAMES`].
+    pub decisions: [u64; DecisionAction::NAMES.len()],
     /// Hand-overs that finished: by use, in the order of [`PollCounts::USES`], and by verdict, in
     /// the order of [`VerdictKind::LABELS`].
     pub rotations: [[u64; VerdictKind::LABELS.len()]; PollCounts::USES.len()],

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use anchorwatch_core::bundle::{
-    Irregularity, Memory, ParseError, ParseLimits, ParsedBundle, Stated, diff, parse, parse_with,
+    Irregularity, Memory, ParseError, ParseLimits, ParsedBundle, StatedNumber, diff, parse,
+    parse_with,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -85,11 +86,11 @@ fn told(body: &[u8]) -> String {
     text
 }
 
-fn number(stated: &Stated) -> String {
+fn number(stated: &StatedNumber) -> String {
     match stated {
-        Stated::Absent => "absent".to_owned(),
-        Stated::Given(number) => number.to_string(),
-        Stated::Unusable(text) => format!("unusable: {text}"),
+        StatedNumber::Absent => "absent".to_owned(),
+        StatedNumber::Given(number) => number.to_string(),
+        StatedNumber::Unusable(text) => format!("unusable: {text}"),
     }
 }
 

@@ -146,7 +146,8 @@ fn a_clean_server_rotates_every_three_minutes_and_nothing_else_happens() {
     let recording = recording("clean1");
     let told = told(&recording);
     check_against_the_sets(&recording, &told);
-    // measured.md: X.509 births every 180 s exactly, JWT births drift away from them.
+    // docs/rotation-model.md#measured-behaviour: X.509 births every 180 s exactly, JWT births
+    // drift away from them.
     let births = told.births(SvidType::X509);
     assert!(13 <= births.len(), "{births:?}");
     assert!(births.windows(2).all(|pair| (177..=183).contains(&(pair[1] - pair[0]))), "{births:?}");
@@ -167,13 +168,13 @@ fn three_replicas_on_one_database_never_step_back_and_sign_in_turn() {
     let told = told(&recording);
     check_against_the_sets(&recording, &told);
     assert!(told.named("stepped_back").is_empty());
-    assert!(3 <= told.state.sight.leaves.len(), "three issuers alternate");
+    assert!(3 <= told.state.poll_state.leaves.len(), "three issuers alternate");
     let last = recording.polls.last().unwrap().0;
     let recent = |seen: &&anchorwatch_core::watch::SeenLeaf| {
         last.since(seen.leaf.seen_at).is_some_and(|age| age < Duration::from_mins(1))
     };
     // One of the three may have gone over to its next authority within that minute.
-    let signing = told.state.sight.leaves.iter().filter(recent).count();
+    let signing = told.state.poll_state.leaves.iter().filter(recent).count();
     assert!((3..=6).contains(&signing), "{signing}");
 }
 

@@ -16,14 +16,13 @@ use anchorwatch_core::spiffe::TrustDomain;
 /// The arguments of `config import`.
 #[derive(Args, Clone, Debug)]
 pub(in crate::cli) struct Arguments {
-    /// What SPIRE has; - for standard input.
+    /// File from SPIRE to read; - for standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// What it is, where that is not told by its looks.
+    /// Kind of the file, where its content does not show it.
     #[arg(long, value_enum)]
     from: Option<From>,
-    /// Write the bundles that resources hold into this folder, as bootstrap files; none is
-    /// overwritten.
+    /// Folder for the bundles of the resources, as bootstrap files; no file is overwritten.
     #[arg(long, value_name = "FOLDER")]
     bundles: Option<PathBuf>,
 }

@@ -14,13 +14,13 @@ use anchorwatch_core::time::Timestamp;
 /// Who decides, and why.
 #[derive(Args, Debug)]
 pub(in crate::cli) struct Words {
-    /// Who decides. It is journaled, with the user ID that the kernel names.
+    /// Name of the person who decides; recorded with the user ID of the process.
     #[arg(long, value_name = "NAME", env = "USER")]
     pub(in crate::cli) by: String,
-    /// Why. It is journaled.
+    /// Reason for the decision, as a ticket; it is recorded.
     #[arg(long, value_name = "TEXT")]
     pub(in crate::cli) reason: String,
-    /// Do not ask on a terminal.
+    /// Decide without asking for confirmation on a terminal.
     #[arg(long)]
     pub(super) yes: bool,
 }
@@ -42,14 +42,14 @@ impl Words {
     }
 }
 
-/// Say beforehand that authorities are to come, or that the endpoint is to be away.
+/// Announce new authorities, or an outage of an endpoint, before they happen.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-The first authorities of that use that are published within the window and fit no lineage's date are
-explained; each takes one of the count.
+The first authorities of that use that are published within the window, and that no scheduled rotation
+explains, are explained by the announcement; each uses up one of the count.
 
-With --outage, that the endpoint is to be away, for 30 days at most: source_stale and
-trust_domain_blind are held back meanwhile, lockout_imminent is not.
+With --outage, the endpoint may be unreachable for 30 days at most: source_stale and trust_domain_blind
+are suppressed during the outage, lockout_imminent is not.
 
 Examples:
   anchorwatch announce --trust-domain domain-b.example --use jwt-svid --count 1 \\
@@ -57,38 +57,38 @@ Examples:
   anchorwatch announce --trust-domain domain-b.example --outage \\
     --not-before 2026-12-01T02:00:00Z --not-after 2026-12-01T06:00:00Z --reason CHG-124")]
 pub(in crate::cli) struct Announce {
-    /// Whose.
+    /// Trust domain whose keys or outage are announced.
     #[arg(long, value_name = "NAME")]
     pub(super) trust_domain: TrustDomain,
-    /// What they sign: x509-svid, jwt-svid or wit-svid.
+    /// Use of the announced authorities: x509-svid, jwt-svid or wit-svid.
     #[arg(long = "use", value_name = "USE", value_parser = svid_type, required_unless_present = "outage")]
     pub(super) svid_type: Option<SvidType>,
-    /// No authorities: the endpoint is to be away.
+    /// Announce an outage of the endpoint instead of authorities.
     #[arg(long, conflicts_with_all = ["svid_type", "count", "key_type", "max_lifetime"])]
     pub(super) outage: bool,
-    /// How many.
+    /// Number of authorities that are announced, from 1 to 64.
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(super) count: u8,
-    /// The earliest moment at which they are published, or the outage begins.
+    /// Earliest time of their publication, or start of the outage (RFC 3339).
     #[arg(long, value_name = "TIME")]
     pub(super) not_before: Timestamp,
-    /// The latest, or when the outage ends.
+    /// Latest time of their publication, or end of the outage (RFC 3339).
     #[arg(long, value_name = "TIME")]
     pub(super) not_after: Timestamp,
-    /// What their keys are made of, where that differs from those before: ec-p256, rsa-2048, …
+    /// Key type of the new keys, where it differs from the present one: ec-p256, rsa-2048, …
     #[arg(long, value_name = "TYPE", value_parser = key_type)]
     pub(super) key_type: Option<KeyType>,
-    /// The longest lifetime, where that differs from those before.
+    /// Longest lifetime of the new keys, where it differs from the present one.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub(super) max_lifetime: Option<Duration>,
     #[command(flatten)]
     pub(super) words: Words,
 }
 
-/// Say that an authority is explained.
+/// Approve an authority: it is explained, and its findings end.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-The whole fingerprint decides: compare it with the partner's over another way first.
+Compare the full fingerprint with the partner out of band first.
 
 Examples:
   anchorwatch approve sha256:3f9c… --by j.doe --reason \"restart of server 2, CHG-123\"
@@ -96,28 +96,28 @@ Examples:
 pub(in crate::cli) struct Approve {
     #[command(flatten)]
     pub(super) target: Target,
-    /// Only in this trust domain; needed for an authority that was not seen yet.
+    /// Trust domain in which it is approved; needed for an authority that was not seen yet.
     #[arg(long, value_name = "NAME")]
     pub(super) trust_domain: Option<TrustDomain>,
     #[command(flatten)]
     pub(super) words: Words,
 }
 
-/// Say that an authority is rogue: its public key, everywhere and for ever.
+/// Deny an authority: its public key authenticates nothing in any trust domain.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Its finding stays open while the key is published, and comes back if the key does. A later approval
-with a reason overrides it.
+Its finding stays open while the key is published, and opens again if the key returns. A later approval
+with a reason overrides the denial.
 
 Example:
   anchorwatch deny sha256:3f9c… --by j.doe --reason \"INC-42: planted through a stolen admin token\"")]
 pub(in crate::cli) struct Deny {
     #[command(flatten)]
     pub(super) target: Target,
-    /// The trust domain that shows it wrongly.
+    /// Trust domain that publishes the rogue authority.
     #[arg(long, value_name = "NAME")]
     pub(super) trust_domain: Option<TrustDomain>,
-    /// Deny it although it stands explained in another trust domain.
+    /// Deny it even if it is explained in another trust domain.
     #[arg(long)]
     pub(super) everywhere: bool,
     #[command(flatten)]
@@ -128,10 +128,10 @@ pub(in crate::cli) struct Deny {
 #[derive(Args, Debug)]
 #[group(required = true, multiple = false)]
 pub(in crate::cli) struct Target {
-    /// The authority, by its whole fingerprint: `sha256:` and 64 hex digits, or the digits alone.
+    /// Authority, by its full fingerprint: `sha256:` and 64 hex digits, or the digits alone.
     #[arg(value_name = "FINGERPRINT", value_parser = named)]
     pub(super) fingerprint: Option<Named>,
-    /// All authorities of an incident, each printed first.
+    /// Incident whose authorities are all meant; each is printed first.
     #[arg(long, value_name = "ID")]
     pub(super) incident: Option<IncidentId>,
 }
@@ -157,10 +157,10 @@ fn named(text: &str) -> Result<Named, String> {
     Err("a whole fingerprint is wanted: `sha256:` and 64 lower-case hex digits".to_owned())
 }
 
-/// Say that a finding was looked at.
+/// Acknowledge a finding, which ends it.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-It ends the finding. Of a rollback it also moves the high-water mark.
+An acknowledgement ends the finding. For a rollback it also lowers the expected sequence number.
 
 Examples:
   anchorwatch findings
@@ -176,42 +176,42 @@ pub(in crate::cli) struct Ack {
 #[derive(Args, Debug)]
 #[group(required = true, multiple = false)]
 pub(in crate::cli) struct Findings {
-    /// The finding.
+    /// Finding to acknowledge, by its ID.
     #[arg(value_name = "FINDING")]
     pub(super) finding: Option<FindingId>,
-    /// All findings of an incident, each printed first.
+    /// Incident whose findings are all meant; each is printed first.
     #[arg(long, value_name = "ID")]
     pub(super) incident: Option<IncidentId>,
 }
 
-/// Say that the first bundle is what the next ones are compared with.
+/// Confirm that the first bundle of a trust domain is genuine.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 For a trust domain that no bootstrap file authenticated, as under https_web. Every fingerprint is printed
-first: compare them with the partner's over another way.
+first: compare them with the partner out of band.
 
 Example:
   anchorwatch baseline domain-c.example --by j.doe --reason \"compared by phone, CHG-125\"")]
 pub(in crate::cli) struct Baseline {
-    /// Whose.
+    /// Trust domain whose first bundle is confirmed.
     #[arg(value_name = "DOMAIN")]
     pub(super) trust_domain: TrustDomain,
     #[command(flatten)]
     pub(super) words: Words,
 }
 
-/// Say that a lineage ended on purpose: its missed date is not waited for.
+/// Record that a lineage ended on purpose: its missed date is no longer waited for.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-A replica that was taken away leaves a lineage whose date passes empty: this ends its rotation_overdue.
+A server that was removed leaves a lineage without a successor: this ends its rotation_overdue.
 
 Example:
   anchorwatch retire-lineage domain-b.example 3 --by j.doe --reason \"scaled in, CHG-126\"")]
 pub(in crate::cli) struct RetireLineage {
-    /// Whose.
+    /// Trust domain that the lineage belongs to.
     #[arg(value_name = "DOMAIN")]
     pub(super) trust_domain: TrustDomain,
-    /// Its number, as `findings` and `show` print it.
+    /// Number of the lineage, as `findings` and `show` print it.
     #[arg(value_name = "NUMBER")]
     pub(super) lineage: u32,
     #[command(flatten)]

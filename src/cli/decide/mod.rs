@@ -11,7 +11,7 @@ use super::{Exit, Global, runtime};
 use crate::web::AdminClient;
 use crate::web::api::{Decided, OpenFinding};
 use anchorwatch_core::bundle::Fingerprint;
-use anchorwatch_core::decision::{Announcement, Deed, Outage};
+use anchorwatch_core::decision::{Announcement, DecisionAction, Outage};
 use anchorwatch_core::finding::{FindingKind, IncidentId};
 use anchorwatch_core::spiffe::TrustDomain;
 
@@ -21,35 +21,51 @@ pub(super) fn announce(global: &Global, arguments: &Announce) -> Exit {
         complain("the window ends before it begins: swap --not-before and --not-after?");
         return Exit::Usage;
     }
-    let deed = match svid_type {
+    let action = match svid_type {
         Some(svid_type) => {
             let key_type = arguments.key_type.clone();
             let announcement =
                 Announcement { svid_type, count, not_before, not_after, key_type, max_lifetime };
-            Deed::Announce { announcement }
+            DecisionAction::Announce { announcement }
         }
-        None => Deed::AnnounceOutage { outage: Outage { not_before, not_after } },
+        None => DecisionAction::AnnounceOutage { outage: Outage { not_before, not_after } },
     };
-    one(global, Some(&arguments.trust_domain), deed, &arguments.words)
+    one(global, Some(&arguments.trust_domain), action, &arguments.words)
 }
 
 pub(super) fn approve(global: &Global, arguments: &Approve) -> Exit {
-    let deed = |fingerprint| Deed::Approve { fingerprint };
-    authorities(global, arguments.trust_domain.as_ref(), &arguments.target, deed, &arguments.words)
+    let action = |fingerprint| DecisionAction::Approve { fingerprint };
+    authorities(
+        global,
+        arguments.trust_domain.as_ref(),
+        &arguments.target,
+        action,
+        &arguments.words,
+    )
 }
 
 pub(super) fn deny(global: &Global, arguments: &Deny) -> Exit {
     let everywhere = arguments.everywhere;
-    let deed =
-        |fingerprint| Deed::Deny { fingerprint, public_key: None, everywhere, denied_at: None };
-    authorities(global, arguments.trust_domain.as_ref(), &arguments.target, deed, &arguments.words)
+    let action = |fingerprint| DecisionAction::Deny {
+        fingerprint,
+        public_key: None,
+        everywhere,
+        denied_at: None,
+    };
+    authorities(
+        global,
+        arguments.trust_domain.as_ref(),
+        &arguments.target,
+        action,
+        &arguments.words,
+    )
 }
 
 pub(super) fn ack(global: &Global, arguments: &Ack) -> Exit {
     let Findings { finding, incident } = &arguments.target;
     with_daemon(global, async |client: &AdminClient| {
         let deeds = match (finding, incident) {
-            (Some(finding), _) => vec![Deed::Ack { finding: *finding }],
+            (Some(finding), _) => vec![DecisionAction::Ack { finding: *finding }],
             (None, incident) => {
                 let open = of_incident(client, *incident).await?;
                 let unexpected = FindingKind::UnexpectedAuthority.label();
@@ -58,7 +74,7 @@ pub(super) fn ack(global: &Global, arguments: &Ack) -> Exit {
                     print(&format!("left open: {} {unexpected}{key}: approve or deny it", one.id));
                 }
                 let rest = open.iter().filter(|one| one.kind != unexpected);
-                rest.map(|one| Deed::Ack { finding: one.id }).collect()
+                rest.map(|one| DecisionAction::Ack { finding: one.id }).collect()
             }
         };
         carry_out(client, None, deeds, &arguments.words).await
@@ -66,17 +82,22 @@ pub(super) fn ack(global: &Global, arguments: &Ack) -> Exit {
 }
 
 pub(super) fn baseline(global: &Global, arguments: &Baseline) -> Exit {
-    one(global, Some(&arguments.trust_domain), Deed::Baseline, &arguments.words)
+    one(global, Some(&arguments.trust_domain), DecisionAction::Baseline, &arguments.words)
 }
 
 pub(super) fn retire_lineage(global: &Global, arguments: &RetireLineage) -> Exit {
-    let deed = Deed::RetireLineage { lineage: arguments.lineage };
-    one(global, Some(&arguments.trust_domain), deed, &arguments.words)
+    let action = DecisionAction::RetireLineage { lineage: arguments.lineage };
+    one(global, Some(&arguments.trust_domain), action, &arguments.words)
 }
 
-fn one(global: &Global, trust_domain: Option<&TrustDomain>, deed: Deed, words: &Words) -> Exit {
+fn one(
+    global: &Global,
+    trust_domain: Option<&TrustDomain>,
+    action: DecisionAction,
+    words: &Words,
+) -> Exit {
     with_daemon(global, async |client: &AdminClient| {
-        carry_out(client, trust_domain, vec![deed], words).await
+        carry_out(client, trust_domain, vec![action], words).await
     })
 }
 
@@ -84,7 +105,7 @@ fn authorities(
     global: &Global,
     trust_domain: Option<&TrustDomain>,
     target: &Target,
-    deed: impl Fn(Fingerprint) -> Deed,
+    action: impl Fn(Fingerprint) -> DecisionAction,
     words: &Words,
 ) -> Exit {
     with_daemon(global, async |client: &AdminClient| {
@@ -104,7 +125,7 @@ fn authorities(
             complain("the incident names no authority that could be decided on");
             return Err(Exit::Warning);
         }
-        let deeds = fingerprints.into_iter().map(&deed).collect();
+        let deeds = fingerprints.into_iter().map(&action).collect();
         carry_out(client, trust_domain, deeds, words).await
     })
 }
@@ -178,7 +199,7 @@ fn with_daemon(
 async fn carry_out(
     client: &AdminClient,
     trust_domain: Option<&TrustDomain>,
-    deeds: Vec<Deed>,
+    deeds: Vec<DecisionAction>,
     words: &Words,
 ) -> Result<(), Exit> {
     let ask = async |preview: bool| {

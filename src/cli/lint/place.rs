@@ -20,7 +20,7 @@ const STRIDE: usize = 256;
 
 /// Where the lines of a document begin, and how many characters come before each part of it.
 #[derive(Debug)]
-pub(super) struct Lines<'a> {
+pub(super) struct LineIndex<'a> {
     bytes: &'a [u8],
     begins: Vec<usize>,
     /// The characters before byte 0, [`STRIDE`], twice [`STRIDE`] and so on.
@@ -30,7 +30,7 @@ pub(super) struct Lines<'a> {
     counted: std::cell::Cell<usize>,
 }
 
-impl<'a> Lines<'a> {
+impl<'a> LineIndex<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
         let begins = std::iter::once(0).chain(ends.map(|(at, _)| at + 1)).collect();
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn lines_and_columns_count_from_1_and_in_characters() {
-        let lines = Lines::new("ab\n\u{e9}c\n".as_bytes());
+        let lines = LineIndex::new("ab\n\u{e9}c\n".as_bytes());
         let place = |range| {
             let Place { line, column, end_line, end_column } = lines.place(range);
             (line, column, end_line, end_column)
@@ -101,19 +101,19 @@ mod tests {
     #[test]
     fn columns_of_a_long_line_count_characters_on_both_sides_of_every_part() {
         let document = format!("\u{e9}\n{}", "a\u{e9}\u{20ac}".repeat(STRIDE));
-        let lines = Lines::new(document.as_bytes());
+        let lines = LineIndex::new(document.as_bytes());
         let second = document.find('a').unwrap();
         for (place, (offset, _)) in document[second..].char_indices().enumerate() {
             let found = lines.place(second + offset..second + offset);
             assert_eq!((found.line, found.column), (2, place + 1));
         }
         let whole = "x".repeat(STRIDE * 2);
-        let end = Lines::new(whole.as_bytes()).place(STRIDE * 2..STRIDE * 2);
+        let end = LineIndex::new(whole.as_bytes()).place(STRIDE * 2..STRIDE * 2);
         assert_eq!((end.line, end.column), (1, STRIDE * 2 + 1));
     }
 
     /// By the look-ups, and once by the making.
-    fn bytes_looked_at(lines: &Lines<'_>, length: usize) -> usize {
+    fn bytes_looked_at(lines: &LineIndex<'_>, length: usize) -> usize {
         lines.counted.get() + length
     }
 
@@ -122,7 +122,7 @@ mod tests {
         const ELEMENT: usize = 800;
         let counted = |elements: usize| {
             let document = "x".repeat(elements * ELEMENT);
-            let lines = Lines::new(document.as_bytes());
+            let lines = LineIndex::new(document.as_bytes());
             for element in 0..elements {
                 let start = element * ELEMENT;
                 let place = lines.place(start..start + 10);

@@ -5,11 +5,11 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use super::place::{Lines, Place};
+use super::place::{LineIndex, Place};
 use anchorwatch_consumers::{Reading, element_ranges};
 use anchorwatch_core::bundle::consumer::Consumer;
 use anchorwatch_core::bundle::{
-    AuthorityId, IrregularityKind, ParseError, ParseLimits, ParsedBundle, Stated, parse,
+    AuthorityId, IrregularityKind, ParseError, ParseLimits, ParsedBundle, StatedNumber, parse,
 };
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::untrusted::UntrustedText;
@@ -76,7 +76,7 @@ pub(super) struct Report {
     pub(super) departures: Vec<Departure>,
     /// How many more there are.
     #[serde(skip_serializing_if = "is_zero")]
-    pub(super) untold: usize,
+    pub(super) not_listed: usize,
     pub(super) consumers: Vec<Answer>,
 }
 
@@ -92,7 +92,7 @@ impl Report {
         trust_domain: Option<&TrustDomain>,
         consumers: &[Consumer],
     ) -> Self {
-        let looking = Looking { lines: Lines::new(bytes), elements: element_ranges(bytes) };
+        let looking = Looking { lines: LineIndex::new(bytes), elements: element_ranges(bytes) };
         let consumers: Vec<Answer> =
             consumers.iter().map(|consumer| looking.answer(*consumer, bytes)).collect();
         let parsed = parse(bytes, &ParseLimits::default());
@@ -100,13 +100,13 @@ impl Report {
             Ok(parsed) => looking.departures(parsed, trust_domain, &consumers),
             Err(error) => vec![looking.unusable(error, &consumers)],
         };
-        let untold = departures.len().saturating_sub(MOST);
-        if 0 < untold {
+        let not_listed = departures.len().saturating_sub(MOST);
+        if 0 < not_listed {
             departures.sort_by_key(|departure| std::cmp::Reverse(departure.level));
             departures.truncate(MOST);
         }
         let bundle = parsed.ok().map(|parsed| parsed.bundle);
-        let given = |number: fn(&anchorwatch_core::bundle::Bundle) -> &Stated| {
+        let given = |number: fn(&anchorwatch_core::bundle::Bundle) -> &StatedNumber| {
             bundle.as_ref().and_then(|bundle| number(bundle).given())
         };
         Self {
@@ -116,7 +116,7 @@ impl Report {
             sequence: given(|bundle| &bundle.sequence),
             refresh_hint: given(|bundle| &bundle.refresh_hint),
             departures,
-            untold,
+            not_listed,
             consumers,
         }
     }
@@ -131,7 +131,7 @@ impl Report {
 
 /// A document that is looked at.
 struct Looking<'a> {
-    lines: Lines<'a>,
+    lines: LineIndex<'a>,
     elements: Vec<Range<usize>>,
 }
 

@@ -42,8 +42,8 @@ fn one(report: &Report) -> String {
         let (message, rule) = (escape_line(&departure.message), departure.rule);
         let _ = write!(text, "{message} ({}; {rule})", departure.clause);
     }
-    if 0 < report.untold {
-        let _ = write!(text, "\n  and {} more", report.untold);
+    if 0 < report.not_listed {
+        let _ = write!(text, "\n  and {} more", report.not_listed);
     }
     let width = report.consumers.iter().map(|one| one.consumer.to_string().len()).max();
     for answer in &report.consumers {

@@ -9,14 +9,14 @@ use super::{Arguments, Printer, rules};
 use crate::cli::output::{chain, complain};
 use crate::config::Config;
 use crate::store::{EntryRange, StoreReader};
-use anchorwatch_core::decision::Deed;
+use anchorwatch_core::decision::DecisionAction;
 use anchorwatch_core::journal::Entry;
 use anchorwatch_core::replay::{JournalReplay, Rules};
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::watch::Event;
 
 /// What operators and configurations decided, by trust domain, as the journal has it.
-type Decided = BTreeMap<TrustDomain, Vec<Deed>>;
+type Decided = BTreeMap<TrustDomain, Vec<DecisionAction>>;
 
 pub(super) fn replay(
     config: Option<&Config>,
@@ -41,8 +41,10 @@ pub(super) fn replay(
         !arguments.without_decisions,
     );
     each_event(&store, &wanted, &mut |entry| out.reports(&replay.take(entry)))?;
-    let sights = store.sights().map_err(|why| chain(&why))?;
-    let ends = sights.into_iter().filter_map(|(name, sight)| Some((name, sight.last_poll?)));
+    let poll_states = store.poll_states().map_err(|why| chain(&why))?;
+    let ends = poll_states
+        .into_iter()
+        .filter_map(|(name, poll_state)| Some((name, poll_state.last_poll?)));
     let left_out: Vec<String> = replay.left_out().iter().map(ToString::to_string).collect();
     let (reports, summary) = replay.finish(&ends.collect());
     out.reports(&reports)?;
@@ -74,7 +76,7 @@ fn judged_by(
     let told = decided.get(name).map(Vec::as_slice).unwrap_or_default();
     rules
         .decisions
-        .retain(|decision| !arguments.without_decisions && !told.contains(&decision.deed));
+        .retain(|decision| !arguments.without_decisions && !told.contains(&decision.action));
     Some(rules)
 }
 
@@ -82,7 +84,7 @@ fn decided(store: &StoreReader, wanted: &EntryRange) -> Result<Decided, String> 
     let mut decided = Decided::new();
     each_event(store, wanted, &mut |entry| {
         if let Event::Decided { decision } = entry.event {
-            decided.entry(entry.trust_domain).or_default().push(decision.deed);
+            decided.entry(entry.trust_domain).or_default().push(decision.action);
         }
         Ok(())
     })?;

@@ -3,7 +3,7 @@
 use std::io::{BufWriter, Stdout, Write as _};
 
 use crate::cli::output::Output;
-use anchorwatch_core::replay::{Change, Report, Summary};
+use anchorwatch_core::replay::{Change, ReplayReport, Summary};
 use anchorwatch_core::untrusted::{escape_json, escape_line, escape_lines};
 
 /// What prints a replay.
@@ -17,7 +17,7 @@ impl Printer {
         Self { out: BufWriter::new(std::io::stdout()), output }
     }
 
-    pub(super) fn reports(&mut self, reports: &[Report]) -> Result<(), String> {
+    pub(super) fn reports(&mut self, reports: &[ReplayReport]) -> Result<(), String> {
         reports.iter().try_for_each(|report| match self.output {
             Output::Json => self.json(report),
             Output::Table => self.line(&told(report)),
@@ -66,10 +66,17 @@ fn unwritten(why: &std::io::Error) -> String {
 }
 
 /// A report as a line for people.
-fn told(report: &Report) -> String {
+fn told(report: &ReplayReport) -> String {
     match report {
-        Report::Finding {
-            at, trust_domain, finding, subject, severity, change, evidence, ..
+        ReplayReport::Finding {
+            at,
+            trust_domain,
+            finding,
+            subject,
+            severity,
+            change,
+            evidence,
+            ..
         } => {
             let change = match change {
                 Change::Raised => "raised",
@@ -83,7 +90,7 @@ fn told(report: &Report) -> String {
                 escape_line(why)
             )
         }
-        Report::Verdict { at, trust_domain, old, new, verdict, slack_seconds, .. } => {
+        ReplayReport::Verdict { at, trust_domain, old, new, verdict, slack_seconds, .. } => {
             let new = new.map_or_else(|| "nothing known".to_owned(), |new| new.short());
             let old = old.short();
             format!(

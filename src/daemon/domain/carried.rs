@@ -4,15 +4,15 @@
 use std::sync::Arc;
 
 use super::Domain;
-use crate::daemon::shared::Shared;
-use anchorwatch_core::decision::{Decision, Decisions, Deed};
+use crate::daemon::poll_context::PollContext;
+use anchorwatch_core::decision::{Decision, DecisionAction, Decisions};
 use anchorwatch_core::watch::{Event, Facts};
 
 impl Domain {
     /// What is known, under every denial that binds. One that waits to be journaled here is in the
     /// journal of another trust domain already: it binds from the first poll, and does not wait for
     /// the disk.
-    pub(super) fn binding_facts(&self, shared: &Shared) -> Arc<Facts> {
+    pub(super) fn binding_facts(&self, shared: &PollContext) -> Arc<Facts> {
         let mut facts = Arc::clone(&self.state.facts);
         if !self.carried.is_empty() {
             let at = shared.clock.now();
@@ -39,7 +39,10 @@ impl Domain {
 pub(super) fn names_denied_keys(events: &[Event]) -> bool {
     let names_key = |event: &Event| {
         let Event::Decided { decision } = event else { return false };
-        matches!(decision.deed, Deed::Deny { public_key: Some(_), denied_at: Some(_), .. })
+        matches!(
+            decision.action,
+            DecisionAction::Deny { public_key: Some(_), denied_at: Some(_), .. }
+        )
     };
     events.iter().any(names_key)
 }
@@ -47,7 +50,7 @@ pub(super) fn names_denied_keys(events: &[Event]) -> bool {
 #[cfg(test)]
 mod tests {
     use anchorwatch_core::bundle::Fingerprint;
-    use anchorwatch_core::decision::{Decision, Deed, Door, denials_to_carry};
+    use anchorwatch_core::decision::{Decision, DecisionAction, DecisionSource, denials_to_carry};
     use anchorwatch_core::time::Timestamp;
     use anchorwatch_core::watch::{DomainState, Event};
     use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
@@ -69,9 +72,14 @@ mod tests {
     fn elsewhere(scene: &Scene, denied: &[u8]) -> DomainState {
         let mut state = DomainState::default();
         let fingerprint = Fingerprint::of(denied);
-        let deed = Deed::Deny { fingerprint, public_key: None, everywhere: false, denied_at: None };
+        let action = DecisionAction::Deny {
+            fingerprint,
+            public_key: None,
+            everywhere: false,
+            denied_at: None,
+        };
         let (by, reason) = ("j.doe".into(), "INC-1".into());
-        let decision = Decision { deed, by, reason, uid: None, door: Door::Operator };
+        let decision = Decision { action, by, reason, uid: None, source: DecisionSource::Operator };
         let policy = &scene.config.relationships[0].policy;
         judge::record(&mut state, Timestamp::from_unix(0), Event::Decided { decision }, policy);
         state

@@ -10,7 +10,7 @@ use super::carried::names_denied_keys;
 use super::recorded::ends_report;
 use crate::daemon::log;
 use crate::daemon::owner::Part;
-use crate::daemon::shared::Shared;
+use crate::daemon::poll_context::PollContext;
 use crate::store::{Batch, Durability};
 use anchorwatch_core::bundle::Authority;
 use anchorwatch_core::judge;
@@ -29,7 +29,7 @@ struct Draft {
 impl Domain {
     /// Works out what a decision comes to, gives that away to be recorded with the parts of others,
     /// and takes it over only where all of it was committed.
-    pub(in crate::daemon) async fn take_part(&mut self, shared: &Shared, part: Part) {
+    pub(in crate::daemon) async fn take_part(&mut self, shared: &PollContext, part: Part) {
         let Part { events, batch, verdict, applied, mut released } = part;
         let Some(draft) = self.draft(shared, events) else { return };
         if batch.send(self.batch(&draft)).is_ok()
@@ -44,7 +44,7 @@ impl Domain {
 
     /// Records the decisions of the configuration that are not on record yet. What cannot be
     /// recorded has no effect, and is tried again. Returns whether all of it is on record.
-    pub(super) async fn decide_by_configuration(&mut self, shared: &Shared) -> bool {
+    pub(super) async fn decide_by_configuration(&mut self, shared: &PollContext) -> bool {
         let decisions = self.relationship.decisions();
         let decisions = self.state.facts.decisions.catch_up(&decisions);
         let in_files = self.denied_keys_in_files(&self.state.facts);
@@ -70,7 +70,7 @@ impl Domain {
 
     /// Records what waits: what could not be recorded of the configuration, once the store can be
     /// written, and the keys that a poll brought of what is denied.
-    pub(in crate::daemon) async fn catch_up_with_configuration(&mut self, shared: &Shared) {
+    pub(in crate::daemon) async fn catch_up_with_configuration(&mut self, shared: &PollContext) {
         let waits = self.pending || !self.carried.is_empty();
         if waits && shared.store.status().writable {
             self.decide_by_configuration(shared).await;
@@ -78,7 +78,7 @@ impl Domain {
     }
 
     /// Records a decision that concerns this trust domain alone. Returns whether it holds.
-    async fn decide(&mut self, shared: &Shared, events: Vec<Event>) -> bool {
+    async fn decide(&mut self, shared: &PollContext, events: Vec<Event>) -> bool {
         let Some(draft) = self.draft(shared, events) else { return false };
         let durability = shared.store.append_together(vec![self.batch(&draft)]).await;
         self.adopt_committed(shared, draft, durability);
@@ -86,7 +86,7 @@ impl Domain {
     }
 
     /// `None` after a panic of the judgement, which ends the watch over this domain.
-    fn draft(&mut self, shared: &Shared, events: Vec<Event>) -> Option<Draft> {
+    fn draft(&mut self, shared: &PollContext, events: Vec<Event>) -> Option<Draft> {
         let at = shared.clock.now();
         let drafted = catch_unwind(AssertUnwindSafe(|| {
             let trusted = self.trust(shared).map(|trust| trust.authorities);
@@ -112,17 +112,17 @@ impl Domain {
             events: draft.events.clone(),
             bodies: Vec::new(),
             facts: Arc::clone(&draft.state.facts),
-            sight: draft.state.sight.clone(),
+            poll_state: draft.state.poll_state.clone(),
         }
     }
 
     /// From now on it holds where the journal has it, and only there.
-    fn adopt_committed(&mut self, shared: &Shared, draft: Draft, durability: Durability) {
+    fn adopt_committed(&mut self, shared: &PollContext, draft: Draft, durability: Durability) {
         if !durability.is_committed() {
             return;
         }
         let Draft { at, state, events, trusted } = draft;
-        let finished = self.state.facts.course.finished;
+        let finished = self.state.facts.rotation.finished;
         // Before anything that may panic: the journal has it, see [`Self::lose`].
         self.state = state;
         // What waited before was written with it.

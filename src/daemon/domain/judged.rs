@@ -8,7 +8,7 @@ use tracing::error;
 
 use super::Domain;
 use crate::daemon::log;
-use crate::daemon::shared::Shared;
+use crate::daemon::poll_context::PollContext;
 use anchorwatch_core::finding::{Finding, Nature};
 use anchorwatch_core::judge::{self, Assessment, Case};
 use anchorwatch_core::time::Timestamp;
@@ -17,7 +17,7 @@ use anchorwatch_core::watch::{self, FailureReason};
 
 impl Domain {
     /// Judges anew, since time alone changes what is to be said, and publishes what differs.
-    pub(in crate::daemon) async fn tick(&mut self, shared: &Shared) {
+    pub(in crate::daemon) async fn tick(&mut self, shared: &PollContext) {
         let at = shared.clock.now();
         self.review(shared, at).await;
         let known = self.slot.load_full();
@@ -31,7 +31,7 @@ impl Domain {
     }
 
     /// Journals the event findings that time or other trust domains bring, and publishes them.
-    pub(in crate::daemon) async fn review(&mut self, shared: &Shared, at: Timestamp) {
+    pub(in crate::daemon) async fn review(&mut self, shared: &PollContext, at: Timestamp) {
         if self.quarantined.is_some() || self.state.facts.endpoint.is_none() {
             return;
         }
@@ -70,14 +70,14 @@ impl Domain {
     }
 
     /// Others may report the shared keys that this trust domain does not, now that it was judged.
-    pub(super) fn settle_reports(&self, shared: &Shared, ends_report: bool) {
+    pub(super) fn settle_reports(&self, shared: &PollContext, ends_report: bool) {
         if ends_report || self.shared_keys.is_reporter() {
             shared.take_reports(self.trust_domain(), &self.state.facts.ledger);
         }
     }
 
     /// What is to be said; `None` after a panic, which ends the watch over this domain.
-    fn assess(&mut self, shared: &Shared, at: Timestamp) -> Option<Assessment> {
+    fn assess(&mut self, shared: &PollContext, at: Timestamp) -> Option<Assessment> {
         let assessed = catch_unwind(AssertUnwindSafe(|| judge::assess(&self.case(), at)));
         if assessed.is_err() {
             self.quarantine(shared, "assessment");
@@ -86,7 +86,7 @@ impl Domain {
     }
 
     /// Ends the watch over this domain: a panic is a bug of ours.
-    pub(super) fn quarantine(&mut self, shared: &Shared, place: &str) {
+    pub(super) fn quarantine(&mut self, shared: &PollContext, place: &str) {
         let trust_domain = self.trust_domain().as_str();
         error!(trust_domain, place, "domain quarantined after a panic");
         let why = format!(
@@ -101,7 +101,7 @@ impl Domain {
     /// Shows that nobody owns the domain any more, with the state that was recorded last: the next
     /// owner begins from what is shown here, and goes on with the journal. Nothing is judged here: this
     /// runs in a panic.
-    pub(in crate::daemon) fn lose(&mut self, shared: &Shared) {
+    pub(in crate::daemon) fn lose(&mut self, shared: &PollContext) {
         self.quarantine(shared, "owner");
         let view = DomainView::clone(&self.slot.load());
         let (counts, stopped) = (Arc::new(self.counts.clone()), self.quarantined.clone());
@@ -110,7 +110,7 @@ impl Domain {
     }
 
     /// Shows what is known and what is to be said of it.
-    pub(super) fn publish(&mut self, shared: &Shared, at: Timestamp) {
+    pub(super) fn publish(&mut self, shared: &PollContext, at: Timestamp) {
         let before = self.slot.load_full();
         let assessed = self.assess(shared, at);
         let (findings, dropped) = match assessed {
@@ -124,13 +124,13 @@ impl Domain {
         log::findings(self.trust_domain(), &before.findings, &findings, self.shown);
         self.shown = true;
         // A condition is judged once a poll was made: before that, its end is not known either.
-        let untold = match self.counts.polls {
+        let pending_resolution = match self.counts.polls {
             0 => Vec::new(),
-            _ => mem::take(&mut self.untold),
+            _ => mem::take(&mut self.pending_resolution),
         };
-        let ended = ended(&before, &untold, &findings, at);
+        let ended = ended(&before, &pending_resolution, &findings, at);
         let changed = !Arc::ptr_eq(&findings, &before.findings);
-        self.state.sight.told = told(&findings, &ended, &self.untold, at);
+        self.state.poll_state.reported = reported(&findings, &ended, &self.pending_resolution, at);
         self.slot.store(Arc::new(DomainView {
             endpoint: Arc::clone(&self.endpoint),
             policy: Arc::clone(&self.policy),
@@ -158,18 +158,19 @@ impl Domain {
     }
 }
 
-/// The findings that ended within the last 25 hours. `untold` were shown by the process before.
+/// The findings that ended within the last 25 hours. `pending_resolution` were shown by the process before.
 pub(in crate::daemon) fn ended(
     before: &DomainView,
-    untold: &[Ended],
+    pending_resolution: &[Ended],
     now: &[Finding],
     at: Timestamp,
 ) -> Arc<[Ended]> {
-    if untold.is_empty() && before.ended.is_empty() && *now == *before.findings {
+    if pending_resolution.is_empty() && before.ended.is_empty() && *now == *before.findings {
         return Arc::clone(&before.ended);
     }
     let just = before.findings.iter().map(|finding| Ended::new(finding, at));
-    let earlier = before.ended.iter().chain(untold).filter(|ended| ended.is_shown(at)).cloned();
+    let earlier =
+        before.ended.iter().chain(pending_resolution).filter(|ended| ended.is_shown(at)).cloned();
     let mut ended: Vec<Ended> = Vec::new();
     for one in just.chain(earlier) {
         let open = now.iter().any(|finding| {
@@ -185,10 +186,15 @@ pub(in crate::daemon) fn ended(
 
 /// What the process after this one must say of, should it end: all that is shown, and what is still
 /// to be said.
-fn told(now: &[Finding], ended: &[Ended], untold: &[Ended], at: Timestamp) -> Vec<Ended> {
+fn reported(
+    now: &[Finding],
+    ended: &[Ended],
+    pending_resolution: &[Ended],
+    at: Timestamp,
+) -> Vec<Ended> {
     let open = now.iter().map(|finding| Ended::new(finding, at));
     let mut told: Vec<Ended> = open.chain(ended.iter().cloned()).collect();
-    for one in untold {
+    for one in pending_resolution {
         if !told.iter().any(|known| known.key() == one.key()) {
             told.push(one.clone());
         }

@@ -11,10 +11,10 @@ use hyper::body::Bytes;
 
 use super::Domain;
 use crate::daemon::log;
-use crate::daemon::shared::Shared;
+use crate::daemon::poll_context::PollContext;
 use crate::store::{Batch, Durability};
 use anchorwatch_core::bundle::Digest;
-use anchorwatch_core::decision::Deed;
+use anchorwatch_core::decision::DecisionAction;
 use anchorwatch_core::finding::FindingKind;
 use anchorwatch_core::judge;
 use anchorwatch_core::judge::VerdictKind;
@@ -35,7 +35,7 @@ pub(in crate::daemon) struct Sighted {
 impl Domain {
     /// Records events that no poll brought and nobody decided, with the findings that begin and end
     /// with them.
-    pub(super) async fn note(&mut self, shared: &Shared, events: Vec<Event>) {
+    pub(super) async fn note(&mut self, shared: &PollContext, events: Vec<Event>) {
         let at = shared.clock.now();
         let mut state = self.state.clone();
         let policy = &self.relationship.policy;
@@ -49,17 +49,18 @@ impl Domain {
     /// budget for this trust domain pays for it.
     pub(in crate::daemon) async fn sighted(
         &mut self,
-        shared: &Shared,
+        shared: &PollContext,
         reporter: &str,
         sightings: Vec<Sighting>,
     ) -> Sighted {
         let facts = &self.state.facts;
         let left = facts.spent.on(shared.clock.now()).sightings.left(reporter);
         let left = usize::try_from(left).unwrap_or(usize::MAX);
-        let news = sightings.into_iter().filter_map(|seen| match facts.sighted(Some(&seen.kid)) {
-            Some(known) => known.gains_from(&seen).then(|| known.merged(&seen)),
-            None => Some(seen),
-        });
+        let news =
+            sightings.into_iter().filter_map(|seen| match facts.token_sighting(Some(&seen.kid)) {
+                Some(known) => known.gains_from(&seen).then(|| known.merged(&seen)),
+                None => Some(seen),
+            });
         let mut news: Vec<Sighting> = news.collect();
         let refused = news.split_off(left.min(news.len()));
         let reporter: Box<str> = reporter.into();
@@ -75,7 +76,7 @@ impl Domain {
     /// Durable before visible: the events are in the store before anyone sees the state.
     pub(super) async fn record(
         &mut self,
-        shared: &Shared,
+        shared: &PollContext,
         at: Timestamp,
         state: DomainState,
         events: Vec<Event>,
@@ -86,9 +87,9 @@ impl Domain {
         let mut happened = None;
         if !events.is_empty() {
             let trust_domain = self.trust_domain().clone();
-            let (facts, sight) = (Arc::clone(&state.facts), state.sight.clone());
+            let (facts, poll_state) = (Arc::clone(&state.facts), state.poll_state.clone());
             let bodies = named(&events, bodies);
-            let batch = Batch { trust_domain, at, events, bodies, facts, sight };
+            let batch = Batch { trust_domain, at, events, bodies, facts, poll_state };
             happened = Some((batch.trust_domain.clone(), batch.events.clone()));
             self.unrecorded = match shared.store.append(batch).await {
                 Durability::Durable => false,
@@ -103,7 +104,7 @@ impl Domain {
         }
         self.learn_denied_keys(&before.decisions);
         self.settle_reports(shared, ends_report);
-        self.count_rotations(before.course.finished);
+        self.count_rotations(before.rotation.finished);
     }
 
     pub(super) fn count_events(&mut self, events: &[Event]) {
@@ -111,7 +112,11 @@ impl Domain {
             count(&mut self.counts.events, &Event::NAMES, event.name());
             match event {
                 Event::Decided { decision } => {
-                    count(&mut self.counts.decisions, &Deed::NAMES, decision.deed.name());
+                    count(
+                        &mut self.counts.decisions,
+                        &DecisionAction::NAMES,
+                        decision.action.name(),
+                    );
                 }
                 Event::FindingRaised { finding } => self.counts.findings.add(finding.kind),
                 _ => (),
@@ -121,11 +126,11 @@ impl Domain {
 
     /// Counts the verdicts on the hand-overs that finished since so many had.
     pub(super) fn count_rotations(&mut self, finished: u64) {
-        let course = &self.state.facts.course;
-        let new = course.finished.saturating_sub(finished);
+        let rotation = &self.state.facts.rotation;
+        let new = rotation.finished.saturating_sub(finished);
         let Some(new) = usize::try_from(new).ok().filter(|new| 0 < *new) else { return };
         let case = self.case();
-        let handovers = course.handovers.iter().rev().take(new);
+        let handovers = rotation.handovers.iter().rev().take(new);
         let verdicts = handovers.filter_map(|one| Some((one.svid_type, case.verdict(one)?.kind)));
         for (svid_type, verdict) in verdicts.collect::<Vec<_>>() {
             let place = PollCounts::USES.iter().position(|one| *one == svid_type);

@@ -40,8 +40,8 @@ pub(super) fn announce(
     let mut plan = one(domain, decision, effect);
     let key_type = announcement.key_type.as_ref();
     plan.effect.extend(key_type.map(|kind| format!("  with {kind} keys")));
-    let life = announcement.max_lifetime.map(humantime::format_duration);
-    plan.effect.extend(life.map(|life| format!("  that live up to {life}")));
+    let lifetime = announcement.max_lifetime.map(humantime::format_duration);
+    plan.effect.extend(lifetime.map(|lifetime| format!("  that live up to {lifetime}")));
     Ok(plan)
 }
 

@@ -21,7 +21,7 @@ const AHEAD: Duration = Duration::from_mins(5);
 
 /// Why a line is refused. Nothing of its content is kept or shown.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum Refusal {
+pub enum SightingRefusal {
     /// It is or holds something that looks like a token.
     #[error("it looks like a token: only the key ID, iat and exp of one are wanted")]
     Token,
@@ -39,7 +39,7 @@ pub enum Refusal {
     Budget,
 }
 
-impl Refusal {
+impl SightingRefusal {
     /// The label in metrics.
     pub(in crate::daemon) fn label(self) -> &'static str {
         match self {
@@ -53,7 +53,7 @@ impl Refusal {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Line {
+struct SightingLine {
     trust_domain: String,
     kid: String,
     iat: i64,
@@ -61,30 +61,31 @@ struct Line {
 }
 
 /// What a line says, heard at `now`. A line has at most 1,024 bytes.
-pub fn read(line: &[u8], now: Timestamp) -> Result<(TrustDomain, Sighting), Refusal> {
+pub fn read(line: &[u8], now: Timestamp) -> Result<(TrustDomain, Sighting), SightingRefusal> {
     if LONGEST < line.len() {
-        return Err(Refusal::Token);
+        return Err(SightingRefusal::Token);
     }
     let value: serde_json::Value = serde_json::from_slice(line).map_err(|_| {
         // A line that is nothing but a token is no JSON.
-        if holds_a_token(line) { Refusal::Token } else { Refusal::Malformed }
+        if holds_a_token(line) { SightingRefusal::Token } else { SightingRefusal::Malformed }
     })?;
     if is_suspicious(&value) {
-        return Err(Refusal::Token);
+        return Err(SightingRefusal::Token);
     }
     // Read anew from the text: here a member that stands twice is a fault.
-    let line: Line = serde_json::from_slice(line).map_err(|_| Refusal::Malformed)?;
-    let trust_domain = line.trust_domain.parse().map_err(|_| Refusal::Malformed)?;
+    let line: SightingLine =
+        serde_json::from_slice(line).map_err(|_| SightingRefusal::Malformed)?;
+    let trust_domain = line.trust_domain.parse().map_err(|_| SightingRefusal::Malformed)?;
     let (iat, exp) = (Timestamp::from_unix(line.iat), Timestamp::from_unix(line.exp));
     let lives = exp.since(iat);
-    if !lives.is_some_and(|life| !life.is_zero() && life <= LONGEST_LIFE) {
-        return Err(Refusal::Times);
+    if !lives.is_some_and(|lifetime| !lifetime.is_zero() && lifetime <= LONGEST_LIFE) {
+        return Err(SightingRefusal::Times);
     }
     if line.kid.is_empty() {
-        return Err(Refusal::Malformed);
+        return Err(SightingRefusal::Malformed);
     }
     if line.iat < 0 || now.saturating_add(AHEAD) < iat {
-        return Err(Refusal::Times);
+        return Err(SightingRefusal::Times);
     }
     Ok((trust_domain, Sighting::of_token(&line.kid, now, iat, exp)))
 }
@@ -138,7 +139,7 @@ mod tests {
     const NOW: i64 = 1_795_000_000;
     const TOKEN: &str = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJzcGlmZmU6Ly9hL2IifQ.c2lnbmF0dXJl";
 
-    fn said(line: &str) -> Result<(TrustDomain, Sighting), Refusal> {
+    fn said(line: &str) -> Result<(TrustDomain, Sighting), SightingRefusal> {
         read(line.as_bytes(), Timestamp::from_unix(NOW))
     }
 
@@ -175,23 +176,26 @@ mod tests {
             format!("{{\"trust_domain\":\"a\",\"kid\":\"k\",\"iat\":\"{TOKEN}\",\"exp\":2}}"),
             "x".repeat(LONGEST + 1),
         ] {
-            assert_eq!(said(&text).unwrap_err(), Refusal::Token, "{text}");
+            assert_eq!(said(&text).unwrap_err(), SightingRefusal::Token, "{text}");
         }
     }
 
     #[test]
     fn what_is_no_sighting_is_refused() {
         for (text, refusal) in [
-            (String::new(), Refusal::Malformed),
-            ("[]".to_owned(), Refusal::Malformed),
-            ("{}".to_owned(), Refusal::Malformed),
-            (line("A B", "k", NOW, NOW + 1), Refusal::Malformed),
-            (line("a.example", "", NOW, NOW + 1), Refusal::Malformed),
-            (format!("{{\"kid\":\"k\",{}", &line("a", "k", NOW, NOW + 1)[1..]), Refusal::Malformed),
-            (line("a.example", "k", NOW, NOW), Refusal::Times),
-            (line("a.example", "k", NOW + 600, NOW + 900), Refusal::Times),
-            (line("a.example", "k", -1, NOW), Refusal::Times),
-            (line("a.example", "k", NOW - 10, NOW + 40_000_000), Refusal::Times),
+            (String::new(), SightingRefusal::Malformed),
+            ("[]".to_owned(), SightingRefusal::Malformed),
+            ("{}".to_owned(), SightingRefusal::Malformed),
+            (line("A B", "k", NOW, NOW + 1), SightingRefusal::Malformed),
+            (line("a.example", "", NOW, NOW + 1), SightingRefusal::Malformed),
+            (
+                format!("{{\"kid\":\"k\",{}", &line("a", "k", NOW, NOW + 1)[1..]),
+                SightingRefusal::Malformed,
+            ),
+            (line("a.example", "k", NOW, NOW), SightingRefusal::Times),
+            (line("a.example", "k", NOW + 600, NOW + 900), SightingRefusal::Times),
+            (line("a.example", "k", -1, NOW), SightingRefusal::Times),
+            (line("a.example", "k", NOW - 10, NOW + 40_000_000), SightingRefusal::Times),
         ] {
             assert_eq!(said(&text).unwrap_err(), refusal, "{text}");
         }

@@ -1,11 +1,13 @@
 use std::sync::Arc;
 
 use super::*;
-use anchorwatch_core::bundle::{Authority, Digest, Fingerprint, KeyType, Stated, Validity};
+use anchorwatch_core::bundle::{Authority, Digest, Fingerprint, KeyType, StatedNumber, Validity};
 use anchorwatch_core::finding::{Ended, Finding, FindingId, FindingKind, IncidentId, Severity};
 use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile};
 use anchorwatch_core::time::Bracket;
-use anchorwatch_core::watch::{DomainState, Facts, Failure, FailureReason, Leaf, Policy, Sight};
+use anchorwatch_core::watch::{
+    DomainState, Facts, Failure, FailureReason, Leaf, Policy, PollState,
+};
 
 fn at(seconds: i64) -> Timestamp {
     // 08:00:00 UTC.
@@ -38,8 +40,8 @@ fn changed(introduced: u32) -> Event {
         content: Digest::of(b""),
         body: Digest::of(b""),
         length: 0,
-        sequence: Stated::Given(7),
-        refresh_hint: Stated::Given(5),
+        sequence: StatedNumber::Given(7),
+        refresh_hint: StatedNumber::Given(5),
         after: None,
         address: None,
         introduced,
@@ -76,7 +78,7 @@ fn domain(name: &str) -> DomainView {
     counts.failures[0] = 1;
     counts.events[3] = 2;
     let interval = Duration::from_secs(1);
-    let sight = Sight { last_poll: Some(at(9)), interval, ..Sight::default() };
+    let poll_state = PollState { last_poll: Some(at(9)), interval, ..PollState::default() };
     DomainView {
         endpoint: Arc::new(BundleEndpoint {
             trust_domain: name.parse().unwrap(),
@@ -84,7 +86,7 @@ fn domain(name: &str) -> DomainView {
             profile: EndpointProfile::HttpsWeb,
         }),
         policy: Arc::new(Policy::default()),
-        state: DomainState { facts: Arc::new(facts), sight },
+        state: DomainState { facts: Arc::new(facts), poll_state },
         findings: Arc::from([]),
         counts: Arc::new(counts),
         stopped: None,

@@ -82,7 +82,7 @@ pub enum VerifyFault {
     },
     /// What the last polls saw is not as it was written.
     #[error("what the last polls of {trust_domain} saw is not as it was written")]
-    Sight {
+    PollState {
         /// The trust domain.
         trust_domain: TrustDomain,
     },

@@ -33,7 +33,7 @@ enum Table {
     Authorities,
     Bodies,
     Checkpoints,
-    Sights,
+    PollStates,
     Meta,
 }
 
@@ -48,8 +48,8 @@ impl Tables {
         let table = match self.table {
             Table::Authorities => Table::Bodies,
             Table::Bodies => Table::Checkpoints,
-            Table::Checkpoints => Table::Sights,
-            Table::Sights => Table::Meta,
+            Table::Checkpoints => Table::PollStates,
+            Table::PollStates => Table::Meta,
             Table::Meta => return None,
         };
         Some(Self { table, last: i64::MIN, ..self })
@@ -65,7 +65,7 @@ impl Tables {
             Table::Authorities => self.authorities(connection, faults)?,
             Table::Bodies => self.bodies(connection, faults)?,
             Table::Checkpoints => self.checkpoints(connection, faults)?,
-            Table::Sights => self.sights(connection, faults)?,
+            Table::PollStates => self.poll_states(connection, faults)?,
             Table::Meta => {
                 meta(connection, faults)?;
                 return Ok(true);
@@ -207,17 +207,17 @@ impl Tables {
         })
     }
 
-    fn sights(
+    fn poll_states(
         &mut self,
         connection: &Connection,
         faults: &mut Faults,
     ) -> Result<usize, StoreError> {
         let select =
-            "SELECT rowid, trust_domain FROM sights WHERE ?1 < rowid ORDER BY rowid LIMIT ?2";
+            "SELECT rowid, trust_domain FROM poll_states WHERE ?1 < rowid ORDER BY rowid LIMIT ?2";
         self.rows(connection, select, |row| {
             let looked = trust_domain(row, 1)
                 .map_err(VerifyFault::from)
-                .and_then(|name| load::sight(connection, &name).map(drop));
+                .and_then(|name| load::poll_state(connection, &name).map(drop));
             match looked {
                 Ok(()) => Ok(()),
                 Err(VerifyFault::Store(error)) if !error.is_damage() => Err(error),

@@ -69,7 +69,10 @@ impl OpenFinding {
         let known = |finding: &Finding| {
             let shared = || {
                 let records = facts.authorities.iter().map(|record| &record.authority);
-                let glimpsed = facts.glimpsed.iter().map(|glimpse| &glimpse.authority);
+                let glimpsed = facts
+                    .glimpsed
+                    .iter()
+                    .map(|unconfirmed_authority| &unconfirmed_authority.authority);
                 let about = records.chain(glimpsed).find(|authority| finding.concerns(authority));
                 about.map(|authority| authority.id)
             };

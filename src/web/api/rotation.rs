@@ -7,7 +7,7 @@ use anchorwatch_core::bundle::{Fingerprint, SvidType};
 use anchorwatch_core::judge::{self, Case, Lockout};
 use anchorwatch_core::time::{Bracket, Timestamp, Window};
 use anchorwatch_core::view::DomainView;
-use anchorwatch_core::watch::{AuthorityRecord, HandOver, Lead, Line, Standing};
+use anchorwatch_core::watch::{AuthorityRecord, HandOver, Lead, Lineage, Standing};
 
 /// How many lineages and hand-overs are told of.
 const MOST: usize = 64;
@@ -98,15 +98,16 @@ impl RotationReport {
             consumer: consumer.to_string(),
             delay_seconds: case.delay_of(*consumer).as_secs(),
         });
-        let lineages = facts.course.lines.iter().filter(|line| line.is_lineage()).take(MOST);
+        let lineages =
+            facts.rotation.lineages.iter().filter(|line| line.is_established()).take(MOST);
         Self {
-            replicas: facts.course.replicas(),
+            replicas: facts.rotation.replicas(),
             soft_lockout: soft,
             hard_lockout: hard,
             consumers: consumers.collect(),
             lineages: lineages.map(|line| LineageReport::new(domain, line)).collect(),
             handovers: facts
-                .course
+                .rotation
                 .handovers
                 .iter()
                 .map(|handover| HandOverReport::new(&case, handover))
@@ -116,9 +117,9 @@ impl RotationReport {
 }
 
 impl LineageReport {
-    fn new(domain: &DomainView, line: &Line) -> Self {
+    fn new(domain: &DomainView, line: &Lineage) -> Self {
         let facts = &domain.state.facts;
-        let due = facts.course.due(line, &domain.policy, facts.interval(&domain.policy));
+        let due = facts.rotation.due(line, &domain.policy, facts.interval(&domain.policy));
         Self {
             lineage: line.number,
             svid_type: line.svid_type,

@@ -10,7 +10,7 @@ use super::time_line;
 use super::words::{badge, near, short, tone, words};
 use crate::web::api::RotationReport;
 use anchorwatch_core::finding::{Dropped, Finding};
-use anchorwatch_core::journal::Recorded;
+use anchorwatch_core::journal::RecordedEntry;
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::view::DomainView;
 
@@ -21,7 +21,7 @@ pub(in crate::web) const EVENTS: usize = 20;
 pub(in crate::web) fn page(
     frame: &Frame<'_>,
     domain: &DomainView,
-    events: &Result<Vec<Recorded>, String>,
+    events: &Result<Vec<RecordedEntry>, String>,
 ) -> String {
     let name = &domain.endpoint.trust_domain;
     let condition = Condition::of(domain);
@@ -53,7 +53,7 @@ fn notices(html: &mut Html, domain: &DomainView, now: Timestamp) {
     }
     if let Some(failure) = &domain.state.facts.failure {
         let lasting = short(now.since(failure.since).unwrap_or_default());
-        let failures = domain.state.sight.failures;
+        let failures = domain.state.poll_state.failures;
         html.raw("<p class=\"notice warning\">");
         html.text(failures).raw(if failures == 1 { " poll" } else { " polls" });
         html.raw(" failed in ").text(lasting).raw(": ").text(failure.reason).raw(": ");

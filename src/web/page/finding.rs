@@ -11,7 +11,7 @@ use crate::web::api::OpenFinding;
 use anchorwatch_core::alerts;
 use anchorwatch_core::bundle::{Fingerprint, Validity};
 use anchorwatch_core::finding::{Finding, FindingId, Nature, Scope};
-use anchorwatch_core::journal::Recorded;
+use anchorwatch_core::journal::RecordedEntry;
 use anchorwatch_core::time::{Timestamp, Window};
 use anchorwatch_core::view::{DomainView, Ended, View};
 use anchorwatch_core::watch::{AuthorityRecord, Event};
@@ -69,7 +69,7 @@ pub(in crate::web) fn about(domain: &DomainView, finding: &Finding) -> Option<Fi
 pub(in crate::web) fn page(
     frame: &Frame<'_>,
     (domain, finding): (&DomainView, &Finding),
-    events: &Result<Vec<Recorded>, String>,
+    events: &Result<Vec<RecordedEntry>, String>,
 ) -> String {
     let key = about(domain, finding);
     let kind = words(finding.kind.label());
@@ -230,7 +230,7 @@ pub(in crate::web) fn closed(
     frame: &Frame<'_>,
     view: &View,
     id: FindingId,
-    raised: Option<&Recorded>,
+    raised: Option<&RecordedEntry>,
 ) -> Option<String> {
     let of_domain = view.domains.iter().flat_map(|domain| domain.ended.iter());
     let departed = view.departed.iter().flat_map(|departed| departed.ended.iter());
@@ -247,7 +247,7 @@ pub(in crate::web) fn closed(
         html.text(words(kind.label())).raw(" ").text(subject).raw(" ended ");
         html.add(&near(Some(*at), frame.at)).raw(".</p>");
     }
-    if let Some(Recorded { entry, .. }) = raised
+    if let Some(RecordedEntry { entry, .. }) = raised
         && let Event::FindingRaised { finding } = &entry.event
     {
         html.raw("<p><a href=\"/trust-domain/").text(&entry.trust_domain).raw("\">");

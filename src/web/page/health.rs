@@ -3,7 +3,7 @@
 use super::html::Html;
 use super::particulars::Particulars;
 use super::words::{NOTHING, near, short};
-use anchorwatch_core::bundle::Stated;
+use anchorwatch_core::bundle::StatedNumber;
 use anchorwatch_core::spiffe::EndpointProfile;
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::view::DomainView;
@@ -25,39 +25,39 @@ pub(super) fn section(domain: &DomainView, now: Timestamp) -> Html {
 }
 
 fn endpoint(particulars: &mut Particulars, domain: &DomainView, now: Timestamp) {
-    let (endpoint, sight) = (&domain.endpoint, &domain.state.sight);
+    let (endpoint, poll_state) = (&domain.endpoint, &domain.state.poll_state);
     particulars.say("endpoint", &endpoint.url).say("profile", endpoint.profile.name().label());
     if let EndpointProfile::HttpsSpiffe { endpoint_spiffe_id } = &endpoint.profile {
         particulars.say("proves itself as", endpoint_spiffe_id);
     }
-    if let Some(address) = sight.address {
+    if let Some(address) = poll_state.address {
         particulars.say("address", address);
     }
     if let Some(stale) = &domain.counts.stale_addresses {
         let looked_up_at = stale.looked_up_at;
         particulars.say("addresses", format_args!("looked up at {looked_up_at}: {}", stale.why));
     }
-    if let Some(not_after) = sight.tls_not_after {
+    if let Some(not_after) = poll_state.tls_not_after {
         particulars.add("its certificate ends", &near(Some(not_after), now));
     }
-    particulars.add("last good poll", &near(sight.last_success, now));
-    particulars.add("last poll", &near(sight.last_poll, now));
-    particulars.say("interval", short(sight.interval));
+    particulars.add("last good poll", &near(poll_state.last_success, now));
+    particulars.add("last poll", &near(poll_state.last_poll, now));
+    particulars.say("interval", short(poll_state.interval));
     particulars.say("polls since the start", domain.counts.polls);
-    particulars.say("failed in a row", sight.failures);
+    particulars.say("failed in a row", poll_state.failures);
     particulars.say("policy", domain.policy.judgement.label());
 }
 
 fn document(particulars: &mut Particulars, domain: &DomainView, now: Timestamp) {
     let facts = &domain.state.facts;
     let Some(confirmed) = &facts.confirmed else { return };
-    let stated = |stated: &Stated, unit: &str| {
+    let stated = |stated: &StatedNumber, unit: &str| {
         stated.given().map_or_else(|| NOTHING.to_owned(), |number| format!("{number}{unit}"))
     };
     particulars.say("sequence", stated(&confirmed.sequence, ""));
     particulars.say("refresh hint", stated(&confirmed.refresh_hint, " s"));
     particulars.add("last change", &near(Some(confirmed.since.until), now));
-    particulars.say("length", format_args!("{} bytes", domain.state.sight.length));
+    particulars.say("length", format_args!("{} bytes", domain.state.poll_state.length));
     particulars.code("key set", confirmed.content);
 }
 

@@ -5,7 +5,7 @@ use super::html::Html;
 use super::table::Table;
 use super::words::moment;
 use anchorwatch_core::bundle::Fingerprint;
-use anchorwatch_core::journal::{Recorded, describe};
+use anchorwatch_core::journal::{RecordedEntry, describe};
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::watch::Event;
 
@@ -29,7 +29,7 @@ pub(in crate::web) struct Wanted {
 pub(in crate::web) fn events(
     frame: &Frame<'_>,
     wanted: &Wanted,
-    events: &Result<Vec<Recorded>, String>,
+    events: &Result<Vec<RecordedEntry>, String>,
 ) -> String {
     let mut html = Html::default();
     html.raw("<h1>Events</h1>");
@@ -97,7 +97,7 @@ fn link(html: &mut Html, wanted: &Wanted, text: &'static str) {
 }
 
 /// The entries as a table, the newest first. `whose` says whether trust domains differ.
-pub(super) fn listed(events: &Result<Vec<Recorded>, String>, whose: bool) -> Html {
+pub(super) fn listed(events: &Result<Vec<RecordedEntry>, String>, whose: bool) -> Html {
     const WHOSE: &[&str] = &["number", "at", "trust domain", "what happened"];
     const ONE: &[&str] = &["number", "at", "what happened"];
     let mut html = Html::default();
@@ -109,7 +109,7 @@ pub(super) fn listed(events: &Result<Vec<Recorded>, String>, whose: bool) -> Htm
         }
     };
     let mut table = Table::new("Events, the newest first", if whose { WHOSE } else { ONE });
-    for Recorded { number, entry, .. } in events.iter().rev() {
+    for RecordedEntry { number, entry, .. } in events.iter().rev() {
         let what = Html::of(describe(&entry.event));
         let (number, at) = (Html::of(number), moment(entry.at));
         if whose {

@@ -14,7 +14,7 @@ use anchorwatch_core::view::{DomainView, View};
 
 /// How many trust domains one page shows.
 const SHOWN: usize = 200;
-/// How many findings are listed: the trust domains below them stay in sight.
+/// How many findings are listed: the trust domains below them stay in poll state.
 const FINDINGS: usize = 10;
 
 const HEADINGS: &[&str] = &[
@@ -127,7 +127,7 @@ fn row(domain: &DomainView, now: Timestamp) -> [Html; 7] {
         Html::of(
             domain
                 .state
-                .sight
+                .poll_state
                 .last_success
                 .map_or_else(|| "never".to_owned(), |at| distance(at, now)),
         ),

@@ -98,7 +98,7 @@ fn is_about_a_key(kind: FindingKind) -> bool {
 
 /// The lineages that this finding may be about.
 fn overdue(finding: &Finding, domain: &DomainView) -> Vec<u32> {
-    let lines = domain.state.facts.course.lines.iter().filter(|line| line.is_overdue());
+    let lines = domain.state.facts.rotation.lineages.iter().filter(|line| line.is_overdue());
     let of_use = lines.filter(|line| finding.svid_type.is_none_or(|of| of == line.svid_type));
     let numbers: Vec<u32> = of_use.map(|line| line.number).collect();
     let named = |number: &&u32| finding.subject == *format!("lineage {number}");

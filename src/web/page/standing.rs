@@ -18,15 +18,17 @@ pub(super) enum Condition {
 impl Condition {
     /// How this trust domain fares.
     pub(super) fn of(domain: &DomainView) -> Self {
-        let sight = &domain.state.sight;
-        let up = sight.failures == 0 && sight.last_success.is_some();
+        let poll_state = &domain.state.poll_state;
+        let up = poll_state.failures == 0 && poll_state.last_success.is_some();
         match worst(domain) {
             Some(Severity::Critical) => Self::Critical,
             _ if domain.stopped.is_some() => Self::NotWatched,
-            _ if sight.last_poll.is_some() && sight.last_success.is_none() => Self::NeverRead,
+            _ if poll_state.last_poll.is_some() && poll_state.last_success.is_none() => {
+                Self::NeverRead
+            }
             Some(Severity::Warning) => Self::Warning,
             Some(Severity::Info) | None if up => Self::Watched,
-            Some(Severity::Info) | None if sight.last_success.is_some() => Self::Failed,
+            Some(Severity::Info) | None if poll_state.last_success.is_some() => Self::Failed,
             Some(Severity::Info) | None => Self::NotPolled,
         }
     }

@@ -68,10 +68,10 @@ fn lives(domain: &DomainView, now: Timestamp) -> Vec<Life> {
 /// How long a key of this trust domain lives: what the time line is as wide as.
 fn lifetime(domain: &DomainView) -> Option<Duration> {
     let facts = &domain.state.facts;
-    let lineages = facts.course.lines.iter().filter(|line| line.is_lineage());
-    let known = lineages.filter_map(|line| line.life).max();
+    let lineages = facts.rotation.lineages.iter().filter(|line| line.is_established());
+    let known = lineages.filter_map(|line| line.lifetime).max();
     let explained = || facts.published().filter(|record| record.is_explained());
-    known.or_else(|| explained().filter_map(|record| facts.life_of(record)).max())
+    known.or_else(|| explained().filter_map(|record| facts.lifetime_of(record)).max())
 }
 
 fn legend(html: &mut Html) {

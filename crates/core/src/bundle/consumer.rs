@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Stated;
+use super::StatedNumber;
 use crate::time::duration_text;
 
 /// SPIRE never polls faster than its least refresh hint allows: one minute
@@ -68,7 +68,7 @@ impl Consumer {
     /// minute and a day, and five minutes without one (Federation, 4.1).
     pub fn poll_interval(
         &self,
-        refresh_hint: &Stated,
+        refresh_hint: &StatedNumber,
         shortest_x509_lifetime: Option<Duration>,
     ) -> Duration {
         let hint = refresh_hint.given().and_then(|hint| i64::try_from(hint).ok());
@@ -110,7 +110,7 @@ impl Consumer {
     /// itself who verifies. A cache is told how long it holds, and nothing is added.
     pub fn delay(
         &self,
-        refresh_hint: &Stated,
+        refresh_hint: &StatedNumber,
         shortest_x509_lifetime: Option<Duration>,
     ) -> Duration {
         let polls = self.poll_interval(refresh_hint, shortest_x509_lifetime).saturating_mul(2);
@@ -235,7 +235,7 @@ mod tests {
 
     const HOUR: u64 = 3_600;
 
-    fn seconds(consumer: Consumer, hint: &Stated, lifetime: Option<u64>) -> (u64, u64) {
+    fn seconds(consumer: Consumer, hint: &StatedNumber, lifetime: Option<u64>) -> (u64, u64) {
         let lifetime = lifetime.map(Duration::from_secs);
         let interval = consumer.poll_interval(hint, lifetime);
         (interval.as_secs(), consumer.delay(hint, lifetime).as_secs())
@@ -270,14 +270,16 @@ mod tests {
     #[test]
     fn spire_asks_four_times_within_a_hint_and_a_hint_is_a_minute_at_least() {
         for (hint, interval) in [(300, 75), (60, 15), (1, 15), (8_641, 2_160)] {
-            let told = seconds(Consumer::Spire, &Stated::Given(hint), Some(24 * HOUR));
+            let told = seconds(Consumer::Spire, &StatedNumber::Given(hint), Some(24 * HOUR));
             assert_eq!(told, (interval, Duration::from_millis(hint.max(60) * 500).as_secs() + 90));
         }
     }
 
     #[test]
     fn without_a_hint_spire_asks_by_the_shortest_x509_lifetime() {
-        for hint in [Stated::Absent, Stated::Given(0), Stated::Unusable("-5".into())] {
+        for hint in
+            [StatedNumber::Absent, StatedNumber::Given(0), StatedNumber::Unusable("-5".into())]
+        {
             assert_eq!(seconds(Consumer::Spire, &hint, Some(24 * HOUR)), (2_160, 4_410));
             assert_eq!(seconds(Consumer::Spire, &hint, Some(60)), (15, 120));
             assert_eq!(seconds(Consumer::Spire, &hint, None), (15, 120));
@@ -287,20 +289,20 @@ mod tests {
     #[test]
     fn a_hint_that_go_cannot_count_in_nanoseconds_counts_as_what_is_left_of_it() {
         // 10^12 s overflow 64 bits to 3,875,820,019 s and a fraction.
-        let told = seconds(Consumer::Spire, &Stated::Given(1_000_000_000_000), None);
+        let told = seconds(Consumer::Spire, &StatedNumber::Given(1_000_000_000_000), None);
         assert_eq!(told.0, 3_875_820_019 / 4);
         // 10^10 s overflow to less than nothing, which counts as no hint.
-        let told = seconds(Consumer::Spire, &Stated::Given(10_000_000_000), Some(24 * HOUR));
+        let told = seconds(Consumer::Spire, &StatedNumber::Given(10_000_000_000), Some(24 * HOUR));
         assert_eq!(told.0, 2_160);
     }
 
     #[test]
     fn the_others_wait_as_they_are_known_to() {
-        let hint = Stated::Given(300);
+        let hint = StatedNumber::Given(300);
         assert_eq!(seconds(Consumer::GoSpiffe, &hint, None), (300, 600));
-        assert_eq!(seconds(Consumer::GoSpiffe, &Stated::Given(1), None), (60, 120));
-        assert_eq!(seconds(Consumer::GoSpiffe, &Stated::Given(1 << 30), None).0, 24 * HOUR);
-        assert_eq!(seconds(Consumer::GoSpiffe, &Stated::Absent, Some(HOUR)), (300, 600));
+        assert_eq!(seconds(Consumer::GoSpiffe, &StatedNumber::Given(1), None), (60, 120));
+        assert_eq!(seconds(Consumer::GoSpiffe, &StatedNumber::Given(1 << 30), None).0, 24 * HOUR);
+        assert_eq!(seconds(Consumer::GoSpiffe, &StatedNumber::Absent, Some(HOUR)), (300, 600));
         assert_eq!(seconds(Consumer::Istio, &hint, None), (1_800, 3_690));
         let cache = Consumer::Cache(Duration::from_secs(30));
         assert_eq!(seconds(cache, &hint, None), (30, 30));

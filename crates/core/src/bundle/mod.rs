@@ -41,7 +41,7 @@ use crate::untrusted::UntrustedText;
 /// What a document says of a number that it should carry.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Stated {
+pub enum StatedNumber {
     /// Nothing. SPIRE omits a sequence of 0, so absence and 0 differ.
     #[default]
     Absent,
@@ -51,7 +51,7 @@ pub enum Stated {
     Unusable(UntrustedText),
 }
 
-impl Stated {
+impl StatedNumber {
     /// The number, where one is given.
     pub fn given(&self) -> Option<u64> {
         match self {
@@ -67,9 +67,9 @@ impl Stated {
 pub struct Bundle {
     authorities: Vec<Arc<Authority>>,
     /// `spiffe_sequence` (Bundle, 4.1.1).
-    pub sequence: Stated,
+    pub sequence: StatedNumber,
     /// `spiffe_refresh_hint` in seconds (Bundle, 4.1.2).
-    pub refresh_hint: Stated,
+    pub refresh_hint: StatedNumber,
 }
 
 impl Bundle {
@@ -77,8 +77,8 @@ impl Bundle {
     /// so a bundle is a set. One authority twice is one.
     pub fn new(
         mut authorities: Vec<Arc<Authority>>,
-        sequence: Stated,
-        refresh_hint: Stated,
+        sequence: StatedNumber,
+        refresh_hint: StatedNumber,
     ) -> Self {
         authorities.sort_by(|a, b| (a.id, &a.kid).cmp(&(b.id, &b.kid)));
         authorities.dedup_by_key(|authority| authority.id);

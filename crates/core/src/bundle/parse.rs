@@ -11,7 +11,7 @@ use super::fold::folded;
 use super::irregularity::IrregularityKind as Kind;
 use super::json::{Members, depth, elements};
 use super::redact::{Redacted, redacted};
-use super::{Authority, AuthorityId, Bundle, Irregularity, Memory, Stated};
+use super::{Authority, AuthorityId, Bundle, Irregularity, Memory, StatedNumber};
 use crate::untrusted::UntrustedText;
 
 /// How much a document may hold. Every bound is counted against hostile input.
@@ -135,8 +135,8 @@ fn not_a_bundle(detail: &str) -> ParseError {
 struct Reading {
     authorities: Vec<Arc<Authority>>,
     irregularities: Vec<Irregularity>,
-    sequence: Stated,
-    refresh_hint: Stated,
+    sequence: StatedNumber,
+    refresh_hint: StatedNumber,
     secret: bool,
 }
 
@@ -182,22 +182,22 @@ impl Reading {
     fn numbers(&mut self, members: &Members<'_>) {
         self.sequence = stated(members.raw("spiffe_sequence"));
         match &self.sequence {
-            Stated::Absent => self.note(None, Kind::MissingSequence),
-            Stated::Unusable(value) => {
+            StatedNumber::Absent => self.note(None, Kind::MissingSequence),
+            StatedNumber::Unusable(value) => {
                 let value = value.clone();
                 self.note(None, Kind::UnusableSequence { value });
             }
-            Stated::Given(_) => (),
+            StatedNumber::Given(_) => (),
         }
         self.refresh_hint = stated(members.raw("spiffe_refresh_hint"));
         match &self.refresh_hint {
-            Stated::Absent => self.note(None, Kind::MissingRefreshHint),
-            Stated::Unusable(value) => {
+            StatedNumber::Absent => self.note(None, Kind::MissingRefreshHint),
+            StatedNumber::Unusable(value) => {
                 let value = value.clone();
                 self.note(None, Kind::UnusableRefreshHint { value });
             }
-            Stated::Given(0) => self.note(None, Kind::ZeroRefreshHint),
-            Stated::Given(_) => (),
+            StatedNumber::Given(0) => self.note(None, Kind::ZeroRefreshHint),
+            StatedNumber::Given(_) => (),
         }
         // The text of Bundle, 5.1.1 and 6.1, drops the prefix, and some publishers follow it.
         if members.raw("refresh_hint").is_some() {
@@ -267,14 +267,14 @@ fn first_value(text: &str) -> &str {
 
 /// Bundle, 4.1.1: an integer of at least 64 bits. Only its own digits count: `1.0`, `1e3` and
 /// `"1"` are none, and neither is what 64 bits do not hold.
-fn stated(raw: Option<&str>) -> Stated {
-    let Some(raw) = raw else { return Stated::Absent };
+fn stated(raw: Option<&str>) -> StatedNumber {
+    let Some(raw) = raw else { return StatedNumber::Absent };
     let digits = !raw.is_empty() && raw.bytes().all(|byte| byte.is_ascii_digit());
     match raw.parse() {
-        Ok(number) if digits => Stated::Given(number),
+        Ok(number) if digits => StatedNumber::Given(number),
         // Whatever nests may hold a secret.
-        Ok(_) | Err(_) if raw.starts_with('{') => Stated::Unusable("{…}".into()),
-        Ok(_) | Err(_) if raw.starts_with('[') => Stated::Unusable("[…]".into()),
-        Ok(_) | Err(_) => Stated::Unusable(UntrustedText::new(raw, 64)),
+        Ok(_) | Err(_) if raw.starts_with('{') => StatedNumber::Unusable("{…}".into()),
+        Ok(_) | Err(_) if raw.starts_with('[') => StatedNumber::Unusable("[…]".into()),
+        Ok(_) | Err(_) => StatedNumber::Unusable(UntrustedText::new(raw, 64)),
     }
 }

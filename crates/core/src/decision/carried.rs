@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-use super::{Decision, Decisions, Deed, Denial, Door};
+use super::{Decision, DecisionAction, DecisionSource, Decisions, Denial};
 use crate::bundle::{Authority, Fingerprint};
 use crate::time::Timestamp;
 
@@ -117,7 +117,7 @@ fn carried(denial: &Denial, because: &str) -> Decision {
         reason.strip_prefix(ELSEWHERE).or_else(|| reason.strip_prefix(KEY_KNOWN))
     });
     Decision {
-        deed: Deed::Deny {
+        action: DecisionAction::Deny {
             fingerprint: denial.fingerprint,
             public_key: denial.public_key,
             everywhere: true,
@@ -126,7 +126,7 @@ fn carried(denial: &Denial, because: &str) -> Decision {
         by: BY.into(),
         reason: format!("{because}{}", before.unwrap_or(words)).into(),
         uid: None,
-        door: Door::Operator,
+        source: DecisionSource::Operator,
     }
 }
 
@@ -139,19 +139,19 @@ mod tests {
         Timestamp::from_unix(1_800_000_000 + seconds)
     }
 
-    fn decide(decisions: &mut Decisions, when: i64, deed: Deed) {
+    fn decide(decisions: &mut Decisions, when: i64, action: DecisionAction) {
         let (by, reason) = ("j.doe".into(), "INC-1".into());
-        let decision = Decision { deed, by, reason, uid: None, door: Door::Operator };
+        let decision = Decision { action, by, reason, uid: None, source: DecisionSource::Operator };
         decisions.apply(at(when), &decision);
     }
 
-    fn deny(key: &[u8]) -> Deed {
+    fn deny(key: &[u8]) -> DecisionAction {
         let fingerprint = Fingerprint::of(key);
-        Deed::Deny { fingerprint, public_key: None, everywhere: false, denied_at: None }
+        DecisionAction::Deny { fingerprint, public_key: None, everywhere: false, denied_at: None }
     }
 
-    fn approve(key: &[u8]) -> Deed {
-        Deed::Approve { fingerprint: Fingerprint::of(key) }
+    fn approve(key: &[u8]) -> DecisionAction {
+        DecisionAction::Approve { fingerprint: Fingerprint::of(key) }
     }
 
     fn certificate(name: &[u8], key: &[u8]) -> Authority {
@@ -165,10 +165,10 @@ mod tests {
     }
 
     /// Decisions that were made at these moments.
-    fn decisions(made: &[(i64, Deed)]) -> Decisions {
+    fn decisions(made: &[(i64, DecisionAction)]) -> Decisions {
         let mut decisions = Decisions::default();
-        for (when, deed) in made {
-            decide(&mut decisions, *when, deed.clone());
+        for (when, action) in made {
+            decide(&mut decisions, *when, action.clone());
         }
         decisions
     }

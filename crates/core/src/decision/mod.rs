@@ -29,7 +29,7 @@ use crate::untrusted::UntrustedText;
 pub struct Decision {
     /// What.
     #[serde(flatten)]
-    pub deed: Deed,
+    pub action: DecisionAction,
     /// Who, by their own word.
     #[serde(default, skip_serializing_if = "UntrustedText::is_empty")]
     pub by: UntrustedText,
@@ -42,13 +42,13 @@ pub struct Decision {
     pub uid: Option<u32>,
     /// Where it came from.
     #[serde(default)]
-    pub door: Door,
+    pub source: DecisionSource,
 }
 
 /// Where a decision came from.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Door {
+pub enum DecisionSource {
     /// A command, or the interface that commands use.
     #[default]
     Operator,
@@ -59,7 +59,7 @@ pub enum Door {
 /// What was decided. The form in the journal is a contract: fields are added, never renamed.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(tag = "decision", rename_all = "kebab-case")]
-pub enum Deed {
+pub enum DecisionAction {
     /// Authorities are to come.
     Announce {
         /// Which, and when.
@@ -123,7 +123,7 @@ pub enum Deed {
     },
 }
 
-impl Deed {
+impl DecisionAction {
     /// The words for all of them.
     pub const NAMES: [&str; 10] = [
         "announce",

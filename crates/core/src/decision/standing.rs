@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Announced, AnnouncedOutage, Decision, Deed, Denials, Door, denials};
+use super::{
+    Announced, AnnouncedOutage, Decision, DecisionAction, DecisionSource, Denials, denials,
+};
 use crate::bundle::{Authority, Fingerprint, PublicKeyId};
 use crate::finding::FindingId;
 use crate::time::Timestamp;
@@ -52,7 +54,7 @@ pub struct Decisions {
     pub baseline: bool,
     /// What was decided by lines that stand in the configuration: each was taken down once, so
     /// that a restart does not repeat what an operator decided otherwise since.
-    pub configured: Vec<Deed>,
+    pub configured: Vec<DecisionAction>,
 }
 
 impl Decisions {
@@ -64,24 +66,26 @@ impl Decisions {
     pub fn apply(&mut self, at: Timestamp, decision: &Decision) {
         let words = words(decision);
         self.configure(decision);
-        match &decision.deed {
-            Deed::Announce { announcement } => {
+        match &decision.action {
+            DecisionAction::Announce { announcement } => {
                 let (announcement, explains) = (announcement.clone(), Vec::new());
                 let announced = Announced { announcement, words, explains, withdrawn: false };
                 push(&mut self.announcements, announced);
             }
-            Deed::AnnounceOutage { outage } => {
+            DecisionAction::AnnounceOutage { outage } => {
                 push(&mut self.outages, AnnouncedOutage { outage: *outage, words });
             }
-            Deed::WithdrawOutage { outage } => self.outages.retain(|one| one.outage != *outage),
-            Deed::Approve { fingerprint } => {
+            DecisionAction::WithdrawOutage { outage } => {
+                self.outages.retain(|one| one.outage != *outage);
+            }
+            DecisionAction::Approve { fingerprint } => {
                 let fingerprint = *fingerprint;
-                // A later approval with a reason overrides a denial (design, 7).
+                // A later approval with a reason overrides a denial (docs/judgement.md#denials).
                 self.denials.retain(|denial| denial.fingerprint != fingerprint);
                 self.approvals.retain(|approval| approval.fingerprint != fingerprint);
                 push(&mut self.approvals, Approval { fingerprint, at, words });
             }
-            Deed::Deny { fingerprint, public_key, denied_at, .. } => {
+            DecisionAction::Deny { fingerprint, public_key, denied_at, .. } => {
                 let (fingerprint, public_key) = (*fingerprint, *public_key);
                 let at = denied_at.unwrap_or(at);
                 // What was decided earlier, and waited to be journaled, undoes no later decision.
@@ -92,13 +96,13 @@ impl Decisions {
                 self.denials.retain(|denial| denial.fingerprint != fingerprint);
                 self.denials.push(Denial { fingerprint, public_key, at, words });
             }
-            Deed::Ack { finding } => push(&mut self.acks, *finding),
-            Deed::Baseline => self.baseline = true,
-            Deed::RetireLineage { .. } => (),
-            Deed::WithdrawApproval { fingerprint } => {
+            DecisionAction::Ack { finding } => push(&mut self.acks, *finding),
+            DecisionAction::Baseline => self.baseline = true,
+            DecisionAction::RetireLineage { .. } => (),
+            DecisionAction::WithdrawApproval { fingerprint } => {
                 self.approvals.retain(|approval| approval.fingerprint != *fingerprint);
             }
-            Deed::WithdrawAnnouncement { announcement } => {
+            DecisionAction::WithdrawAnnouncement { announcement } => {
                 for announced in &mut self.announcements {
                     if announced.announcement == *announcement {
                         announced.withdrawn = true;
@@ -110,13 +114,13 @@ impl Decisions {
 
     /// Which lines of the configuration are taken down.
     fn configure(&mut self, decision: &Decision) {
-        if decision.door != Door::Configuration {
+        if decision.source != DecisionSource::Configuration {
             return;
         }
-        match decision.deed.withdrawn() {
+        match decision.action.withdrawn() {
             Some(line) => self.configured.retain(|known| *known != line),
-            None if self.configured.contains(&decision.deed) => (),
-            None => push(&mut self.configured, decision.deed.clone()),
+            None if self.configured.contains(&decision.action) => (),
+            None => push(&mut self.configured, decision.action.clone()),
         }
     }
 
@@ -126,16 +130,16 @@ impl Decisions {
         let gone = self
             .configured
             .iter()
-            .filter(|known| !configured.iter().any(|decision| decision.deed == **known));
-        let withdrawal = |deed: Deed| Decision {
-            deed,
+            .filter(|known| !configured.iter().any(|decision| decision.action == **known));
+        let withdrawal = |action: DecisionAction| Decision {
+            action,
             by: UntrustedText::default(),
             reason: "its line is no longer in the configuration".into(),
             uid: None,
-            door: Door::Configuration,
+            source: DecisionSource::Configuration,
         };
-        let gone = gone.filter_map(Deed::withdrawal).map(withdrawal);
-        let new = configured.iter().filter(|decision| !self.configured.contains(&decision.deed));
+        let gone = gone.filter_map(DecisionAction::withdrawal).map(withdrawal);
+        let new = configured.iter().filter(|decision| !self.configured.contains(&decision.action));
         gone.chain(new.cloned()).collect()
     }
 
@@ -212,24 +216,25 @@ mod tests {
         };
         let [one, other, third] = [b"1", b"2", b"3"].map(|name| certificate(name));
         let mut decisions = Decisions::default();
-        let mut decides = |second, deed| {
+        let mut decides = |second, action| {
             let (by, reason) = ("j.doe".into(), "CHG-1".into());
-            let decision = Decision { deed, by, reason, uid: None, door: Door::Operator };
+            let decision =
+                Decision { action, by, reason, uid: None, source: DecisionSource::Operator };
             decisions.apply(Timestamp::from_unix(second), &decision);
         };
-        let deny = |authority: &Authority| Deed::Deny {
+        let deny = |authority: &Authority| DecisionAction::Deny {
             fingerprint: authority.id.fingerprint,
             public_key: authority.public_key,
             everywhere: false,
             denied_at: None,
         };
         decides(1, deny(&one));
-        decides(2, Deed::Approve { fingerprint: other.id.fingerprint });
+        decides(2, DecisionAction::Approve { fingerprint: other.id.fingerprint });
         decides(3, deny(&third));
         assert!(decisions.denial(&other).is_some(), "denied after it was approved");
-        let deed = Deed::Approve { fingerprint: other.id.fingerprint };
+        let action = DecisionAction::Approve { fingerprint: other.id.fingerprint };
         let (by, reason) = ("j.doe".into(), "CHG-2".into());
-        let approval = Decision { deed, by, reason, uid: None, door: Door::Operator };
+        let approval = Decision { action, by, reason, uid: None, source: DecisionSource::Operator };
         decisions.apply(Timestamp::from_unix(4), &approval);
         assert!(decisions.denial(&other).is_none());
         assert!(decisions.denial(&one).is_some());

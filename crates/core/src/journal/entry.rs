@@ -21,7 +21,7 @@ pub struct Entry {
 
 /// An entry with its place in the journal, as readers get it.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Recorded {
+pub struct RecordedEntry {
     /// Its number, counted from 1 without a gap.
     pub number: u64,
     /// The digest that chains it to all before it.

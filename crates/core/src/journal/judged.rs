@@ -1,7 +1,7 @@
 //! What judgements and decisions say, in words for people.
 
 use super::text::{span, words};
-use crate::decision::{Decision, Deed};
+use crate::decision::{Decision, DecisionAction};
 use crate::finding::{Ending, Room, Severity};
 use crate::watch::{ConsumerRefusal, IssuerMode, IssuerModel, Policy, Standing};
 
@@ -12,7 +12,8 @@ const WORDS: usize = 300;
 pub(super) fn policy(policy: &Policy) -> String {
     let issuer = match policy.issuer {
         IssuerModel::Spire { ca_ttl, mode, .. } => {
-            let ca_ttl = ca_ttl.map(|life| format!(", ca_ttl {}", span(life))).unwrap_or_default();
+            let ca_ttl =
+                ca_ttl.map(|lifetime| format!(", ca_ttl {}", span(lifetime))).unwrap_or_default();
             let mode = mode.map(IssuerMode::label).map(|mode| format!(", mode {mode}"));
             format!("spire{ca_ttl}{}", mode.unwrap_or_default())
         }
@@ -56,29 +57,30 @@ pub(super) fn refusals(refusals: &[ConsumerRefusal]) -> String {
 
 /// What an operator decided.
 pub(super) fn decision(decision: &Decision) -> String {
-    let what = match &decision.deed {
-        Deed::Announce { announcement } | Deed::WithdrawAnnouncement { announcement } => format!(
+    let what = match &decision.action {
+        DecisionAction::Announce { announcement }
+        | DecisionAction::WithdrawAnnouncement { announcement } => format!(
             "{} {} from {} to {}",
             announcement.count,
             announcement.svid_type.label(),
             announcement.not_before,
             announcement.not_after
         ),
-        Deed::AnnounceOutage { outage } | Deed::WithdrawOutage { outage } => {
+        DecisionAction::AnnounceOutage { outage } | DecisionAction::WithdrawOutage { outage } => {
             format!("from {} to {}", outage.not_before, outage.not_after)
         }
-        Deed::Approve { fingerprint }
-        | Deed::Deny { fingerprint, .. }
-        | Deed::WithdrawApproval { fingerprint } => fingerprint.to_string(),
-        Deed::Ack { finding } => finding.to_string(),
-        Deed::Baseline => "the first bundle".to_owned(),
-        Deed::RetireLineage { lineage } => format!("lineage {lineage}"),
+        DecisionAction::Approve { fingerprint }
+        | DecisionAction::Deny { fingerprint, .. }
+        | DecisionAction::WithdrawApproval { fingerprint } => fingerprint.to_string(),
+        DecisionAction::Ack { finding } => finding.to_string(),
+        DecisionAction::Baseline => "the first bundle".to_owned(),
+        DecisionAction::RetireLineage { lineage } => format!("lineage {lineage}"),
     };
     let by = match &decision.by {
         by if by.is_empty() => "the configuration".to_owned(),
         by => by.shortened(WORDS),
     };
-    format!("{} {what}, by {by}: {}", decision.deed.name(), decision.reason.shortened(WORDS))
+    format!("{} {what}, by {by}: {}", decision.action.name(), decision.reason.shortened(WORDS))
 }
 
 /// How many findings found no room.

@@ -11,6 +11,6 @@ mod judged;
 pub mod text;
 
 pub use chain::{Chain, GENESIS};
-pub use entry::{Entry, Recorded};
+pub use entry::{Entry, RecordedEntry};
 pub use index::{AuthorityEntry, record_after};
 pub use text::describe;

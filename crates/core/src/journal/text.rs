@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::judged;
-use crate::bundle::{Authority, AuthorityId, Irregularity, Stated, SvidType};
+use crate::bundle::{Authority, AuthorityId, Irregularity, StatedNumber, SvidType};
 use crate::finding::Finding;
 use crate::spiffe::{BundleEndpoint, EndpointProfile};
 use crate::time::Timestamp;
@@ -44,7 +44,7 @@ pub fn describe(event: &Event) -> String {
             let name = name(authority.id);
             format!("{name} has another key ID than before, {before}{}", details(authority))
         }
-        Event::AuthorityGlimpsed { authority, .. } => {
+        Event::UnconfirmedAuthoritySeen { authority, .. } => {
             let name = name(authority.id);
             format!("{name} glimpsed in an answer beside the state{}", details(authority))
         }
@@ -200,15 +200,20 @@ fn first_contact(authenticated_by: Option<TrustOrigin>, bootstrap: &[AuthorityId
     format!("first bundle, authenticated by {by}")
 }
 
-fn sequence_text(sequence: &Stated) -> String {
+fn sequence_text(sequence: &StatedNumber) -> String {
     match sequence {
-        Stated::Absent => "no sequence number".to_owned(),
-        Stated::Given(number) => format!("sequence {number}"),
-        Stated::Unusable(text) => format!("an unusable sequence number {}", quoted(text)),
+        StatedNumber::Absent => "no sequence number".to_owned(),
+        StatedNumber::Given(number) => format!("sequence {number}"),
+        StatedNumber::Unusable(text) => format!("an unusable sequence number {}", quoted(text)),
     }
 }
 
-fn bundle_changed(sequence: &Stated, hint: &Stated, introduced: u32, removed: u32) -> String {
+fn bundle_changed(
+    sequence: &StatedNumber,
+    hint: &StatedNumber,
+    introduced: u32,
+    removed: u32,
+) -> String {
     let mut text = match (introduced, removed) {
         (0, 0) => "bundle changed without a key that came or went".to_owned(),
         (_, 0) => format!("bundle changed: {} introduced", keys(introduced)),
@@ -220,9 +225,9 @@ fn bundle_changed(sequence: &Stated, hint: &Stated, introduced: u32, removed: u3
     // Writing to a string does not fail.
     let _ = write!(text, "; {}", sequence_text(sequence));
     let _ = match hint {
-        Stated::Absent => write!(text, ", no refresh hint"),
-        Stated::Given(seconds) => write!(text, ", refresh hint {seconds}s"),
-        Stated::Unusable(hint) => write!(text, ", an unusable refresh hint {}", quoted(hint)),
+        StatedNumber::Absent => write!(text, ", no refresh hint"),
+        StatedNumber::Given(seconds) => write!(text, ", refresh hint {seconds}s"),
+        StatedNumber::Unusable(hint) => write!(text, ", an unusable refresh hint {}", quoted(hint)),
     };
     text
 }
@@ -277,7 +282,7 @@ mod tests {
     use super::*;
     use crate::bundle::consumer::Consumer;
     use crate::bundle::{Digest, Fingerprint, IrregularityKind, KeyType, Validity};
-    use crate::decision::{Decision, Deed, Door};
+    use crate::decision::{Decision, DecisionAction, DecisionSource};
     use crate::finding::{Ending, FindingId, FindingKind, Grade, IncidentId, Room, Severity};
     use crate::time::Bracket;
     use crate::untrusted::is_hidden;
@@ -315,7 +320,7 @@ mod tests {
     #[expect(clippy::too_many_lines, reason = "one for each kind")]
     fn one_of_each(foreign: &str) -> Vec<Event> {
         let digest = Digest::of(b"");
-        let (content, body, sequence) = (digest, digest, Stated::Unusable(foreign.into()));
+        let (content, body, sequence) = (digest, digest, StatedNumber::Unusable(foreign.into()));
         let bracket = Bracket::new(Some(at(0)), at(1));
         let authority = jwt(foreign);
         let validity = Validity { not_before: at(0), not_after: at(9) };
@@ -347,7 +352,7 @@ mod tests {
                 authority: Arc::clone(&authority),
                 previous: Some(foreign.into()),
             },
-            Event::AuthorityGlimpsed { authority: Arc::clone(&authority), seen: bracket },
+            Event::UnconfirmedAuthoritySeen { authority: Arc::clone(&authority), seen: bracket },
             Event::AuthoritySigned {
                 authority: id(SvidType::X509),
                 leaf: Leaf { seen_at: at(1), validity },
@@ -415,9 +420,9 @@ mod tests {
     fn judged(foreign: &str, authority: AuthorityId) -> Vec<Event> {
         let name = foreign.into();
         let standing = Standing::Contradicted { by: vec![Contradiction::ForeignName { name }] };
-        let deed = Deed::Approve { fingerprint: authority.fingerprint };
+        let action = DecisionAction::Approve { fingerprint: authority.fingerprint };
         let (by, reason) = (foreign.into(), foreign.into());
-        let decision = Decision { deed, by, reason, uid: None, door: Door::Operator };
+        let decision = Decision { action, by, reason, uid: None, source: DecisionSource::Operator };
         let kind = FindingKind::UnlistedSigner;
         let finding = Finding {
             id: FindingId::new(None, kind, None, foreign, at(0)),
@@ -470,7 +475,7 @@ mod tests {
             body: Digest::of(b""),
             length: 0,
             sequence,
-            refresh_hint: Stated::Given(15),
+            refresh_hint: StatedNumber::Given(15),
             after: None,
             address: None,
             introduced,
@@ -489,12 +494,12 @@ mod tests {
                 "X.509 authority 3f3f3f3f3f3f3f3f removed",
             ),
             (
-                changed(2, 1, Stated::Given(7)),
+                changed(2, 1, StatedNumber::Given(7)),
                 "bundle changed: 2 authorities introduced and 1 removed; sequence 7, refresh hint \
                  15s",
             ),
             (
-                changed(0, 0, Stated::Absent),
+                changed(0, 0, StatedNumber::Absent),
                 "bundle changed without a key that came or went; no sequence number, refresh hint \
                  15s",
             ),

@@ -18,7 +18,9 @@ pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
     }
     let facts = case.facts();
     let published = facts.published().map(|record| (&record.authority, record.published));
-    let glimpsed = facts.glimpsed.iter().map(|glimpse| (&glimpse.authority, glimpse.seen));
+    let glimpsed = facts.glimpsed.iter().map(|unconfirmed_authority| {
+        (&unconfirmed_authority.authority, unconfirmed_authority.seen)
+    });
     for (authority, seen) in published.chain(glimpsed) {
         let own = &case.endpoint.trust_domain;
         let Some(name) = crate::watch::foreign_uri(authority, own) else { continue };

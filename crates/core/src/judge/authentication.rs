@@ -77,7 +77,7 @@ fn trust_denied(case: &Case<'_>, run: &FailureRun) -> Draft {
 
 fn unauthenticated(case: &Case<'_>, run: &FailureRun, at: Timestamp) -> Option<Draft> {
     // An outage before it is no word about who answers.
-    let polls = case.sight().unauthenticated;
+    let polls = case.poll_state().unauthenticated;
     let is_denied = run.reason == FailureReason::DeniedSigner;
     let least = if is_denied { 1 } else { UNAUTHENTICATED_POLLS };
     let named = is_denied && !case.facts().denied_signers.is_empty();

@@ -4,7 +4,7 @@ use crate::bundle::SvidType;
 use crate::finding::{Finding, FindingKind};
 use crate::judge::SharedKeys;
 use crate::spiffe::BundleEndpoint;
-use crate::watch::{DomainState, Facts, Policy, Sight};
+use crate::watch::{DomainState, Facts, Policy, PollState};
 
 /// A trust domain as it is judged.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +50,7 @@ impl<'a> Case<'a> {
         &self.state.facts
     }
 
-    pub(super) fn sight(&self) -> &'a Sight {
-        &self.state.sight
+    pub(super) fn poll_state(&self) -> &'a PollState {
+        &self.state.poll_state
     }
 }

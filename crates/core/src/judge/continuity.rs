@@ -95,8 +95,8 @@ fn vanished(case: &Case<'_>) -> Vec<Draft> {
 }
 
 fn replicas_disagree(case: &Case<'_>, at: Timestamp) -> Option<Draft> {
-    let (sight, lag) = (case.sight(), case.policy.replica_lag);
-    if let Some(since) = sight.differs_since
+    let (poll_state, lag) = (case.poll_state(), case.policy.replica_lag);
+    if let Some(since) = poll_state.differs_since
         && at.since(since).is_some_and(|lasting| lag < lasting)
     {
         let views = case.facts().address_views.iter();
@@ -109,9 +109,9 @@ fn replicas_disagree(case: &Case<'_>, at: Timestamp) -> Option<Draft> {
             }));
         return Some(draft);
     }
-    let flips = sight.flips.as_ref()?;
+    let flips = poll_state.flips.as_ref()?;
     let lasting = flips.last.since(flips.first)?;
-    let recent = at.since(flips.last).is_some_and(|ago| ago < sight.interval * CALM);
+    let recent = at.since(flips.last).is_some_and(|ago| ago < poll_state.interval * CALM);
     (lag < lasting && recent).then(|| {
         Draft::new(FindingKind::ReplicasDisagree, Severity::Warning, flips.first)
             .because(format!(

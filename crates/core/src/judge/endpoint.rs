@@ -26,7 +26,7 @@ pub(super) fn events(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
 
 /// The served bundle lacks the authority that its own endpoint's chain ends in.
 fn mismatch(case: &Case<'_>, at: Timestamp) -> Option<Draft> {
-    let unlisted = case.sight().unlisted.as_ref()?;
+    let unlisted = case.poll_state().unlisted.as_ref()?;
     let lasting = at.since(unlisted.since)?;
     if lasting <= case.policy.replica_lag {
         return None;
@@ -44,10 +44,10 @@ fn mismatch(case: &Case<'_>, at: Timestamp) -> Option<Draft> {
 
 /// The endpoint presents a leaf older than its authority's last by more than half its life.
 fn stale_leaf(case: &Case<'_>) -> Option<Draft> {
-    if case.facts().course.mode == IssuerMode::Upstream && case.facts().intermediate.is_none() {
+    if case.facts().rotation.mode == IssuerMode::Upstream && case.facts().intermediate.is_none() {
         return None;
     }
-    let back = case.sight().older_leaf.as_ref()?;
+    let back = case.poll_state().older_leaf.as_ref()?;
     let draft = Draft::new(FindingKind::EndpointBundleMismatch, Severity::Warning, back.seen_at)
         .subject(&digits(&back.authority.to_string()))
         .because(format!(

@@ -3,7 +3,7 @@
 use super::Case;
 use crate::bundle::SvidType;
 use crate::time::Window;
-use crate::watch::{AuthorityRecord, IssuerMode, IssuerModel, Standing, spire, spire_life};
+use crate::watch::{AuthorityRecord, IssuerMode, IssuerModel, Standing, spire, spire_lifetime};
 
 /// When the steps of an authority's life are expected. Each is absent where nothing says it.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -30,13 +30,13 @@ impl Case<'_> {
         let IssuerModel::Spire { .. } = self.policy.issuer else {
             return Expected { activation: known, ..Expected::default() };
         };
-        let Some(life) = self.facts().life_of(record) else {
+        let Some(lifetime) = self.facts().lifetime_of(record) else {
             return Expected { activation: known, ..Expected::default() };
         };
         // The next key signs once this one has come to its threshold, and a day after its end a tick
         // prunes it (`ca/rotator/rotator.go`, `ca/manager/manager.go`).
-        let retired = published.later(life.saturating_sub(spire::activation(life)));
-        let pruned = published.later(life.saturating_add(spire::PRUNE_SAFETY));
+        let retired = published.later(lifetime.saturating_sub(spire::activation(lifetime)));
+        let pruned = published.later(lifetime.saturating_add(spire::PRUNE_SAFETY));
         Expected {
             activation: known.or_else(|| modelled(record, published)),
             retirement: Some(retired),
@@ -47,26 +47,26 @@ impl Case<'_> {
     /// Whether authorities of this use come and go by a rhythm: the roots of an upstream do not.
     fn rotates(&self, record: &AuthorityRecord) -> bool {
         let mode = match self.policy.issuer {
-            IssuerModel::Spire { mode, .. } => mode.unwrap_or(self.facts().course.mode),
+            IssuerModel::Spire { mode, .. } => mode.unwrap_or(self.facts().rotation.mode),
             IssuerModel::Declared { .. } | IssuerModel::Learned => IssuerMode::SelfSigned,
         };
         record.id().svid_type != SvidType::X509
             || mode != IssuerMode::Upstream
-            || spire_life(record).is_some()
+            || spire_lifetime(record).is_some()
     }
 }
 
 /// Of an authority of the baseline, its certificate says when it was made.
 fn modelled(record: &AuthorityRecord, published: Window) -> Option<Window> {
     let baseline = record.standing == Some(Standing::Baseline);
-    let life = spire_life(record).filter(|_| baseline)?;
-    Some(published.later(spire::lead(life)))
+    let lifetime = spire_lifetime(record).filter(|_| baseline)?;
+    Some(published.later(spire::lead(lifetime)))
 }
 
 /// When an authority was published; `None` where it was there before the watch began, and nothing
 /// says since when.
 fn published(record: &AuthorityRecord) -> Option<Window> {
-    if spire_life(record).is_some()
+    if spire_lifetime(record).is_some()
         && let Some(certificate) = &record.authority.certificate
     {
         let made = certificate.validity.not_before.saturating_add(spire::NOT_BEFORE_CUSHION);

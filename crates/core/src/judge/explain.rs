@@ -4,7 +4,7 @@ use super::Case;
 use super::words::span;
 use crate::bundle::{Authority, SvidType};
 use crate::time::{Bracket, Timestamp};
-use crate::watch::{Facts, LineKind, Standing};
+use crate::watch::{Facts, LineageKind, Standing};
 
 /// The evidence on a new authority, the weightiest first.
 pub(super) fn reasons(
@@ -82,14 +82,14 @@ fn off_date(case: &Case<'_>, authority: &Authority, seen: Bracket) -> String {
     let facts = case.facts();
     let interval = facts.interval(case.policy);
     let due: Vec<Timestamp> = facts
-        .course
-        .lines
+        .rotation
+        .lineages
         .iter()
-        .filter(|line| line.svid_type == svid_type && line.lives())
+        .filter(|line| line.svid_type == svid_type && line.is_active())
         .filter(|line| line.newest != Some(authority.id))
         .filter_map(|line| {
-            let (date, _) = facts.course.due(line, case.policy, interval)?;
-            (line.kind == LineKind::Lineage && !line.is_loose()).then_some(date.from)
+            let (date, _) = facts.rotation.due(line, case.policy, interval)?;
+            (line.kind == LineageKind::Established && !line.is_undated()).then_some(date.from)
         })
         .collect();
     let name = match svid_type {

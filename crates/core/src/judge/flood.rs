@@ -54,7 +54,7 @@ pub(super) fn shown(case: &Case<'_>, at: Timestamp) -> Shown {
 pub(super) fn count_conditions(case: &Case<'_>, at: Timestamp, triage: &mut Triage<'_>) {
     let facts = case.facts();
     let few = |count: usize| count <= Room::PLACES;
-    if few(facts.authorities.len()) && few(facts.course.lines.len()) {
+    if few(facts.authorities.len()) && few(facts.rotation.lineages.len()) {
         return;
     }
     for left in shown(case, at).left_out {

@@ -11,7 +11,7 @@ use super::Case;
 use super::draft::{Draft, short};
 use super::words::span;
 use crate::bundle::consumer::{Consumer, Version};
-use crate::bundle::{Irregularity, IrregularityKind, Stated, SvidType};
+use crate::bundle::{Irregularity, IrregularityKind, StatedNumber, SvidType};
 use crate::finding::{FindingKind, Severity, grouped};
 use crate::time::Timestamp;
 use crate::watch::{AuthorityRecord, IssuerMode, IssuerModel, spire};
@@ -107,22 +107,22 @@ fn hint(case: &Case<'_>) -> Option<Draft> {
     let confirmed = facts.confirmed.as_ref()?;
     let raised = facts.hint_before;
     let why = match (&confirmed.refresh_hint, raised) {
-        (Stated::Absent, _) => {
-            "the document states no refresh hint: SPIRE then polls at a fortieth of the shortest X.509 authority's life, which may be weeks".to_owned()
+        (StatedNumber::Absent, _) => {
+            "the document states no refresh hint: SPIRE then polls at a fortieth of the shortest X.509 authority's lifetime, which may be weeks".to_owned()
         }
-        (Stated::Unusable(text), _) => {
+        (StatedNumber::Unusable(text), _) => {
             format!("the refresh hint is no whole number: {text}")
         }
-        (Stated::Given(0), _) => "the refresh hint is 0".to_owned(),
-        (Stated::Given(hint), _) if LONGEST_HINT < *hint => {
+        (StatedNumber::Given(0), _) => "the refresh hint is 0".to_owned(),
+        (StatedNumber::Given(hint), _) if LONGEST_HINT < *hint => {
             format!("the refresh hint is {}, over a day", span(Duration::from_secs(*hint)))
         }
-        (Stated::Given(hint), Some(before)) if before.saturating_mul(RAISED) <= *hint => format!(
+        (StatedNumber::Given(hint), Some(before)) if before.saturating_mul(RAISED) <= *hint => format!(
             "the refresh hint was raised from {} to {}: obedient consumers see a revocation that much later",
             span(Duration::from_secs(before)),
             span(Duration::from_secs(*hint))
         ),
-        (Stated::Given(_), _) => return None,
+        (StatedNumber::Given(_), _) => return None,
     };
     let since = facts.hint_since?;
     Some(Draft::new(FindingKind::RefreshHint, Severity::Warning, since).because(why))
@@ -133,7 +133,7 @@ fn pruning_stalled(case: &Case<'_>, at: Timestamp) -> Option<Draft> {
     let IssuerModel::Spire { mode, .. } = case.policy.issuer else { return None };
     let facts = case.facts();
     // Upstream roots go when the upstream says so, and SPIRE keeps a bundle's last one.
-    if mode.unwrap_or(facts.course.mode) == IssuerMode::Upstream {
+    if mode.unwrap_or(facts.rotation.mode) == IssuerMode::Upstream {
         return None;
     }
     let late = spire::PRUNE_SAFETY
@@ -186,7 +186,7 @@ fn clock_skew(case: &Case<'_>) -> Option<Draft> {
         .filter(|record| {
             record.id().svid_type == SvidType::X509 && record.published.after.is_some()
         })
-        .filter(|record| record.is_explained() && crate::watch::spire_life(record).is_some())
+        .filter(|record| record.is_explained() && crate::watch::spire_lifetime(record).is_some())
         .max_by_key(|record| record.published.until)?;
     let made = newest.authority.certificate.as_ref()?.validity.not_before;
     let made = made.saturating_add(spire::NOT_BEFORE_CUSHION);

@@ -17,8 +17,8 @@ impl Case<'_> {
     pub fn delay_of(&self, consumer: Consumer) -> Duration {
         let facts = self.facts();
         let hint = facts.confirmed.as_ref().map(|confirmed| &confirmed.refresh_hint);
-        let absent = crate::bundle::Stated::Absent;
-        consumer.delay(hint.unwrap_or(&absent), self.shortest_life())
+        let absent = crate::bundle::StatedNumber::Absent;
+        consumer.delay(hint.unwrap_or(&absent), self.shortest_lifetime())
     }
 
     /// D: the delay of the slowest declared consumer, and which that is.
@@ -28,7 +28,7 @@ impl Case<'_> {
         slowest.unwrap_or_else(|| (Consumer::Spire, self.delay_of(Consumer::Spire)))
     }
 
-    fn shortest_life(&self) -> Option<Duration> {
+    fn shortest_lifetime(&self) -> Option<Duration> {
         let published = self.facts().published().filter(|record| record.is_explained());
         let lives = published.filter_map(|record| {
             let validity = record.authority.certificate.as_ref()?.validity;
@@ -55,8 +55,8 @@ impl Case<'_> {
             delay,
             sigma: self.policy.sigma(),
             skew: self.policy.clock_skew,
-            sighted_old: facts.sighted(handover.old_kid.as_ref()),
-            sighted_new: facts.sighted(handover.new_kid.as_ref()),
+            sighted_old: facts.token_sighting(handover.old_kid.as_ref()),
+            sighted_new: facts.token_sighting(handover.new_kid.as_ref()),
         };
         verdict(handover, &measure)
     }

@@ -13,9 +13,9 @@ use super::draft::Prefix;
 use crate::bundle::SvidType;
 use crate::finding::{Ending, Finding, FindingKind, Severity};
 use crate::time::Timestamp;
-use crate::watch::{AuthorityRecord, Event, LineKind, Standing};
+use crate::watch::{AuthorityRecord, Event, LineageKind, Standing};
 
-/// A warning that nobody looked at ends after this long (design, 6).
+/// A warning that nobody looked at ends after this long (docs/judgement.md#how-findings-end).
 const UNREVIEWED: Duration = Duration::from_hours(30 * 24);
 
 /// The event findings that end at `at`.
@@ -39,7 +39,8 @@ fn ending(
         let standing = record.is_some_and(|record| {
             record.removed.is_none() && record.standing == Some(Standing::Denied)
         });
-        // A denied key that stands is not done with, whatever anyone says (design, 7).
+        // A denied key that stands is not done with, whatever anyone says
+        // (docs/judgement.md#denials).
         let open = standing && finding.kind == FindingKind::UnexpectedAuthority;
         return (!open).then(|| Ending::Decision { reason: "acknowledged".into() });
     }
@@ -91,9 +92,11 @@ fn explained(
         FindingKind::UnexpectedAuthority => approved().or_else(|| match standing? {
             Standing::Announced => Some("an announcement explains the authority"),
             Standing::Unscheduled { loose: true, branch, .. } => {
-                let line = case.facts().course.line(*branch)?;
-                let replaced =
-                    matches!(line.kind, LineKind::Branch { covers: Some(_) } | LineKind::Lineage);
+                let line = case.facts().rotation.lineage(*branch)?;
+                let replaced = matches!(
+                    line.kind,
+                    LineageKind::Branch { covers: Some(_) } | LineageKind::Established
+                );
                 replaced.then_some("its lineage is one that the baseline knew only loosely")
             }
             Standing::Baseline if case.facts().decisions.baseline => Some("it is the baseline"),

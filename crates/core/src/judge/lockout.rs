@@ -41,11 +41,12 @@ impl Case<'_> {
             .filter_map(|record| Some(record.authority.certificate.as_ref()?.validity.not_after))
             .max();
         let interval = facts.interval(self.policy);
-        let on_time = facts.course.lineages(SvidType::X509).filter(|line| line.missed.is_none());
+        let on_time =
+            facts.rotation.established(SvidType::X509).filter(|line| line.missed.is_none());
         let soft = on_time.filter_map(|line| {
-            let (next, _) = facts.course.due(line, self.policy, interval)?;
-            let life = line.life.or(facts.course.lives.last().copied())?;
-            Some(next.from.saturating_add(spire::lead(life)))
+            let (next, _) = facts.rotation.due(line, self.policy, interval)?;
+            let lifetime = line.lifetime.or(facts.rotation.possible_lifetimes.last().copied())?;
+            Some(next.from.saturating_add(spire::lead(lifetime)))
         });
         Lockout { soft: soft.min(), hard }
     }
@@ -54,12 +55,13 @@ impl Case<'_> {
 /// `lockout_imminent`, `source_stale`, `trust_domain_blind`, `endpoint_unauthenticated`
 pub(super) fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
     let Some(silence) = Silence::of(case, at) else { return };
-    if silence.lasting <= case.sight().interval * MISSED {
+    if silence.lasting <= case.poll_state().interval * MISSED {
         return;
     }
     drafts.extend(lockout_imminent(case, at, &silence));
-    // An announced outage holds both (design, 6), and so long after it that a poll can show its end.
-    let grace = case.sight().interval.saturating_mul(MISSED);
+    // An announced outage holds both (docs/judgement.md#silence), and so long after it that a poll
+    // can show its end.
+    let grace = case.poll_state().interval.saturating_mul(MISSED);
     if !case.facts().decisions.outage(at, grace) {
         drafts.extend(stale(case, at, &silence));
     }
@@ -75,12 +77,12 @@ struct Silence {
 impl Silence {
     fn of(case: &Case<'_>, at: Timestamp) -> Option<Self> {
         let run = case.facts().failure.as_ref()?;
-        let last = case.sight().last_success.unwrap_or(run.since);
+        let last = case.poll_state().last_success.unwrap_or(run.since);
         // While the monitor itself was away, nothing was silent: staleness is judged from its
-        // return on (design, 5).
+        // return on (docs/rotation-model.md#observation-gaps).
         let since = case.facts().last_gap.map_or(last, |gap| last.max(gap.until));
         let lasting = at.since(since)?;
-        let polls = case.sight().failures;
+        let polls = case.poll_state().failures;
         let why = format!("{polls} polls running failed: {}: {}", run.reason, run.detail);
         Some(Self { since, lasting, why })
     }
@@ -90,13 +92,13 @@ fn lockout_imminent(case: &Case<'_>, at: Timestamp, silence: &Silence) -> Option
     let lockout = case.lockout();
     let limit = lockout.soft.or(lockout.hard)?;
     let facts = case.facts();
-    let life = facts.course.lives.last().copied();
-    let notice = match life {
-        Some(life) => {
-            let held = life.saturating_sub(spire::activation(life));
+    let lifetime = facts.rotation.possible_lifetimes.last().copied();
+    let notice = match lifetime {
+        Some(lifetime) => {
+            let held = lifetime.saturating_sub(spire::activation(lifetime));
             NOTICE.min(held / 4)
         }
-        None => NOTICE.min(newest_life(case)? / 10),
+        None => NOTICE.min(newest_lifetime(case)? / 10),
     };
     // Once it has passed, the endpoint is unauthenticated, which is another finding.
     let left = limit.since(at)?;
@@ -116,7 +118,7 @@ fn lockout_imminent(case: &Case<'_>, at: Timestamp, silence: &Silence) -> Option
     })
 }
 
-fn newest_life(case: &Case<'_>) -> Option<Duration> {
+fn newest_lifetime(case: &Case<'_>) -> Option<Duration> {
     let newest = case.facts().published().filter(|r| r.is_explained());
     let newest = newest.filter_map(|record| Some(record.authority.certificate.as_ref()?.validity));
     let newest = newest.max_by_key(|validity| validity.not_before)?;
@@ -124,7 +126,7 @@ fn newest_life(case: &Case<'_>) -> Option<Duration> {
 }
 
 fn stale(case: &Case<'_>, at: Timestamp, silence: &Silence) -> Vec<Draft> {
-    let interval = case.sight().interval;
+    let interval = case.poll_state().interval;
     let mut drafts = vec![
         Draft::new(FindingKind::SourceStale, Severity::Warning, silence.since)
             .because(format!(

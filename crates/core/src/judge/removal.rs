@@ -24,7 +24,8 @@ pub struct InFlight {
     pub ttl: Ttl,
 }
 
-/// The bounds of the share of live credentials that a removal killed (design, 5).
+/// The bounds of the share of live credentials that a removal killed
+/// (docs/rotation-model.md#tokens-in-flight).
 pub fn in_flight(case: &Case<'_>, handover: &HandOver) -> InFlight {
     let ttl = case.ttl(handover.svid_type);
     let sigma = case.policy.sigma();
@@ -33,11 +34,13 @@ pub fn in_flight(case: &Case<'_>, handover: &HandOver) -> InFlight {
         let t = ttl.longest.as_secs_f64();
         if t <= 0.0 { 0.0 } else { (1.0 - overlap.as_secs_f64() / t).clamp(0.0, 1.0) }
     };
-    let sighted = case.facts().sighted(handover.old_kid.as_ref());
+    let sighted = case.facts().token_sighting(handover.old_kid.as_ref());
     let signed = handover.had_signed || handover.was_only || sighted.is_some();
     // A key whose end had come, with all that it signed, kills nothing.
     let published = handover.published_old.until;
-    let end = handover.life().map(|life| published.saturating_add(life).saturating_add(sigma));
+    let end = handover
+        .lifetime()
+        .map(|lifetime| published.saturating_add(lifetime).saturating_add(sigma));
     let dead = handover.had_ended
         || end.zip(handover.removed.after).is_some_and(|(end, removed)| end <= removed);
     let least = if dead || !signed || handover.new.is_none() && !handover.was_only {
@@ -64,18 +67,20 @@ pub fn in_flight(case: &Case<'_>, handover: &HandOver) -> InFlight {
 
 /// Without a known successor: whether SPIRE's own rhythm had it retired, with all that it signed.
 fn retired_long_ago(handover: &HandOver, ttl: Ttl, sigma: Duration) -> bool {
-    let Some(life) = handover.life() else { return false };
+    let Some(lifetime) = handover.lifetime() else { return false };
     // An authority of a baseline is at least as old as the watch over it; a key that was seen for
     // its whole life has had its time.
     let Some(removed) = handover.removed.after else { return false };
-    let retired =
-        handover.published_old.until.saturating_add(life.saturating_sub(spire::activation(life)));
+    let retired = handover
+        .published_old
+        .until
+        .saturating_add(lifetime.saturating_sub(spire::activation(lifetime)));
     retired.saturating_add(ttl.longest).saturating_add(sigma) <= removed
 }
 
 /// `in_flight_risk`
 pub(super) fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
-    for handover in &case.facts().course.handovers {
+    for handover in &case.facts().rotation.handovers {
         // Most of them are long over.
         let longest = case.ttl(handover.svid_type).longest.saturating_add(case.policy.sigma());
         if handover.removed.until.saturating_add(longest) <= at {
@@ -84,7 +89,7 @@ pub(super) fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>
         // What is published again verifies again.
         let id = AuthorityId { svid_type: handover.svid_type, fingerprint: handover.old };
         let back = case.facts().record(id).is_some_and(|record| record.removed.is_none());
-        if handover.told_elsewhere || back {
+        if handover.covered_by_other_finding || back {
             continue;
         }
         let risk = in_flight(case, handover);
@@ -147,7 +152,7 @@ fn circumstances(case: &Case<'_>, handover: &HandOver) -> Vec<String> {
         span(case.policy.sigma())
     ));
     if case.facts().leaps.iter().any(|leap| {
-        matches!(leap.kind, crate::watch::LeapKind::Hidden { .. })
+        matches!(leap.kind, crate::watch::SequenceAnomalyKind::Hidden { .. })
             && leap.when.until <= removed.until
             && removed.until.since(leap.when.until).is_some_and(|ago| ago < Duration::from_hours(1))
     }) {
@@ -161,8 +166,8 @@ fn circumstances(case: &Case<'_>, handover: &HandOver) -> Vec<String> {
 /// `early_removal`, `rotation_violated`
 pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
     let (consumer, delay) = case.slowest_consumer();
-    for handover in &case.facts().course.handovers {
-        if handover.told_elsewhere {
+    for handover in &case.facts().rotation.handovers {
+        if handover.covered_by_other_finding {
             continue;
         }
         let id = AuthorityId { svid_type: handover.svid_type, fingerprint: handover.old };
@@ -248,13 +253,14 @@ fn early(case: &Case<'_>, handover: &HandOver) -> Option<String> {
     }
     // By SPIRE's rhythm it still signed.
     // What is not sure of the life is said in its favour.
-    let (published, (life, _)) = (handover.published_old, handover.lives?);
+    let (published, (lifetime, _)) = (handover.published_old, handover.lifetime_range?);
     if !handover.had_signed {
         return None;
     }
-    let retired = published.from.saturating_add(life.saturating_sub(spire::activation(life)));
+    let retired =
+        published.from.saturating_add(lifetime.saturating_sub(spire::activation(lifetime)));
     let safe = retired.saturating_add(needed);
-    let end = published.from.saturating_add(life);
+    let end = published.from.saturating_add(lifetime);
     (handover.removed.until < safe.min(end)).then(|| {
         format!(
             "by its issuer's rhythm it signed until {retired}, and what it signed lives up to {} longer",

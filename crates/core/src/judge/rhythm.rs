@@ -1,24 +1,24 @@
 //! Rotation that is late, issuers that changed, and what is not learned yet.
 
-#![expect(clippy::similar_names, reason = "the words of the field are alike")]
-
 use super::Case;
 use super::draft::{Draft, short};
 use super::words::span;
 use crate::bundle::SvidType;
 use crate::finding::{FindingKind, Severity};
 use crate::time::{Timestamp, Window};
-use crate::watch::{IssuerMode, IssuerModel, Line, Standing};
+use crate::watch::{IssuerMode, IssuerModel, Lineage, Standing};
 
 /// `rotation_overdue`
 pub(super) fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
-    let course = &case.facts().course;
-    let overdue = course.lines.iter().filter(|line| line.is_overdue());
+    let rotation = &case.facts().rotation;
+    let overdue = rotation.lineages.iter().filter(|line| line.is_overdue());
     drafts.extend(overdue.filter_map(|line| late(case, line, at)));
-    for gaps in &course.gaps {
-        let (Some(rhythm), Some(last)) = (gaps.rhythm(), gaps.births.last()) else { continue };
+    for gaps in &rotation.gaps {
+        let (Some(rhythm), Some(last)) = (gaps.rhythm(), gaps.publications.last()) else {
+            continue;
+        };
         let due = last.saturating_add(rhythm.overdue_after());
-        if case.sight().last_success.is_some_and(|good| due < good) && due <= at {
+        if case.poll_state().last_success.is_some_and(|good| due < good) && due <= at {
             drafts.push(
                 Draft::new(FindingKind::RotationOverdue, Severity::Warning, due)
                     .of(gaps.svid_type)
@@ -37,16 +37,16 @@ pub(super) fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>
     }
 }
 
-fn late(case: &Case<'_>, line: &Line, at: Timestamp) -> Option<Draft> {
+fn late(case: &Case<'_>, line: &Lineage, at: Timestamp) -> Option<Draft> {
     let missed = line.missed?;
     let facts = case.facts();
     // With its last authority a lineage ends: there is nothing left that could rotate.
-    let life = line.life.or_else(|| facts.course.lives.last().copied());
-    let end = life.map(|life| line.published.until.saturating_add(life));
+    let lifetime = line.lifetime.or_else(|| facts.rotation.possible_lifetimes.last().copied());
+    let end = lifetime.map(|lifetime| line.published.until.saturating_add(lifetime));
     if end.is_some_and(|end| end < at) {
         return None;
     }
-    let alone = !facts.course.has_lineage_on_time(line.svid_type);
+    let alone = !facts.rotation.has_lineage_on_time(line.svid_type);
     let activation = newest_activation(case, line.svid_type);
     let severe = alone && activation.is_none_or(|activation| activation.until < at);
     let severity = if severe { Severity::Critical } else { Severity::Warning };
@@ -54,7 +54,8 @@ fn late(case: &Case<'_>, line: &Line, at: Timestamp) -> Option<Draft> {
         || "the lineage was there when the watch began".to_owned(),
         |newest| format!("its newest authority {} came at {}", short(newest), line.published.until),
     );
-    let rest = facts.course.lineages(line.svid_type).filter(|line| line.missed.is_none()).count();
+    let rest =
+        facts.rotation.established(line.svid_type).filter(|line| line.missed.is_none()).count();
     let mut draft = Draft::new(FindingKind::RotationOverdue, severity, missed.deadline)
         .of(line.svid_type)
         .subject(&format!("lineage {}", line.number))
@@ -91,8 +92,10 @@ fn newest_activation(case: &Case<'_>, svid_type: SvidType) -> Option<Window> {
     let newest = of.max_by_key(|record| record.published.until)?;
     match newest.standing {
         // It signs, or did: it was there before the watch began.
-        Some(Standing::Baseline) => facts.life_of(newest).map(|life| {
-            Window::point(newest.published.until.saturating_add(crate::watch::spire::lead(life)))
+        Some(Standing::Baseline) => facts.lifetime_of(newest).map(|lifetime| {
+            Window::point(
+                newest.published.until.saturating_add(crate::watch::spire::lead(lifetime)),
+            )
         }),
         _ => facts.activation(newest, case.policy),
     }
@@ -101,7 +104,7 @@ fn newest_activation(case: &Case<'_>, svid_type: SvidType) -> Option<Window> {
 /// `issuer_changed`, `issuer_unlearned`, `observation_gap`
 pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
     let facts = case.facts();
-    for change in &facts.course.life_changes {
+    for change in &facts.rotation.lifetime_changes {
         drafts.push(
             Draft::new(FindingKind::IssuerChanged, Severity::Warning, change.at)
                 .about(change.authority)
@@ -138,13 +141,13 @@ pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
 fn mode(case: &Case<'_>) -> String {
     match case.policy.issuer {
         IssuerModel::Learned => {
-            "the issuer's rhythm is learned from the gaps between births".into()
+            "the issuer's rhythm is learned from the gaps between publications".into()
         }
         IssuerModel::Declared { interval, .. } => {
             format!("lineages are learned in the first interval of {}", span(interval))
         }
         IssuerModel::Spire { mode, .. } => {
-            let found = mode.unwrap_or(case.facts().course.mode);
+            let found = mode.unwrap_or(case.facts().rotation.mode);
             let how = if mode.is_some() { "configured" } else { "guessed from the first bundle" };
             match found {
                 IssuerMode::SelfSigned => "SPIRE, self-signed".to_owned(),
@@ -159,11 +162,11 @@ fn mode(case: &Case<'_>) -> String {
 
 /// Whether the rhythm that authorities were taken without is known now.
 pub(super) fn is_learned(case: &Case<'_>) -> bool {
-    let course = &case.facts().course;
-    if course.gaps.iter().any(|gaps| gaps.rhythm().is_none() && 1 < gaps.births.len()) {
+    let rotation = &case.facts().rotation;
+    if rotation.gaps.iter().any(|gaps| gaps.rhythm().is_none() && 1 < gaps.publications.len()) {
         return false;
     }
     let interval = case.facts().interval(case.policy);
-    let over = course.first_period_over(case.policy, interval, case.sight().last_success);
-    over || course.gaps.iter().any(|gaps| gaps.rhythm().is_some())
+    let over = rotation.first_period_over(case.policy, interval, case.poll_state().last_success);
+    over || rotation.gaps.iter().any(|gaps| gaps.rhythm().is_some())
 }

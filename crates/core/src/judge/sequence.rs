@@ -4,12 +4,13 @@ use super::Case;
 use super::draft::Draft;
 use super::words::span;
 use crate::finding::{FindingKind, Severity};
-use crate::watch::{Facts, IssuerModel, Leap, LeapKind, Regression};
+use crate::watch::{Facts, IssuerModel, Regression, SequenceAnomaly, SequenceAnomalyKind};
 
 /// `equivocation`, `hidden_change`, `rollback`
 pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
     let facts = case.facts();
-    let equivocal = |leap: &Leap| matches!(leap.kind, LeapKind::Equivocal { .. });
+    let equivocal =
+        |leap: &SequenceAnomaly| matches!(leap.kind, SequenceAnomalyKind::Equivocal { .. });
     let open = facts.ledger.open.iter().any(|one| one.kind == FindingKind::Equivocation);
     // A publisher that never counts would page at each rotation: one that is open says it all.
     let last = facts.leaps.iter().rposition(equivocal);
@@ -21,9 +22,9 @@ pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
     drafts.extend(rollback(facts));
 }
 
-fn leaped(case: &Case<'_>, leap: &Leap) -> Option<Draft> {
+fn leaped(case: &Case<'_>, leap: &SequenceAnomaly) -> Option<Draft> {
     match leap.kind {
-        LeapKind::Equivocal { sequence, one, other } => Some(
+        SequenceAnomalyKind::Equivocal { sequence, one, other } => Some(
             Draft::new(FindingKind::Equivocation, Severity::Critical, leap.when.until)
                 .subject(&format!("sequence {sequence}"))
                 .because(format!("two key sets stand under sequence number {sequence}"))
@@ -31,7 +32,7 @@ fn leaped(case: &Case<'_>, leap: &Leap) -> Option<Draft> {
                 .because("two servers that share a name but no datastore look so, a publisher that never counts, and an endpoint that answers some clients otherwise"),
         ),
         // Others may count in timestamps.
-        LeapKind::Hidden { from, to, seen } => {
+        SequenceAnomalyKind::Hidden { from, to, seen } => {
             let IssuerModel::Spire { .. } = case.policy.issuer else { return None };
             let hidden = to.saturating_sub(from).saturating_sub(u64::from(seen));
             Some(
@@ -54,7 +55,8 @@ fn leaped(case: &Case<'_>, leap: &Leap) -> Option<Draft> {
     }
 }
 
-/// It stays open once, however often the state steps back while it is (design, 5).
+/// It stays open once, however often the state steps back while it is
+/// (docs/rotation-model.md#steps-back).
 fn rollback(facts: &Facts) -> Option<Draft> {
     let open = |kind: FindingKind| facts.ledger.open.iter().any(|finding| finding.kind == kind);
     if open(FindingKind::Rollback) {

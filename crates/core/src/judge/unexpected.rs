@@ -110,14 +110,14 @@ impl<'a> Arrival<'a> {
 
 /// New authorities, of the state and beside it, whose standing is known.
 fn arrivals(facts: &Facts) -> impl Iterator<Item = Arrival<'_>> {
-    facts.authorities.iter().filter_map(Arrival::of_record).chain(glimpses(facts))
+    facts.authorities.iter().filter_map(Arrival::of_record).chain(unconfirmed_authorities(facts))
 }
 
 /// Those that only an answer beside the state has shown.
-fn glimpses(facts: &Facts) -> impl Iterator<Item = Arrival<'_>> {
-    facts.glimpsed.iter().filter_map(|glimpse| {
-        let standing = glimpse.standing.as_ref()?;
-        let (authority, seen) = (&*glimpse.authority, glimpse.seen);
+fn unconfirmed_authorities(facts: &Facts) -> impl Iterator<Item = Arrival<'_>> {
+    facts.glimpsed.iter().filter_map(|unconfirmed_authority| {
+        let standing = unconfirmed_authority.standing.as_ref()?;
+        let (authority, seen) = (&*unconfirmed_authority.authority, unconfirmed_authority.seen);
         Some(Arrival { authority, seen, standing, record: None })
     })
 }
@@ -162,7 +162,7 @@ pub(super) fn refresh(case: &Case<'_>, at: Timestamp, findings: &mut [Finding]) 
         return;
     }
     let subjects = Subjects::of(case, findings.iter().filter(|one| about(one)));
-    let glimpsed: Vec<Arrival<'_>> = glimpses(case.facts()).collect();
+    let glimpsed: Vec<Arrival<'_>> = unconfirmed_authorities(case.facts()).collect();
     for finding in findings.iter_mut().filter(|one| about(one)) {
         let prefix = Prefix::of(finding.subject.as_received());
         let recorded = subjects.record(finding).and_then(Arrival::of_record);
@@ -374,7 +374,7 @@ fn resurrected(case: &Case<'_>, record: &AuthorityRecord) -> Option<Draft> {
     if is_open || is_approved(case, &record.authority) {
         return None;
     }
-    let early = case.facts().course.handovers.iter().any(|handover| {
+    let early = case.facts().rotation.handovers.iter().any(|handover| {
         handover.old == record.id().fingerprint
             && handover.removed == removed
             && super::in_flight(case, handover).most > 0.0

@@ -170,8 +170,8 @@ pub fn verdict(handover: &HandOver, measure: &Measure<'_>) -> Option<Verdict> {
 
     // Nothing that a key signed outlives the key (SPIRE caps every SVID at its authority's end), so
     // an overlap is too short only where the old key did not come to its own end first.
-    let ended = handover.lives.is_some_and(|(life, _)| {
-        let end = handover.published_old.from.saturating_add(life).saturating_add(sigma);
+    let ended = handover.lifetime_range.is_some_and(|(lifetime, _)| {
+        let end = handover.published_old.from.saturating_add(lifetime).saturating_add(sigma);
         end <= handover.removed.until.saturating_add(skew)
     });
     // What is proven whatever the activation was.
@@ -226,9 +226,9 @@ fn safe(handover: &HandOver, measure: &Measure<'_>, least: Duration) -> Option<V
     let retained = removed.since(retired.saturating_add(retention));
     // Nothing that a key signed outlives the key (SPIRE caps every SVID at its authority's end).
     let published_old = handover.published_old.until;
-    let capped = handover
-        .life()
-        .and_then(|life| removed.since(published_old.saturating_add(life).saturating_add(sigma)));
+    let capped = handover.lifetime().and_then(|lifetime| {
+        removed.since(published_old.saturating_add(lifetime).saturating_add(sigma))
+    });
     let second = retained.max(capped)?;
     let slack = whole(first.min(second)).min(whole(least));
     let kind = VerdictKind::Safe;

@@ -2,14 +2,14 @@
 //!
 //! A journal tells of changes. What lies between two of them is known all the same: polls came once
 //! an interval, and brought what the last change said, a bundle or a failure. What polls saw and no
-//! event speaks of, [`Sight`], is made anew from that as far as it can be.
+//! event speaks of, [`PollState`], is made anew from that as far as it can be.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Rules;
-use super::report::{Report, Totals};
-use super::told::Told;
+use super::report::{ReplayReport, Totals};
+use super::reported::Reported;
 use crate::finding::FindingKind;
 use crate::judge::{self, Case, SharedKeys};
 use crate::spiffe::{BundleEndpoint, TrustDomain};
@@ -73,7 +73,7 @@ pub(super) struct Chronicle {
     at: Timestamp,
     /// The last poll that the journal tells of, good or bad.
     polled: Timestamp,
-    told: Told,
+    reported: Reported,
 }
 
 impl Chronicle {
@@ -93,9 +93,9 @@ impl Chronicle {
             shared: SharedKeys::default(),
             at,
             polled: at,
-            told: Told::default(),
+            reported: Reported::default(),
         };
-        chronicle.obey(at);
+        chronicle.apply_policy(at);
         for decision in rules.decisions {
             chronicle.record(at, &Event::Decided { decision });
         }
@@ -107,7 +107,12 @@ impl Chronicle {
     }
 
     /// From now on these are the keys of several trust domains that this one is to report.
-    pub(super) fn compare(&mut self, shared: SharedKeys, at: Timestamp, reports: &mut Vec<Report>) {
+    pub(super) fn compare(
+        &mut self,
+        shared: SharedKeys,
+        at: Timestamp,
+        reports: &mut Vec<ReplayReport>,
+    ) {
         if shared != self.shared {
             self.shared = shared;
             self.look(at, reports);
@@ -115,7 +120,7 @@ impl Chronicle {
     }
 
     /// Time passes, and then this happens.
-    pub(super) fn take(&mut self, moment: Moment, reports: &mut Vec<Report>) {
+    pub(super) fn take(&mut self, moment: Moment, reports: &mut Vec<ReplayReport>) {
         let Moment { at, .. } = moment;
         let interval = self.interval();
         let failing = self.state.facts.failure.is_some();
@@ -141,17 +146,17 @@ impl Chronicle {
         if is_poll {
             self.polled = at;
             match &self.state.facts.failure {
-                Some(_) if failing => self.state.sight.failures += 1,
-                Some(_) => self.state.sight.failures = 1,
+                Some(_) if failing => self.state.poll_state.failures += 1,
+                Some(_) => self.state.poll_state.failures = 1,
                 None => {
-                    self.state.sight.failures = 0;
-                    self.state.sight.last_success = Some(at);
+                    self.state.poll_state.failures = 0;
+                    self.state.poll_state.last_success = Some(at);
                     if !is_pending {
                         self.pass_dates(at);
                     }
                 }
             }
-            self.state.sight.last_poll = Some(at);
+            self.state.poll_state.last_poll = Some(at);
         }
         self.look(at, reports);
     }
@@ -165,7 +170,7 @@ impl Chronicle {
                 if (poll_interval, timeout) != (self.policy.poll_interval, self.policy.timeout) {
                     let policy = Policy { poll_interval, timeout, ..(*self.policy).clone() };
                     self.policy = Arc::new(policy);
-                    self.obey(at);
+                    self.apply_policy(at);
                 }
             }
             // It rests on what polls saw and no event tells.
@@ -188,7 +193,7 @@ impl Chronicle {
         }
     }
 
-    fn obey(&mut self, at: Timestamp) {
+    fn apply_policy(&mut self, at: Timestamp) {
         let policy = Box::new((*self.policy).clone());
         self.record(at, &Event::PolicyChanged { policy });
     }
@@ -199,7 +204,7 @@ impl Chronicle {
 
     /// A good poll that shows no birth makes the dates before it missed ones.
     fn pass_dates(&mut self, good: Timestamp) {
-        if self.state.facts.course.wakes.is_some_and(|wakes| wakes < good) {
+        if self.state.facts.rotation.wakes.is_some_and(|wakes| wakes < good) {
             self.record(good, &Event::DatesPassed { good });
         }
     }
@@ -212,8 +217,8 @@ impl Chronicle {
     fn see(&mut self, at: Timestamp) {
         let interval = self.interval();
         let facts = &self.state.facts;
-        let sight = &mut self.state.sight;
-        sight.interval = interval;
+        let poll_state = &mut self.state.poll_state;
+        poll_state.interval = interval;
         let Some(passed) = at.since(self.polled) else { return };
         if facts.first_contact.is_none() && facts.failure.is_none() {
             return;
@@ -221,18 +226,23 @@ impl Chronicle {
         let polls = passed.as_micros().checked_div(interval.as_micros()).unwrap_or_default();
         let polls = u32::try_from(polls).unwrap_or(u32::MAX);
         let last = self.polled.saturating_add(interval.saturating_mul(polls));
-        sight.last_poll = Some(last);
+        poll_state.last_poll = Some(last);
         if facts.failure.is_none() {
-            sight.last_success = Some(last);
+            poll_state.last_success = Some(last);
         } else {
-            sight.failures = sight.failures.saturating_add(polls);
+            poll_state.failures = poll_state.failures.saturating_add(polls);
             // The next look counts from here.
             self.polled = last;
         }
     }
 
     /// Time passes. Polls were good until `good` at the latest, where they did not fail.
-    pub(super) fn pass(&mut self, good: Timestamp, until: Timestamp, reports: &mut Vec<Report>) {
+    pub(super) fn pass(
+        &mut self,
+        good: Timestamp,
+        until: Timestamp,
+        reports: &mut Vec<ReplayReport>,
+    ) {
         while let Some(date) = self.next_date(good) {
             self.wait(date, reports);
             self.see(date);
@@ -244,7 +254,7 @@ impl Chronicle {
 
     /// The good poll that makes the next date a missed one.
     fn next_date(&self, good: Timestamp) -> Option<Timestamp> {
-        let wakes = self.state.facts.course.wakes?;
+        let wakes = self.state.facts.rotation.wakes?;
         let spacing = self.interval().saturating_mul(2);
         let date = wakes.max(self.at).saturating_add(spacing);
         (self.state.facts.failure.is_none() && date <= good).then_some(date)
@@ -252,7 +262,7 @@ impl Chronicle {
 
     /// Time passes, and no date does. Looks in strides, and where the last one shows something
     /// new, for the minute in which it began.
-    fn wait(&mut self, until: Timestamp, reports: &mut Vec<Report>) {
+    fn wait(&mut self, until: Timestamp, reports: &mut Vec<ReplayReport>) {
         let from = self.at;
         let Some(left) = until.since(from) else { return };
         // The moment itself is looked at when what happens then has happened.
@@ -277,20 +287,21 @@ impl Chronicle {
 
     /// How many ticks lie between two looks.
     fn stride(&self) -> u64 {
-        let life = self.state.facts.course.lives.iter().min();
-        let stride = life.map_or(STRIDE, |life| (*life / STRIDES_PER_LIFE).min(LONGEST_STRIDE));
+        let lifetime = self.state.facts.rotation.possible_lifetimes.iter().min();
+        let stride =
+            lifetime.map_or(STRIDE, |lifetime| (*lifetime / STRIDES_PER_LIFE).min(LONGEST_STRIDE));
         (stride.as_secs() / TICK.as_secs()).max(1)
     }
 
     /// Whether there is something new to say then.
     fn is_new(&mut self, at: Timestamp) -> bool {
-        let (polled, sight) = (self.polled, self.state.sight.clone());
+        let (polled, poll_state) = (self.polled, self.state.poll_state.clone());
         self.see(at);
         let new = self.case().is_some_and(|case| {
             !judge::review(&case, at).is_empty()
-                || self.told.differs_from(&judge::assess(&case, at).findings)
+                || self.reported.differs_from(&judge::assess(&case, at).findings)
         });
-        (self.polled, self.state.sight) = (polled, sight);
+        (self.polled, self.state.poll_state) = (polled, poll_state);
         new
     }
 
@@ -305,18 +316,18 @@ impl Chronicle {
     }
 
     /// Tells what is new, and brings the facts forward by it.
-    fn look(&mut self, at: Timestamp, reports: &mut Vec<Report>) {
+    fn look(&mut self, at: Timestamp, reports: &mut Vec<ReplayReport>) {
         self.at = at;
         judge::review_state(&mut self.state, &self.policy, &self.shared, at);
-        let mut told = std::mem::take(&mut self.told);
+        let mut reported = std::mem::take(&mut self.reported);
         if let Some(case) = self.case() {
-            told.tell(&case, &self.name, at, reports);
+            reported.tell(&case, &self.name, at, reports);
         }
-        self.told = told;
+        self.reported = reported;
     }
 
     pub(super) fn totals(self) -> Totals {
-        self.told.totals()
+        self.reported.totals()
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::btree_map::Entry as Place;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::chronicle::{Chronicle, Moment};
-use super::report::{Report, Summary};
+use super::report::{ReplayReport, Summary};
 use super::{Rules, Totals};
 use crate::journal::Entry;
 use crate::judge::PublicKeyIndex;
@@ -45,7 +45,7 @@ impl<F: Fn(&TrustDomain) -> Option<Rules>> JournalReplay<F> {
     }
 
     /// Takes in the next entry, in the order of their numbers.
-    pub fn take(&mut self, entry: Entry) -> Vec<Report> {
+    pub fn take(&mut self, entry: Entry) -> Vec<ReplayReport> {
         let Entry { at, trust_domain, event } = entry;
         self.entries = self.entries.saturating_add(1);
         if let Some((name, moment)) = &mut self.moment
@@ -61,7 +61,7 @@ impl<F: Fn(&TrustDomain) -> Option<Rules>> JournalReplay<F> {
     }
 
     /// Takes in the moment that is complete.
-    fn settle(&mut self) -> Vec<Report> {
+    fn settle(&mut self) -> Vec<ReplayReport> {
         let mut reports = Vec::new();
         let Some((name, moment)) = self.moment.take() else { return reports };
         let at = moment.at;
@@ -87,7 +87,10 @@ impl<F: Fn(&TrustDomain) -> Option<Rules>> JournalReplay<F> {
 
     /// Lets time pass until the last poll of each trust domain, as far as `ends` says, and tells
     /// what is to be said at the end.
-    pub fn finish(mut self, ends: &BTreeMap<TrustDomain, Timestamp>) -> (Vec<Report>, Summary) {
+    pub fn finish(
+        mut self,
+        ends: &BTreeMap<TrustDomain, Timestamp>,
+    ) -> (Vec<ReplayReport>, Summary) {
         let mut reports = self.settle();
         let mut at = self.last;
         let mut totals: BTreeMap<TrustDomain, Totals> = BTreeMap::new();

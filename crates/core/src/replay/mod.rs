@@ -13,19 +13,19 @@ mod chronicle;
 mod journaled;
 mod observation;
 mod report;
-mod told;
+mod reported;
 mod watched;
 
 pub use journaled::JournalReplay;
-pub use observation::{LONGEST, Line, LineError, Rebootstrap, Refusals, Seen};
-pub use report::{Change, Report, Summary, Totals};
+pub use observation::{LONGEST, Rebootstrap, RecordedLine, RecordedLineError, Refusals, Seen};
+pub use report::{Change, ReplayReport, Summary, Totals};
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::decision::{Decision, Deed};
+use crate::decision::{Decision, DecisionAction};
 use crate::judge::PublicKeyIndex;
 use crate::spiffe::{BundleEndpoint, TrustDomain};
 use crate::time::Timestamp;
@@ -69,23 +69,23 @@ impl<F: Fn(&TrustDomain) -> Option<Rules>> Replay<F> {
     }
 
     /// Takes in a line of text, which must not be earlier than the one before.
-    pub fn take(&mut self, text: &str) -> Result<Vec<Report>, LineError> {
+    pub fn take(&mut self, text: &str) -> Result<Vec<ReplayReport>, RecordedLineError> {
         self.lines = self.lines.saturating_add(1);
-        let line = Line::read(text, self.refusals)?;
+        let line = RecordedLine::read(text, self.refusals)?;
         if self.at.is_some_and(|at| line.at < at) {
-            return Err(LineError::OutOfOrder);
+            return Err(RecordedLineError::OutOfOrder);
         }
         // Each minute between two lines is looked at.
         if self.at.is_some_and(|at| LONGEST_GAP < line.at.since(at).unwrap_or_default()) {
-            return Err(LineError::TooLate);
+            return Err(RecordedLineError::TooLate);
         }
         let mut reports = self.pass(line.at);
         self.at = Some(line.at);
-        let Line { at, trust_domain, seen } = line;
+        let RecordedLine { at, trust_domain, seen } = line;
         let watched = match self.domains.entry(trust_domain.clone()) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
-                let rules = (self.rules)(&trust_domain).ok_or(LineError::NoRules)?;
+                let rules = (self.rules)(&trust_domain).ok_or(RecordedLineError::NoRules)?;
                 let watched = new.insert(Watched::new(rules, at));
                 for denial in &self.denials {
                     watched.decide(at, denial);
@@ -97,7 +97,7 @@ impl<F: Fn(&TrustDomain) -> Option<Rules>> Replay<F> {
         match seen {
             Seen::Decision(decision) => {
                 let decision = bound(*decision, watched);
-                everywhere = matches!(decision.deed, Deed::Deny { .. });
+                everywhere = matches!(decision.action, DecisionAction::Deny { .. });
                 watched.decide(at, &decision);
                 if everywhere {
                     for (_, other) in self.domains.iter_mut().filter(|(n, _)| **n != trust_domain) {
@@ -123,7 +123,7 @@ impl<F: Fn(&TrustDomain) -> Option<Rules>> Replay<F> {
     }
 
     /// Time passes until the next line.
-    fn pass(&mut self, until: Timestamp) -> Vec<Report> {
+    fn pass(&mut self, until: Timestamp) -> Vec<ReplayReport> {
         let mut reports = Vec::new();
         let Some(mut at) = self.at else { return reports };
         loop {
@@ -148,7 +148,7 @@ impl<F: Fn(&TrustDomain) -> Option<Rules>> Replay<F> {
 
 /// A denial binds the public key, where it was seen.
 fn bound(mut decision: Decision, watched: &Watched) -> Decision {
-    if let Deed::Deny { fingerprint, public_key, .. } = &mut decision.deed
+    if let DecisionAction::Deny { fingerprint, public_key, .. } = &mut decision.action
         && public_key.is_none()
     {
         let known = watched.facts().authorities.iter().map(|record| &record.authority);

@@ -28,7 +28,7 @@ pub const LONGEST: usize = 16 << 20;
 
 /// One line.
 #[derive(Clone, Debug)]
-pub struct Line {
+pub struct RecordedLine {
     /// When the poll was made.
     pub at: Timestamp,
     /// Of which trust domain.
@@ -66,7 +66,7 @@ pub struct Rebootstrap {
 
 /// Why a line cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum LineError {
+pub enum RecordedLineError {
     /// It is not what a line should be.
     #[error("not an observation")]
     Json(#[from] serde_json::Error),
@@ -146,13 +146,13 @@ impl RawCertificate {
     }
 }
 
-impl Line {
+impl RecordedLine {
     /// Reads a line; `refusals` says which consumers would refuse its document.
-    pub fn read(text: &str, refusals: Refusals) -> Result<Self, LineError> {
+    pub fn read(text: &str, refusals: Refusals) -> Result<Self, RecordedLineError> {
         /// As many certificates of a chain as the live client keeps.
         const CHAIN: usize = 8;
         if LONGEST < text.len() {
-            return Err(LineError::TooLong);
+            return Err(RecordedLineError::TooLong);
         }
         let raw: Raw<'_> = serde_json::from_str(text)?;
         let said = [
@@ -169,7 +169,7 @@ impl Line {
             return Ok(Self { at: raw.at, trust_domain: raw.trust_domain, seen });
         }
         if said.into_iter().filter(|said| *said).count() != 1 {
-            return Err(LineError::NotOne);
+            return Err(RecordedLineError::NotOne);
         }
         let presented = raw.endpoint_svid.map(|svid| Presented {
             leaf: svid.leaf.presented(),
@@ -217,7 +217,7 @@ fn observed(body: &str, source: Source, refusals: Refusals) -> Seen {
     }))
 }
 
-fn rebootstrap(text: &str, document: Option<&str>) -> Result<Rebootstrap, LineError> {
+fn rebootstrap(text: &str, document: Option<&str>) -> Result<Rebootstrap, RecordedLineError> {
     #[derive(Deserialize)]
     struct Words {
         #[serde(default)]

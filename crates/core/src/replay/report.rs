@@ -27,7 +27,7 @@ pub enum Change {
 /// One line of a replay's output.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub enum Report {
+pub enum ReplayReport {
     /// A finding changed.
     Finding {
         /// When.
@@ -74,7 +74,7 @@ pub enum Report {
     },
 }
 
-impl Report {
+impl ReplayReport {
     pub(super) fn finding(
         trust_domain: &TrustDomain,
         at: Timestamp,

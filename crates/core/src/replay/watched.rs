@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::report::{Report, Totals};
-use super::told::Told;
-use super::{LineError, Rebootstrap, Rules, Seen};
+use super::report::{ReplayReport, Totals};
+use super::reported::Reported;
+use super::{Rebootstrap, RecordedLineError, Rules, Seen};
 use crate::decision::Decision;
 use crate::judge::{self, Case, PublicKeyIndex, SharedKeys};
 use crate::spiffe::TrustDomain;
@@ -18,7 +18,7 @@ pub(super) struct Watched {
     last: Option<Observation>,
     recall: Recall,
     shared: SharedKeys,
-    told: Told,
+    reported: Reported,
     /// What was assessed last: facts that did not change, within a tick, say nothing new.
     stale: bool,
 }
@@ -39,7 +39,7 @@ impl Watched {
             last: None,
             recall: Recall::default(),
             shared: SharedKeys::default(),
-            told: Told::of_polls(),
+            reported: Reported::of_polls(),
             stale: true,
         }
     }
@@ -48,14 +48,14 @@ impl Watched {
         &self.state.facts
     }
 
-    pub(super) fn poll(&mut self, at: Timestamp, seen: Seen) -> Result<(), LineError> {
+    pub(super) fn poll(&mut self, at: Timestamp, seen: Seen) -> Result<(), RecordedLineError> {
         let answer = match seen {
             Seen::Document(observation) => {
                 self.last = Some((*observation).clone());
                 Ok(*observation)
             }
             Seen::Unchanged(source) => {
-                let last = self.last.as_mut().ok_or(LineError::NothingBefore)?;
+                let last = self.last.as_mut().ok_or(RecordedLineError::NothingBefore)?;
                 // A line that says nothing of the endpoint's certificate says that it is the same.
                 if source.presented.is_some() {
                     last.source.presented = source.presented;
@@ -66,7 +66,7 @@ impl Watched {
             Seen::Failure(failure) => Err(*failure),
             Seen::Decision(_) | Seen::Rebootstrap(_) => return Ok(()),
         };
-        self.told.polled();
+        self.reported.polled();
         let policy = Arc::clone(&self.rules.policy);
         let state = std::mem::take(&mut self.state);
         let mut poll = Poll::of(answer);
@@ -125,16 +125,21 @@ impl Watched {
     }
 
     /// Tells what is to be said now and was not before.
-    pub(super) fn report(&mut self, name: &TrustDomain, at: Timestamp, reports: &mut Vec<Report>) {
+    pub(super) fn report(
+        &mut self,
+        name: &TrustDomain,
+        at: Timestamp,
+        reports: &mut Vec<ReplayReport>,
+    ) {
         if !std::mem::take(&mut self.stale) {
             return;
         }
-        let mut told = std::mem::take(&mut self.told);
-        told.tell(&self.case(), name, at, reports);
-        self.told = told;
+        let mut reported = std::mem::take(&mut self.reported);
+        reported.tell(&self.case(), name, at, reports);
+        self.reported = reported;
     }
 
     pub(super) fn totals(self) -> Totals {
-        self.told.totals()
+        self.reported.totals()
     }
 }

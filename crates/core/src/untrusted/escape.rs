@@ -98,13 +98,13 @@ impl<'a> Units<'a> {
             (_, '\t') => Unit::Short('t'),
             (_, _) => Unit::Code(character),
         };
-        match Sight::of(character) {
-            Sight::Seen => self.room = MARKS,
-            Sight::Mark => match self.room.checked_sub(1) {
+        match Visibility::of(character) {
+            Visibility::Seen => self.room = MARKS,
+            Visibility::Mark => match self.room.checked_sub(1) {
                 Some(room) => self.room = room,
                 None => return escaped,
             },
-            Sight::Hidden => {
+            Visibility::Hidden => {
                 self.room = MARKS;
                 return escaped;
             }
@@ -189,12 +189,12 @@ fn escaped(text: &str, style: Style) -> Cow<'_, str> {
 /// Whether a character is never shown as it is: it is not seen, or does something to the text
 /// around it.
 pub fn is_hidden(character: char) -> bool {
-    Sight::of(character) == Sight::Hidden
+    Visibility::of(character) == Visibility::Hidden
 }
 
 /// What a reader sees of a character.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Sight {
+enum Visibility {
     /// A character of its own.
     Seen,
     /// A mark on the character before it.
@@ -203,7 +203,7 @@ enum Sight {
     Hidden,
 }
 
-impl Sight {
+impl Visibility {
     /// By the tables of the standard library, which go with its Unicode version: what
     /// `char::escape_debug` leaves is neither control nor format character, neither private nor
     /// unassigned, and no space but the one. It leaves some that are blank all the same.

@@ -28,9 +28,9 @@ pub struct AuthorityRecord {
     /// Whether it is explained, and by what; `None` until its poll is judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub standing: Option<Standing>,
-    /// How long it lives, at least and at most: by its own word, or by the rhythm at its birth.
+    /// How long it lives, at least and at most: by its own word, or by the rhythm at its publication.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub life: Option<(Duration, Duration)>,
+    pub lifetime: Option<(Duration, Duration)>,
     /// The line that it belongs to, where it belongs to one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lineage: Option<u32>,
@@ -49,7 +49,7 @@ impl AuthorityRecord {
             returned_after: None,
             signed: None,
             standing: None,
-            life: None,
+            lifetime: None,
             lineage: None,
             successor: None,
         }
@@ -58,8 +58,8 @@ impl AuthorityRecord {
     /// What is on record without what was made of it: what a table of authorities holds.
     #[must_use]
     pub fn unjudged(&self) -> Self {
-        let (standing, life, lineage, successor) = (None, None, None, None);
-        Self { standing, life, lineage, successor, ..self.clone() }
+        let (standing, lifetime, lineage, successor) = (None, None, None, None);
+        Self { standing, lifetime, lineage, successor, ..self.clone() }
     }
 
     /// Whether nobody need look at it.

@@ -125,66 +125,6 @@ impl SightingsSpent {
     }
 }
 
-/// New keys of a bundle that the daily budget keeps from being recorded one by one.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(default)]
-pub struct UnrecordedKeys {
-    /// X.509 authorities.
-    pub x509: Unrecorded,
-    /// JWT keys.
-    pub jwt: Unrecorded,
-    /// WIT keys.
-    pub wit: Unrecorded,
-}
-
-/// How many keys of one use are not recorded one by one.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Unrecorded {
-    /// How many of them the bundle lists.
-    pub listed: u32,
-    /// How many of them came since the last change that was recorded, some of which may be gone.
-    pub came: u32,
-}
-
-impl UnrecordedKeys {
-    /// Those of a use.
-    pub fn of(&self, svid_type: SvidType) -> Unrecorded {
-        match svid_type {
-            SvidType::X509 => self.x509,
-            SvidType::Jwt => self.jwt,
-            SvidType::Wit => self.wit,
-        }
-    }
-
-    pub(super) fn of_mut(&mut self, svid_type: SvidType) -> &mut Unrecorded {
-        match svid_type {
-            SvidType::X509 => &mut self.x509,
-            SvidType::Jwt => &mut self.jwt,
-            SvidType::Wit => &mut self.wit,
-        }
-    }
-
-    /// The same, none of which came just now.
-    pub(super) fn without_news(mut self) -> Self {
-        for svid_type in SvidType::ALL {
-            self.of_mut(svid_type).came = 0;
-        }
-        self
-    }
-
-    /// How many the bundle lists.
-    pub fn listed(&self) -> u32 {
-        let all = [self.x509, self.jwt, self.wit].map(|one| one.listed);
-        all.into_iter().fold(0, u32::saturating_add)
-    }
-
-    /// How many came.
-    pub fn came(&self) -> u32 {
-        let all = [self.x509, self.jwt, self.wit].map(|one| one.came);
-        all.into_iter().fold(0, u32::saturating_add)
-    }
-}
-
 /// What was recorded on one day.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(default)]
@@ -208,7 +148,7 @@ pub struct DaySpent {
 
 /// What pays for an event.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Purse {
+pub(super) enum BudgetAccount {
     /// The polls' budget, and past it [`Reserve::OTHER`].
     Polls,
     /// The polls' budget, and past it the reserve of new X.509 authorities.
@@ -235,11 +175,14 @@ impl DaySpent {
     }
 
     /// Whether a reserve pays for this much more.
-    pub(super) fn affords(&self, purse: Purse, reserve: Budget, more: Budget) -> bool {
+    pub(super) fn affords(&self, purse: BudgetAccount, reserve: Budget, more: Budget) -> bool {
         let spent = match purse {
-            Purse::X509 => self.x509,
-            Purse::Polls => self.other,
-            Purse::State | Purse::Bounded | Purse::Sightings | Purse::Free => return true,
+            BudgetAccount::X509 => self.x509,
+            BudgetAccount::Polls => self.other,
+            BudgetAccount::State
+            | BudgetAccount::Bounded
+            | BudgetAccount::Sightings
+            | BudgetAccount::Free => return true,
         };
         !spent.plus(more).exceeds(reserve)
     }
@@ -253,11 +196,14 @@ impl DaySpent {
     }
 
     /// Takes this much from a reserve.
-    pub(super) fn take(&mut self, purse: Purse, more: Budget) {
+    pub(super) fn take(&mut self, purse: BudgetAccount, more: Budget) {
         match purse {
-            Purse::X509 => self.x509 = self.x509.plus(more),
-            Purse::Polls => self.other = self.other.plus(more),
-            Purse::State | Purse::Bounded | Purse::Sightings | Purse::Free => (),
+            BudgetAccount::X509 => self.x509 = self.x509.plus(more),
+            BudgetAccount::Polls => self.other = self.other.plus(more),
+            BudgetAccount::State
+            | BudgetAccount::Bounded
+            | BudgetAccount::Sightings
+            | BudgetAccount::Free => (),
         }
     }
 
@@ -268,10 +214,10 @@ impl DaySpent {
             self.sightings.spend(reporter);
         } else if self.exceeded {
             self.take(purse, event.cost());
-            if purse == Purse::State {
+            if purse == BudgetAccount::State {
                 self.states.insert(event.name().into(), at);
             }
-        } else if purse != Purse::Free {
+        } else if purse != BudgetAccount::Free {
             self.spent = self.spent.plus(event.cost());
         }
     }
@@ -291,7 +237,7 @@ impl Event {
             | Self::SteppedBack { length, unstored: false, .. } => *length,
             Self::AuthorityIntroduced { authority, .. }
             | Self::AuthorityRelabelled { authority, .. }
-            | Self::AuthorityGlimpsed { authority, .. } => authority.stored_length(),
+            | Self::UnconfirmedAuthoritySeen { authority, .. } => authority.stored_length(),
             Self::IrregularitiesChanged { irregularities } => several(irregularities.len()),
             Self::FailureBegan { presented: Some(presented), .. }
             | Self::DeniedSignerSeen { presented: Some(presented), .. } => presented.weight(),
@@ -332,14 +278,14 @@ impl Event {
     /// What pays for it. What is free of charge is bounded by what was paid for: an event finding has
     /// its cause on record, and its room. Past the budget an authority is still removed and judged
     /// once after it was recorded, and a change without any is recorded once a minute.
-    pub(super) fn purse(&self) -> Purse {
+    pub(super) fn purse(&self) -> BudgetAccount {
         match self {
-            Self::KidSighted { .. } => Purse::Sightings,
+            Self::KidSighted { .. } => BudgetAccount::Sightings,
             Self::AuthorityIntroduced { authority, .. }
-            | Self::AuthorityGlimpsed { authority, .. }
+            | Self::UnconfirmedAuthoritySeen { authority, .. }
                 if authority.id.svid_type == SvidType::X509 =>
             {
-                Purse::X509
+                BudgetAccount::X509
             }
             Self::FindingRaised { .. }
             | Self::FindingEnded { .. }
@@ -348,7 +294,7 @@ impl Event {
             | Self::PolicyChanged { .. }
             | Self::EndpointConfigured { .. }
             | Self::Rebootstrapped { .. }
-            | Self::BudgetExceeded { .. } => Purse::Free,
+            | Self::BudgetExceeded { .. } => BudgetAccount::Free,
             Self::FirstContact { .. }
             | Self::BundleChanged { .. }
             | Self::AuthorityRemoved { .. }
@@ -358,10 +304,10 @@ impl Event {
             | Self::DatesPassed { .. }
             | Self::Recovered { .. }
             | Self::WatchGap { .. }
-            | Self::ClockSteppedBack { .. } => Purse::Bounded,
+            | Self::ClockSteppedBack { .. } => BudgetAccount::Bounded,
             Self::AuthorityIntroduced { .. }
             | Self::AuthorityRelabelled { .. }
-            | Self::AuthorityGlimpsed { .. } => Purse::Polls,
+            | Self::UnconfirmedAuthoritySeen { .. } => BudgetAccount::Polls,
             Self::AuthoritySigned { .. }
             | Self::SteppedBack { .. }
             | Self::StepBackConfirmed { .. }
@@ -370,7 +316,7 @@ impl Event {
             | Self::IrregularitiesChanged { .. }
             | Self::ConsumersChanged { .. }
             | Self::IntermediateSeen { .. }
-            | Self::EndpointShifted { .. } => Purse::State,
+            | Self::EndpointShifted { .. } => BudgetAccount::State,
         }
     }
 }

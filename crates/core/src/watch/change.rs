@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::reduced::Recorded;
+use super::reduced::RecordedChange;
 use super::step::Stepper;
 use super::{
-    AddressView, AuthorityRecord, Event, Flips, Observation, Passing, Pending, Standing, StepBack,
-    UnrecordedKeys,
+    AddressView, AuthorityRecord, Event, Flips, Observation, Pending, SkippedKeys, Standing,
+    StepBack, UnrecordedKeys,
 };
 use crate::bundle::{Authority, AuthorityId, BundleDiff, Digest, diff};
 use crate::time::{Bracket, Timestamp};
@@ -25,7 +25,8 @@ impl Stepper<'_> {
         recalled: &[AuthorityRecord],
     ) {
         let difference = diff(&self.facts.bundle(), &observation.bundle);
-        let Some(Recorded { difference, unrecorded }) = self.within_budget(difference, when) else {
+        let Some(RecordedChange { difference, unrecorded }) = self.within_budget(difference, when)
+        else {
             return;
         };
         let brackets = difference.introduced.iter().map(|new| self.published(new.id, when));
@@ -33,7 +34,7 @@ impl Stepper<'_> {
         self.emit(bundle_changed(observation, content, when.after, &difference, unrecorded));
         let introduced: Vec<_> = difference.introduced.iter().map(|new| new.id).collect();
         for (authority, when) in difference.introduced.into_iter().zip(brackets) {
-            let published = self.glimpse_of(authority.id).unwrap_or(when);
+            let published = self.unconfirmed_authority_of(authority.id).unwrap_or(when);
             let known = self.facts.record(authority.id);
             let known = known.or_else(|| recalled.iter().find(|past| past.id() == authority.id));
             let returned_after = known.and_then(|record| record.removed);
@@ -48,11 +49,11 @@ impl Stepper<'_> {
         }
         self.tell_standings(&introduced);
         if unrecorded.is_none() {
-            self.sight.passing = Passing::default();
+            self.poll_state.passing = SkippedKeys::default();
         }
     }
 
-    /// What the births of this poll were found to be is told beside them.
+    /// What the publications of this poll were found to be is told beside them.
     fn tell_standings(&mut self, introduced: &[AuthorityId]) {
         for id in introduced {
             let standing = self.facts.record(*id).and_then(|record| record.standing.clone());
@@ -64,11 +65,11 @@ impl Stepper<'_> {
 
     /// The state is back: what stepped back was another replica's answer, or a cache's.
     pub(super) fn came_back(&mut self) {
-        if self.sight.pending.take().is_none() {
+        if self.poll_state.pending.take().is_none() {
             return;
         }
         let at = self.at;
-        let flips = self.sight.flips.get_or_insert(Flips { count: 0, first: at, last: at });
+        let flips = self.poll_state.flips.get_or_insert(Flips { count: 0, first: at, last: at });
         if at.since(flips.last).is_some_and(|calm| CALM < calm) {
             *flips = Flips { count: 0, first: at, last: at };
         }
@@ -76,9 +77,13 @@ impl Stepper<'_> {
         flips.last = at;
     }
 
-    fn glimpse_of(&self, id: AuthorityId) -> Option<Bracket> {
-        let glimpse = self.facts.glimpsed.iter().find(|glimpse| glimpse.authority.id == id);
-        glimpse.map(|glimpse| glimpse.seen)
+    fn unconfirmed_authority_of(&self, id: AuthorityId) -> Option<Bracket> {
+        let unconfirmed_authority = self
+            .facts
+            .glimpsed
+            .iter()
+            .find(|unconfirmed_authority| unconfirmed_authority.authority.id == id);
+        unconfirmed_authority.map(|unconfirmed_authority| unconfirmed_authority.seen)
     }
 
     /// Holds an answer that steps back until a second poll agrees.
@@ -89,27 +94,27 @@ impl Stepper<'_> {
         recalled: &[AuthorityRecord],
     ) {
         let sequence = &observation.bundle.sequence;
-        let waiting = self.sight.pending.take();
+        let waiting = self.poll_state.pending.take();
         let waiting = waiting.filter(|p| p.content == content && p.sequence == *sequence);
         self.report_step_back(observation, content, recalled);
         let Some(pending) = waiting else {
             let (since, after) = (self.at, self.last_good);
-            self.sight.pending =
+            self.poll_state.pending =
                 Some(Pending { content, sequence: sequence.clone(), since, after });
             return;
         };
         let Some(waited) = self.at.since(pending.since) else {
             // The clock was stepped back: the wait begins anew.
-            self.sight.pending = Some(Pending { since: self.at, ..pending });
+            self.poll_state.pending = Some(Pending { since: self.at, ..pending });
             return;
         };
         if waited < self.policy.replica_lag {
-            self.sight.pending = Some(pending);
+            self.poll_state.pending = Some(pending);
             return;
         }
         let Pending { sequence, since, after, .. } = pending.clone();
         if !self.emit_if_due(Event::StepBackConfirmed { content, sequence, since }) {
-            self.sight.pending = Some(pending);
+            self.poll_state.pending = Some(pending);
             return;
         }
         self.change(observation, content, Bracket::new(after, since), recalled);
@@ -139,21 +144,25 @@ impl Stepper<'_> {
             lacks: count(difference.removed.len()),
             adds: count(difference.introduced.len()),
         });
-        self.glimpse(&difference.introduced, recalled);
+        self.unconfirmed_authority(&difference.introduced, recalled);
     }
 
     /// A key never seen before is news at once, even where its answer is not the state yet.
-    fn glimpse(&mut self, introduced: &[Arc<Authority>], recalled: &[AuthorityRecord]) {
+    fn unconfirmed_authority(
+        &mut self,
+        introduced: &[Arc<Authority>],
+        recalled: &[AuthorityRecord],
+    ) {
         let seen = Bracket::new(self.last_good, self.at);
         let is_new = |authority: &&Arc<Authority>| {
             let id = authority.id;
             let known =
                 self.facts.record(id).is_some() || recalled.iter().any(|past| past.id() == id);
-            !known && self.glimpse_of(id).is_none()
+            !known && self.unconfirmed_authority_of(id).is_none()
         };
         let new = introduced.iter().filter(is_new).cloned().collect();
-        for authority in self.glimpses_within_budget(new, seen) {
-            self.emit(Event::AuthorityGlimpsed { authority, seen });
+        for authority in self.unconfirmed_within_budget(new, seen) {
+            self.emit(Event::UnconfirmedAuthoritySeen { authority, seen });
         }
     }
 
@@ -181,7 +190,7 @@ impl Stepper<'_> {
                 sequence: sequence.clone(),
             });
             let difference = diff(&self.facts.bundle(), &view.bundle);
-            self.glimpse(&difference.introduced, recalled);
+            self.unconfirmed_authority(&difference.introduced, recalled);
         }
         true
     }

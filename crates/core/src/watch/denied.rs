@@ -74,17 +74,17 @@ impl Stepper<'_> {
             .denied_signers
             .iter()
             .filter(|one| {
-                let seen = self.sight.denied_signers.iter();
+                let seen = self.poll_state.denied_signers.iter();
                 let mut seen = seen.filter(|seen| seen.authority == one.authority.fingerprint);
                 let last = seen.next().map_or(one.since, |seen| seen.last);
                 // While no good poll was made, it is the last that is known of who answers.
-                self.sight.last_success.is_some_and(|good| last < good)
+                self.poll_state.last_success.is_some_and(|good| last < good)
                     && self.at.since(last).is_some_and(|calm| quiet <= calm)
             })
             .map(|one| one.authority)
             .collect();
         for authority in gone {
-            self.sight.denied_signers.retain(|seen| seen.authority != authority.fingerprint);
+            self.poll_state.denied_signers.retain(|seen| seen.authority != authority.fingerprint);
             self.emit(Event::DeniedSignerGone { authority });
         }
     }
@@ -95,11 +95,11 @@ impl Stepper<'_> {
             return;
         }
         let last = self.at;
-        self.sight.denied_signers.retain(|seen| {
+        self.poll_state.denied_signers.retain(|seen| {
             let mut known = known.clone();
             seen.authority != authority
                 && known.any(|one| one.authority.fingerprint == seen.authority)
         });
-        self.sight.denied_signers.push(DeniedSighting { authority, last });
+        self.poll_state.denied_signers.push(DeniedSighting { authority, last });
     }
 }

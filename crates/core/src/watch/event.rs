@@ -14,7 +14,9 @@ use super::{
     ConsumerRefusal, FailureReason, Leaf, Policy, Presented, Sighting, Standing, TrustOrigin,
     UnrecordedKeys,
 };
-use crate::bundle::{Authority, AuthorityId, Digest, Fingerprint, Irregularity, Stated, Validity};
+use crate::bundle::{
+    Authority, AuthorityId, Digest, Fingerprint, Irregularity, StatedNumber, Validity,
+};
 use crate::decision::Decision;
 use crate::finding::{Ending, Finding, FindingId, FindingKind, Room, Severity};
 use crate::spiffe::BundleEndpoint;
@@ -54,9 +56,9 @@ pub enum Event {
         /// Its length in bytes.
         length: u64,
         /// The sequence number that it states.
-        sequence: Stated,
+        sequence: StatedNumber,
         /// The refresh hint that it states, in seconds.
-        refresh_hint: Stated,
+        refresh_hint: StatedNumber,
         /// The last good poll before: the change lies after it.
         after: Option<Timestamp>,
         /// The address that served it.
@@ -97,7 +99,7 @@ pub enum Event {
     },
     /// An authority never seen before stands in an answer that is not the state: one that is
     /// pending, or another address's.
-    AuthorityGlimpsed {
+    UnconfirmedAuthoritySeen {
         /// The key.
         authority: Arc<Authority>,
         /// When that answer first held it.
@@ -126,7 +128,7 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         unstored: bool,
         /// Its sequence number.
-        sequence: Stated,
+        sequence: StatedNumber,
         /// The address that served it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         address: Option<IpAddr>,
@@ -140,7 +142,7 @@ pub enum Event {
         /// The digest of the key set that is the state from now on.
         content: Digest,
         /// Its sequence number.
-        sequence: Stated,
+        sequence: StatedNumber,
         /// The poll that first showed it.
         since: Timestamp,
     },
@@ -152,7 +154,7 @@ pub enum Event {
         /// The digest of its key set.
         content: Digest,
         /// Its sequence number.
-        sequence: Stated,
+        sequence: StatedNumber,
     },
     /// Polls fail, or fail for another reason than before.
     FailureBegan {
@@ -241,7 +243,7 @@ pub enum Event {
         #[serde(flatten)]
         standing: Standing,
     },
-    /// A good poll came after a date that it shows no birth for.
+    /// A good poll came after a date that it shows no publication for.
     DatesPassed {
         /// The good poll.
         good: Timestamp,
@@ -316,7 +318,7 @@ impl Event {
         match self {
             Self::AuthorityIntroduced { authority, .. }
             | Self::AuthorityRelabelled { authority, .. }
-            | Self::AuthorityGlimpsed { authority, .. } => Some(authority.id),
+            | Self::UnconfirmedAuthoritySeen { authority, .. } => Some(authority.id),
             Self::AuthorityRemoved { authority, .. }
             | Self::AuthoritySigned { authority, .. }
             | Self::DeniedSignerSeen { authority, .. }

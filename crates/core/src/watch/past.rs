@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Standing;
-use crate::bundle::{Authority, AuthorityId, Digest, Stated};
+use crate::bundle::{Authority, AuthorityId, Digest, StatedNumber};
 use crate::time::{Bracket, Timestamp};
 
 /// A state that was confirmed before.
@@ -15,7 +15,7 @@ pub struct PastState {
     /// The digest of the key set.
     pub content: Digest,
     /// The sequence number that it stated.
-    pub sequence: Stated,
+    pub sequence: StatedNumber,
     /// When it became the state.
     pub since: Bracket,
 }
@@ -26,7 +26,7 @@ pub struct StepBack {
     /// The digest of its key set.
     pub content: Digest,
     /// Its sequence number.
-    pub sequence: Stated,
+    pub sequence: StatedNumber,
     /// The poll that first showed it.
     pub at: Timestamp,
 }
@@ -39,14 +39,14 @@ pub struct AddressView {
     /// The digest of its key set.
     pub content: Digest,
     /// Its sequence number.
-    pub sequence: Stated,
+    pub sequence: StatedNumber,
     /// The poll that first showed it.
     pub at: Timestamp,
 }
 
 /// An authority that only an answer beside the state has shown.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Glimpse {
+pub struct UnconfirmedAuthority {
     /// The key.
     pub authority: Arc<Authority>,
     /// When that answer first held it.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Event, Facts};
 use crate::bundle::{Authority, AuthorityId, SvidType};
-use crate::decision::{Decision, Deed, Door};
+use crate::decision::{Decision, DecisionAction, DecisionSource};
 use crate::untrusted::UntrustedText;
 
 /// What a rebootstrap comes to.
@@ -58,11 +58,11 @@ impl Rebootstrap {
         let denied: Vec<AuthorityId> = denied.iter().map(|authority| authority.id).collect();
         let approve = |authority: &Arc<Authority>| Event::Decided {
             decision: Decision {
-                deed: Deed::Approve { fingerprint: authority.id.fingerprint },
+                action: DecisionAction::Approve { fingerprint: authority.id.fingerprint },
                 by: by.clone(),
                 reason: format!("rebootstrap: {}", reason.as_received()).into(),
                 uid,
-                door: Door::Operator,
+                source: DecisionSource::Operator,
             },
         };
         let approvals: Vec<Event> = taken.iter().map(approve).collect();

@@ -8,10 +8,10 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::budget::Purse;
-use super::course::{Forms, departs};
+use super::budget::BudgetAccount;
+use super::rotation::{Forms, departs};
 use super::step::Stepper;
-use super::{Budget, Event, Passing, Reserve, UnrecordedKeys};
+use super::{Budget, Event, Reserve, SkippedKeys, UnrecordedKeys};
 use crate::bundle::{Authority, AuthorityId, BundleDiff, Irregularity, IrregularityKind, SvidType};
 use crate::finding::FindingKind;
 use crate::time::Bracket;
@@ -40,7 +40,7 @@ impl Urgency {
 }
 
 /// What a change brings, as far as it is recorded one by one.
-pub(super) struct Recorded {
+pub(super) struct RecordedChange {
     pub(super) difference: BundleDiff,
     /// The rest of it, where the daily budget is spent.
     pub(super) unrecorded: Option<UnrecordedKeys>,
@@ -82,7 +82,7 @@ impl Stepper<'_> {
 
     pub(super) fn pass_over(&mut self, count: usize) {
         let count = u64::try_from(count).unwrap_or(u64::MAX);
-        self.sight.unrecorded = self.sight.unrecorded.saturating_add(count);
+        self.poll_state.unrecorded = self.poll_state.unrecorded.saturating_add(count);
     }
 
     /// What of a change is recorded one by one; `None` where nothing of it is, and the count can
@@ -91,14 +91,14 @@ impl Stepper<'_> {
         &mut self,
         difference: BundleDiff,
         when: Bracket,
-    ) -> Option<Recorded> {
+    ) -> Option<RecordedChange> {
         let first = self.facts.first_contact == Some(self.at);
         if !self.reduced || first {
-            return Some(Recorded { difference, unrecorded: None });
+            return Some(RecordedChange { difference, unrecorded: None });
         }
         let BundleDiff { introduced, removed, relabelled } = difference;
         let mut day = self.facts.spent.on(self.at);
-        let mut pays = |purse: Purse, reserve: Budget, cost: Budget| {
+        let mut pays = |purse: BudgetAccount, reserve: Budget, cost: Budget| {
             let pays = day.affords(purse, reserve, cost);
             if pays {
                 day.take(purse, cost);
@@ -106,7 +106,7 @@ impl Stepper<'_> {
             pays
         };
         let (mut recorded, mut listed) = (Vec::new(), Vec::new());
-        let mut came = self.sight.passing.came;
+        let mut came = self.poll_state.passing.came;
         let mut keys = UnrecordedKeys::default();
         for (urgency, authority) in self.most_urgent_first(introduced, when) {
             let id = authority.id;
@@ -120,11 +120,11 @@ impl Stepper<'_> {
             }
             let of = keys.of_mut(id.svid_type);
             of.listed = of.listed.saturating_add(1);
-            if !self.sight.passing.lists(id) {
+            if !self.poll_state.passing.lists(id) {
                 let came = came.of_mut(id.svid_type);
                 came.came = came.came.saturating_add(1);
             }
-            listed.push(Passing::mark(id));
+            listed.push(SkippedKeys::mark(id));
         }
         listed.sort_unstable();
         recorded.sort_unstable_by_key(|authority| authority.id);
@@ -132,33 +132,35 @@ impl Stepper<'_> {
         let cost = Budget { events: 1, bytes: 1 << 10 };
         let relabelled: Vec<_> = relabelled
             .into_iter()
-            .take_while(|_| pays(Purse::Polls, Reserve::OTHER, cost))
+            .take_while(|_| pays(BudgetAccount::Polls, Reserve::OTHER, cost))
             .collect();
         let passed = listed.len().saturating_add(total.saturating_sub(relabelled.len()));
         self.pass_over(passed);
-        self.sight.passing.listed = listed;
+        self.poll_state.passing.listed = listed;
         let difference = BundleDiff { introduced: recorded, removed, relabelled };
         if difference.is_empty() && !self.counts_again() {
-            self.sight.passing.came = came;
+            self.poll_state.passing.came = came;
             return None;
         }
-        self.sight.passing.came = UnrecordedKeys::default();
+        self.poll_state.passing.came = UnrecordedKeys::default();
         for svid_type in SvidType::ALL {
             keys.of_mut(svid_type).came = came.of(svid_type).came;
         }
-        Some(Recorded { difference, unrecorded: Some(keys) })
+        Some(RecordedChange { difference, unrecorded: Some(keys) })
     }
 
     /// Keys that the last days' budget passed over stand in the bundle since then.
     pub(super) fn published(&self, id: AuthorityId, when: Bracket) -> Bracket {
         match self.facts.unrecorded {
-            Some((_, after)) if self.sight.passing.lists(id) => Bracket::new(after, when.until),
+            Some((_, after)) if self.poll_state.passing.lists(id) => {
+                Bracket::new(after, when.until)
+            }
             Some(_) | None => when,
         }
     }
 
     /// New keys of an answer beside the state, as far as they are recorded one by one.
-    pub(super) fn glimpses_within_budget(
+    pub(super) fn unconfirmed_within_budget(
         &mut self,
         introduced: Vec<Arc<Authority>>,
         seen: Bracket,
@@ -171,10 +173,10 @@ impl Stepper<'_> {
         let urgent = self.most_urgent_first(introduced, seen);
         let paid = urgent.into_iter().filter_map(|(urgency, authority)| {
             let reserve = urgency.reserve(authority.id.svid_type);
-            let event = Event::AuthorityGlimpsed { authority, seen };
+            let event = Event::UnconfirmedAuthoritySeen { authority, seen };
             let pays = day.affords(event.purse(), reserve, event.cost());
             let (purse, cost) = (event.purse(), event.cost());
-            let Event::AuthorityGlimpsed { authority, .. } = event else { return None };
+            let Event::UnconfirmedAuthoritySeen { authority, .. } = event else { return None };
             if pays {
                 day.take(purse, cost);
             }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Facts, FailureReason, Policy, PollInterval, Sight};
-use crate::bundle::Stated;
+use super::{Facts, FailureReason, Policy, PollInterval, PollState};
+use crate::bundle::StatedNumber;
 use crate::time::Timestamp;
 
 /// SPIRE divides the refresh hint by four (`bundle/client`), so that a missed poll costs little.
@@ -17,7 +17,7 @@ const MAX_INTERVAL: Duration = Duration::from_mins(5);
 const DEFAULT_HINT: Duration = Duration::from_mins(5);
 
 /// How long after a change polls come faster: one refresh hint as the standard recommends it, in
-/// which SPIRE's second transaction of a birth, a prune or a hidden change follows.
+/// which SPIRE's second transaction of a publication, a prune or a hidden change follows.
 const BURST: Duration = Duration::from_mins(5);
 /// How much faster.
 const BURST_FACTOR: u32 = 5;
@@ -28,7 +28,7 @@ const BURST_INTERVAL: Duration = Duration::from_secs(15);
 const NO_TRUST_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The interval at which a domain with this refresh hint is polled, without jitter.
-pub fn interval(hint: &Stated, policy: &Policy) -> Duration {
+pub fn interval(hint: &StatedNumber, policy: &Policy) -> Duration {
     match policy.poll_interval {
         PollInterval::Every(interval) => interval,
         PollInterval::Auto => {
@@ -43,30 +43,31 @@ pub fn interval(hint: &Stated, policy: &Policy) -> Duration {
     }
 }
 
-/// How long to wait after a poll made at `at`, of which facts and sight are the outcome.
+/// How long to wait after a poll made at `at`, of which facts and poll state are the outcome.
 pub(super) fn next_poll(
     facts: &Facts,
-    sight: &Sight,
+    poll_state: &PollState,
     at: Timestamp,
     policy: &Policy,
     jitter: f64,
 ) -> Duration {
     match policy.poll_interval {
-        _ if sight.pending.is_some() => {
+        _ if poll_state.pending.is_some() => {
             // Two polls at least `replica_lag` apart must agree, so never earlier.
             policy.replica_lag.max(Duration::from_secs(1)).mul_f64(1.0 + 0.1 * jitter)
         }
         _ if facts.failure.as_ref().is_some_and(|run| run.reason == FailureReason::NoTrust) => {
-            sight.interval.min(NO_TRUST_INTERVAL)
+            poll_state.interval.min(NO_TRUST_INTERVAL)
         }
         PollInterval::Every(interval) => interval,
         PollInterval::Auto => {
             let changed = facts.confirmed.as_ref().map(|confirmed| confirmed.since.until);
             let age = changed.and_then(|changed| at.since(changed));
             // Federation, 6.2: after a failure the next interval, and no hammering.
-            let burst = sight.failures == 0 && age.is_some_and(|age| age < BURST);
-            let fast = (sight.interval / BURST_FACTOR).max(BURST_INTERVAL).min(sight.interval);
-            jittered(if burst { fast } else { sight.interval }, jitter)
+            let burst = poll_state.failures == 0 && age.is_some_and(|age| age < BURST);
+            let fast =
+                (poll_state.interval / BURST_FACTOR).max(BURST_INTERVAL).min(poll_state.interval);
+            jittered(if burst { fast } else { poll_state.interval }, jitter)
         }
     }
 }
@@ -86,14 +87,14 @@ mod tests {
     fn a_quarter_of_the_hint_within_bounds() {
         let policy = Policy::default();
         for (hint, seconds) in [
-            (Stated::Given(300), 75),
-            (Stated::Given(60), 15),
-            (Stated::Given(1), 15),
-            (Stated::Given(1200), 300),
-            (Stated::Given(u64::MAX), 300),
-            (Stated::Given(0), 75),
-            (Stated::Absent, 75),
-            (Stated::Unusable("-5".into()), 75),
+            (StatedNumber::Given(300), 75),
+            (StatedNumber::Given(60), 15),
+            (StatedNumber::Given(1), 15),
+            (StatedNumber::Given(1200), 300),
+            (StatedNumber::Given(u64::MAX), 300),
+            (StatedNumber::Given(0), 75),
+            (StatedNumber::Absent, 75),
+            (StatedNumber::Unusable("-5".into()), 75),
         ] {
             assert_eq!(interval(&hint, &policy), Duration::from_secs(seconds), "{hint:?}");
         }
@@ -103,7 +104,7 @@ mod tests {
     fn an_explicit_interval_is_taken_as_it_is() {
         let every = Duration::from_secs(1);
         let policy = Policy { poll_interval: PollInterval::Every(every), ..Policy::default() };
-        assert_eq!(interval(&Stated::Given(300), &policy), every);
+        assert_eq!(interval(&StatedNumber::Given(300), &policy), every);
     }
 
     #[test]

@@ -18,17 +18,17 @@ const NETWORKS: usize = 64;
 /// How much of a name is kept, in bytes.
 const NAME: usize = 128;
 /// Intermediates whose lives differ by less have one life.
-const SAME_LIFE: Duration = Duration::from_secs(15);
+const SAME_LIFETIME: Duration = Duration::from_secs(15);
 
 impl Stepper<'_> {
     /// Under an upstream authority the intermediate tells `ca_ttl`.
     pub(super) fn intermediate(&mut self, observation: &Observation) {
         let presented = observation.source.presented.as_ref();
         let Some(first) = presented.and_then(|presented| presented.chain.first()) else { return };
-        let life = |validity: &Validity| validity.not_after.since(validity.not_before);
-        let known = self.facts.intermediate.as_ref().and_then(life);
-        let Some(own) = life(&first.validity) else { return };
-        if known.is_none_or(|known| SAME_LIFE < known.abs_diff(own)) {
+        let lifetime = |validity: &Validity| validity.not_after.since(validity.not_before);
+        let known = self.facts.intermediate.as_ref().and_then(lifetime);
+        let Some(own) = lifetime(&first.validity) else { return };
+        if known.is_none_or(|known| SAME_LIFETIME < known.abs_diff(own)) {
             self.emit_if_due(Event::IntermediateSeen { validity: first.validity });
         }
     }
@@ -47,12 +47,12 @@ impl Stepper<'_> {
         let issuer = issuer.map(|issuer| UntrustedText::new(issuer.as_received(), NAME));
         let redirected_to = source.redirected_to.as_ref();
         let redirected_to = redirected_to.map(|url| UntrustedText::new(url.as_str(), NAME));
-        let first = self.sight.shape == Shape::default();
+        let first = self.poll_state.shape == Shape::default();
         // What differs now and finds its minute taken is compared again at the next poll.
-        let before = self.reduced.then(|| self.sight.shape.clone());
+        let before = self.reduced.then(|| self.poll_state.shape.clone());
         let mut what: Vec<Box<str>> = Vec::new();
         let Shape { key_type: known_type, web_issuer, redirected_to: known_target, .. } =
-            &self.sight.shape;
+            &self.poll_state.shape;
         if !first && with_keys {
             what.extend(differs(
                 "the key of its certificate",
@@ -71,20 +71,20 @@ impl Stepper<'_> {
             ));
         }
         if let Some(address) = source.address
-            && self.sight.shape.saw(address, self.at)
+            && self.poll_state.shape.saw(address, self.at)
         {
             let network = network(address);
             let text =
                 format!("it answers from {network}, outside of every network seen in 30 days");
             what.push(text.into());
         }
-        let shape = &mut self.sight.shape;
+        let shape = &mut self.poll_state.shape;
         (shape.key_type, shape.web_issuer, shape.redirected_to) = (key_type, issuer, redirected_to);
         if !what.is_empty()
             && !self.emit_if_due(Event::EndpointShifted { what, with_keys })
             && let Some(before) = before
         {
-            self.sight.shape = before;
+            self.poll_state.shape = before;
         }
         self.belongs(observation);
     }
@@ -93,7 +93,7 @@ impl Stepper<'_> {
     fn belongs(&mut self, observation: &Observation) {
         let Some(presented) = &observation.source.presented else { return };
         let own = self.facts.endpoint.as_ref().is_none_or(BundleEndpoint::is_self_serving);
-        if !own || self.sight.pending.is_some() {
+        if !own || self.poll_state.pending.is_some() {
             return;
         }
         let x509 =
@@ -110,20 +110,20 @@ impl Stepper<'_> {
             (None, None) => return,
         };
         if listed {
-            self.sight.unlisted = None;
-        } else if self.sight.unlisted.as_ref().is_none_or(|known| *known.authority != *name) {
-            self.sight.unlisted = Some(Unlisted { authority: name.into(), since: self.at });
+            self.poll_state.unlisted = None;
+        } else if self.poll_state.unlisted.as_ref().is_none_or(|known| *known.authority != *name) {
+            self.poll_state.unlisted = Some(Unlisted { authority: name.into(), since: self.at });
         }
     }
 
     /// Compares a certificate of the endpoint with the last one of the same authority.
     pub(super) fn older(&mut self, authority: Fingerprint, known: Validity, seen: Validity) {
-        let life = known.not_after.since(known.not_before).unwrap_or_default();
+        let lifetime = known.not_after.since(known.not_before).unwrap_or_default();
         let back = known.not_before.since(seen.not_before).unwrap_or_default();
-        if life / 2 < back {
+        if lifetime / 2 < back {
             let (older, newer): (Timestamp, Timestamp) = (seen.not_before, known.not_before);
             let seen_at = self.at;
-            self.sight.older_leaf = Some(OlderLeaf { authority, older, newer, seen_at });
+            self.poll_state.older_leaf = Some(OlderLeaf { authority, older, newer, seen_at });
         }
     }
 }

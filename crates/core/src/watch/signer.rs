@@ -26,11 +26,11 @@ impl Stepper<'_> {
     }
 
     fn saw_leaf(&mut self, authority: Fingerprint, leaf: Leaf) {
-        let known = self.sight.leaves.iter().find(|seen| seen.authority == authority);
+        let known = self.poll_state.leaves.iter().find(|seen| seen.authority == authority);
         if let Some(known) = known.map(|seen| seen.leaf.validity) {
             self.older(authority, known, leaf.validity);
         }
-        let leaves = &mut self.sight.leaves;
+        let leaves = &mut self.poll_state.leaves;
         leaves.retain(|seen| seen.authority != authority);
         if LEAVES <= leaves.len() {
             leaves.remove(0);

@@ -7,10 +7,10 @@ use super::change::bundle_changed;
 use super::reduced::is_secret;
 use super::schedule::{interval, next_poll};
 use super::{
-    Answer, AuthorityRecord, Event, Facts, Failure, Observation, Policy, Poll, Sight, TrustOrigin,
-    UnrecordedKeys,
+    Answer, AuthorityRecord, Event, Facts, Failure, Observation, Policy, Poll, PollState,
+    TrustOrigin, UnrecordedKeys,
 };
-use crate::bundle::{BundleDiff, Digest, Irregularity, Stated};
+use crate::bundle::{BundleDiff, Digest, Irregularity, StatedNumber};
 use crate::time::{Bracket, Timestamp};
 
 /// What is known of a trust domain: the facts, and what the last polls saw.
@@ -19,7 +19,7 @@ pub struct DomainState {
     /// The fold of the events. Shared with every reader: an unchanged poll copies nothing.
     pub facts: Arc<Facts>,
     /// What each poll renews.
-    pub sight: Sight,
+    pub poll_state: PollState,
 }
 
 /// What follows from one poll.
@@ -46,11 +46,11 @@ const IRREGULARITIES: usize = 64;
 /// `jitter` lies in [0, 1) and spreads the next poll. Pure: journal, metrics and log are all
 /// written from what this returns.
 pub fn step(state: DomainState, poll: Poll, at: Timestamp, policy: &Policy, jitter: f64) -> Step {
-    let DomainState { facts, sight } = state;
-    let last_good = sight.last_success;
+    let DomainState { facts, poll_state } = state;
+    let last_good = poll_state.last_success;
     let (events, reduced) = (Vec::new(), false);
-    let mut stepper = Stepper { facts, sight, events, at, policy, last_good, reduced };
-    stepper.obey();
+    let mut stepper = Stepper { facts, poll_state, events, at, policy, last_good, reduced };
+    stepper.apply_policy();
     stepper.clock();
     stepper.look_at_the_budget();
     let Poll { answers, recalled } = poll;
@@ -59,12 +59,12 @@ pub fn step(state: DomainState, poll: Poll, at: Timestamp, policy: &Policy, jitt
     stepper.note_denied_signers(&answers);
     stepper.take(answers, &recalled);
     stepper.pass_dates();
-    stepper.sight.last_poll = Some(at);
+    stepper.poll_state.last_poll = Some(at);
     let base = stepper.base_interval();
-    stepper.sight.interval = base;
-    let next_poll = next_poll(&stepper.facts, &stepper.sight, at, policy, jitter);
-    let Stepper { facts, sight, events, .. } = stepper;
-    Step { state: DomainState { facts, sight }, events, next_poll }
+    stepper.poll_state.interval = base;
+    let next_poll = next_poll(&stepper.facts, &stepper.poll_state, at, policy, jitter);
+    let Stepper { facts, poll_state, events, .. } = stepper;
+    Step { state: DomainState { facts, poll_state }, events, next_poll }
 }
 
 /// Brings facts forward by events that no poll brought: a configuration's, an operator's.
@@ -75,7 +75,7 @@ pub fn record(state: &mut DomainState, at: Timestamp, event: &Event) {
 /// One step in the making.
 pub(super) struct Stepper<'a> {
     pub(super) facts: Arc<Facts>,
-    pub(super) sight: Sight,
+    pub(super) poll_state: PollState,
     pub(super) events: Vec<Event>,
     pub(super) at: Timestamp,
     pub(super) policy: &'a Policy,
@@ -100,23 +100,24 @@ impl Stepper<'_> {
     }
 
     /// The rules that the facts are made by are facts too.
-    fn obey(&mut self) {
+    fn apply_policy(&mut self) {
         if self.facts.policy.as_deref() != Some(self.policy) {
             self.emit(Event::PolicyChanged { policy: Box::new(self.policy.clone()) });
         }
     }
 
-    /// A good poll that shows no birth makes the dates before it missed ones.
+    /// A good poll that shows no publication makes the dates before it missed ones.
     fn pass_dates(&mut self) {
-        let good = self.sight.last_success == Some(self.at) && self.sight.pending.is_none();
-        if good && self.facts.course.wakes.is_some_and(|wakes| wakes < self.at) {
+        let good =
+            self.poll_state.last_success == Some(self.at) && self.poll_state.pending.is_none();
+        if good && self.facts.rotation.wakes.is_some_and(|wakes| wakes < self.at) {
             self.emit(Event::DatesPassed { good: self.at });
         }
     }
 
     /// What the clock says of the watch itself.
     fn clock(&mut self) {
-        let Some(after) = self.sight.last_poll else {
+        let Some(after) = self.poll_state.last_poll else {
             return;
         };
         match self.at.since(after) {
@@ -136,7 +137,7 @@ impl Stepper<'_> {
 
     pub(super) fn base_interval(&self) -> Duration {
         let hint = self.facts.confirmed.as_ref().map(|confirmed| &confirmed.refresh_hint);
-        interval(hint.unwrap_or(&Stated::Absent), self.policy)
+        interval(hint.unwrap_or(&StatedNumber::Absent), self.policy)
     }
 
     fn take(&mut self, answers: Vec<Answer>, recalled: &[AuthorityRecord]) {
@@ -159,9 +160,9 @@ impl Stepper<'_> {
                 }
                 // Where only one of several answered well, nothing can be said.
                 if differs {
-                    self.sight.differs_since.get_or_insert(self.at);
+                    self.poll_state.differs_since.get_or_insert(self.at);
                 } else if asked < 2 || !views.is_empty() {
-                    self.sight.differs_since = None;
+                    self.poll_state.differs_since = None;
                 }
             }
             (None, Some(failure)) => self.failed(failure),
@@ -170,10 +171,10 @@ impl Stepper<'_> {
     }
 
     fn failed(&mut self, failure: Failure) {
-        self.sight.failures = self.sight.failures.saturating_add(1);
+        self.poll_state.failures = self.poll_state.failures.saturating_add(1);
         let Failure { reason, detail, address, presented, denied } = failure;
-        self.sight.unauthenticated = if reason.is_authentication() {
-            self.sight.unauthenticated.saturating_add(1)
+        self.poll_state.unauthenticated = if reason.is_authentication() {
+            self.poll_state.unauthenticated.saturating_add(1)
         } else {
             0
         };
@@ -186,10 +187,10 @@ impl Stepper<'_> {
 
     fn observed(&mut self, observation: &Observation, recalled: &[AuthorityRecord]) {
         if let Some(since) = self.facts.failure.as_ref().map(|run| run.since) {
-            self.emit(Event::Recovered { failures: self.sight.failures.max(1), since });
+            self.emit(Event::Recovered { failures: self.poll_state.failures.max(1), since });
         }
-        self.sight.failures = 0;
-        self.sight.unauthenticated = 0;
+        self.poll_state.failures = 0;
+        self.poll_state.unauthenticated = 0;
         if self.facts.first_contact.is_none() {
             self.first_contact(observation);
         }
@@ -220,16 +221,17 @@ impl Stepper<'_> {
         }
         let changes = self.events.get(before..).unwrap_or_default();
         let with_keys = changes.iter().any(|event| event.authority().is_some());
-        self.sight.last_success = Some(self.at);
+        self.poll_state.last_success = Some(self.at);
         self.shape(observation, with_keys);
-        self.sight.address = observation.source.address;
-        self.sight.length = observation.length;
+        self.poll_state.address = observation.source.address;
+        self.poll_state.length = observation.length;
         let presented = observation.source.presented.as_ref();
-        self.sight.tls_not_after = presented.map(|presented| presented.leaf.validity.not_after);
+        self.poll_state.tls_not_after =
+            presented.map(|presented| presented.leaf.validity.not_after);
         if let Some(refusals) = &observation.refusals {
-            self.sight.refusals = Some(refusals.clone());
+            self.poll_state.refusals = Some(refusals.clone());
         }
-        if self.sight.pending.is_none() {
+        if self.poll_state.pending.is_none() {
             self.irregularities(&observation.irregularities);
             self.consumers();
         }
@@ -238,11 +240,11 @@ impl Stepper<'_> {
 
     /// What consumers make of the last document, which it says only once.
     fn consumers(&mut self) {
-        if let Some(refusals) = self.sight.refusals.take()
+        if let Some(refusals) = self.poll_state.refusals.take()
             && refusals != self.facts.refusals
             && !self.emit_if_due(Event::ConsumersChanged { refusals: refusals.clone() })
         {
-            self.sight.refusals = Some(refusals);
+            self.poll_state.refusals = Some(refusals);
         }
     }
 
@@ -256,7 +258,7 @@ impl Stepper<'_> {
         self.emit(Event::FirstContact { authenticated_by, bootstrap });
     }
 
-    fn relation(&self, content: Digest, sequence: &Stated) -> Relation {
+    fn relation(&self, content: Digest, sequence: &StatedNumber) -> Relation {
         let Some(confirmed) = &self.facts.confirmed else {
             return Relation::Forward;
         };

@@ -16,8 +16,8 @@ use super::{
     Budget, DomainState, Event, Observation, Policy, Poll, Sighting, Source, record, step,
 };
 use crate::bundle::{
-    Authority, AuthorityId, Bundle, Certificate, Digest, Fingerprint, KeyType, PublicKeyId, Stated,
-    SvidType,
+    Authority, AuthorityId, Bundle, Certificate, Digest, Fingerprint, KeyType, PublicKeyId,
+    StatedNumber, SvidType,
 };
 use crate::time::Timestamp;
 
@@ -51,11 +51,11 @@ count! {
     FORMS
 }
 count! {
-    /// A line is asked whether a birth meets one of its dates.
+    /// A line is asked whether a publication meets one of its dates.
     LINES
 }
 count! {
-    /// A window of a baseline is compared with a birth.
+    /// A window of a baseline is compared with a publication.
     WINDOWS
 }
 count! {
@@ -90,7 +90,7 @@ impl Domain {
 
     fn answers(&mut self, sequence: u64, authorities: &[Arc<Authority>]) {
         self.at = self.at.saturating_add(POLL);
-        let (sequence, hint) = (Stated::Given(sequence), Stated::Given(300));
+        let (sequence, hint) = (StatedNumber::Given(sequence), StatedNumber::Given(300));
         let observation = Observation {
             bundle: Bundle::new(authorities.to_vec(), sequence, hint),
             irregularities: Vec::new(),
@@ -212,7 +212,7 @@ fn births_of_one_poll_that_meet_no_date_ask_each_line_once() {
     domain.publishes(&keys);
     keys.extend(jwt("", 1..1 + KEYS));
     domain.publishes(&keys);
-    let lines = domain.state.facts.course.lines.len();
+    let lines = domain.state.facts.rotation.lineages.len();
     assert!(usize::try_from(KEYS).unwrap() <= lines, "{lines} lines");
     keys.extend(jwt("", 1 + KEYS..1 + 2 * KEYS));
     let (asked, ()) = LINES.during(|| domain.publishes(&keys));
@@ -224,7 +224,7 @@ fn all_lineages_that_are_known_loosely_look_through_the_windows_once() {
     let mut domain = Domain::new(Policy::default());
     let mut keys = x509("SPIFFE", 0..KEYS);
     domain.publishes(&keys);
-    let windows = domain.state.facts.course.windows.len();
+    let windows = domain.state.facts.rotation.windows.len();
     keys.extend(jwt("", 0..KEYS));
     let (compared, ()) = WINDOWS.during(|| domain.publishes(&keys));
     assert!(domain.standings().contains("on_time"), "{:?}", domain.standings());
@@ -253,7 +253,7 @@ fn the_key_ids_on_record_are_gathered_once_for_all_sightings_of_a_batch() {
     };
     sights(&known);
     (400..800).for_each(|one| sights(&format!("made up {one}")));
-    assert!(domain.state.facts.sighted(Some(&known.as_str().into())).is_some());
+    assert!(domain.state.facts.token_sighting(Some(&known.as_str().into())).is_some());
 }
 
 #[test]

@@ -44,8 +44,12 @@ fn past_the_daily_budget_recording_is_reduced_and_bounded() {
     // minute that only counts.
     let most = 100 + 64 + 2 * (512 + 256) + 512 + 3_000 / 4;
     assert!(story.events().len() <= most, "{} of {most}", story.events().len());
-    assert_eq!(story.state().sight.last_success, Some(story.now()), "the polls still count");
-    assert!(20_000 < story.state().sight.unrecorded, "{}", story.state().sight.unrecorded);
+    assert_eq!(story.state().poll_state.last_success, Some(story.now()), "the polls still count");
+    assert!(
+        20_000 < story.state().poll_state.unrecorded,
+        "{}",
+        story.state().poll_state.unrecorded
+    );
     // X.509 authorities come out of a reserve that JWT keys do not touch.
     let introduced = |svid_type: SvidType| {
         let of = story.events().iter().filter(|event| {

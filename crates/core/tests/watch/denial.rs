@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anchorwatch_core::bundle::{Authority, AuthorityId, Fingerprint, SvidType};
-use anchorwatch_core::decision::Deed;
+use anchorwatch_core::decision::DecisionAction;
 use anchorwatch_core::watch::{
     Budget, Event, Facts, Failure, FailureReason, JudgementPolicy, Policy, Rebootstrap, Trust,
     TrustOrigin,
@@ -36,8 +36,8 @@ fn denied_signer(name: &str) -> Failure {
     Failure { denied, address: Some([192, 0, 2, 9].into()), ..failure }
 }
 
-fn approve(authority: &Authority) -> Deed {
-    Deed::Approve { fingerprint: authority.id.fingerprint }
+fn approve(authority: &Authority) -> DecisionAction {
+    DecisionAction::Approve { fingerprint: authority.id.fingerprint }
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn a_rebootstrap_approves_what_its_file_lists_and_nobody_denied() {
     assert_eq!(plan.authorities, 1);
     let decided = |event: &Event| {
         let Event::Decided { decision } = event else { panic!("{event:?} is no decision") };
-        decision.deed.clone()
+        decision.action.clone()
     };
     let approved: Vec<_> = plan.events[1..].iter().map(decided).collect();
     assert_eq!(approved, [approve(&x509("new")), approve(&authority("j:b"))]);
@@ -259,7 +259,7 @@ fn what_an_endpoint_makes_up_is_bounded() {
     }
     let story = story.answers_beside(1, &["x:a"], names.iter().map(|name| denied_signer(name)));
     assert_eq!(story.facts().denied_signers.len(), 16);
-    assert_eq!(story.state().sight.denied_signers.len(), 16);
+    assert_eq!(story.state().poll_state.denied_signers.len(), 16);
     let story = story.forget_events();
     let story = story.answers_beside(1, &["x:a"], names.iter().map(|name| denied_signer(name)));
     story.expect(&[]);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anchorwatch_core::bundle::IrregularityKind;
-use anchorwatch_core::decision::{Decision, Deed, Door, Outage};
+use anchorwatch_core::decision::{Decision, DecisionAction, DecisionSource, Outage};
 use anchorwatch_core::finding::{Finding, FindingKind, Severity};
 use anchorwatch_core::judge::{Case, NO_SHARED_KEYS, assess, review};
 use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile};
@@ -68,7 +68,7 @@ fn a_healthy_domain_has_no_finding() {
 #[test]
 fn a_source_is_stale_after_three_intervals_without_a_good_poll() {
     let story = Timeline::start().publishes(1, &["x:a"]).fails(FailureReason::Connect);
-    let last_good = story.state().sight.last_success.unwrap();
+    let last_good = story.state().poll_state.last_success.unwrap();
     let limit = last_good.saturating_add(story.interval() * 3);
     expect_at(&story, limit, &[]);
     let over = limit.saturating_add(Duration::from_secs(1));
@@ -82,9 +82,9 @@ fn an_announced_outage_holds_staleness_until_three_intervals_after_its_end() {
     let story = Timeline::start().publishes(1, &["x:a"]).fails(FailureReason::Connect);
     let (from, hours) = (story.now(), |hours| Duration::from_hours(hours));
     let outage = Outage { not_before: from, not_after: from.saturating_add(hours(6)) };
-    let decide = |state: &mut DomainState, deed| {
-        let (by, reason, door) = ("j.doe".into(), "CHG-1".into(), Door::Operator);
-        let decision = Decision { deed, by, reason, uid: None, door };
+    let decide = |state: &mut DomainState, action| {
+        let (by, reason, source) = ("j.doe".into(), "CHG-1".into(), DecisionSource::Operator);
+        let decision = Decision { action, by, reason, uid: None, source };
         record(state, from, &Event::Decided { decision });
     };
     let (endpoint, policy) = (endpoint(), story.policy().clone());
@@ -103,12 +103,12 @@ fn an_announced_outage_holds_staleness_until_three_intervals_after_its_end() {
     let both = [FindingKind::TrustDomainBlind, FindingKind::SourceStale];
     let mut state = story.state().clone();
     assert_eq!(found(&state, from.saturating_add(hours(5))), both);
-    decide(&mut state, Deed::AnnounceOutage { outage });
+    decide(&mut state, DecisionAction::AnnounceOutage { outage });
     assert_eq!(found(&state, from.saturating_add(hours(5))), []);
-    let held = outage.not_after.saturating_add(state.sight.interval * 3);
+    let held = outage.not_after.saturating_add(state.poll_state.interval * 3);
     assert_eq!(found(&state, held), []);
     assert_eq!(found(&state, held.saturating_add(Duration::from_secs(1))), both);
-    decide(&mut state, Deed::WithdrawOutage { outage });
+    decide(&mut state, DecisionAction::WithdrawOutage { outage });
     assert_eq!(found(&state, from.saturating_add(hours(5))), both);
 }
 

@@ -77,7 +77,9 @@ fn large_authorities_beside_the_state_take_few_bytes_and_are_counted() {
     let length = checkpoint(&story);
     assert!(length < MOST, "{} MiB", length / MIB);
     let glimpsed = &story.facts().glimpsed;
-    let has = |one: &Authority| glimpsed.iter().any(|glimpse| glimpse.authority.id == one.id);
+    let has = |one: &Authority| {
+        glimpsed.iter().any(|unconfirmed_authority| unconfirmed_authority.authority.id == one.id)
+    };
     assert!(has(&ordinary) && has(&forty()[39]) && !has(&forty()[0]));
     let left_out: u64 = story.facts().ledger.left_out.iter().map(|left| left.count).sum();
     assert_eq!(left_out, 41 - u64::try_from(glimpsed.len()).unwrap());

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::timeline::{Timeline, jwt, x509};
-use anchorwatch_core::bundle::Stated;
+use anchorwatch_core::bundle::StatedNumber;
 use anchorwatch_core::watch::{
     Event, Facts, FailureReason, Phase, Policy, PollInterval, TrustOrigin,
 };
@@ -103,7 +103,7 @@ fn a_sequence_that_moves_alone_is_a_change_without_keys() {
     else {
         panic!("{:?}", story.events())
     };
-    assert_eq!(*sequence, Stated::Given(2));
+    assert_eq!(*sequence, StatedNumber::Given(2));
     assert_eq!(story.facts().high_water, Some(2));
 }
 
@@ -152,7 +152,7 @@ fn a_key_never_seen_before_is_news_even_in_an_answer_that_steps_back() {
     let story = Timeline::start().publishes(5, &["x:a"]).forget_events();
     let before = story.now();
     let story = story.publishes(4, &["x:a", "j:rogue"]);
-    story.expect(&["stepped_back", "authority_glimpsed"]);
+    story.expect(&["stepped_back", "unconfirmed_authority_seen"]);
     let glimpsed_at = story.now();
     let story = story.publishes(6, &["x:a", "j:rogue"]);
     let published = story.record(&jwt("rogue")).published;
@@ -230,10 +230,10 @@ fn an_operators_file_authenticates_while_what_it_authenticated_steps_back() {
         .fails(FailureReason::UntrustedChain)
         .rebootstraps(&["x:new"])
         .publishes(3, &["x:a", "x:new"]);
-    assert!(story.state().sight.pending.is_some());
+    assert!(story.state().poll_state.pending.is_some());
     assert_eq!(story.trust().unwrap().origin, TrustOrigin::Rebootstrap);
     let story = story.after(Duration::from_mins(1)).publishes(3, &["x:a", "x:new"]);
-    assert!(story.state().sight.pending.is_none());
+    assert!(story.state().poll_state.pending.is_none());
     assert_eq!(story.trust().unwrap().origin, TrustOrigin::Latest);
 }
 
@@ -273,7 +273,7 @@ fn replicas_that_alternate_each_activate_their_own_authority() {
         .signed_by("a", 200)
         .publishes(1, &["x:a", "x:b"]);
     story.expect(&["authority_signed", "authority_signed"]);
-    assert_eq!(story.state().sight.leaves.len(), 2);
+    assert_eq!(story.state().poll_state.leaves.len(), 2);
     // The least notBefore bounds the activation; the latest leaf is what each poll renews.
     let signed = story.record(&x509("a")).signed.unwrap();
     assert_eq!(signed.validity.not_before.as_unix(), 100);

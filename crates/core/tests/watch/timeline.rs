@@ -7,9 +7,9 @@ use std::time::Duration;
 use anchorwatch_core::bundle::consumer::Consumer;
 use anchorwatch_core::bundle::{
     Authority, AuthorityId, Bundle, Digest, Fingerprint, Irregularity, IrregularityKind, KeyType,
-    PublicKeyId, Stated, SvidType, Validity,
+    PublicKeyId, StatedNumber, SvidType, Validity,
 };
-use anchorwatch_core::decision::{Decision, Deed, Door};
+use anchorwatch_core::decision::{Decision, DecisionAction, DecisionSource};
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::watch::{
@@ -104,26 +104,26 @@ impl Timeline {
     }
 
     pub(crate) fn publishes(self, sequence: u64, names: &[&str]) -> Self {
-        let observation = self.observation(Stated::Given(sequence), names, None);
+        let observation = self.observation(StatedNumber::Given(sequence), names, None);
         self.poll(Poll::of(Ok(observation)))
     }
 
     /// The bundle lists these authorities.
     pub(crate) fn lists(self, sequence: u64, authorities: Vec<Arc<Authority>>) -> Self {
-        let mut observation = self.observation(Stated::Given(sequence), &[], None);
+        let mut observation = self.observation(StatedNumber::Given(sequence), &[], None);
         let hint = observation.bundle.refresh_hint.clone();
-        observation.bundle = Bundle::new(authorities, Stated::Given(sequence), hint);
+        observation.bundle = Bundle::new(authorities, StatedNumber::Given(sequence), hint);
         self.poll(Poll::of(Ok(observation)))
     }
 
     pub(crate) fn publishes_unnumbered(self, names: &[&str]) -> Self {
-        let observation = self.observation(Stated::Absent, names, None);
+        let observation = self.observation(StatedNumber::Absent, names, None);
         self.poll(Poll::of(Ok(observation)))
     }
 
     pub(crate) fn answers(self, answers: &[(IpAddr, u64, &[&str])]) -> Self {
         let answers = answers.iter().map(|(address, sequence, names)| {
-            Ok(self.observation(Stated::Given(*sequence), names, Some(*address)))
+            Ok(self.observation(StatedNumber::Given(*sequence), names, Some(*address)))
         });
         let answers = answers.collect();
         self.poll(Poll { answers, recalled: Vec::new() })
@@ -140,7 +140,8 @@ impl Timeline {
         names: &[&str],
         failures: impl IntoIterator<Item = Failure>,
     ) -> Self {
-        let good = self.observation(Stated::Given(sequence), names, Some([192, 0, 2, 1].into()));
+        let good =
+            self.observation(StatedNumber::Given(sequence), names, Some([192, 0, 2, 1].into()));
         let answers = failures.into_iter().map(Err).chain([Ok(good)]).collect();
         self.poll(Poll { answers, recalled: Vec::new() })
     }
@@ -151,9 +152,9 @@ impl Timeline {
     }
 
     /// An operator decides.
-    pub(crate) fn decides(self, deed: Deed) -> Self {
+    pub(crate) fn decides(self, action: DecisionAction) -> Self {
         let (by, reason) = ("j.doe".into(), "INC-1".into());
-        let decision = Decision { deed, by, reason, uid: None, door: Door::Operator };
+        let decision = Decision { action, by, reason, uid: None, source: DecisionSource::Operator };
         let mut story = self.records(Event::Decided { decision });
         story.now = story.now.saturating_add(Duration::from_secs(1));
         story
@@ -162,13 +163,18 @@ impl Timeline {
     /// An operator denies this authority.
     pub(crate) fn denies(self, authority: &Authority) -> Self {
         let (fingerprint, public_key) = (authority.id.fingerprint, authority.public_key);
-        self.decides(Deed::Deny { fingerprint, public_key, everywhere: false, denied_at: None })
+        self.decides(DecisionAction::Deny {
+            fingerprint,
+            public_key,
+            everywhere: false,
+            denied_at: None,
+        })
     }
 
     /// What authenticates, where a bootstrap file lists these authorities.
     pub(crate) fn trust_with(&self, bootstrap: &[&str]) -> Option<Trust> {
         let bootstrap: Vec<_> = bootstrap.iter().map(|name| Arc::new(authority(name))).collect();
-        let pending = self.state.sight.pending.is_some();
+        let pending = self.state.poll_state.pending.is_some();
         self.state.facts.trust(&trust_domain(), pending, &bootstrap)
     }
 
@@ -216,7 +222,7 @@ impl Timeline {
     /// Time passes without the monitor noticing.
     pub(crate) fn skip(mut self, time: Duration) -> Self {
         self.now = self.now.saturating_add(time);
-        self.state.sight.last_poll = Some(self.now);
+        self.state.poll_state.last_poll = Some(self.now);
         self
     }
 
@@ -229,7 +235,7 @@ impl Timeline {
 
     fn observation(
         &self,
-        sequence: Stated,
+        sequence: StatedNumber,
         names: &[&str],
         address: Option<IpAddr>,
     ) -> Observation {
@@ -252,7 +258,7 @@ impl Timeline {
             path: Arc::default(),
         });
         Observation {
-            bundle: Bundle::new(authorities, sequence, Stated::Given(300)),
+            bundle: Bundle::new(authorities, sequence, StatedNumber::Given(300)),
             irregularities: self.irregularities.clone(),
             body: Digest::of(b"body"),
             length: 4,
@@ -293,7 +299,7 @@ impl Timeline {
     }
 
     pub(crate) fn interval(&self) -> Duration {
-        self.state.sight.interval
+        self.state.poll_state.interval
     }
 
     pub(crate) fn policy(&self) -> &Policy {
@@ -317,7 +323,7 @@ impl Timeline {
     }
 
     pub(crate) fn trust(&self) -> Option<Trust> {
-        let pending = self.state.sight.pending.is_some();
+        let pending = self.state.poll_state.pending.is_some();
         self.state.facts.trust(&trust_domain(), pending, &[])
     }
 

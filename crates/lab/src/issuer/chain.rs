@@ -1,6 +1,6 @@
 //! The slots of one chain: what one replica signs one type of SVID with, now and next.
 
-use super::{IssuedKey, IssuerSettings, KeyNumber, KeyStore, Refusal};
+use super::{InterventionRefused, IssuedKey, IssuerSettings, KeyNumber, KeyStore};
 use anchorwatch_core::bundle::SvidType;
 use anchorwatch_core::time::Timestamp;
 
@@ -49,7 +49,7 @@ impl Due {
 
 /// A key that signs now, and the one that signed before.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct HandOver {
+pub(super) struct SigningHandOver {
     pub(super) retired: KeyNumber,
     pub(super) activated: KeyNumber,
 }
@@ -92,32 +92,36 @@ impl Chain {
     }
 
     /// Lets the prepared key sign.
-    pub(super) fn activate(&mut self) -> Result<HandOver, Refusal> {
+    pub(super) fn activate(&mut self) -> Result<SigningHandOver, InterventionRefused> {
         let (Next::Prepared(next), Some(current)) = (self.next, self.current) else {
-            return Err(Refusal::NoSuchKey);
+            return Err(InterventionRefused::NoSuchKey);
         };
         self.current = Some(next);
         self.next = Next::Old { key: current, tainted: false };
-        Ok(HandOver { retired: current.number, activated: next.number })
+        Ok(SigningHandOver { retired: current.number, activated: next.number })
     }
 
-    pub(super) fn taint(&mut self) -> Result<KeyNumber, Refusal> {
+    pub(super) fn taint(&mut self) -> Result<KeyNumber, InterventionRefused> {
         match &mut self.next {
             Next::Old { key, tainted: tainted @ false } => {
                 *tainted = true;
                 Ok(key.number)
             }
-            Next::Empty | Next::Prepared(_) | Next::Old { .. } => Err(Refusal::NoSuchKey),
+            Next::Empty | Next::Prepared(_) | Next::Old { .. } => {
+                Err(InterventionRefused::NoSuchKey)
+            }
         }
     }
 
-    pub(super) fn revoke(&mut self) -> Result<KeyNumber, Refusal> {
+    pub(super) fn revoke(&mut self) -> Result<KeyNumber, InterventionRefused> {
         match self.next {
             Next::Old { key, tainted: true } => {
                 self.next = Next::Empty;
                 Ok(key.number)
             }
-            Next::Empty | Next::Prepared(_) | Next::Old { .. } => Err(Refusal::NoSuchKey),
+            Next::Empty | Next::Prepared(_) | Next::Old { .. } => {
+                Err(InterventionRefused::NoSuchKey)
+            }
         }
     }
 

@@ -37,7 +37,7 @@ pub struct IssuedKey {
     /// The server that made it; `None` where none did: an upstream root, or a key from outside.
     pub replica: Option<ReplicaNumber>,
     /// Why it was made.
-    pub occasion: Occasion,
+    pub occasion: KeyCreationCause,
     /// The root that signed it, where it is an intermediate of an upstream authority.
     pub parent: Option<KeyNumber>,
     /// When it was made and published.
@@ -49,7 +49,7 @@ pub struct IssuedKey {
 
 /// Why a key was made.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Occasion {
+pub enum KeyCreationCause {
     /// Its chain had no key, and it signs at once: a start without keys.
     First,
     /// Its date had come.
@@ -68,12 +68,12 @@ pub struct IssuerEvent {
     /// When.
     pub at: Timestamp,
     /// What.
-    pub deed: IssuerDeed,
+    pub action: IssuerAction,
 }
 
 /// What an issuer did.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum IssuerDeed {
+pub enum IssuerAction {
     /// A key is in the bundle from now on.
     Published {
         /// The key.
@@ -115,7 +115,7 @@ pub enum IssuerDeed {
         /// Which.
         key: KeyNumber,
         /// By what.
-        by: Removal,
+        by: RemovalCause,
     },
     /// The bundle was written: its sequence number moved. It follows what the transaction did.
     SequenceMoved {
@@ -137,13 +137,13 @@ pub enum IssuerDeed {
         /// What was asked.
         intervention: Intervention,
         /// Why not.
-        refusal: Refusal,
+        refusal: InterventionRefused,
     },
 }
 
 /// What took a key out of the bundle.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Removal {
+pub enum RemovalCause {
     /// The server itself, long after the key's end.
     Pruned,
     /// An operator, by the issuer's own command.
@@ -249,7 +249,7 @@ pub enum KeyStore {
 
 /// Why an intervention was not possible.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Refusal {
+pub enum InterventionRefused {
     /// The server does not run.
     NotRunning,
     /// The server runs already.

@@ -5,7 +5,8 @@
 //! the rotator's [delays](IssuerSettings::delays). [`Issuer::advance`] is the only thing that moves
 //! its time.
 //!
-//! Invariant: what it does is what was measured on real SPIRE servers, where that differs from
+//! Invariant: what it does is what was measured on real SPIRE servers
+//! (docs/rotation-model.md#measured-behaviour), where that differs from
 //! what one would expect: X.509 and JWT keys are two chains that drift apart, a birth of both is
 //! two transactions, and a key that was prepared in vain stays published.
 
@@ -16,8 +17,10 @@ mod replica;
 mod row;
 mod settings;
 
-pub use event::{Intervention, IssuedKey, IssuerEvent, KeyNumber, KeyStore, Refusal, Removal};
-pub use event::{IssuerDeed, Occasion, ReplicaNumber};
+pub use event::{
+    Intervention, InterventionRefused, IssuedKey, IssuerEvent, KeyNumber, KeyStore, RemovalCause,
+};
+pub use event::{IssuerAction, KeyCreationCause, ReplicaNumber};
 pub use model::Issuer;
 pub use row::BundleRow;
 pub use settings::{IssuerSettings, NOT_BEFORE_CUSHION, Topology};

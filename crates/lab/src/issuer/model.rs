@@ -5,11 +5,12 @@ mod intervene;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::chain::{Due, HandOver};
+use super::chain::{Due, SigningHandOver};
 use super::replica::Replica;
 use super::{
-    BundleRow, Intervention, IssuedKey, IssuerDeed, IssuerEvent, IssuerSettings, KeyNumber,
-    NOT_BEFORE_CUSHION, Occasion, Refusal, Removal, ReplicaNumber, Topology,
+    BundleRow, Intervention, InterventionRefused, IssuedKey, IssuerAction, IssuerEvent,
+    IssuerSettings, KeyCreationCause, KeyNumber, NOT_BEFORE_CUSHION, RemovalCause, ReplicaNumber,
+    Topology,
 };
 use anchorwatch_core::bundle::{SvidType, Validity};
 use anchorwatch_core::time::Timestamp;
@@ -140,14 +141,14 @@ impl Issuer {
         planned.into_iter().chain(own).min()
     }
 
-    fn emit(&mut self, deed: IssuerDeed) {
-        self.events.push(IssuerEvent { at: self.now, deed });
+    fn emit(&mut self, action: IssuerAction) {
+        self.events.push(IssuerEvent { at: self.now, action });
     }
 
     /// Ends a transaction.
     fn write(&mut self) {
         let sequence = self.row.write();
-        self.emit(IssuerDeed::SequenceMoved { sequence });
+        self.emit(IssuerAction::SequenceMoved { sequence });
     }
 
     /// A look of the rotator that finds something due (`rotator.go`).
@@ -161,7 +162,7 @@ impl Issuer {
             chain.next_tick = tick.saturating_add(1);
         }
         if let Some(Due::First | Due::Preparation { .. }) = due(self) {
-            self.prepare(number, svid_type, Occasion::Due);
+            self.prepare(number, svid_type, KeyCreationCause::Due);
             if let (SvidType::X509, Some(replica)) = (svid_type, self.replicas.get_mut(&number)) {
                 replica.prepared_x509_in(tick);
             }
@@ -174,12 +175,12 @@ impl Issuer {
     }
 
     /// Makes and publishes a key: in its own transaction, before it signs.
-    fn prepare(&mut self, replica: ReplicaNumber, svid_type: SvidType, occasion: Occasion) {
+    fn prepare(&mut self, replica: ReplicaNumber, svid_type: SvidType, occasion: KeyCreationCause) {
         let Some(chain) = self.replicas.get(&replica).and_then(|server| server.chain(svid_type))
         else {
             return;
         };
-        let occasion = if chain.current.is_none() { Occasion::First } else { occasion };
+        let occasion = if chain.current.is_none() { KeyCreationCause::First } else { occasion };
         let key = match (self.settings.topology, svid_type) {
             (Topology::Upstream { root_life }, SvidType::X509) => {
                 self.certify(replica, root_life, occasion)
@@ -191,9 +192,9 @@ impl Issuer {
         };
         if chain.current.is_none() {
             chain.begin(key);
-            self.emit(IssuerDeed::Activated { key: key.number });
+            self.emit(IssuerAction::Activated { key: key.number });
         } else if let Some(orphan) = chain.prepare(key) {
-            self.emit(IssuerDeed::Orphaned { key: orphan });
+            self.emit(IssuerAction::Orphaned { key: orphan });
         }
     }
 
@@ -214,13 +215,13 @@ impl Issuer {
         &mut self,
         replica: ReplicaNumber,
         root_life: Duration,
-        occasion: Occasion,
+        occasion: KeyCreationCause,
     ) -> IssuedKey {
         let root = self.root.unwrap_or_else(|| self.publish_root(root_life));
         let mut key =
             self.make(SvidType::X509, Some(replica), self.validity(SvidType::X509), occasion);
         key.parent = Some(root.number);
-        self.emit(IssuerDeed::Certified { key });
+        self.emit(IssuerAction::Certified { key });
         key
     }
 
@@ -229,7 +230,7 @@ impl Issuer {
             not_before: whole(self.now.saturating_sub(Topology::ROOT_AGE)),
             not_after: whole(self.now.saturating_add(root_life)),
         };
-        let root = self.publish(SvidType::X509, None, validity, Occasion::Root);
+        let root = self.publish(SvidType::X509, None, validity, KeyCreationCause::Root);
         *self.root.insert(root)
     }
 
@@ -238,7 +239,7 @@ impl Issuer {
         svid_type: SvidType,
         replica: Option<ReplicaNumber>,
         validity: Validity,
-        occasion: Occasion,
+        occasion: KeyCreationCause,
     ) -> IssuedKey {
         self.keys_so_far = self.keys_so_far.saturating_add(1);
         let number = KeyNumber(self.keys_so_far);
@@ -251,20 +252,24 @@ impl Issuer {
         svid_type: SvidType,
         replica: Option<ReplicaNumber>,
         validity: Validity,
-        occasion: Occasion,
+        occasion: KeyCreationCause,
     ) -> IssuedKey {
         let key = self.make(svid_type, replica, validity, occasion);
         self.row.insert(key);
-        self.emit(IssuerDeed::Published { key });
+        self.emit(IssuerAction::Published { key });
         self.write();
         key
     }
 
-    fn activate(&mut self, replica: ReplicaNumber, svid_type: SvidType) -> Result<(), Refusal> {
-        let chain = self.chain_mut(replica, svid_type).ok_or(Refusal::NoSuchChain)?;
-        let HandOver { retired, activated } = chain.activate()?;
-        self.emit(IssuerDeed::Retired { key: retired });
-        self.emit(IssuerDeed::Activated { key: activated });
+    fn activate(
+        &mut self,
+        replica: ReplicaNumber,
+        svid_type: SvidType,
+    ) -> Result<(), InterventionRefused> {
+        let chain = self.chain_mut(replica, svid_type).ok_or(InterventionRefused::NoSuchChain)?;
+        let SigningHandOver { retired, activated } = chain.activate()?;
+        self.emit(IssuerAction::Retired { key: retired });
+        self.emit(IssuerAction::Activated { key: activated });
         Ok(())
     }
 
@@ -280,7 +285,7 @@ impl Issuer {
         let pruned = self.row.prunable(expiration);
         for key in &pruned {
             self.row.remove(*key);
-            self.emit(IssuerDeed::Removed { key: *key, by: Removal::Pruned });
+            self.emit(IssuerAction::Removed { key: *key, by: RemovalCause::Pruned });
         }
         if !pruned.is_empty() {
             self.write();

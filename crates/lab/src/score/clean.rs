@@ -70,9 +70,9 @@ impl Clean {
     /// Watches such a domain for so long.
     pub fn play(&self, name: &TrustDomain, lasts: Duration, seed: u64, keys: &KeyPool) -> CleanRow {
         let scenario = self.scenario(name, lasts);
-        let course = play(&scenario, seed, &scenario.policy(), keys);
+        let world_run = play(&scenario, seed, &scenario.policy(), keys);
         let mut row = CleanRow { watched: lasts, ..CleanRow::default() };
-        for raised in &course.raised {
+        for raised in &world_run.raised {
             row.critical += usize::from(raised.finding.severity == Severity::Critical);
             match raised.finding.kind {
                 FindingKind::RotationOverdue => row.overdue += 1,

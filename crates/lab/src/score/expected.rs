@@ -7,10 +7,10 @@
 
 use std::time::Duration;
 
-use super::{Course, Raised, play};
+use super::{Raised, WorldRun, play};
 use crate::issuer::IssuerSettings;
 use crate::simulate::{
-    Authentication, BirthKind, Happening, Incident, KeyPool, RemovalKind, Scenario, Skip,
+    Authentication, Incident, KeyPool, PublicationCause, RemovalKind, Scenario, Skip, WorldEvent,
 };
 use anchorwatch_core::finding::{FindingKind, Severity};
 use anchorwatch_core::spiffe::TrustDomain;
@@ -258,7 +258,8 @@ impl Promise {
 
     /// Whether this finding breaks a promise of quiet.
     fn breaks(&self, raised: &Raised) -> bool {
-        // That nothing answers is true, and urgent by its own rules (design, 6): what is promised
+        // That nothing answers is true, and urgent by its own rules (docs/judgement.md#silence):
+        // what is promised
         // is that nothing else is made of it.
         let silence = match self.incident {
             I::EndpointOutage | I::MonitorOutage => matches!(
@@ -277,53 +278,54 @@ impl Promise {
     }
 
     /// Plays it once.
-    pub fn play(&self, name: &TrustDomain, seed: u64, keys: &KeyPool) -> (IncidentRow, Course) {
+    pub fn play(&self, name: &TrustDomain, seed: u64, keys: &KeyPool) -> (IncidentRow, WorldRun) {
         let scenario = self.scenario(name, seed);
         let policy = Policy { judgement: self.policy, ..scenario.policy() };
-        let course = play(&scenario, seed, &policy, keys);
+        let world_run = play(&scenario, seed, &policy, keys);
         let kept = match self.expected {
-            Expected::Quiet => !course.raised.iter().any(|raised| self.breaks(raised)),
+            Expected::Quiet => !world_run.raised.iter().any(|raised| self.breaks(raised)),
             Expected::Raised(kind, severity, latest) => {
-                let limit = limit(&course, &scenario, kind, latest);
-                course.of(kind).any(|raised| {
+                let limit = limit(&world_run, &scenario, kind, latest);
+                world_run.of(kind).any(|raised| {
                     severity <= raised.finding.severity
                         && limit.is_some_and(|limit| raised.at <= limit)
                 })
             }
         };
-        let row = IncidentRow { worlds: 1, kept: usize::from(kept), critical: course.pages() };
-        (row, course)
+        let row = IncidentRow { worlds: 1, kept: usize::from(kept), critical: world_run.pages() };
+        (row, world_run)
     }
 }
 
 /// The latest moment at which it must be said.
 fn limit(
-    course: &Course,
+    world_run: &WorldRun,
     scenario: &Scenario,
     kind: FindingKind,
     latest: Latest,
 ) -> Option<Timestamp> {
-    let began = course.truth.iter().find_map(|truth| match truth.what {
-        Happening::Began { .. } => Some(truth.at),
+    let began = world_run.truth.iter().find_map(|truth| match truth.what {
+        WorldEvent::Began { .. } => Some(truth.at),
         _ => None,
     })?;
-    let deeds = course.truth.iter().filter(|truth| began <= truth.at && is_deed(&truth.what));
+    let actions =
+        world_run.truth.iter().filter(|truth| began <= truth.at && is_action(&truth.what));
     // A key is told by the poll that shows it, whatever else the incident did before.
-    let births = deeds.clone().filter(|truth| matches!(truth.what, Happening::Birth { .. }));
+    let births = actions.clone().filter(|truth| matches!(truth.what, WorldEvent::Birth { .. }));
     let birth = births.map(|truth| truth.at).min();
-    let first = deeds.clone().map(|truth| truth.at).min();
+    let first = actions.clone().map(|truth| truth.at).min();
     let of_keys = kind == FindingKind::UnexpectedAuthority;
-    let deed = birth.filter(|_| of_keys).or(first).unwrap_or(began);
+    let action = birth.filter(|_| of_keys).or(first).unwrap_or(began);
     // A second look must agree with the first: the state must be done changing.
-    let settled = deeds.map(|truth| truth.at).filter(|at| at.since(deed) < Some(SETTLES)).max();
-    let deed = if latest == AfterLag { settled.unwrap_or(deed) } else { deed };
-    let shown = course.good.iter().copied().find(|good| deed <= *good)?;
+    let settled = actions.map(|truth| truth.at).filter(|at| at.since(action) < Some(SETTLES)).max();
+    let action = if latest == AfterLag { settled.unwrap_or(action) } else { action };
+    let shown = world_run.good.iter().copied().find(|good| action <= *good)?;
     let period = scenario.issuer.period();
     Some(match latest {
         FirstPoll => shown,
         AfterLag => {
             let lag = scenario.observer.replica_lag;
-            let next = course
+            let next = world_run
                 .good
                 .iter()
                 .copied()
@@ -336,21 +338,21 @@ fn limit(
 }
 
 /// Whether this is what the incident does to the bundle.
-fn is_deed(what: &Happening) -> bool {
+fn is_action(what: &WorldEvent) -> bool {
     match what {
-        Happening::Birth { kind, .. } => match kind {
-            BirthKind::Attack
-            | BirthKind::Restart
-            | BirthKind::ScaleOut
-            | BirthKind::Restore
-            | BirthKind::OtherStore
-            | BirthKind::Forced
-            | BirthKind::Root
-            | BirthKind::Appended => true,
-            BirthKind::Baseline | BirthKind::Scheduled => false,
+        WorldEvent::Birth { kind, .. } => match kind {
+            PublicationCause::Attack
+            | PublicationCause::Restart
+            | PublicationCause::ScaleOut
+            | PublicationCause::Restore
+            | PublicationCause::OtherStore
+            | PublicationCause::Forced
+            | PublicationCause::Root
+            | PublicationCause::Appended => true,
+            PublicationCause::Baseline | PublicationCause::Scheduled => false,
         },
-        Happening::Return { .. } => true,
-        Happening::Removal { why, .. } => !matches!(why, RemovalKind::Pruned),
+        WorldEvent::Return { .. } => true,
+        WorldEvent::Removal { why, .. } => !matches!(why, RemovalKind::Pruned),
         _ => false,
     }
 }

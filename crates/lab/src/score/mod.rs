@@ -4,15 +4,15 @@
 //! polls and nothing else; the truth stands beside it, and is read here alone.
 
 mod clean;
-mod course;
 mod expected;
 mod restarts;
 mod stalls;
 mod verdicts;
+mod world_run;
 
 pub use clean::{Clean, CleanRow, clean_rows};
-pub use course::{Course, Raised, play};
 pub use expected::{Expected, IncidentRow, Latest, Promise, ROWS};
 pub use restarts::{RestartRow, restart_row};
 pub use stalls::{StallRow, stall_row};
 pub use verdicts::{VerdictScore, verdicts};
+pub use world_run::{Raised, WorldRun, play};

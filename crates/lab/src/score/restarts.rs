@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::play;
 use crate::issuer::IssuerSettings;
-use crate::simulate::{BirthKind, Happening, Incident, KeyPool, Random, Scenario, Skip};
+use crate::simulate::{Incident, KeyPool, PublicationCause, Random, Scenario, Skip, WorldEvent};
 use anchorwatch_core::bundle::AuthorityId;
 use anchorwatch_core::finding::FindingKind;
 use anchorwatch_core::spiffe::TrustDomain;
@@ -58,18 +58,18 @@ pub fn restart_row(
         // Poisson restarts would fall together now and then; so do these.
         at = at.saturating_add(Duration::from_secs(apart / 2 + random.below(apart)));
     }
-    let course = play(&scenario, seed, &scenario.policy(), keys);
-    let of = |kind: BirthKind| -> BTreeSet<AuthorityId> {
-        let births = course.truth.iter().filter_map(|truth| match truth.what {
-            Happening::Birth { authority, kind: born, .. } if born == kind => Some(authority),
+    let world_run = play(&scenario, seed, &scenario.policy(), keys);
+    let of = |kind: PublicationCause| -> BTreeSet<AuthorityId> {
+        let births = world_run.truth.iter().filter_map(|truth| match truth.what {
+            WorldEvent::Birth { authority, kind: born, .. } if born == kind => Some(authority),
             _ => None,
         });
         births.collect()
     };
-    let restarted = of(BirthKind::Restart);
-    let scheduled = of(BirthKind::Scheduled);
+    let restarted = of(PublicationCause::Restart);
+    let scheduled = of(PublicationCause::Scheduled);
     let mut row = RestartRow { watched: lasts, births: restarted.len(), ..RestartRow::default() };
-    for (authority, standing) in &course.standings {
+    for (authority, standing) in &world_run.standings {
         let unexpected = !standing.is_explained();
         if restarted.contains(authority) {
             match standing {
@@ -81,7 +81,7 @@ pub fn restart_row(
             row.unexpected += usize::from(unexpected);
         }
     }
-    row.overdue = course.of(FindingKind::RotationOverdue).count();
+    row.overdue = world_run.of(FindingKind::RotationOverdue).count();
     row
 }
 
@@ -128,15 +128,15 @@ mod tests {
             .truth()
             .iter()
             .filter(|truth| day_two < truth.at)
-            .find(|truth| matches!(truth.what, Happening::Birth { replica: Some(0), .. }))
+            .find(|truth| matches!(truth.what, WorldEvent::Birth { replica: Some(0), .. }))
             .map(|truth| truth.at)
             .unwrap();
         let after = rotation.since(clean.begins).unwrap();
         for seconds in (300..600).step_by(10) {
             let restarted = scenario(&name)
                 .with(after + Duration::from_secs(seconds), Incident::RestartKeysLost);
-            let course = play(&restarted, 1, &restarted.policy(), &keys);
-            let overdue: Vec<_> = course.of(FindingKind::RotationOverdue).collect();
+            let world_run = play(&restarted, 1, &restarted.policy(), &keys);
+            let overdue: Vec<_> = world_run.of(FindingKind::RotationOverdue).collect();
             assert!(overdue.is_empty(), "{seconds} s after it: {overdue:#?}");
         }
     }

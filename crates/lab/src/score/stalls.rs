@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::play;
 use crate::issuer::IssuerSettings;
-use crate::simulate::{Happening, Incident, KeyPool, Scenario, Skip};
+use crate::simulate::{Incident, KeyPool, Scenario, Skip, WorldEvent};
 use anchorwatch_core::finding::FindingKind;
 use anchorwatch_core::spiffe::TrustDomain;
 
@@ -40,12 +40,12 @@ pub fn stall_row(
         let shortly = begins.saturating_add(Duration::from_mins(10));
         scenario = scenario.with(shortly, Incident::RestartKeysLost);
     }
-    let course = play(&scenario, seed, &scenario.policy(), keys);
+    let rotation = play(&scenario, seed, &scenario.policy(), keys);
     let mut row = StallRow::default();
-    for truth in &course.truth {
-        let Happening::Stall { svid_type, due, .. } = truth.what else { continue };
+    for truth in &rotation.truth {
+        let WorldEvent::Stall { svid_type, due, .. } = truth.what else { continue };
         row.stalled += 1;
-        let found = course
+        let found = rotation
             .of(FindingKind::RotationOverdue)
             .filter(|raised| raised.finding.svid_type == Some(svid_type))
             .filter_map(|raised| raised.at.since(due))

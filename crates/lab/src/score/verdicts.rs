@@ -85,7 +85,7 @@ fn handover(random: &mut Random) -> Known {
     let skew = up_to(random, 60);
     let sigma = skew.saturating_add(up_to(random, 60));
     let interval = 1 + random.below(300);
-    let life = Duration::from_hours(1 + random.below(48));
+    let lifetime = Duration::from_hours(1 + random.below(48));
     let published = Timestamp::from_unix(1_800_000_000).saturating_add(up_to(random, 86_400));
     let (lead, activated) = activation(random, published, delay);
     // Removed about when it may be: the margins on both sides are what is asked about.
@@ -106,9 +106,9 @@ fn handover(random: &mut Random) -> Known {
     let gone = bracket(random, removed);
     let old = published.saturating_sub(up_to(random, 86_400));
     // A key that has a life dies at its end, and signs nothing that outlives it.
-    let life = random.chance(300_000).then_some(life);
-    let life = life.filter(|life| activated <= old.saturating_add(*life));
-    let end = life.map(|life| old.saturating_add(life));
+    let lifetime = random.chance(300_000).then_some(lifetime);
+    let lifetime = lifetime.filter(|lifetime| activated <= old.saturating_add(*lifetime));
+    let end = lifetime.map(|lifetime| old.saturating_add(lifetime));
     // An SVID and a token say what an issuer's clock says, which is off by the skew at most.
     let off = |random: &mut Random, at: Timestamp| {
         let by = up_to(random, skew.as_secs().max(1)).min(skew);
@@ -138,7 +138,7 @@ fn handover(random: &mut Random) -> Known {
         old: fingerprint(b"old"),
         old_kid: Some("old".into()),
         published_old: Window::point(old),
-        lives: life.map(|life| (life, life)),
+        lifetime_range: lifetime.map(|lifetime| (lifetime, lifetime)),
         removed: gone,
         new: Some(fingerprint(b"new")),
         new_kid: Some("new".into()),
@@ -149,7 +149,7 @@ fn handover(random: &mut Random) -> Known {
         had_signed: true,
         was_only: false,
         had_ended: false,
-        told_elsewhere: false,
+        covered_by_other_finding: false,
     };
     let last = activated.saturating_add(ttl);
     let last = end.map_or(last, |end| last.min(end));

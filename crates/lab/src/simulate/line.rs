@@ -12,13 +12,13 @@ use anchorwatch_core::watch::{Presented, PresentedCertificate};
 
 /// The lines of one world, of which no poll was left out: what did not change is not repeated.
 #[derive(Debug)]
-pub struct Lines {
+pub struct ObservationLines {
     trust_domain: TrustDomain,
     served: Option<Arc<Version>>,
     presented: Option<Presented>,
 }
 
-impl Lines {
+impl ObservationLines {
     /// The lines of a world of this trust domain.
     pub fn new(trust_domain: TrustDomain) -> Self {
         Self { trust_domain, served: None, presented: None }
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn what_is_written_reads_as_what_was_seen() {
         let scenario = scenario();
-        let mut lines = Lines::new(scenario.trust_domain.clone());
+        let mut lines = ObservationLines::new(scenario.trust_domain.clone());
         let (mut documents, mut failures, mut last) = (0, 0, None);
         for turn in World::new(&scenario, 1) {
             let text = lines.of(&turn);
@@ -160,13 +160,14 @@ mod tests {
         let scenario = scenario().with(Duration::ZERO, Incident::Upstream);
         let turn = World::new(&scenario, 1).next().unwrap();
         let line: Value =
-            serde_json::from_str(&Lines::new(scenario.trust_domain.clone()).of(&turn)).unwrap();
+            serde_json::from_str(&ObservationLines::new(scenario.trust_domain.clone()).of(&turn))
+                .unwrap();
         assert!(line["endpoint_svid"]["chain"][0]["authority_key_id"].is_string());
         assert_eq!(line.get("address"), None);
         let mut scenario = self::scenario();
         scenario.observer.probes_all_addresses = true;
         let turn = World::new(&scenario, 1).next().unwrap();
-        let text = Lines::new(scenario.trust_domain.clone()).of(&turn);
+        let text = ObservationLines::new(scenario.trust_domain.clone()).of(&turn);
         let addresses: Vec<Value> = text
             .lines()
             .map(|line| serde_json::from_str::<Value>(line).unwrap()["address"].clone())
@@ -181,7 +182,7 @@ mod tests {
         {
             let scenario = scenario().with(Duration::from_hours(1), incident);
             let mut world = World::new(&scenario, 3);
-            let mut lines = Lines::new(scenario.trust_domain.clone());
+            let mut lines = ObservationLines::new(scenario.trust_domain.clone());
             let polls: String = world.by_ref().map(|turn| lines.of(&turn)).collect();
             let name = &scenario.trust_domain;
             let truths: String =
@@ -202,7 +203,7 @@ mod tests {
     fn a_failure_is_written_by_its_label() {
         let scenario = scenario().with(Duration::ZERO, Incident::LongEndpointOutage);
         let turn = World::new(&scenario, 1).next().unwrap();
-        let text = Lines::new(scenario.trust_domain.clone()).of(&turn);
+        let text = ObservationLines::new(scenario.trust_domain.clone()).of(&turn);
         assert!(text.contains(&format!("\"failure\":\"{}\"", FailureReason::Timeout)), "{text}");
     }
 }

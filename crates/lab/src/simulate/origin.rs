@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use super::endpoint::{Endpoint, Presentation};
 use super::server::ServerSvid;
-use super::truth::{BirthKind, Happening, RemovalKind, Truth};
+use super::truth::{PublicationCause, RemovalKind, Truth, WorldEvent};
 use super::version::Version;
-use super::{Dress, KeyAlgorithm, Mint, Minted, Random};
+use super::{InjectedKey, KeyAlgorithm, Mint, Minted, Random};
 use crate::issuer::{
-    Intervention, IssuedKey, Issuer, IssuerDeed, IssuerEvent, IssuerSettings, KeyNumber, Occasion,
-    Removal, ReplicaNumber,
+    Intervention, IssuedKey, Issuer, IssuerAction, IssuerEvent, IssuerSettings, KeyCreationCause,
+    KeyNumber, RemovalCause, ReplicaNumber,
 };
 use anchorwatch_core::bundle::{AuthorityId, SvidType, Validity};
 use anchorwatch_core::time::Timestamp;
@@ -24,7 +24,7 @@ const REMOVED: usize = 16;
 
 /// What an origin is made with.
 #[derive(Clone, Debug)]
-pub(super) struct Charter {
+pub(super) struct OriginSettings {
     pub(super) settings: IssuerSettings,
     pub(super) x509_key: KeyAlgorithm,
     pub(super) jwt_key: KeyAlgorithm,
@@ -38,7 +38,7 @@ pub(super) struct Charter {
 #[derive(Clone, Debug)]
 pub(super) struct Origin {
     pub(super) issuer: Issuer,
-    pub(super) charter: Charter,
+    pub(super) charter: OriginSettings,
     pub(super) mint: Mint,
     random: Random,
     /// Keys that are published, by their number, and made real once someone looks.
@@ -47,7 +47,7 @@ pub(super) struct Origin {
     backup: BTreeMap<KeyNumber, Entry>,
     endpoint: Endpoint,
     /// How each server came to be without keys, until it has made some.
-    starts: BTreeMap<ReplicaNumber, BirthKind>,
+    starts: BTreeMap<ReplicaNumber, PublicationCause>,
     /// The chains that lost a key to an older state of the datastore, until they make another.
     remade: BTreeSet<(ReplicaNumber, SvidType)>,
     versions: VecDeque<Arc<Version>>,
@@ -58,7 +58,7 @@ pub(super) struct Origin {
     /// Who takes keys out past the issuer.
     withdrawn_by: RemovalKind,
     /// What the next appended key is to look like.
-    dress: Option<Dress>,
+    injected_key: Option<InjectedKey>,
     /// Whether it answers under the domain's name and is not the domain's own.
     pub(super) is_other_store: bool,
     /// What happened and was not told yet.
@@ -73,7 +73,7 @@ struct Entry {
 }
 
 impl Origin {
-    pub(super) fn new(charter: Charter, mint: Mint, mut random: Random) -> Self {
+    pub(super) fn new(charter: OriginSettings, mint: Mint, mut random: Random) -> Self {
         let settings =
             IssuerSettings { delays: super::delays::draw(&mut random), ..charter.settings.clone() };
         let endpoint = Endpoint::new(charter.x509_svid_ttl, charter.x509_key);
@@ -91,7 +91,7 @@ impl Origin {
             open: false,
             removed: VecDeque::new(),
             withdrawn_by: RemovalKind::Attack,
-            dress: None,
+            injected_key: None,
             is_other_store: false,
             truth: Vec::new(),
             wakes_at: None,
@@ -114,9 +114,12 @@ impl Origin {
         let keys: Vec<_> = self.published.keys().copied().collect();
         for number in keys {
             self.make_real(number);
-            let kind =
-                if self.is_other_store { BirthKind::OtherStore } else { BirthKind::Baseline };
-            self.tell_birth(at, number, kind);
+            let kind = if self.is_other_store {
+                PublicationCause::OtherStore
+            } else {
+                PublicationCause::Baseline
+            };
+            self.report_publication(at, number, kind);
         }
         self.snapshot(at, numbers);
     }
@@ -133,7 +136,7 @@ impl Origin {
             self.backup = self.published.clone();
         } else if intervention == Intervention::Restore {
             for replica in self.issuer.running_replicas() {
-                self.starts.insert(replica, BirthKind::Restore);
+                self.starts.insert(replica, PublicationCause::Restore);
             }
         }
         self.wakes_at = None;
@@ -146,12 +149,12 @@ impl Origin {
         at: Timestamp,
         svid_type: SvidType,
         validity: Validity,
-        dress: Dress,
+        injected_key: InjectedKey,
         numbers: &mut u64,
     ) -> Option<KeyNumber> {
-        self.dress = Some(dress);
+        self.injected_key = Some(injected_key);
         self.intervene(at, Intervention::Append { svid_type, validity }, numbers);
-        self.dress = None;
+        self.injected_key = None;
         self.published.keys().next_back().copied()
     }
 
@@ -192,49 +195,49 @@ impl Origin {
     fn take(&mut self, event: &IssuerEvent, numbers: &mut u64) {
         let own = event.at;
         let at = self.true_time(own);
-        match event.deed {
-            IssuerDeed::Published { key } => self.publish(at, key),
-            IssuerDeed::Returned { key } => {
+        match event.action {
+            IssuerAction::Published { key } => self.publish(at, key),
+            IssuerAction::Returned { key } => {
                 let minted = self.backup.get(&key.number).and_then(|entry| entry.minted.clone());
                 self.published.insert(key.number, Entry { key, minted });
-                self.tell(at, key.number, |authority| Happening::Return { authority });
+                self.tell(at, key.number, |authority| WorldEvent::Return { authority });
             }
-            IssuerDeed::Certified { key } => {
+            IssuerAction::Certified { key } => {
                 self.endpoint.intermediate_is_made(key, &mut self.random);
             }
-            IssuerDeed::Activated { key } => {
+            IssuerAction::Activated { key } => {
                 self.endpoint.activates(own, key);
-                self.tell(at, key, |authority| Happening::Activation { authority });
+                self.tell(at, key, |authority| WorldEvent::Activation { authority });
             }
-            IssuerDeed::Retired { key } => {
-                self.tell(at, key, |authority| Happening::Retirement { authority });
+            IssuerAction::Retired { key } => {
+                self.tell(at, key, |authority| WorldEvent::Retirement { authority });
             }
-            IssuerDeed::Orphaned { key } => {
-                self.tell(at, key, |authority| Happening::Orphaned { authority });
+            IssuerAction::Orphaned { key } => {
+                self.tell(at, key, |authority| WorldEvent::Orphaned { authority });
             }
-            IssuerDeed::Tainted { key } => {
+            IssuerAction::Tainted { key } => {
                 self.endpoint.taints(own, key);
-                self.tell(at, key, |authority| Happening::Taint { authority });
+                self.tell(at, key, |authority| WorldEvent::Taint { authority });
             }
-            IssuerDeed::Removed { key, by } => self.remove(at, key, by),
-            IssuerDeed::SequenceMoved { sequence } => {
+            IssuerAction::Removed { key, by } => self.remove(at, key, by),
+            IssuerAction::SequenceMoved { sequence } => {
                 if self.open {
                     self.snapshot_as(at, sequence, numbers);
                 }
             }
-            IssuerDeed::Started { replica } => self.start(own, replica),
-            IssuerDeed::Stopped { .. } | IssuerDeed::Refused { .. } => (),
+            IssuerAction::Started { replica } => self.start(own, replica),
+            IssuerAction::Stopped { .. } | IssuerAction::Refused { .. } => (),
         }
     }
 
-    fn remove(&mut self, at: Timestamp, key: KeyNumber, by: Removal) {
+    fn remove(&mut self, at: Timestamp, key: KeyNumber, by: RemovalCause) {
         let why = match by {
-            Removal::Pruned => RemovalKind::Pruned,
-            Removal::Revoked => RemovalKind::Revoked,
-            Removal::Withdrawn => self.withdrawn_by,
-            Removal::Restored => RemovalKind::Restored,
+            RemovalCause::Pruned => RemovalKind::Pruned,
+            RemovalCause::Revoked => RemovalKind::Revoked,
+            RemovalCause::Withdrawn => self.withdrawn_by,
+            RemovalCause::Restored => RemovalKind::Restored,
         };
-        self.tell(at, key, |authority| Happening::Removal { authority, why });
+        self.tell(at, key, |authority| WorldEvent::Removal { authority, why });
         if let (RemovalKind::Restored, Some(entry)) = (why, self.published.get(&key)) {
             let chain = entry.key.replica.map(|by| (by, entry.key.svid_type));
             self.remade.extend(chain);
@@ -247,45 +250,47 @@ impl Origin {
     fn start(&mut self, own: Timestamp, replica: ReplicaNumber) {
         let has_keys = self.issuer.signing(replica, SvidType::X509).is_some();
         let known = self.endpoint.starts(own, replica, has_keys);
-        let kind = if known { BirthKind::Restart } else { BirthKind::ScaleOut };
+        let kind = if known { PublicationCause::Restart } else { PublicationCause::ScaleOut };
         self.starts.insert(replica, kind);
     }
 
     fn publish(&mut self, at: Timestamp, key: IssuedKey) {
         let remade = key.replica.is_some_and(|by| self.remade.remove(&(by, key.svid_type)));
         let kind = match key.occasion {
-            _ if self.is_other_store => BirthKind::OtherStore,
-            _ if remade => BirthKind::Restore,
-            Occasion::Due => BirthKind::Scheduled,
-            Occasion::Command => BirthKind::Forced,
-            Occasion::Root => BirthKind::Root,
-            Occasion::Appended => self.dress.as_ref().map_or(BirthKind::Appended, |d| d.kind),
-            Occasion::First => key
+            _ if self.is_other_store => PublicationCause::OtherStore,
+            _ if remade => PublicationCause::Restore,
+            KeyCreationCause::Due => PublicationCause::Scheduled,
+            KeyCreationCause::Command => PublicationCause::Forced,
+            KeyCreationCause::Root => PublicationCause::Root,
+            KeyCreationCause::Appended => {
+                self.injected_key.as_ref().map_or(PublicationCause::Appended, |d| d.kind)
+            }
+            KeyCreationCause::First => key
                 .replica
                 .and_then(|replica| self.starts.get(&replica).copied())
-                .unwrap_or(BirthKind::ScaleOut),
+                .unwrap_or(PublicationCause::ScaleOut),
         };
         self.published.insert(key.number, Entry { key, minted: None });
-        if key.svid_type == SvidType::X509 && key.occasion != Occasion::Appended {
+        if key.svid_type == SvidType::X509 && key.occasion != KeyCreationCause::Appended {
             self.endpoint.signer_is_made(key);
         }
         if self.open {
             self.make_real(key.number);
-            self.tell_birth(at, key.number, kind);
+            self.report_publication(at, key.number, kind);
         }
     }
 
-    fn tell_birth(&mut self, at: Timestamp, number: KeyNumber, kind: BirthKind) {
+    fn report_publication(&mut self, at: Timestamp, number: KeyNumber, kind: PublicationCause) {
         let replica = self.published.get(&number).and_then(|entry| entry.key.replica);
         let replica = replica.map(|replica| replica.0);
-        self.tell(at, number, |authority| Happening::Birth { authority, kind, replica });
+        self.tell(at, number, |authority| WorldEvent::Birth { authority, kind, replica });
     }
 
     fn tell(
         &mut self,
         at: Timestamp,
         number: KeyNumber,
-        what: impl FnOnce(AuthorityId) -> Happening,
+        what: impl FnOnce(AuthorityId) -> WorldEvent,
     ) {
         if let Some(minted) = self.minted(number) {
             let what = what(minted.authority.id);
@@ -305,10 +310,11 @@ impl Origin {
             return;
         }
         let charter = &self.charter;
-        let dress = self.dress.as_ref().filter(|_| entry.key.occasion == Occasion::Appended);
-        entry.minted = match (dress, entry.key.svid_type) {
-            (Some(dress), _) => dress.make(&mut self.mint, charter, &entry.key),
-            (None, SvidType::X509) if entry.key.occasion == Occasion::Root => {
+        let injected_key =
+            self.injected_key.as_ref().filter(|_| entry.key.occasion == KeyCreationCause::Appended);
+        entry.minted = match (injected_key, entry.key.svid_type) {
+            (Some(injected_key), _) => injected_key.make(&mut self.mint, charter, &entry.key),
+            (None, SvidType::X509) if entry.key.occasion == KeyCreationCause::Root => {
                 self.mint.root(charter.x509_key, entry.key.validity)
             }
             (None, SvidType::X509) => self.mint.x509(charter.x509_key, entry.key.validity),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::issuer::{IssuedKey, KeyNumber, NOT_BEFORE_CUSHION, Occasion};
+use crate::issuer::{IssuedKey, KeyCreationCause, KeyNumber, NOT_BEFORE_CUSHION};
 use anchorwatch_core::bundle::Validity;
 use anchorwatch_core::time::Timestamp;
 
@@ -54,7 +54,7 @@ impl Server {
         self.renew(at);
         self.signer = Some(signer);
         // The first key of a start: there was nothing to sign with before it.
-        if signer.occasion == Occasion::First || self.renews_at.is_none() {
+        if signer.occasion == KeyCreationCause::First || self.renews_at.is_none() {
             self.renews_at = Some(at);
         }
     }

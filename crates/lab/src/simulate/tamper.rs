@@ -15,7 +15,7 @@ pub(super) struct Tampering {
     pub(super) from: Timestamp,
     pub(super) until: Timestamp,
     pub(super) whom: Whom,
-    pub(super) what: Tamper,
+    pub(super) what: TamperedAnswer,
     /// What was made of the last version.
     pub(super) made: Option<(u64, Arc<Version>)>,
 }
@@ -30,7 +30,7 @@ pub(super) enum Whom {
 
 /// What is served instead.
 #[derive(Clone, Debug)]
-pub(super) enum Tamper {
+pub(super) enum TamperedAnswer {
     /// The state of this long ago.
     Lag(Duration),
     /// This.
@@ -63,16 +63,16 @@ impl Tampering {
             return version;
         }
         match &self.what {
-            Tamper::Serve(other) => Arc::clone(other),
-            Tamper::Lag(by) => {
+            TamperedAnswer::Serve(other) => Arc::clone(other),
+            TamperedAnswer::Lag(by) => {
                 let then = at.saturating_sub(*by);
                 origin.version_at(then).map_or(version, Arc::clone)
             }
-            Tamper::Sequence(sequence) => {
+            TamperedAnswer::Sequence(sequence) => {
                 let (sequence, keys) = (*sequence, version.keys.clone());
                 self.make(at, &version, sequence, keys, numbers)
             }
-            Tamper::Plant(planted) => {
+            TamperedAnswer::Plant(planted) => {
                 let keys = version.keys.iter().chain(planted).cloned().collect();
                 self.make(at, &version, version.sequence, keys, numbers)
             }

@@ -13,20 +13,20 @@ pub struct Truth {
     pub at: Timestamp,
     /// What.
     #[serde(flatten)]
-    pub what: Happening,
+    pub what: WorldEvent,
 }
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
-pub enum Happening {
+pub enum WorldEvent {
     /// A key was published.
     Birth {
         /// Which.
         #[serde(flatten)]
         authority: AuthorityId,
         /// Why.
-        kind: BirthKind,
+        kind: PublicationCause,
         /// By which server; `None` where none made it.
         #[serde(skip_serializing_if = "Option::is_none")]
         replica: Option<u16>,
@@ -99,7 +99,7 @@ pub enum Happening {
 /// Why a key was published.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum BirthKind {
+pub enum PublicationCause {
     /// It was there when the watch began.
     Baseline,
     /// Its lineage's date had come.

@@ -72,35 +72,36 @@ impl Turn {
     /// no fact.
     pub fn catch_up(&self, state: &mut DomainState) {
         let Some(skipped) = &self.skipped else { return };
-        let sight = &mut state.sight;
-        sight.last_poll = Some(skipped.last);
+        let poll_state = &mut state.poll_state;
+        poll_state.last_poll = Some(skipped.last);
         match &skipped.seen {
             Seen::Failure => {
-                sight.failures = sight.failures.saturating_add(skipped.polls);
+                poll_state.failures = poll_state.failures.saturating_add(skipped.polls);
                 // What lasts is the failure of the last poll.
-                if 0 < sight.unauthenticated {
-                    sight.unauthenticated = sight.unauthenticated.saturating_add(skipped.polls);
+                if 0 < poll_state.unauthenticated {
+                    poll_state.unauthenticated =
+                        poll_state.unauthenticated.saturating_add(skipped.polls);
                 }
             }
             Seen::State { leaves, address, tls_not_after } => {
-                sight.last_success = Some(skipped.last);
-                sight.failures = 0;
-                sight.unauthenticated = 0;
-                sight.address = Some(*address);
-                sight.shape.saw(*address, skipped.last);
-                sight.tls_not_after = *tls_not_after;
+                poll_state.last_success = Some(skipped.last);
+                poll_state.failures = 0;
+                poll_state.unauthenticated = 0;
+                poll_state.address = Some(*address);
+                poll_state.shape.saw(*address, skipped.last);
+                poll_state.tls_not_after = *tls_not_after;
                 for leaf in leaves {
-                    sight.leaves.retain(|seen| seen.authority != leaf.authority);
-                    sight.leaves.push(*leaf);
+                    poll_state.leaves.retain(|seen| seen.authority != leaf.authority);
+                    poll_state.leaves.push(*leaf);
                 }
-                let over = sight.leaves.len().saturating_sub(LEAVES);
-                sight.leaves.drain(..over);
+                let over = poll_state.leaves.len().saturating_sub(LEAVES);
+                poll_state.leaves.drain(..over);
             }
         }
     }
 }
 
-/// How many leaves [`anchorwatch_core::watch::Sight`] keeps.
+/// How many leaves [`anchorwatch_core::watch::PollState`] keeps.
 const LEAVES: usize = 64;
 
 impl Answered {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::{Minted, Random};
 use anchorwatch_core::bundle::{
-    Bundle, Digest, Fingerprint, Irregularity, IrregularityKind, ParseLimits, Stated, SvidType,
-    parse,
+    Bundle, Digest, Fingerprint, Irregularity, IrregularityKind, ParseLimits, StatedNumber,
+    SvidType, parse,
 };
 use anchorwatch_core::time::Timestamp;
 
@@ -38,7 +38,7 @@ impl Version {
         keys: Vec<Minted>,
     ) -> Arc<Self> {
         let authorities = keys.iter().map(|key| Arc::clone(&key.authority)).collect();
-        let stated = |number: Option<u64>| number.map_or(Stated::Absent, Stated::Given);
+        let stated = |number: Option<u64>| number.map_or(StatedNumber::Absent, StatedNumber::Given);
         let bundle = Bundle::new(authorities, stated(sequence), stated(refresh_hint));
         let x509 = bundle.authorities().iter().map(|authority| authority.id);
         let x509 = x509.filter(|id| id.svid_type == SvidType::X509);

@@ -1,6 +1,6 @@
 //! A scenario through time.
 
-mod deeds;
+mod actions;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::monitor::{Look, LookOutcome, Monitor};
-use super::origin::{Charter, Origin};
+use super::origin::{Origin, OriginSettings};
 use super::tamper::Tampering;
 use super::turn::{Answered, Outcome, Turn};
 use super::{Authentication, Incident, KeyPool, Mint, Random, Scenario, Truth};
@@ -17,7 +17,7 @@ use anchorwatch_core::bundle::{SvidType, Validity};
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::watch::{FailureReason, Policy, TrustOrigin};
 
-pub(super) use deeds::{Deed, FOR_EVER};
+pub(super) use actions::{FOR_EVER, WorldAction};
 
 /// The address of a balancer, and the first of the servers': TEST-NET-1 (RFC 5737).
 const NETWORK: [u8; 3] = [192, 0, 2];
@@ -33,7 +33,7 @@ pub struct World {
     /// Which of them answer at the domain's address.
     behind: Vec<usize>,
     /// What will be done, by time and then in the order in which it was planned.
-    agenda: BTreeMap<(Timestamp, u64), Deed>,
+    agenda: BTreeMap<(Timestamp, u64), WorldAction>,
     planned: u64,
     tampering: Vec<Tampering>,
     /// Until when the endpoint does not answer.
@@ -61,7 +61,7 @@ impl World {
     /// The same, with the domain's P-256 keys out of a pool: for those who play many worlds.
     pub fn with_keys(scenario: &Scenario, seed: u64, pool: &KeyPool) -> Self {
         let mut random = Random::stream(seed, "world");
-        let charter = Charter {
+        let charter = OriginSettings {
             settings: scenario.issuer.clone(),
             x509_key: scenario.x509_key,
             jwt_key: scenario.jwt_key,
@@ -97,7 +97,7 @@ impl World {
             next: None,
         };
         for (after, incident) in &scenario.incidents {
-            world.plan(scenario.begins.saturating_add(*after), Deed::Begin(*incident));
+            world.plan(scenario.begins.saturating_add(*after), WorldAction::Begin(*incident));
         }
         world
     }
@@ -123,9 +123,9 @@ impl World {
         while let Some(entry) = self.agenda.first_entry()
             && entry.key().0 <= at
         {
-            let ((then, _), deed) = entry.remove_entry();
+            let ((then, _), action) = entry.remove_entry();
             self.advance(then);
-            self.perform(then, deed);
+            self.perform(then, action);
         }
         self.advance(at);
     }

@@ -1,9 +1,9 @@
 //! What operators decide, and what never matters to the judgement.
 
 use anchorwatch_core::finding::{FindingKind as F, Severity::*};
-use anchorwatch_core::replay::Report;
+use anchorwatch_core::replay::ReplayReport;
 use anchorwatch_lab::issuer::IssuerSettings;
-use anchorwatch_lab::simulate::{Authentication, Incident, Lines, Scenario, World};
+use anchorwatch_lab::simulate::{Authentication, Incident, ObservationLines, Scenario, World};
 use serde_json::{Value, json};
 
 use crate::properties::KEYS;
@@ -164,7 +164,7 @@ fn lines(incident: Incident, seed: u64) -> Vec<Value> {
     // An endpoint that fails is silent since its last good poll: another second there is news.
     scenario.observer.authentication = Authentication::Recorded;
     let scenario = scenario.with(4 * HOUR, incident);
-    let mut lines = Lines::new(name);
+    let mut lines = ObservationLines::new(name);
     let world = World::with_keys(&scenario, seed, &KEYS);
     world.map(|turn| serde_json::from_str(&lines.of(&turn)).unwrap()).collect()
 }
@@ -251,7 +251,7 @@ fn unchanged_polls_between_two_change_nothing_that_is_said() {
 }
 
 /// A key that an answer beside the state shows: a replica that lags behind in its number.
-fn glimpse(story: &mut Story, keys: &[Key]) {
+fn unconfirmed_authority(story: &mut Story, keys: &[Key]) {
     let (state, sequence) = (story.keys.clone(), story.sequence.clone());
     story.keys.extend(keys.iter().cloned());
     story.sequence = json!(sequence.as_u64().unwrap() - 1);
@@ -267,7 +267,7 @@ fn a_denied_key_beside_the_state_excuses_no_missed_date() {
     for denied in [false, true] {
         let mut story = Story::calm();
         let key = story.jwt(story.now);
-        glimpse(&mut story, std::slice::from_ref(&key));
+        unconfirmed_authority(&mut story, std::slice::from_ref(&key));
         story.raises(F::UnexpectedAuthority, Critical);
         if denied {
             story.decides("deny", &[("fingerprint", json!(key.fingerprint))]);
@@ -282,7 +282,7 @@ fn a_denied_key_beside_the_state_excuses_no_missed_date() {
 fn an_approval_ends_the_finding_of_a_key_beside_the_state() {
     let mut story = Story::calm();
     let key = story.jwt(story.now);
-    glimpse(&mut story, std::slice::from_ref(&key));
+    unconfirmed_authority(&mut story, std::slice::from_ref(&key));
     story.raises(F::UnexpectedAuthority, Critical);
     story.decides("approve", &[("fingerprint", json!(key.fingerprint))]);
     story.quiet();
@@ -304,8 +304,8 @@ fn a_rotation_that_was_glimpsed_first_is_one_hand_over() {
     story.go(4 * DAY);
     for key in before {
         let verdict = story.said.iter().find_map(|report| match report {
-            Report::Verdict { old, verdict, .. } if old.short() == key => Some(*verdict),
-            Report::Verdict { .. } | Report::Finding { .. } => None,
+            ReplayReport::Verdict { old, verdict, .. } if old.short() == key => Some(*verdict),
+            ReplayReport::Verdict { .. } | ReplayReport::Finding { .. } => None,
         });
         assert_eq!(verdict, Some("safe"), "{key}");
     }

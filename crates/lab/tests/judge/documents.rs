@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anchorwatch_core::bundle::consumer::Consumer;
 use anchorwatch_core::finding::{FindingId, FindingKind as F, Severity::*};
-use anchorwatch_core::replay::LineError;
+use anchorwatch_core::replay::RecordedLineError;
 use anchorwatch_core::watch::{BaselinePolicy, Budget, Policy};
 use serde_json::{Value, json};
 
@@ -338,6 +338,6 @@ fn a_line_that_is_ten_years_late_is_refused() {
     let mut replay = story.replay;
     replay.take(&at(2026)).unwrap();
     let refused = replay.take(&at(2037)).unwrap_err();
-    assert!(matches!(refused, LineError::TooLate), "{refused}");
+    assert!(matches!(refused, RecordedLineError::TooLate), "{refused}");
     replay.take(&at(2027)).unwrap();
 }

@@ -33,7 +33,8 @@ fn stories() -> String {
     files.map(|path| fs::read_to_string(path).unwrap()).collect()
 }
 
-/// Each anomaly of the catalogue has a story, and so has each of its twins: their comments begin
+/// Each anomaly of docs/judgement.md#anomalies has a story, and so has each of its twins: their
+/// comments begin
 /// with `A7:` and `A7, twin:`.
 #[test]
 fn every_anomaly_and_its_twin_have_a_story() {

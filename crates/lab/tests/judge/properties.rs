@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anchorwatch_core::finding::{Finding, FindingId, FindingKind as F, Nature, Severity};
 use anchorwatch_core::judge::{self, Case, NO_SHARED_KEYS};
-use anchorwatch_core::replay::{Change, Report};
+use anchorwatch_core::replay::{Change, ReplayReport};
 use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile};
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::watch::{
@@ -16,7 +16,7 @@ use anchorwatch_core::watch::{
 };
 use anchorwatch_lab::issuer::IssuerSettings;
 use anchorwatch_lab::score::{Raised, play};
-use anchorwatch_lab::simulate::{Incident, KeyPool, Lines, Scenario, Skip, Turn, World};
+use anchorwatch_lab::simulate::{Incident, KeyPool, ObservationLines, Scenario, Skip, Turn, World};
 use proptest::prelude::*;
 
 use crate::story::{HOUR, MINUTE, Story};
@@ -164,7 +164,7 @@ proptest! {
             watched.sees(&turn, turn.at);
             let mut many = watched.clone();
             // Two failures running are more than one.
-            if watched.state.sight.last_success != Some(turn.at) {
+            if watched.state.poll_state.last_success != Some(turn.at) {
                 continue;
             }
             for _ in 0..times {
@@ -222,17 +222,17 @@ proptest! {
 fn said_of_lines(scenario: &Scenario, seed: u64) -> BTreeSet<(F, String)> {
     let mut story =
         Story::new(Policy { baseline: BaselinePolicy::TrustOnFirstUse, ..scenario.policy() });
-    let mut lines = Lines::new(scenario.trust_domain.clone());
+    let mut lines = ObservationLines::new(scenario.trust_domain.clone());
     for turn in World::with_keys(scenario, seed, &KEYS) {
         for line in lines.of(&turn).lines() {
             story.take(line);
         }
     }
     let said = story.said.iter().filter_map(|report| match report {
-        Report::Finding { finding, subject, change: Change::Raised, .. } => {
+        ReplayReport::Finding { finding, subject, change: Change::Raised, .. } => {
             Some((*finding, subject.to_string()))
         }
-        Report::Finding { .. } | Report::Verdict { .. } => None,
+        ReplayReport::Finding { .. } | ReplayReport::Verdict { .. } => None,
     });
     said.collect()
 }
@@ -269,9 +269,9 @@ fn a_ca_ttl_that_is_halved_pages_nobody_whatever_lineage_a_birth_is_mistaken_for
         scenario.lasts = 6 * 24 * HOUR;
         scenario.observer.skip = Some(Skip { sparse: 6 * HOUR, lone_failures: true });
         let scenario = scenario.with(3 * 24 * HOUR, Incident::CaTtlHalved);
-        let course = play(&scenario, seed, &scenario.policy(), &KEYS);
+        let rotation = play(&scenario, seed, &scenario.policy(), &KEYS);
         let pages = |one: &&Raised| one.finding.severity == Severity::Critical;
-        let pages: Vec<&Raised> = course.raised.iter().filter(pages).collect();
+        let pages: Vec<&Raised> = rotation.raised.iter().filter(pages).collect();
         assert!(pages.is_empty(), "{seed}: {pages:#?}");
     }
 }

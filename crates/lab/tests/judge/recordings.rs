@@ -7,7 +7,7 @@ use std::time::Duration;
 use anchorwatch_core::bundle::SvidType;
 use anchorwatch_core::bundle::consumer::Consumer;
 use anchorwatch_core::judge::VerdictKind;
-use anchorwatch_core::replay::{Change, Replay, Report, Rules};
+use anchorwatch_core::replay::{Change, Replay, ReplayReport, Rules};
 use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile, TrustDomain};
 use anchorwatch_core::watch::{BaselinePolicy, Policy, PollInterval};
 
@@ -50,7 +50,7 @@ fn judged(name: &str, longest_token: Duration) -> Judged {
     for line in fs::read_to_string(path).unwrap().lines() {
         for report in replay.take(line).unwrap() {
             match report {
-                Report::Finding {
+                ReplayReport::Finding {
                     at,
                     finding,
                     svid_type,
@@ -71,7 +71,7 @@ fn judged(name: &str, longest_token: Duration) -> Judged {
                     judged.said.push(format!("{time} {change}{finding} {of} {about} {severity}"));
                     judged.evidence.extend(evidence);
                 }
-                Report::Verdict { svid_type, verdict, .. } => {
+                ReplayReport::Verdict { svid_type, verdict, .. } => {
                     let tally = if svid_type == SvidType::X509 {
                         &mut judged.x509
                     } else {

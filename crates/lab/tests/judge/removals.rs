@@ -1,7 +1,7 @@
 //! Removals: what was signed and is still alive.
 
 use anchorwatch_core::finding::{FindingKind as F, Severity::*};
-use anchorwatch_core::replay::{Change, Report};
+use anchorwatch_core::replay::{Change, ReplayReport};
 use anchorwatch_core::watch::{IssuerModel, Policy};
 
 use crate::story::{DAY, HOUR, LIFE, MINUTE, POLL, Story, policy};
@@ -154,7 +154,10 @@ fn a_revocation_on_the_first_day_is_no_old_key_that_was_pruned() {
     story.go(DAY);
     story.without(F::InFlightRisk);
     let said = story.said.iter().filter(|report| {
-        matches!(report, Report::Finding { finding: F::InFlightRisk, change: Change::Raised, .. })
+        matches!(
+            report,
+            ReplayReport::Finding { finding: F::InFlightRisk, change: Change::Raised, .. }
+        )
     });
     assert_eq!(said.count(), 1);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anchorwatch_core::bundle::Validity;
 use anchorwatch_core::finding::{FindingId, FindingKind, Severity};
-use anchorwatch_core::replay::{Change, Replay, Report, Rules};
+use anchorwatch_core::replay::{Change, Replay, ReplayReport, Rules};
 use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile, TrustDomain};
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::watch::{BaselinePolicy, Policy};
@@ -74,7 +74,7 @@ pub(crate) struct Story {
     pub(crate) prunes: bool,
     pub(crate) open: BTreeMap<FindingId, Open>,
     /// Everything that was ever said.
-    pub(crate) said: Vec<Report>,
+    pub(crate) said: Vec<ReplayReport>,
     last: Option<Value>,
 }
 
@@ -232,7 +232,7 @@ impl Story {
     pub(crate) fn take(&mut self, line: &str) {
         let reports = self.replay.take(line).unwrap_or_else(|why| panic!("{why}: {line}"));
         for report in &reports {
-            if let Report::Finding {
+            if let ReplayReport::Finding {
                 trust_domain,
                 finding,
                 id,
@@ -394,12 +394,12 @@ impl Story {
 
     /// Nothing was ever said but this.
     pub(crate) fn said_only(&self, kinds: &[FindingKind]) {
-        let odd: Vec<&Report> = self
+        let odd: Vec<&ReplayReport> = self
             .said
             .iter()
             .filter(|report| match report {
-                Report::Finding { finding, .. } => !kinds.contains(finding),
-                Report::Verdict { .. } => false,
+                ReplayReport::Finding { finding, .. } => !kinds.contains(finding),
+                ReplayReport::Verdict { .. } => false,
             })
             .collect();
         assert!(odd.is_empty(), "{odd:#?}");
@@ -408,8 +408,10 @@ impl Story {
     /// The verdicts on hand-overs of a use.
     pub(crate) fn verdicts(&self, of: &str) -> Vec<&'static str> {
         let verdicts = self.said.iter().filter_map(|report| match report {
-            Report::Verdict { svid_type, verdict, .. } if svid_type.label() == of => Some(*verdict),
-            Report::Verdict { .. } | Report::Finding { .. } => None,
+            ReplayReport::Verdict { svid_type, verdict, .. } if svid_type.label() == of => {
+                Some(*verdict)
+            }
+            ReplayReport::Verdict { .. } | ReplayReport::Finding { .. } => None,
         });
         verdicts.collect()
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::Key;
-use super::holders::Holder;
+use super::holders::KeyHolder;
 use crate::bundle::Fingerprint;
 use crate::decision::SharedAuthority;
 use crate::spiffe::TrustDomain;
@@ -15,7 +15,7 @@ pub(super) struct DeclaredKey {
     /// What was declared.
     pub(super) shared: Arc<SharedAuthority>,
     /// The trust domains that publish it and are not named.
-    pub(super) outside: BTreeSet<Holder>,
+    pub(super) outside: BTreeSet<KeyHolder>,
 }
 
 /// What was declared. A declaration names a fingerprint; its public key is known once a watched
@@ -52,7 +52,7 @@ impl Declared {
         fingerprint: Fingerprint,
         key: Key,
         shared: Arc<SharedAuthority>,
-        outside: BTreeSet<Holder>,
+        outside: BTreeSet<KeyHolder>,
     ) {
         self.unlinked.remove(&fingerprint);
         self.keys.insert(key, DeclaredKey { shared, outside });
@@ -62,7 +62,7 @@ impl Declared {
         self.keys.get(&key)
     }
 
-    pub(super) fn add(&mut self, key: Key, holder: Holder, name: &TrustDomain) {
+    pub(super) fn add(&mut self, key: Key, holder: KeyHolder, name: &TrustDomain) {
         if let Some(declared) = self.keys.get_mut(&key)
             && !declared.shared.covers(name)
         {
@@ -70,7 +70,7 @@ impl Declared {
         }
     }
 
-    pub(super) fn remove(&mut self, key: Key, holder: Holder) {
+    pub(super) fn remove(&mut self, key: Key, holder: KeyHolder) {
         if let Some(declared) = self.keys.get_mut(&key) {
             declared.outside.remove(&holder);
         }

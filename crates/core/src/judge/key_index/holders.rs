@@ -7,7 +7,7 @@ use crate::time::Timestamp;
 
 /// A trust domain that publishes a key, ordered by when it published it first.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) struct Holder {
+pub(super) struct KeyHolder {
     /// When it was seen to publish it.
     pub(super) published: Timestamp,
     /// Which.
@@ -17,12 +17,12 @@ pub(super) struct Holder {
 /// The trust domains that publish one key. Nearly every key has one, which takes no allocation.
 #[derive(Debug)]
 pub(super) enum Holders {
-    One(Holder),
-    Many(BTreeSet<Holder>),
+    One(KeyHolder),
+    Many(BTreeSet<KeyHolder>),
 }
 
 impl Holders {
-    pub(super) fn add(&mut self, holder: Holder) {
+    pub(super) fn add(&mut self, holder: KeyHolder) {
         match self {
             Self::One(first) => *self = Self::Many(BTreeSet::from([*first, holder])),
             Self::Many(holders) => drop(holders.insert(holder)),
@@ -30,7 +30,7 @@ impl Holders {
     }
 
     /// Returns whether none is left.
-    pub(super) fn remove(&mut self, holder: Holder) -> bool {
+    pub(super) fn remove(&mut self, holder: KeyHolder) -> bool {
         match self {
             Self::One(only) => *only == holder,
             Self::Many(holders) => {
@@ -52,7 +52,7 @@ impl Holders {
     }
 
     /// The holders, in the order of publication.
-    pub(super) fn iter(&self) -> impl Iterator<Item = Holder> + '_ {
+    pub(super) fn iter(&self) -> impl Iterator<Item = KeyHolder> + '_ {
         let (one, many) = match self {
             Self::One(only) => (Some(*only), None),
             Self::Many(holders) => (None, Some(holders.iter().copied())),

@@ -22,7 +22,7 @@ use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
 use crate::watch::{Facts, Ledger};
 use declared::Declared;
-use holders::{Holder, Holders};
+use holders::{Holders, KeyHolder};
 pub use question::{KeySetTwin, NO_SHARED_KEYS, NameSample, SharedKey, SharedKeys, TwoUses};
 use reports::Reports;
 
@@ -116,7 +116,7 @@ impl PublicKeyIndex {
         number
     }
 
-    fn name(&self, holder: Holder) -> Option<&TrustDomain> {
+    fn name(&self, holder: KeyHolder) -> Option<&TrustDomain> {
         self.names.get(place(holder.number))
     }
 
@@ -125,14 +125,14 @@ impl PublicKeyIndex {
         let before = std::mem::replace(held, now.into());
         self.work = self.work.saturating_add(count(before.len().saturating_add(now.len())));
         for (key, published) in before.iter().filter(|one| now.binary_search(one).is_err()) {
-            self.drop_holder(*key, Holder { published: *published, number });
+            self.drop_holder(*key, KeyHolder { published: *published, number });
         }
         for (key, published) in now.iter().filter(|one| before.binary_search(one).is_err()) {
-            self.add_holder(*key, Holder { published: *published, number });
+            self.add_holder(*key, KeyHolder { published: *published, number });
         }
     }
 
-    fn add_holder(&mut self, key: Key, holder: Holder) {
+    fn add_holder(&mut self, key: Key, holder: KeyHolder) {
         self.work = self.work.saturating_add(1);
         match self.holders.get_mut(&key) {
             Some(holders) => holders.add(holder),
@@ -143,7 +143,7 @@ impl PublicKeyIndex {
         }
     }
 
-    fn drop_holder(&mut self, key: Key, holder: Holder) {
+    fn drop_holder(&mut self, key: Key, holder: KeyHolder) {
         self.work = self.work.saturating_add(1);
         if let Some(holders) = self.holders.get_mut(&key)
             && holders.remove(holder)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::holders::{Holder, Holders};
+use super::holders::{Holders, KeyHolder};
 use super::{Key, Number, PublicKeyIndex, count};
 use crate::bundle::SvidType;
 use crate::decision::SharedAuthority;
@@ -191,7 +191,7 @@ impl PublicKeyIndex {
         Some(SharedKey { subject: subject.into(), since, publishers, declared, undeclared })
     }
 
-    fn sample(&self, count: usize, holders: &mut dyn Iterator<Item = Holder>) -> NameSample {
+    fn sample(&self, count: usize, holders: &mut dyn Iterator<Item = KeyHolder>) -> NameSample {
         let names = holders.take(SAMPLE).filter_map(|holder| self.name(holder).cloned());
         NameSample { count, names: names.collect() }
     }

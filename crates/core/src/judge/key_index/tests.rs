@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::bundle::{Authority, AuthorityId, Fingerprint, KeyType, SvidType};
-use crate::decision::{Decision, Deed, Door};
+use crate::decision::{Decision, DecisionAction, DecisionSource};
 use crate::finding::{Finding, FindingKind, Severity};
 use crate::judge::{self, Case};
 use crate::spiffe::{BundleEndpoint, EndpointProfile};
@@ -123,8 +123,8 @@ impl Federation {
     fn ack(&mut self, place: usize, finding: &Finding) {
         self.now += 1;
         let (by, reason) = ("j.doe".into(), "CHG-1".into());
-        let deed = Deed::Ack { finding: finding.id };
-        let decision = Decision { deed, by, reason, uid: None, door: Door::Operator };
+        let action = DecisionAction::Ack { finding: finding.id };
+        let decision = Decision { action, by, reason, uid: None, source: DecisionSource::Operator };
         let (name, state) = &mut self.states[place];
         judge::record(state, at(self.now), Event::Decided { decision }, &self.policy);
         self.index.take_reports(name, &state.facts.ledger);

@@ -3,7 +3,7 @@
 use super::Facts;
 use crate::bundle::{AuthorityId, SvidType};
 use crate::time::{Bracket, Timestamp, Window};
-use crate::watch::course::{life, published};
+use crate::watch::rotation::{lifetime, published};
 use crate::watch::{AuthorityRecord, HandOver, IssuerModel, Policy, Standing, spire};
 
 impl Facts {
@@ -21,7 +21,7 @@ impl Facts {
             old: id.fingerprint,
             old_kid: record.authority.kid.clone(),
             published_old: at_latest(record),
-            lives: record.life,
+            lifetime_range: record.lifetime,
             removed,
             new: new.map(|new| new.id().fingerprint),
             new_kid: new.and_then(|new| new.authority.kid.clone()),
@@ -36,9 +36,9 @@ impl Facts {
             had_signed: self.had_signed(record, removed, &policy),
             was_only,
             had_ended,
-            told_elsewhere: is_told_elsewhere(record),
+            covered_by_other_finding: is_covered_by_other_finding(record),
         };
-        self.course.hand_over(handover);
+        self.rotation.hand_over(handover);
     }
 
     /// Whether an authority of the baseline had come to its end: an X.509 one by its own word, a JWT
@@ -55,7 +55,7 @@ impl Facts {
         };
         if id.svid_type == SvidType::X509 {
             let ended = expired(record);
-            self.course.pruned.x509 += usize::from(ended);
+            self.rotation.pruned.x509 += usize::from(ended);
             return ended;
         }
         if id.svid_type != SvidType::Jwt {
@@ -64,7 +64,7 @@ impl Facts {
         // SPIRE prunes both uses by one rule, but a JWT chain may have drifted ahead of its X.509 one
         // by up to a period.
         let due = |record: &AuthorityRecord| {
-            let drift = life(&record.authority).map(spire::period).unwrap_or_default();
+            let drift = lifetime(&record.authority).map(spire::period).unwrap_or_default();
             let stays = spire::PRUNE_SAFETY.saturating_sub(drift);
             let certificate = record.authority.certificate.as_ref();
             certificate.is_some_and(|c| c.validity.not_after.saturating_add(stays) <= last)
@@ -74,15 +74,15 @@ impl Facts {
         let standing = x509.filter(|one| {
             one.removed.is_none() && one.standing == Some(Standing::Baseline) && due(one)
         });
-        let ended = self.course.pruned.x509.saturating_add(standing.count());
-        let ends = self.course.pruned.jwt < ended;
-        self.course.pruned.jwt += usize::from(ends);
+        let ended = self.rotation.pruned.x509.saturating_add(standing.count());
+        let ends = self.rotation.pruned.jwt < ended;
+        self.rotation.pruned.jwt += usize::from(ends);
         ends
     }
 
     /// The authority that founded what its lineage was replaced by.
     fn replacement(&self, record: &AuthorityRecord) -> Option<AuthorityId> {
-        let line = self.course.line(record.lineage?)?;
+        let line = self.rotation.lineage(record.lineage?)?;
         if line.newest != Some(record.id()) {
             return None;
         }
@@ -100,7 +100,7 @@ impl Facts {
         let lead = match policy.issuer {
             IssuerModel::Spire { lead: Some(lead), .. }
             | IssuerModel::Declared { lead: Some(lead), .. } => Some(lead),
-            IssuerModel::Spire { .. } => self.life_of(record).map(spire::lead),
+            IssuerModel::Spire { .. } => self.lifetime_of(record).map(spire::lead),
             IssuerModel::Declared { lead: None, .. } | IssuerModel::Learned => None,
         };
         let published = published(&record.authority, record.published);
@@ -119,7 +119,7 @@ fn at_latest(record: &AuthorityRecord) -> Window {
 
 /// Whether another finding tells of the removal of this authority: nobody explained it, and
 /// nothing went on from it.
-fn is_told_elsewhere(record: &AuthorityRecord) -> bool {
+fn is_covered_by_other_finding(record: &AuthorityRecord) -> bool {
     match record.standing {
         Some(Standing::Denied) => true,
         Some(Standing::Unscheduled { .. } | Standing::Contradicted { .. }) => {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::{Facts, Sighting};
 use crate::untrusted::UntrustedText;
 use crate::watch::Event;
-use crate::watch::course::Forms;
+use crate::watch::rotation::Forms;
 
 /// What follows from the authorities on record. It is made where it is asked for, and facts are the
 /// same whether they hold it or not.
@@ -29,7 +29,7 @@ impl Facts {
     /// Drops what is kept, before and after an event that may change an authority.
     pub(super) fn drop_kept(&mut self, event: &Event) {
         let changes_none =
-            matches!(event, Event::AuthorityGlimpsed { .. } | Event::KidSighted { .. });
+            matches!(event, Event::UnconfirmedAuthoritySeen { .. } | Event::KidSighted { .. });
         if !changes_none {
             self.kept = Kept::default();
         }

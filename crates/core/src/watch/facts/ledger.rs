@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{Facts, push_bounded};
 use crate::bundle::{Authority, SvidType};
-use crate::decision::{Announced, Decision, Deed};
+use crate::decision::{Announced, Decision, DecisionAction};
 use crate::finding::{Finding, FindingId, FindingKind, Grade, LeftOut};
 use crate::time::Timestamp;
 use crate::untrusted::UntrustedText;
-use crate::watch::course::{Explained, life, published};
+use crate::watch::rotation::{Explained, lifetime, published};
 use crate::watch::{Contradiction, Standing};
 
 /// The event findings of a trust domain.
@@ -99,26 +99,26 @@ impl Ledger {
 impl Facts {
     pub(super) fn decide(&mut self, at: Timestamp, decision: &Decision) {
         self.decisions.apply(at, decision);
-        match &decision.deed {
-            Deed::Approve { fingerprint } => {
+        match &decision.action {
+            DecisionAction::Approve { fingerprint } => {
                 self.denied_signers.retain(|one| one.authority.fingerprint != *fingerprint);
                 self.restand(
                     |authority| authority.id.fingerprint == *fingerprint,
                     &Standing::Approved,
                 );
             }
-            Deed::Deny { .. } => {
+            DecisionAction::Deny { .. } => {
                 let decisions = self.decisions.clone();
                 self.restand(|authority| decisions.denial(authority).is_some(), &Standing::Denied);
             }
-            Deed::Announce { .. } => self.explain_by_announcements(),
-            Deed::RetireLineage { lineage } => self.course.retire(*lineage),
-            Deed::Ack { finding } => self.acknowledge(*finding),
-            Deed::AnnounceOutage { .. }
-            | Deed::Baseline
-            | Deed::WithdrawApproval { .. }
-            | Deed::WithdrawAnnouncement { .. }
-            | Deed::WithdrawOutage { .. } => {}
+            DecisionAction::Announce { .. } => self.explain_by_announcements(),
+            DecisionAction::RetireLineage { lineage } => self.rotation.retire(*lineage),
+            DecisionAction::Ack { finding } => self.acknowledge(*finding),
+            DecisionAction::AnnounceOutage { .. }
+            | DecisionAction::Baseline
+            | DecisionAction::WithdrawApproval { .. }
+            | DecisionAction::WithdrawAnnouncement { .. }
+            | DecisionAction::WithdrawOutage { .. } => {}
         }
         self.settle_decision();
         self.regrade();
@@ -138,9 +138,10 @@ impl Facts {
     fn restand(&mut self, which: impl Fn(&Authority) -> bool, standing: &Standing) {
         let records = self.authorities.iter_mut();
         let records = records.map(|one| (&one.authority, one.published, &mut one.standing));
-        let glimpses = self.glimpsed.iter_mut();
-        let glimpses = glimpses.map(|one| (&one.authority, one.seen, &mut one.standing));
-        for (authority, seen, known) in records.chain(glimpses) {
+        let unconfirmed_authorities = self.glimpsed.iter_mut();
+        let unconfirmed_authorities =
+            unconfirmed_authorities.map(|one| (&one.authority, one.seen, &mut one.standing));
+        for (authority, seen, known) in records.chain(unconfirmed_authorities) {
             let explained = known.as_ref().is_some_and(Standing::is_explained);
             let keeps = known.as_ref() == Some(standing) || (explained && standing.is_explained());
             if !which(authority) || keeps {
@@ -148,10 +149,10 @@ impl Facts {
             }
             *known = Some(standing.clone());
             if *standing == Standing::Denied {
-                self.course.deny(authority.id);
+                self.rotation.deny(authority.id);
             } else {
-                let (published, life) = (published(authority, seen), life(authority));
-                self.course.explain(Explained { authority: authority.id, published, life });
+                let (published, lifetime) = (published(authority, seen), lifetime(authority));
+                self.rotation.explain(Explained { authority: authority.id, published, lifetime });
             }
         }
     }
@@ -172,7 +173,11 @@ impl Facts {
                 announced.covers(svid_type, published.from, published.until)
                     && wanted.is_none_or(|wanted| *wanted == record.authority.key_type)
                     && departures.iter().all(|departure| {
-                        crate::watch::course::is_announced(departure, &record.authority, announced)
+                        crate::watch::rotation::is_announced(
+                            departure,
+                            &record.authority,
+                            announced,
+                        )
                     })
             };
             if let Some(announced) = self.decisions.announcements.iter_mut().find(covers) {

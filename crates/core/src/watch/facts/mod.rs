@@ -6,29 +6,29 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-mod guard;
 mod handover;
 mod kept;
 mod ledger;
 mod removed;
 mod room;
 mod rotation;
+mod sequence;
 mod sighting;
 mod state;
 mod trust;
 
-pub use guard::{Leap, LeapKind, Regression};
 pub use kept::Kept;
 pub use ledger::{Ledger, Settled};
 pub use room::{Rank, Subject};
+pub use sequence::{Regression, SequenceAnomaly, SequenceAnomalyKind};
 pub use sighting::{EndpointShift, Sighting};
 pub use state::{Confirmed, FailureRun};
 
 use super::{
-    AddressView, AuthorityRecord, ConsumerRefusal, Course, DaySpent, DeniedSigner, Event, Glimpse,
-    Leaf, PastState, Policy, StepBack, TrustOrigin, UnrecordedKeys,
+    AddressView, AuthorityRecord, ConsumerRefusal, DaySpent, DeniedSigner, Event, Leaf, PastState,
+    Policy, RotationModel, StepBack, TrustOrigin, UnconfirmedAuthority, UnrecordedKeys,
 };
-use crate::bundle::{Authority, AuthorityId, Bundle, Irregularity, Stated, Validity};
+use crate::bundle::{Authority, AuthorityId, Bundle, Irregularity, StatedNumber, Validity};
 use crate::decision::Decisions;
 use crate::spiffe::BundleEndpoint;
 use crate::time::{Bracket, Timestamp};
@@ -50,7 +50,7 @@ pub struct Facts {
     /// The authorities that are published, and those removed of late; sorted by their id.
     pub authorities: Vec<AuthorityRecord>,
     /// Authorities that only an answer beside the state has shown so far.
-    pub glimpsed: Vec<Glimpse>,
+    pub glimpsed: Vec<UnconfirmedAuthority>,
     /// The states of this epoch before the confirmed one, newest last.
     pub history: Vec<PastState>,
     /// The highest sequence number of any confirmed state. It moves down only by a decision.
@@ -82,7 +82,7 @@ pub struct Facts {
     /// By what rules the domain was watched and judged; `None` before its first poll.
     pub policy: Option<Arc<Policy>>,
     /// The rotation: which chain each authority belongs to.
-    pub course: Course,
+    pub rotation: RotationModel,
     /// New authorities of the change that is being taken in.
     pub born: Vec<(Arc<Authority>, Bracket)>,
     /// How many more of them there are.
@@ -90,9 +90,9 @@ pub struct Facts {
     /// How many removals of that change are still to come.
     pub removals_to_come: u32,
     /// Where the sequence number stood still in that change.
-    pub stood: Option<u64>,
+    pub unchanged_sequence: Option<u64>,
     /// What the sequence numbers say that the key sets do not, newest last.
-    pub leaps: Vec<Leap>,
+    pub leaps: Vec<SequenceAnomaly>,
     /// Steps back that were confirmed, newest last.
     pub regressions: Vec<Regression>,
     /// The intermediate that the endpoint presented last, as far as its lifetime goes.
@@ -148,7 +148,7 @@ impl Facts {
         let authorities = self.published().map(|record| Arc::clone(&record.authority)).collect();
         let (sequence, refresh_hint) = match &self.confirmed {
             Some(confirmed) => (confirmed.sequence.clone(), confirmed.refresh_hint.clone()),
-            None => (Stated::Absent, Stated::Absent),
+            None => (StatedNumber::Absent, StatedNumber::Absent),
         };
         Bundle::new(authorities, sequence, refresh_hint)
     }
@@ -160,14 +160,14 @@ impl Facts {
         self.spent.pay(at, event);
         self.drop_kept(event);
         match event {
-            Event::PolicyChanged { policy } => self.obey(at, policy),
+            Event::PolicyChanged { policy } => self.apply_policy(at, policy),
             Event::DatesPassed { good } => self.pass(*good),
             Event::IntermediateSeen { validity } => self.intermediate = Some(*validity),
             Event::EndpointShifted { what, with_keys } => {
                 let shift = EndpointShift { at, what: what.clone(), with_keys: *with_keys };
                 push_bounded(&mut self.shifts, shift, Self::VIEWS);
             }
-            Event::KidSighted { sighting, .. } => self.sight(sighting),
+            Event::KidSighted { sighting, .. } => self.record_token_sighting(sighting),
             Event::Decided { decision } => self.decide(at, decision),
             Event::FindingRaised { finding } => self.raise(at, finding),
             Event::FindingsLeftOut { room, severity, count, waiting } => {
@@ -215,8 +215,8 @@ impl Facts {
                     record.authority = Arc::clone(authority);
                 }
             }
-            Event::AuthorityGlimpsed { authority, seen } => {
-                self.glimpse(at, authority, *seen);
+            Event::UnconfirmedAuthoritySeen { authority, seen } => {
+                self.unconfirmed_authority(at, authority, *seen);
             }
             Event::AuthoritySigned { authority, leaf } => {
                 if let Some(record) = self.record_mut(*authority) {
@@ -264,7 +264,7 @@ impl Facts {
             Event::ConsumersChanged { refusals } => self.refuse(at, refusals),
             Event::Rebootstrapped { authorities, .. } => self.rebootstrap.clone_from(authorities),
             Event::BudgetExceeded { .. } => self.spent.exceeded = true,
-            // What a birth was found to be follows from the births themselves.
+            // What a publication was found to be follows from the publications themselves.
             Event::AuthorityJudged { .. } | Event::ClockSteppedBack { .. } => (),
         }
         self.drop_kept(event);
@@ -281,7 +281,7 @@ impl Facts {
 
     fn change(&mut self, next: Confirmed) {
         // A state that steps back is not trusted until it is confirmed: until then the operator's
-        // file authenticates (design, 4).
+        // file authenticates (docs/judgement.md#decisions).
         self.rebootstrap.clear();
         self.high_water = self.high_water.max(next.sequence.given());
         self.raise_hint(&next);

@@ -161,8 +161,12 @@ impl Facts {
             let (stands, standing) = (record.removed.is_none(), record.standing.as_ref());
             return Some(Subject { id: record.id(), stands, standing });
         }
-        let glimpse = self.glimpsed.iter().find(|glimpse| starts(glimpse.authority.id))?;
-        let (id, standing) = (glimpse.authority.id, glimpse.standing.as_ref());
+        let unconfirmed_authority = self
+            .glimpsed
+            .iter()
+            .find(|unconfirmed_authority| starts(unconfirmed_authority.authority.id))?;
+        let (id, standing) =
+            (unconfirmed_authority.authority.id, unconfirmed_authority.standing.as_ref());
         Some(Subject { id, stands: true, standing })
     }
 

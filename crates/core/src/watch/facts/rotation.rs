@@ -1,16 +1,17 @@
-//! The part of the fold that moves the course: births, removals, dates.
+//! The part of the fold that moves the rotation: publications, removals, dates.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Facts;
-use crate::bundle::{Authority, AuthorityId, Stated, SvidType};
+use crate::bundle::{Authority, AuthorityId, StatedNumber, SvidType};
 use crate::finding::{FindingKind, Grade, Room};
 use crate::spiffe::TrustDomain;
 use crate::time::{Bracket, Timestamp, Window};
-use crate::watch::course::{Births, Outcome, life, published};
+use crate::watch::rotation::{Outcome, Publications, lifetime, published};
 use crate::watch::{
-    AuthorityRecord, Glimpse, IssuerModel, JudgementPolicy, Lead, Policy, Standing, interval, spire,
+    AuthorityRecord, IssuerModel, JudgementPolicy, Lead, Policy, Standing, UnconfirmedAuthority,
+    interval, spire,
 };
 
 impl Facts {
@@ -22,7 +23,7 @@ impl Facts {
     /// The poll interval under this policy and the hint of the confirmed state, without jitter.
     pub fn interval(&self, policy: &Policy) -> Duration {
         let hint = self.confirmed.as_ref().map(|confirmed| &confirmed.refresh_hint);
-        interval(hint.unwrap_or(&Stated::Absent), policy)
+        interval(hint.unwrap_or(&StatedNumber::Absent), policy)
     }
 
     /// The watched trust domain, where the configuration's word of it is on record.
@@ -30,14 +31,14 @@ impl Facts {
         self.endpoint.as_ref().map(|endpoint| &endpoint.trust_domain)
     }
 
-    pub(super) fn obey(&mut self, at: Timestamp, policy: &Policy) {
-        let before = self.course.manners(&self.policy());
+    pub(super) fn apply_policy(&mut self, at: Timestamp, policy: &Policy) {
+        let before = self.rotation.judgement_modes(&self.policy());
         self.policy = Some(Arc::new(policy.clone()));
-        self.read_lives();
-        if self.course.baseline.is_some() && self.course.manners(policy) != before {
+        self.read_lifetimes();
+        if self.rotation.baseline.is_some() && self.rotation.judgement_modes(policy) != before {
             self.read_baseline(at);
         }
-        self.wind();
+        self.recompute_next_deadline();
     }
 
     /// What stands explained is what the issuer's rhythm is read from: in the first bundle, and under
@@ -45,25 +46,25 @@ impl Facts {
     fn read_baseline(&mut self, at: Timestamp) {
         let policy = self.policy();
         let intermediate = self.intermediate_life();
-        let mut course = std::mem::take(&mut self.course);
+        let mut rotation = std::mem::take(&mut self.rotation);
         let records: Vec<_> = self.published().filter(|record| record.is_explained()).collect();
-        course.leave_off();
-        course.begin(at, &policy, &records, intermediate);
-        self.course = course;
+        rotation.reset();
+        rotation.begin(at, &policy, &records, intermediate);
+        self.rotation = rotation;
         self.name_lineages();
     }
 
-    fn wind(&mut self) {
+    fn recompute_next_deadline(&mut self) {
         let policy = self.policy();
         let interval = self.interval(&policy);
-        self.course.wind(&policy, interval);
+        self.rotation.recompute_next_deadline(&policy, interval);
     }
 
-    fn read_lives(&mut self) {
+    fn read_lifetimes(&mut self) {
         let policy = self.policy();
         let intermediate = self.intermediate_life();
         let published = self.authorities.iter().filter(|record| record.removed.is_none());
-        self.course.read_lives(&mut published.into_iter(), intermediate, &policy);
+        self.rotation.read_lifetimes(&mut published.into_iter(), intermediate, &policy);
     }
 
     fn intermediate_life(&self) -> Option<Duration> {
@@ -72,11 +73,11 @@ impl Facts {
         Some(whole.saturating_sub(spire::NOT_BEFORE_CUSHION))
     }
 
-    /// A good poll at `good` showed no birth since the last one.
+    /// A good poll at `good` showed no publication since the last one.
     pub(super) fn pass(&mut self, good: Timestamp) {
         let policy = self.policy();
         let interval = self.interval(&policy);
-        for (authority, branch) in self.course.pass(good, &policy, interval) {
+        for (authority, branch) in self.rotation.pass(good, &policy, interval) {
             let record = self.record(authority);
             let approval = record.and_then(|record| self.decisions.approval(&record.authority));
             let standing = match approval {
@@ -93,7 +94,7 @@ impl Facts {
         }
     }
 
-    /// A change begins, of this many births and removals.
+    /// A change begins, of this many publications and removals.
     pub(super) fn expect(&mut self, after: Option<Timestamp>, introduced: u32, removed: u32) {
         if let Some(after) = after {
             self.pass(after);
@@ -114,7 +115,10 @@ impl Facts {
         let mut predecessor = None;
         let known = match self.record_mut(authority.id) {
             Some(record) => {
-                if let Some(Glimpse { standing, lineage, predecessor: before, .. }) = glimpsed {
+                if let Some(UnconfirmedAuthority {
+                    standing, lineage, predecessor: before, ..
+                }) = glimpsed
+                {
                     record.standing = record.standing.take().or(standing);
                     record.lineage = record.lineage.or(lineage);
                     predecessor = before;
@@ -129,8 +133,8 @@ impl Facts {
         self.follows(authority.id, predecessor);
         if !known {
             self.born.push((Arc::clone(authority), published));
-        } else if self.record(authority.id).is_some_and(|record| record.life.is_none()) {
-            self.take_lives(&[(Arc::clone(authority), published)]);
+        } else if self.record(authority.id).is_some_and(|record| record.lifetime.is_none()) {
+            self.take_lifetimes(&[(Arc::clone(authority), published)]);
         }
         self.births_to_come = self.births_to_come.saturating_sub(1);
         if self.births_to_come == 0 {
@@ -140,43 +144,48 @@ impl Facts {
 
     /// A decision may change whose life counts.
     pub(super) fn settle_decision(&mut self) {
-        self.read_lives();
-        self.wind();
+        self.read_lifetimes();
+        self.recompute_next_deadline();
     }
 
-    /// All births of the change are there: what are they?
+    /// All publications of the change are there: what are they?
     fn settle(&mut self, at: Timestamp) {
         let born = std::mem::take(&mut self.born);
-        if self.course.baseline.is_none() {
+        if self.rotation.baseline.is_none() {
             self.begin(at, &born);
         } else if !born.is_empty() {
-            let outcomes = self.judge(at, &born, self.stood);
+            let outcomes = self.judge(at, &born, self.unchanged_sequence);
             for outcome in outcomes {
                 self.take(outcome);
             }
         }
-        self.stood = None;
+        self.unchanged_sequence = None;
         self.settle_decision();
-        self.take_lives(&born);
+        self.take_lifetimes(&born);
     }
 
     /// A key lives as long as the rhythm was when it was born, whatever it is later.
-    fn take_lives(&mut self, born: &[(Arc<Authority>, Bracket)]) {
-        let rhythm = self.course.lives.first().copied().zip(self.course.lives.last().copied());
+    fn take_lifetimes(&mut self, born: &[(Arc<Authority>, Bracket)]) {
+        let rhythm = self
+            .rotation
+            .possible_lifetimes
+            .first()
+            .copied()
+            .zip(self.rotation.possible_lifetimes.last().copied());
         for (authority, _) in born {
             let own = match authority.id.svid_type {
-                SvidType::X509 => life(authority).map(|life| (life, life)),
+                SvidType::X509 => lifetime(authority).map(|lifetime| (lifetime, lifetime)),
                 SvidType::Jwt | SvidType::Wit => rhythm,
             };
             if let Some(record) = self.record_mut(authority.id) {
-                record.life = own;
+                record.lifetime = own;
             }
         }
     }
 
     fn begin(&mut self, at: Timestamp, born: &[(Arc<Authority>, Bracket)]) {
         for (authority, _) in born {
-            // A denied key is one wherever it turns up first (design, 7).
+            // A denied key is one wherever it turns up first (docs/judgement.md#denials).
             let denied = self.decisions.denial(authority).is_some();
             let standing = if denied { Standing::Denied } else { Standing::Baseline };
             if let Some(record) = self.record_mut(authority.id) {
@@ -188,7 +197,7 @@ impl Facts {
 
     /// The newest authority of each line belongs to it.
     fn name_lineages(&mut self) {
-        let live = self.course.lines.iter().filter(|line| line.lives());
+        let live = self.rotation.lineages.iter().filter(|line| line.is_active());
         let lines: Vec<_> = live.filter_map(|line| Some((line.newest?, line.number))).collect();
         for (authority, number) in lines {
             if let Some(record) = self.record_mut(authority) {
@@ -201,23 +210,23 @@ impl Facts {
         &mut self,
         at: Timestamp,
         born: &[(Arc<Authority>, Bracket)],
-        sequence_stood: Option<u64>,
+        unchanged_sequence: Option<u64>,
     ) -> Vec<Outcome> {
         let policy = self.policy();
         let forms = self.forms();
-        let mut course = std::mem::take(&mut self.course);
+        let mut rotation = std::mem::take(&mut self.rotation);
         let mut decisions = std::mem::take(&mut self.decisions);
-        let births = Births {
+        let publications = Publications {
             new: born,
             at,
             known: &forms,
             trust_domain: self.trust_domain(),
             policy: &policy,
             interval: self.interval(&policy),
-            sequence_stood,
+            unchanged_sequence,
         };
-        let outcomes = course.judge(&births, &mut decisions);
-        (self.course, self.decisions) = (course, decisions);
+        let outcomes = rotation.judge(&publications, &mut decisions);
+        (self.rotation, self.decisions) = (rotation, decisions);
         outcomes
     }
 
@@ -238,11 +247,16 @@ impl Facts {
     }
 
     /// A key never seen before stands in an answer that is not the state: it is judged at once.
-    pub(super) fn glimpse(&mut self, at: Timestamp, authority: &Arc<Authority>, seen: Bracket) {
+    pub(super) fn unconfirmed_authority(
+        &mut self,
+        at: Timestamp,
+        authority: &Arc<Authority>,
+        seen: Bracket,
+    ) {
         self.decisions.recognize(authority);
         let born = [(Arc::clone(authority), seen)];
         let outcome = self.judge(at, &born, None).pop();
-        let mut glimpse = Glimpse {
+        let mut unconfirmed_authority = UnconfirmedAuthority {
             authority: Arc::clone(authority),
             seen,
             standing: None,
@@ -250,19 +264,29 @@ impl Facts {
             predecessor: None,
         };
         if let Some(Outcome { standing, lineage, predecessor, .. }) = outcome {
-            glimpse = Glimpse { standing: Some(standing), lineage, predecessor, ..glimpse };
+            unconfirmed_authority = UnconfirmedAuthority {
+                standing: Some(standing),
+                lineage,
+                predecessor,
+                ..unconfirmed_authority
+            };
         }
-        self.keep_glimpse(at, glimpse);
-        self.wind();
+        self.keep_unconfirmed_authority(at, unconfirmed_authority);
+        self.recompute_next_deadline();
     }
 
-    /// Keeps so many glimpses of each use, and so many bytes of large ones: the most urgent ones, and
+    /// Keeps so many unconfirmed authorities of each use, and so many bytes of large ones: the most urgent ones, and
     /// of those the newest.
-    fn keep_glimpse(&mut self, at: Timestamp, glimpse: Glimpse) {
-        let svid_type = glimpse.authority.id.svid_type;
-        self.glimpsed.push(glimpse);
-        let of_use = |one: &Glimpse| one.authority.id.svid_type == svid_type;
-        let large = |one: &Glimpse| Self::large(&one.authority).filter(|_| of_use(one));
+    fn keep_unconfirmed_authority(
+        &mut self,
+        at: Timestamp,
+        unconfirmed_authority: UnconfirmedAuthority,
+    ) {
+        let svid_type = unconfirmed_authority.authority.id.svid_type;
+        self.glimpsed.push(unconfirmed_authority);
+        let of_use = |one: &UnconfirmedAuthority| one.authority.id.svid_type == svid_type;
+        let large =
+            |one: &UnconfirmedAuthority| Self::large(&one.authority).filter(|_| of_use(one));
         if Self::VIEWS < self.glimpsed.iter().filter(|one| of_use(one)).count() {
             self.drop_a_glimpse(at, of_use);
         }
@@ -271,10 +295,12 @@ impl Facts {
         }
     }
 
-    /// Drops the least urgent of these glimpses, and of those the oldest. It was not looked at: it
+    /// Drops the least urgent of these unconfirmed authorities, and of those the oldest. It was not looked at: it
     /// counts as a finding that is left out.
-    fn drop_a_glimpse(&mut self, at: Timestamp, of: impl Fn(&Glimpse) -> bool) {
-        let grade = |one: &Glimpse| one.standing.as_ref().map(Standing::grade).unwrap_or_default();
+    fn drop_a_glimpse(&mut self, at: Timestamp, of: impl Fn(&UnconfirmedAuthority) -> bool) {
+        let grade = |one: &UnconfirmedAuthority| {
+            one.standing.as_ref().map(Standing::grade).unwrap_or_default()
+        };
         let of = self.glimpsed.iter().enumerate().filter(|(_, one)| of(one));
         let Some((place, _)) = of.min_by_key(|(_, one)| grade(one)) else { return };
         let gone = self.glimpsed.remove(place);
@@ -289,12 +315,14 @@ impl Facts {
     }
 
     /// The life of an authority: its own, or the one of its trust domain's rhythm.
-    pub fn life_of(&self, record: &AuthorityRecord) -> Option<Duration> {
+    pub fn lifetime_of(&self, record: &AuthorityRecord) -> Option<Duration> {
         match record.id().svid_type {
-            SvidType::X509 => life(&record.authority),
-            SvidType::Jwt | SvidType::Wit => {
-                record.life.map(|(_, most)| most).or(self.course.lives.last().copied())
-            }
+            SvidType::X509 => lifetime(&record.authority),
+            SvidType::Jwt | SvidType::Wit => record.lifetime.map(|(_, most)| most).or(self
+                .rotation
+                .possible_lifetimes
+                .last()
+                .copied()),
         }
     }
 
@@ -305,7 +333,7 @@ impl Facts {
             IssuerModel::Spire { lead: Some(lead), .. }
             | IssuerModel::Declared { lead: Some(lead), .. } => Some(Lead::Declared(lead)),
             IssuerModel::Spire { .. } if scheduled && record.lineage.is_some_and(|l| 0 < l) => {
-                self.life_of(record).map(spire::lead).map(Lead::Modelled)
+                self.lifetime_of(record).map(spire::lead).map(Lead::Modelled)
             }
             IssuerModel::Spire { .. } | IssuerModel::Declared { .. } | IssuerModel::Learned => None,
         }

@@ -97,7 +97,7 @@ impl Facts {
     const KIDS: usize = 256;
 
     /// What was sighted under a key ID.
-    pub fn sighted(&self, kid: Option<&UntrustedText>) -> Option<&Sighting> {
+    pub fn token_sighting(&self, kid: Option<&UntrustedText>) -> Option<&Sighting> {
         let kid = Sighting::cut(kid?.as_received());
         self.sightings.iter().find(|sighting| sighting.kid == kid)
     }
@@ -113,7 +113,7 @@ impl Facts {
         }
     }
 
-    pub(super) fn sight(&mut self, sighting: &Sighting) {
+    pub(super) fn record_token_sighting(&mut self, sighting: &Sighting) {
         if let Some(known) = self.sightings.iter_mut().find(|known| known.kid == sighting.kid) {
             *known = known.merged(sighting);
         } else {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Facts;
-use crate::bundle::{AuthorityPool, Digest, Fingerprint, Stated};
+use crate::bundle::{AuthorityPool, Digest, Fingerprint, StatedNumber};
 use crate::time::{Bracket, Timestamp};
 use crate::untrusted::UntrustedText;
 use crate::watch::FailureReason;
@@ -18,9 +18,9 @@ pub struct Confirmed {
     /// The digest of the document as stored.
     pub body: Digest,
     /// The sequence number that it states.
-    pub sequence: Stated,
+    pub sequence: StatedNumber,
     /// The refresh hint that it states, in seconds.
-    pub refresh_hint: Stated,
+    pub refresh_hint: StatedNumber,
     /// When it became so.
     pub since: Bracket,
 }

@@ -86,7 +86,8 @@ impl Facts {
         bootstrap: &'a [Arc<Authority>],
     ) -> impl Iterator<Item = &'a Arc<Authority>> {
         let recorded = self.authorities.iter().map(|record| &record.authority);
-        let glimpsed = self.glimpsed.iter().map(|glimpse| &glimpse.authority);
+        let glimpsed =
+            self.glimpsed.iter().map(|unconfirmed_authority| &unconfirmed_authority.authority);
         let files = self.rebootstrap.iter().chain(bootstrap);
         files.chain(recorded).chain(glimpsed).filter(|authority| is_x509(authority))
     }

@@ -74,7 +74,7 @@ impl Story {
     fn published(&self, svid_type: SvidType) -> Vec<IssuedKey> {
         let mut keys = Vec::new();
         for event in &self.events {
-            if let IssuerDeed::Published { key } = event.deed
+            if let IssuerAction::Published { key } = event.action
                 && key.svid_type == svid_type
             {
                 keys.push(key);
@@ -88,21 +88,21 @@ impl Story {
         self.published(svid_type).iter().map(|key| self.after(key.issued_at)).collect()
     }
 
-    fn when(&self, wanted: impl Fn(&IssuerDeed) -> bool) -> Option<Duration> {
-        let event = self.events.iter().find(|event| wanted(&event.deed))?;
+    fn when(&self, wanted: impl Fn(&IssuerAction) -> bool) -> Option<Duration> {
+        let event = self.events.iter().find(|event| wanted(&event.action))?;
         Some(self.after(event.at))
     }
 
     fn activated(&self, of: &IssuedKey) -> Option<Duration> {
-        self.when(|deed| *deed == IssuerDeed::Activated { key: of.number })
+        self.when(|action| *action == IssuerAction::Activated { key: of.number })
     }
 
     fn retired(&self, of: &IssuedKey) -> Option<Duration> {
-        self.when(|deed| *deed == IssuerDeed::Retired { key: of.number })
+        self.when(|action| *action == IssuerAction::Retired { key: of.number })
     }
 
     fn removed(&self, of: &IssuedKey) -> Option<Duration> {
-        self.when(|deed| matches!(deed, IssuerDeed::Removed { key, .. } if *key == of.number))
+        self.when(|action| matches!(action, IssuerAction::Removed { key, .. } if *key == of.number))
     }
 
     fn sequence(&self) -> u64 {

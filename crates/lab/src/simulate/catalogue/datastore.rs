@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::issuer::Intervention;
-use crate::simulate::dress::{Dress, Look};
-use crate::simulate::tamper::{Tamper, Whom};
-use crate::simulate::truth::BirthKind;
+use crate::simulate::injected_key::{InjectedKey, Look};
+use crate::simulate::tamper::{TamperedAnswer, Whom};
+use crate::simulate::truth::PublicationCause;
 use crate::simulate::version::Version;
-use crate::simulate::world::{Deed, FOR_EVER};
+use crate::simulate::world::{FOR_EVER, WorldAction};
 use crate::simulate::{Authentication, Incident, Minted, Scenario, World};
 use anchorwatch_core::bundle::SvidType;
 use anchorwatch_core::time::Timestamp;
@@ -33,17 +33,17 @@ pub(super) fn restore_recent(world: &mut World, at: Timestamp) {
     let copied = date.map_or(at, |date| date.saturating_sub(before)).max(at);
     let lead = world.settings().lead();
     let age = before + world.random().between(lead / 4, lead / 2);
-    world.plan(copied, Deed::Intervene(Intervention::Backup));
+    world.plan(copied, WorldAction::Intervene(Intervention::Backup));
     let then = copied.saturating_add(age);
-    world.plan(then, Deed::Intervene(Intervention::Restore));
-    world.plan(then, Deed::End(Incident::DatabaseRestoreRecent));
+    world.plan(then, WorldAction::Intervene(Intervention::Restore));
+    world.plan(then, WorldAction::End(Incident::DatabaseRestoreRecent));
 }
 
 fn restore_after(world: &mut World, at: Timestamp, age: Duration, incident: Incident) {
-    world.perform(at, Deed::Intervene(Intervention::Backup));
+    world.perform(at, WorldAction::Intervene(Intervention::Backup));
     let then = at.saturating_add(age);
-    world.plan(then, Deed::Intervene(Intervention::Restore));
-    world.plan(then, Deed::End(incident));
+    world.plan(then, WorldAction::Intervene(Intervention::Restore));
+    world.plan(then, WorldAction::End(incident));
 }
 
 pub(super) fn split_brain(world: &mut World, at: Timestamp) {
@@ -64,22 +64,22 @@ pub(super) fn forked_database(world: &mut World, at: Timestamp) {
 pub(super) fn emptied(world: &mut World, at: Timestamp) {
     let sequence = latest(world).and_then(|version| version.sequence).unwrap_or(0);
     let version = world.version(at, Some(sequence.saturating_add(1)), Vec::new());
-    world.tamper(at, FOR_EVER, Whom::All, Tamper::Serve(version));
+    world.tamper(at, FOR_EVER, Whom::All, TamperedAnswer::Serve(version));
 }
 
 pub(super) fn constant_sequence(world: &mut World, at: Timestamp) {
     let sequence = latest(world).and_then(|version| version.sequence);
-    world.tamper(at, FOR_EVER, Whom::All, Tamper::Sequence(sequence));
+    world.tamper(at, FOR_EVER, Whom::All, TamperedAnswer::Sequence(sequence));
 }
 
 pub(super) fn re_append(world: &mut World, at: Timestamp) {
     let Some(key) = last_removed(world, None) else {
         return again(world, at, re_append);
     };
-    let dress = Dress::new(BirthKind::Appended, Look::Known(key.clone()));
+    let injected_key = InjectedKey::new(PublicationCause::Appended, Look::Known(key.clone()));
     let life = world.settings().ca_ttl;
-    world.append(at, key.authority.id.svid_type, life, dress);
-    world.perform(at, Deed::End(Incident::ReAppend));
+    world.append(at, key.authority.id.svid_type, life, injected_key);
+    world.perform(at, WorldAction::End(Incident::ReAppend));
 }
 
 pub(super) fn reused_kid(world: &mut World, at: Timestamp) {
@@ -88,16 +88,18 @@ pub(super) fn reused_kid(world: &mut World, at: Timestamp) {
         return again(world, at, reused_kid);
     };
     let algorithm = world.scenario().jwt_key;
-    let dress =
-        Dress::new(BirthKind::Appended, Look::Jwt { kid: kid.as_received().to_owned(), algorithm });
+    let injected_key = InjectedKey::new(
+        PublicationCause::Appended,
+        Look::Jwt { kid: kid.as_received().to_owned(), algorithm },
+    );
     let life = world.settings().ca_ttl;
-    world.append(at, SvidType::Jwt, life, dress);
-    world.perform(at, Deed::End(Incident::ReusedKid));
+    world.append(at, SvidType::Jwt, life, injected_key);
+    world.perform(at, WorldAction::End(Incident::ReusedKid));
 }
 
 /// Nothing was removed yet: once more after the next prune.
 fn again(world: &mut World, at: Timestamp, begins: fn(&mut World, Timestamp)) {
-    world.plan(at.saturating_add(world.settings().prune_tick), Deed::Then(begins));
+    world.plan(at.saturating_add(world.settings().prune_tick), WorldAction::Then(begins));
 }
 
 fn last_removed(world: &World, svid_type: Option<SvidType>) -> Option<Minted> {
@@ -110,14 +112,14 @@ pub(super) fn swapped_url(world: &mut World, at: Timestamp) {
     let other = world.found(at, Some("neighbour.example"));
     let foreign = world.origin_at(other).and_then(|origin| origin.latest()).map(Arc::clone);
     if let Some(foreign) = foreign {
-        world.tamper(at, LASTING, Whom::All, Tamper::Serve(foreign));
-        world.plan(at.saturating_add(LASTING), Deed::End(Incident::SwappedUrl));
+        world.tamper(at, LASTING, Whom::All, TamperedAnswer::Serve(foreign));
+        world.plan(at.saturating_add(LASTING), WorldAction::End(Incident::SwappedUrl));
     }
 }
 
 pub(super) fn root_change(world: &mut World, at: Timestamp) {
-    world.perform(at, Deed::Intervene(Intervention::RotateRoot));
-    world.perform(at, Deed::End(Incident::RootChange));
+    world.perform(at, WorldAction::Intervene(Intervention::RotateRoot));
+    world.perform(at, WorldAction::End(Incident::RootChange));
 }
 
 fn latest(world: &World) -> Option<&Arc<Version>> {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::issuer::ReplicaNumber;
-use crate::simulate::tamper::{Tamper, Whom};
+use crate::simulate::tamper::{TamperedAnswer, Whom};
 use crate::simulate::truth::RemovalKind;
 use crate::simulate::version::Version;
-use crate::simulate::world::{Deed, FOR_EVER};
+use crate::simulate::world::{FOR_EVER, WorldAction};
 use crate::simulate::{Incident, Minted, Scenario, World};
 use anchorwatch_core::bundle::SvidType;
 use anchorwatch_core::time::Timestamp;
@@ -21,21 +21,21 @@ pub(super) fn rollback(world: &mut World, at: Timestamp) {
     let period = world.settings().period();
     let age = world.random().between(period, period * 3);
     if let Some(old) = version_before(world, at, age) {
-        world.tamper(at, FOR_EVER, Whom::All, Tamper::Serve(old));
+        world.tamper(at, FOR_EVER, Whom::All, TamperedAnswer::Serve(old));
     }
 }
 
 pub(super) fn freeze(world: &mut World, at: Timestamp) {
     let latest = world.origin().and_then(|origin| origin.latest()).map(Arc::clone);
     if let Some(latest) = latest {
-        world.tamper(at, FOR_EVER, Whom::All, Tamper::Serve(latest));
+        world.tamper(at, FOR_EVER, Whom::All, TamperedAnswer::Serve(latest));
     }
 }
 
 pub(super) fn equivocation(world: &mut World, at: Timestamp) {
     let Some(planted) = world.plant_jwt(at) else { return };
     let last = world.all_servers().last().copied().unwrap_or(ReplicaNumber(0));
-    world.tamper(at, FOR_EVER, Whom::Replica(last), Tamper::Plant(vec![planted]));
+    world.tamper(at, FOR_EVER, Whom::Replica(last), TamperedAnswer::Plant(vec![planted]));
 }
 
 pub(super) fn mix_and_match(world: &mut World, at: Timestamp) {
@@ -44,11 +44,11 @@ pub(super) fn mix_and_match(world: &mut World, at: Timestamp) {
     let removed = removed.unwrap_or_default();
     if removed.is_empty() {
         let then = at.saturating_add(world.settings().prune_tick);
-        world.plan(then, Deed::Then(mix_and_match));
+        world.plan(then, WorldAction::Then(mix_and_match));
         return;
     }
-    world.tamper(at, LASTING, Whom::All, Tamper::Plant(removed));
-    world.plan(at.saturating_add(LASTING), Deed::End(Incident::MixAndMatch));
+    world.tamper(at, LASTING, Whom::All, TamperedAnswer::Plant(removed));
+    world.plan(at.saturating_add(LASTING), WorldAction::End(Incident::MixAndMatch));
 }
 
 pub(super) fn early_revoke(world: &mut World, at: Timestamp) {
@@ -57,8 +57,8 @@ pub(super) fn early_revoke(world: &mut World, at: Timestamp) {
         world.origin()?.issuer.signing(server, SvidType::Jwt).map(|key| key.number)
     });
     if let Some(key) = key {
-        world.perform(at, Deed::Withdraw { key, why: RemovalKind::Attack });
-        world.perform(at, Deed::End(Incident::EarlyRevokeByAttacker));
+        world.perform(at, WorldAction::Withdraw { key, why: RemovalKind::Attack });
+        world.perform(at, WorldAction::End(Incident::EarlyRevokeByAttacker));
     }
 }
 

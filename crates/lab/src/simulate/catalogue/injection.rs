@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::simulate::dress::{Dress, Look};
-use crate::simulate::truth::{BirthKind, RemovalKind};
-use crate::simulate::world::Deed;
+use crate::simulate::injected_key::{InjectedKey, Look};
+use crate::simulate::truth::{PublicationCause, RemovalKind};
+use crate::simulate::world::WorldAction;
 use crate::simulate::{Incident, KeyAlgorithm, World};
 use anchorwatch_core::bundle::SvidType;
 use anchorwatch_core::time::Timestamp;
@@ -13,8 +13,8 @@ const TEN_YEARS: Duration = Duration::from_hours(24 * 3652);
 /// How many keys are a flood.
 const FLOOD: u32 = 300;
 
-fn attack(look: Look) -> Dress {
-    Dress::new(BirthKind::Attack, look)
+fn attack(look: Look) -> InjectedKey {
+    InjectedKey::new(PublicationCause::Attack, look)
 }
 
 pub(super) fn jwt_naive(world: &mut World, at: Timestamp) {
@@ -22,23 +22,26 @@ pub(super) fn jwt_naive(world: &mut World, at: Timestamp) {
         KeyAlgorithm::Rsa2048 => KeyAlgorithm::EcP256,
         KeyAlgorithm::EcP256 | KeyAlgorithm::EcP384 => KeyAlgorithm::Rsa2048,
     };
-    let dress = attack(Look::Jwt { kid: "backup-key-1".to_owned(), algorithm });
+    let injected_key = attack(Look::Jwt { kid: "backup-key-1".to_owned(), algorithm });
     let life = world.settings().ca_ttl;
-    world.append(at, SvidType::Jwt, life, dress);
-    world.perform(at, Deed::End(Incident::InjectedJwtNaive));
+    world.append(at, SvidType::Jwt, life, injected_key);
+    world.perform(at, WorldAction::End(Incident::InjectedJwtNaive));
 }
 
 pub(super) fn jwt_matched(world: &mut World, at: Timestamp) {
     let then = quiet_moment(world, at);
     plan_matched(world, then, SvidType::Jwt);
-    world.plan(then, Deed::End(Incident::InjectedJwtMatched));
+    world.plan(then, WorldAction::End(Incident::InjectedJwtMatched));
 }
 
 pub(super) fn pair(world: &mut World, at: Timestamp) {
     let then = quiet_moment(world, at);
     plan_matched(world, then, SvidType::X509);
     plan_matched(world, then.saturating_add(Duration::from_millis(10)), SvidType::Jwt);
-    world.plan(then.saturating_add(Duration::from_millis(10)), Deed::End(Incident::InjectedPair));
+    world.plan(
+        then.saturating_add(Duration::from_millis(10)),
+        WorldAction::End(Incident::InjectedPair),
+    );
 }
 
 pub(super) fn jwt_timed(world: &mut World, at: Timestamp) {
@@ -51,16 +54,16 @@ pub(super) fn jwt_timed(world: &mut World, at: Timestamp) {
         Some(date) => {
             let then = date.saturating_sub(early);
             plan_matched(world, then, SvidType::Jwt);
-            world.plan(then, Deed::End(Incident::InjectedJwtTimed));
+            world.plan(then, WorldAction::End(Incident::InjectedJwtTimed));
         }
         // The one date there is comes within seconds.
-        None => world.plan(at.saturating_add(Duration::from_mins(1)), Deed::Then(jwt_timed)),
+        None => world.plan(at.saturating_add(Duration::from_mins(1)), WorldAction::Then(jwt_timed)),
     }
 }
 
 fn plan_matched(world: &mut World, at: Timestamp, svid_type: SvidType) {
     let life = world.settings().ca_ttl;
-    world.plan(at, Deed::Append { svid_type, life, dress: attack(Look::Matched) });
+    world.plan(at, WorldAction::Append { svid_type, life, injected_key: attack(Look::Matched) });
 }
 
 /// The first moment from `at` on that is away from every date of a chain.
@@ -84,16 +87,16 @@ fn quiet_moment(world: &World, at: Timestamp) -> Timestamp {
 
 pub(super) fn long_lived_root(world: &mut World, at: Timestamp) {
     world.append(at, SvidType::X509, TEN_YEARS, attack(Look::Matched));
-    world.perform(at, Deed::End(Incident::InjectedRoot));
+    world.perform(at, WorldAction::End(Incident::InjectedRoot));
 }
 
 pub(super) fn rebound_kid(world: &mut World, at: Timestamp) {
     let Some((key, kid)) = signing_jwt(world) else { return };
     let algorithm = world.scenario().jwt_key;
-    world.perform(at, Deed::Withdraw { key, why: RemovalKind::Attack });
+    world.perform(at, WorldAction::Withdraw { key, why: RemovalKind::Attack });
     let life = world.settings().ca_ttl;
     world.append(at, SvidType::Jwt, life, attack(Look::Jwt { kid, algorithm }));
-    world.perform(at, Deed::End(Incident::ReboundKid));
+    world.perform(at, WorldAction::End(Incident::ReboundKid));
 }
 
 /// The JWT key that one of the servers signs with, and its key ID.
@@ -114,22 +117,22 @@ pub(super) fn foreign_key(world: &mut World, at: Timestamp) {
     if let Some(foreign) = foreign {
         let life = world.settings().ca_ttl;
         world.append(at, SvidType::X509, life, attack(Look::Known(foreign)));
-        world.perform(at, Deed::End(Incident::ForeignKey));
+        world.perform(at, WorldAction::End(Incident::ForeignKey));
     }
 }
 
 pub(super) fn short_lived(world: &mut World, _: Timestamp) {
     // Polls are never closer than ten seconds.
     let then = world.next_poll().saturating_add(Duration::from_secs(1));
-    world.plan(then, Deed::Then(lives_for_seconds));
+    world.plan(then, WorldAction::Then(lives_for_seconds));
 }
 
 fn lives_for_seconds(world: &mut World, at: Timestamp) {
     let life = world.settings().ca_ttl;
     if let Some(key) = world.append(at, SvidType::Jwt, life, attack(Look::Matched)) {
         let then = at.saturating_add(Duration::from_secs(4));
-        world.plan(then, Deed::Withdraw { key, why: RemovalKind::Attack });
-        world.plan(then, Deed::End(Incident::ShortLivedKey));
+        world.plan(then, WorldAction::Withdraw { key, why: RemovalKind::Attack });
+        world.plan(then, WorldAction::End(Incident::ShortLivedKey));
     }
 }
 
@@ -139,5 +142,5 @@ pub(super) fn flood(world: &mut World, at: Timestamp) {
         plan_matched(world, then, SvidType::Jwt);
     }
     let last = at.saturating_add(Duration::from_secs(1) * FLOOD);
-    world.plan(last, Deed::End(Incident::KeyFlood));
+    world.plan(last, WorldAction::End(Incident::KeyFlood));
 }

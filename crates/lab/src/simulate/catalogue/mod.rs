@@ -1,4 +1,4 @@
-//! What may befall a trust domain: faults, an operator's deeds, and attacks. One file a theme.
+//! What may befall a trust domain: faults, an operator's actions, and attacks. One file a theme.
 //!
 //! Each begins at a moment, and what is done in it is told in the truth: its beginning and end, and
 //! each key that it publishes or takes out. A file's functions act on the world at that moment and
@@ -21,7 +21,7 @@ use anchorwatch_core::time::Timestamp;
 
 /// What an incident is about.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Theme {
+pub enum IncidentTheme {
     /// Servers that start, stop and stall.
     Servers,
     /// Rotation out of turn, and what is taken out.
@@ -38,7 +38,7 @@ pub enum Theme {
     Deception,
 }
 
-impl Theme {
+impl IncidentTheme {
     /// Whether it is what attackers do.
     pub fn is_attack(self) -> bool {
         matches!(self, Self::Injection | Self::Deception)
@@ -70,9 +70,9 @@ macro_rules! incidents {
             }
 
             /// What it is about.
-            pub fn theme(self) -> Theme {
+            pub fn theme(self) -> IncidentTheme {
                 match self {
-                    $(Self::$variant => Theme::$theme,)*
+                    $(Self::$variant => IncidentTheme::$theme,)*
                 }
             }
 
@@ -161,13 +161,13 @@ incidents! {
     CaTtlTenfold => "ca_ttl_tenfold", Settings, settings::ca_ttl_tenfold, nothing;
     /// The domain's X.509 authorities are intermediates of an upstream authority. From the
     /// beginning on.
-    Upstream => "upstream", Settings, no_deed, settings::upstream;
+    Upstream => "upstream", Settings, no_action, settings::upstream;
     /// Eight servers are nested below the domain's. From the beginning on.
-    Nested => "nested", Settings, no_deed, settings::nested;
+    Nested => "nested", Settings, no_action, settings::nested;
     /// The issuer's clock is 50 s ahead. From the beginning on.
-    IssuerClockAhead => "issuer_clock_ahead", Settings, no_deed, settings::clock_ahead;
+    IssuerClockAhead => "issuer_clock_ahead", Settings, no_action, settings::clock_ahead;
     /// The issuer's clock is 50 s behind. From the beginning on.
-    IssuerClockBehind => "issuer_clock_behind", Settings, no_deed, settings::clock_behind;
+    IssuerClockBehind => "issuer_clock_behind", Settings, no_action, settings::clock_behind;
 
     /// One server answers from a view that is older by less than `replica_lag`, for a day.
     LagWithin => "lag_within", Reception, reception::lag_within, settings::three_replicas;
@@ -242,4 +242,4 @@ impl Serialize for Incident {
 
 fn nothing(_: &mut Scenario) {}
 
-fn no_deed(_: &mut World, _: Timestamp) {}
+fn no_action(_: &mut World, _: Timestamp) {}

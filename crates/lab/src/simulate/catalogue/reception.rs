@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::simulate::tamper::{Tamper, Whom};
-use crate::simulate::world::Deed;
+use crate::simulate::tamper::{TamperedAnswer, Whom};
+use crate::simulate::world::WorldAction;
 use crate::simulate::{Incident, World};
 use anchorwatch_core::time::Timestamp;
 
@@ -25,14 +25,14 @@ pub(super) fn lag_beyond(world: &mut World, at: Timestamp) {
 
 fn lag(world: &mut World, at: Timestamp, by: Duration, incident: Incident) {
     if let Some(replica) = world.a_server() {
-        world.tamper(at, DAY, Whom::Replica(replica), Tamper::Lag(by));
-        world.plan(at.saturating_add(DAY), Deed::End(incident));
+        world.tamper(at, DAY, Whom::Replica(replica), TamperedAnswer::Lag(by));
+        world.plan(at.saturating_add(DAY), WorldAction::End(incident));
     }
 }
 
 pub(super) fn cdn_lag(world: &mut World, at: Timestamp) {
-    world.tamper(at, DAY, Whom::All, Tamper::Lag(CDN_LAG));
-    world.plan(at.saturating_add(DAY), Deed::End(Incident::CdnLag));
+    world.tamper(at, DAY, Whom::All, TamperedAnswer::Lag(CDN_LAG));
+    world.plan(at.saturating_add(DAY), WorldAction::End(Incident::CdnLag));
 }
 
 pub(super) fn missed_polls(world: &mut World, at: Timestamp) {
@@ -53,7 +53,7 @@ pub(super) fn long_endpoint_outage(world: &mut World, at: Timestamp) {
 
 fn down(world: &mut World, at: Timestamp, lasting: Duration, incident: Incident) {
     world.go_down(at, lasting);
-    world.plan(at.saturating_add(lasting), Deed::End(incident));
+    world.plan(at.saturating_add(lasting), WorldAction::End(incident));
 }
 
 pub(super) fn monitor_outage(world: &mut World, at: Timestamp) {
@@ -68,7 +68,7 @@ pub(super) fn long_monitor_outage(world: &mut World, at: Timestamp) {
 
 fn away(world: &mut World, at: Timestamp, lasting: Duration, incident: Incident) {
     world.go_away(at, lasting);
-    world.plan(at.saturating_add(lasting), Deed::End(incident));
+    world.plan(at.saturating_add(lasting), WorldAction::End(incident));
 }
 
 /// A time below L − A.
@@ -93,8 +93,8 @@ pub(super) fn clock_step_back(world: &mut World, at: Timestamp) {
 }
 
 fn step(world: &mut World, at: Timestamp, micros: i64, incident: Incident) {
-    world.perform(at, Deed::StepClock { micros });
+    world.perform(at, WorldAction::StepClock { micros });
     let then = at.saturating_add(CLOCK_STEP_LASTS);
-    world.plan(then, Deed::StepClock { micros: micros.saturating_neg() });
-    world.plan(then, Deed::End(incident));
+    world.plan(then, WorldAction::StepClock { micros: micros.saturating_neg() });
+    world.plan(then, WorldAction::End(incident));
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::issuer::{Intervention, ReplicaNumber};
-use crate::simulate::world::Deed;
+use crate::simulate::world::WorldAction;
 use crate::simulate::{Incident, World};
 use anchorwatch_core::bundle::SvidType;
 use anchorwatch_core::time::Timestamp;
@@ -67,16 +67,16 @@ fn forced(
         (*taints, Intervention::Taint { replica, svid_type }),
         (*revokes, Intervention::Revoke { replica, svid_type }),
     ] {
-        world.plan(at.saturating_add(after), Deed::Intervene(intervention));
+        world.plan(at.saturating_add(after), WorldAction::Intervene(intervention));
     }
-    world.plan(at.saturating_add(*revokes), Deed::End(incident));
+    world.plan(at.saturating_add(*revokes), WorldAction::End(incident));
 }
 
 pub(super) fn taint(world: &mut World, at: Timestamp) {
     let svid_type = SvidType::Jwt;
     if let Some((replica, when)) = before_a_date(world, at) {
-        world.plan(when, Deed::Intervene(Intervention::Taint { replica, svid_type }));
-        world.plan(when, Deed::End(Incident::Taint));
+        world.plan(when, WorldAction::Intervene(Intervention::Taint { replica, svid_type }));
+        world.plan(when, WorldAction::End(Incident::Taint));
     }
 }
 
@@ -84,9 +84,9 @@ pub(super) fn revoke_after_expiry(world: &mut World, at: Timestamp) {
     let svid_type = SvidType::Jwt;
     if let Some((replica, when)) = before_a_date(world, at) {
         let then = when.saturating_add(Duration::from_mins(1));
-        world.plan(when, Deed::Intervene(Intervention::Taint { replica, svid_type }));
-        world.plan(then, Deed::Intervene(Intervention::Revoke { replica, svid_type }));
-        world.plan(then, Deed::End(Incident::RevokeAfterExpiry));
+        world.plan(when, WorldAction::Intervene(Intervention::Taint { replica, svid_type }));
+        world.plan(then, WorldAction::Intervene(Intervention::Revoke { replica, svid_type }));
+        world.plan(then, WorldAction::End(Incident::RevokeAfterExpiry));
     }
 }
 
@@ -105,6 +105,6 @@ fn before_a_date(world: &mut World, at: Timestamp) -> Option<(ReplicaNumber, Tim
 
 pub(super) fn late_prune(world: &mut World, at: Timestamp) {
     let lasting = world.random().between(Duration::from_hours(12), Duration::from_hours(48));
-    world.perform(at, Deed::Intervene(Intervention::HoldPrunes { lasting }));
-    world.plan(at.saturating_add(lasting), Deed::End(Incident::LatePrune));
+    world.perform(at, WorldAction::Intervene(Intervention::HoldPrunes { lasting }));
+    world.plan(at.saturating_add(lasting), WorldAction::End(Incident::LatePrune));
 }

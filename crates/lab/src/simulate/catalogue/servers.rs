@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::issuer::{Intervention, KeyStore, ReplicaNumber};
-use crate::simulate::truth::Happening;
-use crate::simulate::world::{Deed, FOR_EVER};
+use crate::simulate::truth::WorldEvent;
+use crate::simulate::world::{FOR_EVER, WorldAction};
 use crate::simulate::{Incident, World};
 use anchorwatch_core::bundle::SvidType;
 use anchorwatch_core::time::Timestamp;
@@ -29,17 +29,17 @@ pub(super) fn long_absence(world: &mut World, at: Timestamp) {
 
 fn restart(world: &mut World, at: Timestamp, away: Duration, keys: KeyStore, incident: Incident) {
     let Some(replica) = world.a_server() else { return };
-    world.perform(at, Deed::Intervene(Intervention::Stop { replica }));
+    world.perform(at, WorldAction::Intervene(Intervention::Stop { replica }));
     let back = at.saturating_add(away);
-    world.plan(back, Deed::Intervene(Intervention::Start { replica, keys }));
-    world.plan(back, Deed::End(incident));
+    world.plan(back, WorldAction::Intervene(Intervention::Start { replica, keys }));
+    world.plan(back, WorldAction::End(incident));
 }
 
 pub(super) fn scale_out(world: &mut World, at: Timestamp) {
     let newest = world.all_servers().last().map_or(0, |replica| replica.0.saturating_add(1));
     let (replica, keys) = (ReplicaNumber(newest), KeyStore::Lost);
-    world.perform(at, Deed::Intervene(Intervention::Start { replica, keys }));
-    world.perform(at, Deed::End(Incident::ScaleOut));
+    world.perform(at, WorldAction::Intervene(Intervention::Start { replica, keys }));
+    world.perform(at, WorldAction::End(Incident::ScaleOut));
 }
 
 pub(super) fn scale_in(world: &mut World, at: Timestamp) {
@@ -47,8 +47,8 @@ pub(super) fn scale_in(world: &mut World, at: Timestamp) {
     for svid_type in BOTH {
         tell_stall(world, at, replica, svid_type);
     }
-    world.perform(at, Deed::Intervene(Intervention::Stop { replica }));
-    world.perform(at, Deed::End(Incident::ScaleIn));
+    world.perform(at, WorldAction::Intervene(Intervention::Stop { replica }));
+    world.perform(at, WorldAction::End(Incident::ScaleIn));
 }
 
 pub(super) fn stall_of_one(world: &mut World, at: Timestamp) {
@@ -82,12 +82,12 @@ pub(super) fn stall_of_jwt(world: &mut World, at: Timestamp) {
 fn stall(world: &mut World, at: Timestamp, replica: ReplicaNumber, svid_type: SvidType) {
     tell_stall(world, at, replica, svid_type);
     let fails = Intervention::FailPreparations { replica, svid_type, lasting: FOR_EVER };
-    world.perform(at, Deed::Intervene(fails));
+    world.perform(at, WorldAction::Intervene(fails));
 }
 
 fn tell_stall(world: &mut World, at: Timestamp, replica: ReplicaNumber, svid_type: SvidType) {
     if let Some(due) = world.date(replica, svid_type) {
-        world.tell(at, Happening::Stall { svid_type, replica: replica.0, due });
+        world.tell(at, WorldEvent::Stall { svid_type, replica: replica.0, due });
     }
 }
 
@@ -98,6 +98,6 @@ pub(super) fn preparation_retried(world: &mut World, at: Timestamp) {
     let late = world.random().between(Duration::from_mins(1), Duration::from_mins(4));
     let lasting = date.saturating_add(late).since(at).unwrap_or_default();
     let fails = Intervention::FailPreparations { replica, svid_type, lasting };
-    world.perform(at, Deed::Intervene(fails));
-    world.plan(at.saturating_add(lasting), Deed::End(Incident::PreparationRetried));
+    world.perform(at, WorldAction::Intervene(fails));
+    world.plan(at.saturating_add(lasting), WorldAction::End(Incident::PreparationRetried));
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::issuer::{Intervention, Topology};
-use crate::simulate::world::Deed;
+use crate::simulate::world::WorldAction;
 use crate::simulate::{Incident, Scenario, World};
 use anchorwatch_core::time::Timestamp;
 
@@ -58,6 +58,6 @@ pub(super) fn ca_ttl_tenfold(world: &mut World, at: Timestamp) {
 }
 
 fn change(world: &mut World, at: Timestamp, ca_ttl: Duration, incident: Incident) {
-    world.perform(at, Deed::Intervene(Intervention::ChangeCaTtl { ca_ttl }));
-    world.perform(at, Deed::End(incident));
+    world.perform(at, WorldAction::Intervene(Intervention::ChangeCaTtl { ca_ttl }));
+    world.perform(at, WorldAction::End(incident));
 }

@@ -56,14 +56,14 @@ impl Watched {
     }
 
     fn began(&self, wanted: Incident) -> Option<Timestamp> {
-        let began = |truth: &&Truth| truth.what == Happening::Began { incident: wanted };
+        let began = |truth: &&Truth| truth.what == WorldEvent::Began { incident: wanted };
         self.world.truth().iter().find(began).map(|truth| truth.at)
     }
 
-    fn births(&self, wanted: BirthKind) -> Vec<(Timestamp, AuthorityId, Option<u16>)> {
+    fn births(&self, wanted: PublicationCause) -> Vec<(Timestamp, AuthorityId, Option<u16>)> {
         let mut births = Vec::new();
         for truth in self.world.truth() {
-            if let Happening::Birth { authority, kind, replica } = truth.what
+            if let WorldEvent::Birth { authority, kind, replica } = truth.what
                 && kind == wanted
             {
                 births.push((truth.at, authority, replica));

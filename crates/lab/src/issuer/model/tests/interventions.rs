@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn a_forced_rotation_leaves_an_orphan_and_shifts_its_chain_for_good() {
-    // The operator's deeds as in the recording: 60 s after a scheduled preparation.
+    // The operator's actions as in the recording: 60 s after a scheduled preparation.
     let (replica, svid_type) = (A, SvidType::Jwt);
     let story = Story::starts(recorded()).until(seconds(550));
     assert_eq!(story.sequence(), 7);
@@ -13,7 +13,10 @@ fn a_forced_rotation_leaves_an_orphan_and_shifts_its_chain_for_good() {
     assert_eq!(story.sequence(), 8);
     let jwt = story.published(SvidType::Jwt);
     let [_, _, old, scheduled, forced] = jwt[..] else { panic!("{} JWT keys", jwt.len()) };
-    assert_eq!(story.events.last().unwrap().deed, IssuerDeed::Orphaned { key: scheduled.number });
+    assert_eq!(
+        story.events.last().unwrap().action,
+        IssuerAction::Orphaned { key: scheduled.number }
+    );
 
     let story =
         story.at(seconds(641), Intervention::Activate { replica, svid_type }).until(seconds(642));
@@ -44,19 +47,22 @@ fn a_command_that_finds_no_such_key_changes_nothing() {
     let (replica, svid_type) = (A, SvidType::Jwt);
     let unknown = KeyNumber(99);
     for (intervention, refusal) in [
-        (Intervention::Activate { replica, svid_type }, Refusal::NoSuchKey),
-        (Intervention::Taint { replica, svid_type }, Refusal::NoSuchKey),
-        (Intervention::Revoke { replica, svid_type }, Refusal::NoSuchKey),
-        (Intervention::Prepare { replica, svid_type: SvidType::Wit }, Refusal::NoSuchChain),
-        (Intervention::Prepare { replica: B, svid_type }, Refusal::NotRunning),
-        (Intervention::Start { replica, keys: KeyStore::Lost }, Refusal::Running),
-        (Intervention::Withdraw { key: unknown }, Refusal::NotPublished),
+        (Intervention::Activate { replica, svid_type }, InterventionRefused::NoSuchKey),
+        (Intervention::Taint { replica, svid_type }, InterventionRefused::NoSuchKey),
+        (Intervention::Revoke { replica, svid_type }, InterventionRefused::NoSuchKey),
+        (
+            Intervention::Prepare { replica, svid_type: SvidType::Wit },
+            InterventionRefused::NoSuchChain,
+        ),
+        (Intervention::Prepare { replica: B, svid_type }, InterventionRefused::NotRunning),
+        (Intervention::Start { replica, keys: KeyStore::Lost }, InterventionRefused::Running),
+        (Intervention::Withdraw { key: unknown }, InterventionRefused::NotPublished),
     ] {
         let story = Story::starts(recorded()).until(seconds(1));
         let before = story.issuer.bundle().clone();
         let story = story.at(seconds(1), intervention).until(seconds(2));
-        let refused = IssuerDeed::Refused { intervention, refusal };
-        assert_eq!(story.events.last().map(|event| event.deed), Some(refused));
+        let refused = IssuerAction::Refused { intervention, refusal };
+        assert_eq!(story.events.last().map(|event| event.action), Some(refused));
         assert_eq!(*story.issuer.bundle(), before);
     }
 }
@@ -175,18 +181,18 @@ fn a_restored_datastore_steps_back_and_servers_make_what_it_lacks() {
     assert!(sequence + 4 < fallen);
     let story = story.at(between_ticks, Intervention::Restore).until(between_ticks);
     assert_eq!(*story.issuer.bundle(), kept, "keys that were pruned are back, and later ones gone");
-    let by = Removal::Restored;
+    let by = RemovalCause::Restored;
     assert!(
         story
             .events
             .iter()
-            .any(|event| matches!(event.deed, IssuerDeed::Removed { by: b, .. } if b == by))
+            .any(|event| matches!(event.action, IssuerAction::Removed { by: b, .. } if b == by))
     );
-    assert!(story.events.iter().any(|event| matches!(event.deed, IssuerDeed::Returned { .. })));
+    assert!(story.events.iter().any(|event| matches!(event.action, IssuerAction::Returned { .. })));
     let story = story.until(seconds(1303));
     for svid_type in [SvidType::X509, SvidType::Jwt] {
         let newest = *story.published(svid_type).last().unwrap();
-        assert_eq!(newest.occasion, Occasion::First);
+        assert_eq!(newest.occasion, KeyCreationCause::First);
         came(Some(story.after(newest.issued_at)), seconds(1300), seconds(2));
         assert_eq!(story.issuer.signing(A, svid_type), Some(&newest), "it signs at once");
     }
@@ -199,7 +205,7 @@ fn held_prunes_come_with_the_first_tick_after() {
     let story = Story::starts(recorded())
         .at(seconds(10), Intervention::HoldPrunes { lasting: seconds(1490) })
         .until(seconds(3000));
-    let first = story.when(|deed| matches!(deed, IssuerDeed::Removed { .. }));
+    let first = story.when(|action| matches!(action, IssuerAction::Removed { .. }));
     assert_eq!(first, Some(seconds(1530)), "the seventeenth tick of 90 s");
 }
 
@@ -219,7 +225,7 @@ fn under_an_upstream_authority_only_roots_and_jwt_keys_are_published() {
         .at(seconds(500), Intervention::RotateRoot)
         .until(seconds(500));
     let [root] = story.published(SvidType::X509)[..] else { panic!("one root") };
-    assert_eq!((root.occasion, root.replica), (Occasion::Root, None));
+    assert_eq!((root.occasion, root.replica), (KeyCreationCause::Root, None));
     assert_eq!(story.births(SvidType::Jwt).len(), 3);
     let signing = *story.issuer.signing(A, SvidType::X509).unwrap();
     assert_eq!(signing.parent, Some(root.number));
@@ -233,8 +239,11 @@ fn under_an_upstream_authority_only_roots_and_jwt_keys_are_published() {
     assert_eq!(story.issuer.signing(A, SvidType::X509).unwrap().parent, Some(new.number));
     let without =
         Story::starts(recorded()).at(seconds(1), Intervention::RotateRoot).until(seconds(2));
-    let (intervention, refusal) = (Intervention::RotateRoot, Refusal::NoUpstream);
-    assert_eq!(without.events.last().unwrap().deed, IssuerDeed::Refused { intervention, refusal });
+    let (intervention, refusal) = (Intervention::RotateRoot, InterventionRefused::NoUpstream);
+    assert_eq!(
+        without.events.last().unwrap().action,
+        IssuerAction::Refused { intervention, refusal }
+    );
 }
 
 #[test]

@@ -90,7 +90,7 @@ fn the_sequence_moves_once_a_preparation_and_once_a_prune() {
     let mut prunes: Vec<_> = story
         .events
         .iter()
-        .filter(|event| matches!(event.deed, IssuerDeed::Removed { .. }))
+        .filter(|event| matches!(event.action, IssuerAction::Removed { .. }))
         .map(|event| event.at)
         .collect();
     prunes.dedup();

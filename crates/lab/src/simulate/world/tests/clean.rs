@@ -1,4 +1,5 @@
-//! A world to which nothing happens is what was measured on real servers.
+//! A world to which nothing happens is what was measured on real servers
+//! (docs/rotation-model.md#measured-behaviour).
 
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use super::*;
 /// The dates of the births of each chain, in true time.
 fn chains(watched: &Watched) -> BTreeMap<(SvidType, u16), Vec<Timestamp>> {
     let mut chains: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for (at, authority, replica) in watched.births(BirthKind::Scheduled) {
+    for (at, authority, replica) in watched.births(PublicationCause::Scheduled) {
         chains.entry((authority.svid_type, replica.unwrap())).or_default().push(at);
     }
     chains
@@ -34,7 +35,7 @@ fn chains_keep_their_periods_and_drift_as_measured() {
             }
         }
     }
-    // measured.md, 2: 98 of 142 and 1 of 144.
+    // docs/rotation-model.md#measured-behaviour: 98 of 142 and 1 of 144.
     let (share, all) = jwt;
     assert!((all * 64 / 100..all * 74 / 100).contains(&share), "{jwt:?}");
     assert!((1..x509.1 / 50).contains(&x509.0), "{x509:?}");
@@ -61,7 +62,7 @@ fn a_clean_watch_sees_rotation_and_nothing_else() {
     // Three servers, two uses, two births a day: and as many removals.
     let introduced = watched.named("authority_introduced").len();
     assert!((360..=400).contains(&introduced), "{introduced}");
-    // spiffe.md, 5.4: 4 to 5 keys a lineage on the wire.
+    // docs/rotation-model.md#schedule: 4 to 5 keys a lineage on the wire.
     let published = watched.state.facts.published().count();
     assert!((24..=30).contains(&published), "{published}");
     // Every X.509 authority that was published for a lead and half an SVID's life was seen to sign.
@@ -110,7 +111,7 @@ fn polls_that_are_left_out_change_nothing() {
         let (mut few, mut many) = (0, 0);
         for turn in skipping {
             few += 1;
-            // Every poll up to the same moment: what is known then is the same, sight and all.
+            // Every poll up to the same moment: what is known then is the same, poll state and all.
             for all in every.by_ref() {
                 many += 1;
                 other = all.step(other, &policy, 0.5).state;
@@ -121,7 +122,7 @@ fn polls_that_are_left_out_change_nothing() {
             one = turn.step(one, &policy, 0.5).state;
             // When a date was found missed depends on the poll that found it, and what that cost.
             Arc::make_mut(&mut other.facts).spent = one.facts.spent.clone();
-            assert_eq!(one.sight, other.sight, "at {}", turn.at);
+            assert_eq!(one.poll_state, other.poll_state, "at {}", turn.at);
             assert_eq!(one.facts, other.facts, "at {}", turn.at);
         }
         assert!(few * 8 < many, "{few} of {many}");
@@ -147,7 +148,8 @@ fn a_poll_that_fails_alone_may_be_left_out_too() {
 #[test]
 fn every_ca_ttl_has_the_figures_of_the_table() {
     let days = |days: u64| hours(24 * days);
-    // spiffe.md, 5.4: lead, period, removal after publication (earliest and latest), keys a lineage.
+    // docs/rotation-model.md#schedule: lead, period, removal after publication (earliest and
+    // latest), keys a lineage.
     for (ca_ttl, lead, period, removed, keys, lasts) in [
         (
             hours(1),
@@ -179,12 +181,12 @@ fn every_ca_ttl_has_the_figures_of_the_table() {
             );
         }
         let mut handed_over = 0;
-        for (at, authority, _) in watched.births(BirthKind::Scheduled) {
-            let Some(activated) = happened(Happening::Activation { authority }) else { continue };
+        for (at, authority, _) in watched.births(PublicationCause::Scheduled) {
+            let Some(activated) = happened(WorldEvent::Activation { authority }) else { continue };
             // Its predecessor's clock says when, and this one may have come a tick late.
             assert!(near(activated.since(at).unwrap() + late / 2, lead), "{ca_ttl:?}");
             let why = RemovalKind::Pruned;
-            let Some(gone) = happened(Happening::Removal { authority, why }) else { continue };
+            let Some(gone) = happened(WorldEvent::Removal { authority, why }) else { continue };
             let lived = gone.since(at).unwrap();
             assert!(
                 removed.0 <= lived + Duration::from_secs(1) && lived <= removed.1 + late,
@@ -218,15 +220,16 @@ fn a_poll_may_fall_between_the_two_transactions_of_a_birth() {
 #[test]
 fn the_endpoint_signs_with_an_authority_from_its_activation_on() {
     let watched = Watched::new(&clean(1, hours(24), 12), 8);
-    for (_, authority, _) in watched.births(BirthKind::Scheduled) {
-        let activation = Happening::Activation { authority };
+    for (_, authority, _) in watched.births(PublicationCause::Scheduled) {
+        let activation = WorldEvent::Activation { authority };
         let activated = watched.world.truth().iter().find(|truth| truth.what == activation);
         let (Some(activated), SvidType::X509) = (activated, authority.svid_type) else { continue };
         let Some(signed) = watched.state.facts.record(authority).and_then(|record| record.signed)
         else {
             continue;
         };
-        // measured.md, 2: the SVID is renewed at half of its life, some seconds early.
+        // docs/rotation-model.md#measured-behaviour: the SVID is renewed at half of its life, some
+        // seconds early.
         let signed_at = signed.validity.not_before.saturating_add(Duration::from_secs(11));
         assert!(signed_at.since(activated.at).unwrap() < Duration::from_mins(31));
         assert_eq!(

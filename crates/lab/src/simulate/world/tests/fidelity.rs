@@ -34,7 +34,7 @@ const PLAIN: [Incident; 22] = [
     Incident::KeyFlood,
 ];
 
-/// The scale at which real servers were recorded (measured.md).
+/// The scale at which real servers were recorded (docs/rotation-model.md#measured-behaviour).
 fn recorded(replicas: u16) -> Scenario {
     let issuer = IssuerSettings {
         rotator_tick: Duration::from_secs(1),
@@ -73,7 +73,7 @@ fn brackets_hold_the_truth_in_any_mix_of_faults() {
             .truth()
             .iter()
             .filter_map(|truth| {
-                let Happening::Birth { authority, .. } = truth.what else { return None };
+                let WorldEvent::Birth { authority, .. } = truth.what else { return None };
                 Some((authority, truth.at))
             })
             .collect();
@@ -82,7 +82,7 @@ fn brackets_hold_the_truth_in_any_mix_of_faults() {
             .truth()
             .iter()
             .filter_map(|truth| {
-                let Happening::Removal { authority, .. } = truth.what else { return None };
+                let WorldEvent::Removal { authority, .. } = truth.what else { return None };
                 Some((authority, truth.at))
             })
             .collect();
@@ -113,7 +113,7 @@ fn a_server_at_the_scale_of_the_recordings_keeps_its_x509_dates_and_slips_its_jw
     let mut all = Vec::new();
     for seed in 0..8 {
         let watched = Watched::new(&recorded(1), seed);
-        let births = watched.births(BirthKind::Scheduled);
+        let births = watched.births(PublicationCause::Scheduled);
         let of = |svid_type| births.iter().filter(move |(_, id, _)| id.svid_type == svid_type);
         assert_eq!(of(SvidType::X509).count(), 15, "every three minutes");
         let slipped = |svid_type| {
@@ -122,7 +122,10 @@ fn a_server_at_the_scale_of_the_recordings_keeps_its_x509_dates_and_slips_its_jw
             let lasted = dates.last().unwrap().micros_since(dates[0]);
             (lasted - generations * 180_000_000).div_euclid(1_000_000) + 1
         };
-        assert!(slipped(SvidType::X509) <= 2, "measured.md: exactly, fourteen times");
+        assert!(
+            slipped(SvidType::X509) <= 2,
+            "docs/rotation-model.md#measured-behaviour: exactly, fourteen times"
+        );
         all.push(slipped(SvidType::Jwt));
     }
     // Two thirds of a tick a generation: measured were 12 s after 14.
@@ -152,10 +155,10 @@ fn three_servers_look_as_the_three_recorded_ones_do() {
     assert!(watched.named("stepped_back").is_empty());
     // Three servers sign in turn, with sixteen authorities each in that time.
     assert!((40..=52).contains(&issuers.len()), "{}", issuers.len());
-    let last = watched.state.sight.last_poll.unwrap();
+    let last = watched.state.poll_state.last_poll.unwrap();
     let recent =
         |leaf: &Leaf| last.since(leaf.seen_at).is_some_and(|age| age < Duration::from_mins(1));
-    let signing = watched.state.sight.leaves.iter().filter(|seen| recent(&seen.leaf)).count();
+    let signing = watched.state.poll_state.leaves.iter().filter(|seen| recent(&seen.leaf)).count();
     assert!((3..=6).contains(&signing), "{signing}");
 }
 

@@ -74,14 +74,14 @@ impl Watched {
     }
 
     fn ended(&self, wanted: Incident) -> Option<Timestamp> {
-        let ended = |truth: &&Truth| truth.what == Happening::Ended { incident: wanted };
+        let ended = |truth: &&Truth| truth.what == WorldEvent::Ended { incident: wanted };
         self.world.truth().iter().find(ended).map(|truth| truth.at)
     }
 
     fn removals(&self, wanted: RemovalKind) -> Vec<(Timestamp, AuthorityId)> {
         let mut removals = Vec::new();
         for truth in self.world.truth() {
-            if let Happening::Removal { authority, why } = truth.what
+            if let WorldEvent::Removal { authority, why } = truth.what
                 && why == wanted
             {
                 removals.push((truth.at, authority));
@@ -93,7 +93,7 @@ impl Watched {
     /// The key that was tainted, and when.
     fn taint(&self) -> Option<(Timestamp, AuthorityId)> {
         self.world.truth().iter().find_map(|truth| {
-            let Happening::Taint { authority } = truth.what else { return None };
+            let WorldEvent::Taint { authority } = truth.what else { return None };
             Some((truth.at, authority))
         })
     }

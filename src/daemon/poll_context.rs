@@ -8,8 +8,8 @@ use tokio::sync::{Notify, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::board::Board;
 use super::heartbeat::Heartbeat;
+use super::view_registry::ViewRegistry;
 use crate::fetch::Fetcher;
 use crate::metrics::Registered;
 use crate::store::Store;
@@ -25,16 +25,16 @@ pub type StepFn = fn(DomainState, Poll, Timestamp, &Policy, f64) -> Step;
 
 /// Something that happened, and is recorded.
 #[derive(Clone, Debug)]
-pub struct Happened(pub Arc<Entry>);
+pub struct RecordedEvent(pub Arc<Entry>);
 
 /// What every poll uses, and counts into.
-pub(super) struct Shared {
+pub(super) struct PollContext {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) fetcher: Fetcher,
     pub(super) store: Store,
-    pub(super) board: Board,
+    pub(super) views: ViewRegistry,
     pub(super) step: StepFn,
-    pub(super) happened: broadcast::Sender<Happened>,
+    pub(super) happened: broadcast::Sender<RecordedEvent>,
     pub(super) registered: Registered,
     /// Findings began or ended.
     pub(super) changed: watch::Sender<()>,
@@ -53,7 +53,7 @@ pub(super) struct Shared {
     pub(super) heartbeat: Heartbeat,
 }
 
-impl Shared {
+impl PollContext {
     pub(super) fn new(
         clock: Arc<dyn Clock>,
         fetcher: Fetcher,
@@ -72,9 +72,9 @@ impl Shared {
             clock,
             fetcher,
             store,
-            board: Board::default(),
+            views: ViewRegistry::default(),
             step,
-            happened: broadcast::Sender::new(super::HEARD),
+            happened: broadcast::Sender::new(super::EVENT_CHANNEL_CAPACITY),
         })
     }
 
@@ -85,7 +85,7 @@ impl Shared {
         }
         for event in events {
             let entry = Entry { at, trust_domain: trust_domain.clone(), event };
-            drop(self.happened.send(Happened(Arc::new(entry))));
+            drop(self.happened.send(RecordedEvent(Arc::new(entry))));
         }
     }
 
@@ -158,8 +158,8 @@ impl Shared {
     }
 }
 
-impl std::fmt::Debug for Shared {
+impl std::fmt::Debug for PollContext {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").finish_non_exhaustive()
+        f.debug_struct("PollContext").finish_non_exhaustive()
     }
 }

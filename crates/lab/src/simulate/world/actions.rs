@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::{Incident, World, start_servers};
 use crate::issuer::{Intervention, IssuerSettings, KeyNumber, NOT_BEFORE_CUSHION, ReplicaNumber};
-use crate::simulate::dress::Dress;
+use crate::simulate::injected_key::InjectedKey;
 use crate::simulate::origin::Origin;
-use crate::simulate::tamper::{Tamper, Tampering, Whom};
-use crate::simulate::truth::{BirthKind, Happening, RemovalKind, Truth};
+use crate::simulate::tamper::{TamperedAnswer, Tampering, Whom};
+use crate::simulate::truth::{PublicationCause, RemovalKind, Truth, WorldEvent};
 use crate::simulate::version::Version;
 use crate::simulate::{Mint, Minted, Random};
 use anchorwatch_core::bundle::{SvidType, Validity};
@@ -19,7 +19,7 @@ pub(in crate::simulate) const FOR_EVER: Duration = Duration::from_hours(24 * 365
 
 /// Something that is done to a world at a moment.
 #[derive(Clone, Debug)]
-pub(in crate::simulate) enum Deed {
+pub(in crate::simulate) enum WorldAction {
     /// An incident begins.
     Begin(Incident),
     /// Nothing more is done in an incident.
@@ -27,7 +27,7 @@ pub(in crate::simulate) enum Deed {
     /// Something is done to the domain's issuer.
     Intervene(Intervention),
     /// Someone appends a key that lives so long.
-    Append { svid_type: SvidType, life: Duration, dress: Dress },
+    Append { svid_type: SvidType, life: Duration, injected_key: InjectedKey },
     /// Someone takes a key out.
     Withdraw { key: KeyNumber, why: RemovalKind },
     /// The monitor's clock jumps forward by so many microseconds.
@@ -37,43 +37,43 @@ pub(in crate::simulate) enum Deed {
 }
 
 impl World {
-    /// Plans a deed.
-    pub(in crate::simulate) fn plan(&mut self, at: Timestamp, deed: Deed) {
-        self.agenda.insert((at, self.planned), deed);
+    /// Plans a action.
+    pub(in crate::simulate) fn plan(&mut self, at: Timestamp, action: WorldAction) {
+        self.agenda.insert((at, self.planned), action);
         self.planned = self.planned.saturating_add(1);
     }
 
-    /// Does a deed, at the moment up to which everything has happened.
-    pub(in crate::simulate) fn perform(&mut self, at: Timestamp, deed: Deed) {
-        match deed {
-            Deed::Begin(incident) => {
-                self.tell(at, Happening::Began { incident });
+    /// Does a action, at the moment up to which everything has happened.
+    pub(in crate::simulate) fn perform(&mut self, at: Timestamp, action: WorldAction) {
+        match action {
+            WorldAction::Begin(incident) => {
+                self.tell(at, WorldEvent::Began { incident });
                 (incident.begins())(self, at);
             }
-            Deed::End(incident) => self.tell(at, Happening::Ended { incident }),
-            Deed::Intervene(intervention) => {
+            WorldAction::End(incident) => self.tell(at, WorldEvent::Ended { incident }),
+            WorldAction::Intervene(intervention) => {
                 if let Some(origin) = self.origins.first_mut() {
                     origin.intervene(at, intervention, &mut self.numbers);
                 }
             }
-            Deed::Append { svid_type, life, dress } => {
-                self.append(at, svid_type, life, dress);
+            WorldAction::Append { svid_type, life, injected_key } => {
+                self.append(at, svid_type, life, injected_key);
             }
-            Deed::Withdraw { key, why } => {
+            WorldAction::Withdraw { key, why } => {
                 if let Some(origin) = self.origins.first_mut() {
                     origin.withdraw(at, key, why, &mut self.numbers);
                 }
             }
-            Deed::StepClock { micros } => {
+            WorldAction::StepClock { micros } => {
                 let offset = &mut self.monitor.clock_offset;
                 *offset = offset.saturating_add(micros);
-                self.tell(at, Happening::ClockStep { micros });
+                self.tell(at, WorldEvent::ClockStep { micros });
             }
-            Deed::Then(next) => next(self, at),
+            WorldAction::Then(next) => next(self, at),
         }
     }
 
-    pub(in crate::simulate) fn tell(&mut self, at: Timestamp, what: Happening) {
+    pub(in crate::simulate) fn tell(&mut self, at: Timestamp, what: WorldEvent) {
         self.truth.push(Truth { at, what });
     }
 
@@ -124,13 +124,13 @@ impl World {
         at: Timestamp,
         svid_type: SvidType,
         life: Duration,
-        dress: Dress,
+        injected_key: InjectedKey,
     ) -> Option<KeyNumber> {
         let origin = self.origins.first_mut()?;
         let own = Timestamp::from_unix(origin.own_time(at).as_unix());
         let not_before = own.saturating_sub(NOT_BEFORE_CUSHION);
         let validity = Validity { not_before, not_after: own.saturating_add(life) };
-        origin.append(at, svid_type, validity, dress, &mut self.numbers)
+        origin.append(at, svid_type, validity, injected_key, &mut self.numbers)
     }
 
     /// Has the endpoint serve something else for a while.
@@ -139,7 +139,7 @@ impl World {
         from: Timestamp,
         lasting: Duration,
         whom: Whom,
-        what: Tamper,
+        what: TamperedAnswer,
     ) {
         let until = from.saturating_add(lasting);
         self.tampering.push(Tampering { from, until, whom, what, made: None });
@@ -161,8 +161,8 @@ impl World {
     pub(in crate::simulate) fn plant_jwt(&mut self, at: Timestamp) -> Option<Minted> {
         let algorithm = self.scenario.jwt_key;
         let minted = self.origins.first_mut()?.mint.jwt(algorithm);
-        let (authority, kind, replica) = (minted.authority.id, BirthKind::Attack, None);
-        self.tell(at, Happening::Birth { authority, kind, replica });
+        let (authority, kind, replica) = (minted.authority.id, PublicationCause::Attack, None);
+        self.tell(at, WorldEvent::Birth { authority, kind, replica });
         Some(minted)
     }
 

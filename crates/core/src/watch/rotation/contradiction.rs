@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::clockwork::OUTLIVES;
-use super::form::{Form, Forms, FormsOfUse};
+use super::form::{Form, Forms, FormsOfUse, lifetime};
+use super::schedule_parameters::MAX_LIFETIME_RATIO;
 use crate::bundle::Authority;
 use crate::decision::Announced;
 use crate::spiffe::TrustDomain;
@@ -16,28 +16,28 @@ const NAME: usize = 128;
 
 /// What a new authority is compared with.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Surroundings<'a> {
+pub(super) struct ComparisonContext<'a> {
     pub(super) siblings: &'a Forms,
     pub(super) trust_domain: Option<&'a TrustDomain>,
     pub(super) policy: &'a Policy,
     /// Where the sequence number stood still while the key set changed.
-    pub(super) sequence_stood: Option<u64>,
+    pub(super) unchanged_sequence: Option<u64>,
 }
 
 /// How this authority contradicts what is known; empty where it does not.
 pub(super) fn contradictions(
     authority: &Authority,
     published: Bracket,
-    around: &Surroundings<'_>,
+    around: &ComparisonContext<'_>,
 ) -> Vec<Contradiction> {
     let siblings = around.siblings.of_use(authority.id.svid_type);
     let found = [
         backdated(authority, published, around.policy),
         foreign_name(authority, around.trust_domain),
-        lifetime(authority, around.siblings),
+        lifetime_contradiction(authority, around.siblings),
         key_type(authority, siblings),
         profile(authority, siblings),
-        around.sequence_stood.map(|sequence| Contradiction::SequenceStood { sequence }),
+        around.unchanged_sequence.map(|sequence| Contradiction::SequenceStood { sequence }),
     ];
     found.into_iter().flatten().collect()
 }
@@ -50,7 +50,7 @@ pub(in crate::watch) fn departs(
     trust_domain: Option<&TrustDomain>,
     policy: &Policy,
 ) -> bool {
-    let around = Surroundings { siblings, trust_domain, policy, sequence_stood: None };
+    let around = ComparisonContext { siblings, trust_domain, policy, unchanged_sequence: None };
     !contradictions(authority, published, &around).is_empty()
 }
 
@@ -85,8 +85,8 @@ fn backdated(authority: &Authority, published: Bracket, policy: &Policy) -> Opti
     if !certificate.self_issued || certificate.uri_sans.is_empty() {
         return None;
     }
-    let made = certificate.validity.not_before.saturating_add(spire::NOT_BEFORE_CUSHION);
-    let by = published.after?.since(made)?;
+    let issued_at = certificate.validity.not_before.saturating_add(spire::NOT_BEFORE_CUSHION);
+    let by = published.after?.since(issued_at)?;
     let allowed = policy.sigma().saturating_add(policy.replica_lag);
     (allowed < by).then_some(Contradiction::Backdated { by })
 }
@@ -124,29 +124,26 @@ pub fn foreign_uri<'a>(authority: &'a Authority, own: &TrustDomain) -> Option<&'
     certificate.uri_sans.iter().map(UntrustedText::as_received).find(foreign)
 }
 
-fn lifetime(authority: &Authority, siblings: &Forms) -> Option<Contradiction> {
-    let own = life(authority)?;
+fn lifetime_contradiction(authority: &Authority, siblings: &Forms) -> Option<Contradiction> {
+    let own = lifetime(authority)?;
     let longest = siblings.longest_life?;
-    (longest.saturating_mul(OUTLIVES) < own)
+    (longest.saturating_mul(MAX_LIFETIME_RATIO) < own)
         .then_some(Contradiction::Lifetime { own, siblings: longest })
-}
-
-/// How long a certificate is valid, without SPIRE's cushion.
-pub(in crate::watch) fn life(authority: &Authority) -> Option<Duration> {
-    let validity = authority.certificate.as_ref()?.validity;
-    let whole = validity.not_after.since(validity.not_before)?;
-    Some(whole.saturating_sub(spire::NOT_BEFORE_CUSHION))
 }
 
 /// When an authority was made by its issuer's clock, where that lies within what clocks and
 /// replicas may differ from its poll bracket.
-pub(super) fn made(authority: &Authority, bracket: Bracket, policy: &Policy) -> Option<Timestamp> {
+pub(super) fn issued_at(
+    authority: &Authority,
+    bracket: Bracket,
+    policy: &Policy,
+) -> Option<Timestamp> {
     let certificate = authority.certificate.as_ref()?;
-    let made = certificate.validity.not_before.saturating_add(spire::NOT_BEFORE_CUSHION);
+    let issued_at = certificate.validity.not_before.saturating_add(spire::NOT_BEFORE_CUSHION);
     let early = policy.sigma().saturating_add(policy.replica_lag);
     let from = bracket.after.map(|after| after.saturating_sub(early));
     let until = bracket.until.saturating_add(policy.clock_skew);
-    (from.is_none_or(|from| from <= made) && made <= until).then_some(made)
+    (from.is_none_or(|from| from <= issued_at) && issued_at <= until).then_some(issued_at)
 }
 
 /// When an authority was published by its own word, where its poll bracket bears that out.
@@ -156,12 +153,13 @@ pub(in crate::watch) fn published(record: &Authority, bracket: Bracket) -> crate
     const CUT: Duration = Duration::from_secs(2);
     let seen = Window::new(bracket.after.unwrap_or(bracket.until), bracket.until);
     let Some(certificate) = record.certificate.as_ref() else { return seen };
-    let made: Timestamp = certificate.validity.not_before.saturating_add(spire::NOT_BEFORE_CUSHION);
+    let issued_at: Timestamp =
+        certificate.validity.not_before.saturating_add(spire::NOT_BEFORE_CUSHION);
     match bracket.after {
         // A baseline has no bracket, and its certificates' word is all there is.
-        None => Window::point(made.min(bracket.until)),
-        Some(_) => match Window::point(made).widened(CUT, CUT).common(seen) {
-            Some(_) => Window::point(made.min(bracket.until)),
+        None => Window::point(issued_at.min(bracket.until)),
+        Some(_) => match Window::point(issued_at).widened(CUT, CUT).common(seen) {
+            Some(_) => Window::point(issued_at.min(bracket.until)),
             None => seen,
         },
     }

@@ -9,18 +9,18 @@ use crate::watch::Event;
 
 /// A sequence number that does not fit what was seen.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Leap {
+pub struct SequenceAnomaly {
     /// Between which polls.
     pub when: Bracket,
     /// In which way.
     #[serde(flatten)]
-    pub kind: LeapKind,
+    pub kind: SequenceAnomalyKind,
 }
 
 /// In which way a sequence number does not fit.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(tag = "leap", rename_all = "snake_case")]
-pub enum LeapKind {
+pub enum SequenceAnomalyKind {
     /// It moved further than what was seen accounts for.
     Hidden {
         /// From which number.
@@ -68,8 +68,8 @@ impl Facts {
         else {
             return;
         };
-        // It is about the births of this change, and a change need not have any.
-        self.stood = None;
+        // It is about the publications of this change, and a change need not have any.
+        self.unchanged_sequence = None;
         let Some(confirmed) = &self.confirmed else { return };
         let (Some(from), Some(to)) = (confirmed.sequence.given(), sequence.given()) else {
             return;
@@ -80,21 +80,29 @@ impl Facts {
         let seen = seen.saturating_add(unrecorded.map_or(0, |keys| keys.came()));
         if from == to {
             if changed {
-                self.stood = Some(to);
-                let kind =
-                    LeapKind::Equivocal { sequence: to, one: confirmed.content, other: *content };
-                self.leap(Leap { when, kind });
+                self.unchanged_sequence = Some(to);
+                let kind = SequenceAnomalyKind::Equivocal {
+                    sequence: to,
+                    one: confirmed.content,
+                    other: *content,
+                };
+                self.leap(SequenceAnomaly { when, kind });
             }
             return;
         }
         let past = self.history.iter().find(|past| past.sequence.given() == Some(to));
         if let Some(past) = past.filter(|past| past.content != *content) {
-            let kind = LeapKind::Equivocal { sequence: to, one: past.content, other: *content };
-            self.leap(Leap { when, kind });
+            let kind =
+                SequenceAnomalyKind::Equivocal { sequence: to, one: past.content, other: *content };
+            self.leap(SequenceAnomaly { when, kind });
         }
-        // The watch itself was away: what it missed is no wonder (design, 5).
+        // The watch itself was away: what it missed is no wonder
+        // (docs/rotation-model.md#learned-intervals).
         if !self.was_away(when) && u64::from(seen) < to.saturating_sub(from) {
-            self.leap(Leap { when, kind: LeapKind::Hidden { from, to, seen } });
+            self.leap(SequenceAnomaly {
+                when,
+                kind: SequenceAnomalyKind::Hidden { from, to, seen },
+            });
         }
     }
 
@@ -104,7 +112,7 @@ impl Facts {
         self.last_gap.is_some_and(|gap| when.after <= gap.after && gap.until <= when.until)
     }
 
-    pub(super) fn leap(&mut self, leap: Leap) {
+    pub(super) fn leap(&mut self, leap: SequenceAnomaly) {
         push_bounded(&mut self.leaps, leap, Self::LEAPS);
     }
 
@@ -122,8 +130,9 @@ impl Facts {
         let Some(confirmed) = &self.confirmed else { return };
         let (Some(sequence), Some(known)) = (sequence, confirmed.sequence.given()) else { return };
         if sequence == known && content != confirmed.content {
-            let kind = LeapKind::Equivocal { sequence, one: confirmed.content, other: content };
-            self.leap(Leap { when: Bracket::new(None, at), kind });
+            let kind =
+                SequenceAnomalyKind::Equivocal { sequence, one: confirmed.content, other: content };
+            self.leap(SequenceAnomaly { when: Bracket::new(None, at), kind });
         }
     }
 
@@ -132,8 +141,9 @@ impl Facts {
         let Some(sequence) = sequence else { return };
         let past = self.history.iter().find(|past| past.sequence.given() == Some(sequence));
         if let Some(past) = past.filter(|past| past.content != content) {
-            let kind = LeapKind::Equivocal { sequence, one: past.content, other: content };
-            self.leap(Leap { when: Bracket::new(None, at), kind });
+            let kind =
+                SequenceAnomalyKind::Equivocal { sequence, one: past.content, other: content };
+            self.leap(SequenceAnomaly { when: Bracket::new(None, at), kind });
         }
     }
 }

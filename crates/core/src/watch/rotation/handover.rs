@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Course;
+use super::RotationModel;
 use crate::bundle::{Fingerprint, SvidType};
 use crate::time::{Bracket, Timestamp, Window};
 use crate::untrusted::UntrustedText;
@@ -43,7 +43,7 @@ pub struct HandOver {
     /// When it was published; from the epoch on where it was there before the watch began.
     pub published_old: Window,
     /// How long it lives, at least and at most, where that is known.
-    pub lives: Option<(Duration, Duration)>,
+    pub lifetime_range: Option<(Duration, Duration)>,
     /// When it was removed.
     pub removed: Bracket,
     /// The authority that followed it in its lineage.
@@ -67,13 +67,13 @@ pub struct HandOver {
     /// baseline by count, since each was born beside an X.509 authority that shows its end.
     pub had_ended: bool,
     /// Whether its removal is told by another finding: it was denied, or nothing explained it.
-    pub told_elsewhere: bool,
+    pub covered_by_other_finding: bool,
 }
 
 impl HandOver {
     /// How long it lives at most, where that is known.
-    pub fn life(&self) -> Option<Duration> {
-        self.lives.map(|(_, most)| most)
+    pub fn lifetime(&self) -> Option<Duration> {
+        self.lifetime_range.map(|(_, most)| most)
     }
 
     /// From the publication of the new authority to the removal of the old one, at least and at
@@ -86,7 +86,7 @@ impl HandOver {
     }
 }
 
-impl Course {
+impl RotationModel {
     /// Takes down what the removal of an authority ends.
     pub(in crate::watch) fn hand_over(&mut self, handover: HandOver) {
         if Self::HANDOVERS <= self.handovers.len() {

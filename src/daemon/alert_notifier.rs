@@ -4,13 +4,13 @@ use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 
 use super::{Inner, targets};
 use crate::metrics::DeliveryFacts;
-use crate::notify::{Context, Notifier, Picture};
+use crate::notify::{Context, Notifier, ViewSource};
 use anchorwatch_core::view::View;
 
-/// The board, as the notifier sees it. It holds no daemon alive.
-struct Board(Weak<Inner>);
+/// The views, as the notifier sees it. It holds no daemon alive.
+struct RegistryViewSource(Weak<Inner>);
 
-impl Picture for Board {
+impl ViewSource for RegistryViewSource {
     fn picture(&self) -> Option<(View, Context)> {
         let inner = self.0.upgrade()?;
         let shared = &inner.shared;
@@ -19,29 +19,29 @@ impl Picture for Board {
             external_url: inner.options.external_url.clone(),
             journal_head: format!("{} {}", head.number, head.head),
         };
-        Some((shared.board.capture(shared.clock.now()), context))
+        Some((shared.views.capture(shared.clock.now()), context))
     }
 }
 
 impl Inner {
     /// Begins to tell the Alertmanagers that the configuration names.
-    pub(super) fn begin_to_tell(self: &Arc<Self>) {
-        let picture = Arc::new(Board(Arc::downgrade(self)));
+    pub(super) fn start_notifier(self: &Arc<Self>) {
+        let picture = Arc::new(RegistryViewSource(Arc::downgrade(self)));
         let (changes, clock) = (self.shared.changed.subscribe(), Arc::clone(&self.shared.clock));
         let lookups = self.shared.fetcher.lookups().clone();
         *self.notifier() = Some(Notifier::new(picture, changes, clock, lookups));
-        self.tell_alertmanagers();
+        self.push_to_alertmanagers();
     }
 
     /// From now on, tells those that the configuration names.
-    pub(super) fn tell_alertmanagers(&self) {
+    pub(super) fn push_to_alertmanagers(&self) {
         if let Some(notifier) = self.notifier().as_mut() {
             notifier.arrange(targets::recipients(&self.config.load()));
         }
     }
 
     /// Tells nobody any more. What was told ends by itself, unless a restart tells it again.
-    pub(super) fn fall_silent(&self) {
+    pub(super) fn stop_notifier(&self) {
         *self.notifier() = None;
     }
 

@@ -3,15 +3,22 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::contradiction::life;
 use crate::bundle::{Authority, KeyType, SvidType};
 use crate::untrusted::{UntrustedText, cut, shown};
 use crate::watch::AuthorityRecord;
+use crate::watch::spire;
+
+/// How long a certificate is valid, without SPIRE's cushion.
+pub(in crate::watch) fn lifetime(authority: &Authority) -> Option<Duration> {
+    let validity = authority.certificate.as_ref()?.validity;
+    let whole = validity.not_after.since(validity.not_before)?;
+    Some(whole.saturating_sub(spire::NOT_BEFORE_CUSHION))
+}
 
 /// The longest subject that is compared, and shown as evidence, in bytes.
 const NAME: usize = 128;
 
-/// What the explained authorities of a trust domain look like. It is made once for all births that
+/// What the explained authorities of a trust domain look like. It is made once for all publications that
 /// are compared with them: both can be thousands, and an endpoint decides how many.
 #[derive(Clone, Debug, Default)]
 pub(in crate::watch) struct Forms {
@@ -39,7 +46,7 @@ impl Forms {
     ) -> Self {
         let mut forms = Self::default();
         for AuthorityRecord { authority, .. } in siblings {
-            forms.longest_life = forms.longest_life.max(life(authority));
+            forms.longest_life = forms.longest_life.max(lifetime(authority));
             forms.of_use_mut(authority.id.svid_type).add(authority);
         }
         forms

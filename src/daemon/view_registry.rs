@@ -11,21 +11,21 @@ use arc_swap::ArcSwap;
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::view::{Departed, DomainView, View, WatchView};
-use anchorwatch_core::watch::Sight;
+use anchorwatch_core::watch::PollState;
 
 /// Where one trust domain's picture hangs.
 pub(super) type Slot = Arc<ArcSwap<DomainView>>;
 
 /// The slots of all trust domains.
 #[derive(Debug, Default)]
-pub(super) struct Board {
+pub(super) struct ViewRegistry {
     slots: ArcSwap<BTreeMap<TrustDomain, Slot>>,
     trust_domain: ArcSwap<Option<TrustDomain>>,
     departed: ArcSwap<Vec<Departed>>,
     watch: ArcSwap<WatchView>,
 }
 
-impl Board {
+impl ViewRegistry {
     /// Hangs up these slots, and takes down all others.
     pub(super) fn arrange(
         &self,
@@ -42,9 +42,9 @@ impl Board {
     }
 
     /// What the last polls saw of each trust domain.
-    pub(super) fn sights(&self) -> Vec<(TrustDomain, Sight)> {
-        let sight = |slot: &Slot| slot.load().state.sight.clone();
-        self.slots.load().iter().map(|(name, slot)| (name.clone(), sight(slot))).collect()
+    pub(super) fn poll_states(&self) -> Vec<(TrustDomain, PollState)> {
+        let poll_state = |slot: &Slot| slot.load().state.poll_state.clone();
+        self.slots.load().iter().map(|(name, slot)| (name.clone(), poll_state(slot))).collect()
     }
 
     /// The picture of all trust domains at this moment.

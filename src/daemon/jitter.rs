@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// A number in [0, 1) that differs from call to call. It spreads polls, and protects nothing.
-pub(super) fn unit() -> f64 {
+pub(super) fn fraction() -> f64 {
     // The standard library seeds each state anew from the operating system's randomness.
     let bits = RandomState::new().build_hasher().finish() >> 11;
     #[expect(
@@ -17,11 +17,11 @@ pub(super) fn unit() -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::unit;
+    use super::fraction;
 
     #[test]
     fn it_stays_within_bounds_and_moves() {
-        let drawn: Vec<f64> = (0..1000).map(|_| unit()).collect();
+        let drawn: Vec<f64> = (0..1000).map(|_| fraction()).collect();
         assert!(drawn.iter().all(|unit| (0.0..1.0).contains(unit)));
         assert!(drawn.iter().any(|unit| *unit < 0.5) && drawn.iter().any(|unit| 0.5 <= *unit));
     }

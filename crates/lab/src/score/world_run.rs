@@ -29,7 +29,7 @@ pub struct Raised {
 
 /// What a world brought, and what was said of it.
 #[derive(Debug)]
-pub struct Course {
+pub struct WorldRun {
     /// Every finding that was raised, in the order of their time.
     pub raised: Vec<Raised>,
     /// What really happened.
@@ -42,7 +42,7 @@ pub struct Course {
     pub good: Vec<Timestamp>,
 }
 
-impl Course {
+impl WorldRun {
     /// The findings of a kind.
     pub fn of(&self, kind: FindingKind) -> impl Iterator<Item = &Raised> {
         self.raised.iter().filter(move |raised| raised.finding.kind == kind)
@@ -55,7 +55,7 @@ impl Course {
 }
 
 /// Plays a world to its end and judges it, poll by poll.
-pub fn play(scenario: &Scenario, seed: u64, policy: &Policy, keys: &KeyPool) -> Course {
+pub fn play(scenario: &Scenario, seed: u64, policy: &Policy, keys: &KeyPool) -> WorldRun {
     let mut world = World::with_keys(scenario, seed, keys);
     let endpoint = endpoint(scenario);
     let mut state = DomainState::default();
@@ -69,7 +69,7 @@ pub fn play(scenario: &Scenario, seed: u64, policy: &Policy, keys: &KeyPool) -> 
     for turn in world.by_ref() {
         let Some(endpoint) = &endpoint else { break };
         let shared = seen.take(&mut state, &turn, policy);
-        if state.sight.last_success == Some(turn.at) {
+        if state.poll_state.last_success == Some(turn.at) {
             good.push(turn.at);
         }
         let case = Case { endpoint, state: &state, policy, bootstrap_fault: None, shared: &shared };
@@ -77,7 +77,7 @@ pub fn play(scenario: &Scenario, seed: u64, policy: &Policy, keys: &KeyPool) -> 
     }
     let mut raised: Vec<Raised> = raised.into_values().collect();
     raised.sort_by_key(|one| (one.at, one.finding.id));
-    Course { raised, truth: world.truth().to_vec(), standings: seen.standings, state, good }
+    WorldRun { raised, truth: world.truth().to_vec(), standings: seen.standings, state, good }
 }
 
 /// What is carried from poll to poll beside the state.

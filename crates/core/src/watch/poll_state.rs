@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{ConsumerRefusal, Leaf, UnrecordedKeys};
-use crate::bundle::{AuthorityId, Digest, Fingerprint, KeyType, Stated};
+use crate::bundle::{AuthorityId, Digest, Fingerprint, KeyType, StatedNumber};
 use crate::finding::Ended;
 use crate::time::Timestamp;
 use crate::untrusted::UntrustedText;
@@ -15,7 +15,7 @@ use crate::untrusted::UntrustedText;
 /// What the last polls saw.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(default)]
-pub struct Sight {
+pub struct PollState {
     /// The last poll, whatever came of it.
     pub last_poll: Option<Timestamp>,
     /// The last poll that gave an authenticated bundle.
@@ -61,11 +61,11 @@ pub struct Sight {
     /// Changes that were seen and not recorded, since the daily budget was spent.
     pub unrecorded: u64,
     /// Keys that the daily budget keeps from being recorded.
-    #[serde(skip_serializing_if = "Passing::is_empty")]
-    pub passing: Passing,
+    #[serde(skip_serializing_if = "SkippedKeys::is_empty")]
+    pub passing: SkippedKeys,
     /// The findings that were shown last, as open or as ended: who comes after a restart says of
     /// each that is not true any more that it ended, since a rule holds the last word that it heard.
-    pub told: Vec<Ended>,
+    pub reported: Vec<Ended>,
 }
 
 /// A denied signer, seen again.
@@ -80,14 +80,14 @@ pub struct DeniedSighting {
 /// Keys that the daily budget keeps from being recorded, so that each is counted once.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default)]
-pub struct Passing {
+pub struct SkippedKeys {
     /// The first bytes of the fingerprints of those in the last bundle, sorted.
     pub listed: Vec<u64>,
     /// Those that came since the last change that was recorded.
     pub came: UnrecordedKeys,
 }
 
-impl Passing {
+impl SkippedKeys {
     fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -166,7 +166,7 @@ pub struct Pending {
     /// The digest of its key set.
     pub content: Digest,
     /// Its sequence number.
-    pub sequence: Stated,
+    pub sequence: StatedNumber,
     /// The poll that first showed it, with none between that showed the state.
     pub since: Timestamp,
     /// The last good poll before that: the step back lies after it.

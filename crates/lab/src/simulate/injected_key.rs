@@ -1,15 +1,15 @@
 //! What a key looks like that someone appends.
 
-use super::origin::Charter;
-use super::truth::BirthKind;
+use super::origin::OriginSettings;
+use super::truth::PublicationCause;
 use super::{KeyAlgorithm, Mint, Minted};
 use crate::issuer::IssuedKey;
 use anchorwatch_core::bundle::SvidType;
 
 /// What an appended key looks like, and who appends it.
 #[derive(Clone, Debug)]
-pub(super) struct Dress {
-    pub(super) kind: BirthKind,
+pub(super) struct InjectedKey {
+    pub(super) kind: PublicationCause,
     pub(super) look: Look,
 }
 
@@ -23,8 +23,8 @@ pub(super) enum Look {
     Known(Minted),
 }
 
-impl Dress {
-    pub(super) fn new(kind: BirthKind, look: Look) -> Self {
+impl InjectedKey {
+    pub(super) fn new(kind: PublicationCause, look: Look) -> Self {
         Self { kind, look }
     }
 
@@ -32,7 +32,7 @@ impl Dress {
     pub(super) fn make(
         &self,
         mint: &mut Mint,
-        charter: &Charter,
+        charter: &OriginSettings,
         key: &IssuedKey,
     ) -> Option<Minted> {
         match (&self.look, key.svid_type) {

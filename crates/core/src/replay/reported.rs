@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::report::{Change, Report, Totals};
+use super::report::{Change, ReplayReport, Totals};
 use crate::finding::{Finding, FindingId, Severity};
 use crate::judge::{self, Case, Verdict};
 use crate::spiffe::TrustDomain;
@@ -11,14 +11,14 @@ use crate::watch::HandOver;
 
 /// What was said of a trust domain.
 #[derive(Default)]
-pub(super) struct Told {
+pub(super) struct Reported {
     open: BTreeMap<FindingId, Finding>,
-    /// How many hand-overs were told of.
+    /// How many hand-overs were reported of.
     finished: u64,
     totals: Totals,
 }
 
-impl Told {
+impl Reported {
     /// Nothing yet, where polls are counted.
     pub(super) fn of_polls() -> Self {
         let totals = Totals { polls: Some(0), ..Totals::default() };
@@ -29,7 +29,7 @@ impl Told {
         self.totals.polls = self.totals.polls.map(|polls| polls.saturating_add(1));
     }
 
-    /// Whether these are other findings, or other severities, than were told.
+    /// Whether these are other findings, or other severities, than were reported.
     pub(super) fn differs_from(&self, findings: &[Finding]) -> bool {
         let known = |finding: &Finding| {
             self.open.get(&finding.id).is_some_and(|known| known.severity == finding.severity)
@@ -43,13 +43,13 @@ impl Told {
         case: &Case<'_>,
         name: &TrustDomain,
         at: Timestamp,
-        reports: &mut Vec<Report>,
+        reports: &mut Vec<ReplayReport>,
     ) {
         let findings = judge::assess(case, at).findings;
         let now: BTreeMap<FindingId, Finding> =
             findings.into_iter().map(|finding| (finding.id, finding)).collect();
         let mut tell = |finding: &Finding, change: Change| {
-            reports.push(Report::finding(name, at, finding, change));
+            reports.push(ReplayReport::finding(name, at, finding, change));
         };
         for (id, finding) in &self.open {
             if !now.contains_key(id) {
@@ -80,23 +80,23 @@ impl Told {
         case: &Case<'_>,
         name: &TrustDomain,
         at: Timestamp,
-        reports: &mut Vec<Report>,
+        reports: &mut Vec<ReplayReport>,
     ) {
-        let course = &case.state.facts.course;
-        let new = course.finished.saturating_sub(self.finished);
-        self.finished = course.finished;
+        let rotation = &case.state.facts.rotation;
+        let new = rotation.finished.saturating_sub(self.finished);
+        self.finished = rotation.finished;
         let new = usize::try_from(new).unwrap_or(usize::MAX);
-        let first = course.handovers.len().saturating_sub(new);
-        let verdicts: Vec<(&HandOver, Verdict)> = course
+        let first = rotation.handovers.len().saturating_sub(new);
+        let verdicts: Vec<(&HandOver, Verdict)> = rotation
             .handovers
             .iter()
             .skip(first)
-            .filter(|handover| !handover.told_elsewhere)
+            .filter(|handover| !handover.covered_by_other_finding)
             .filter_map(|handover| Some((handover, case.verdict(handover)?)))
             .collect();
         for (handover, verdict) in verdicts {
             self.totals.judged(verdict.kind);
-            reports.push(Report::verdict(name, at, handover, &verdict));
+            reports.push(ReplayReport::verdict(name, at, handover, &verdict));
         }
     }
 

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::claim::Birth;
-use super::clockwork::{Judged, OUTLIVES};
+use super::claim::Publication;
 use super::contradiction::published;
-use super::{Course, LineKind, spire_life};
+use super::schedule_parameters::{Judged, MAX_LIFETIME_RATIO};
+use super::{LineageKind, RotationModel, spire_lifetime};
 use crate::bundle::SvidType;
 use crate::time::{Timestamp, Window};
 use crate::watch::{AuthorityRecord, IssuerMode, Policy, spire};
 
-impl Course {
+impl RotationModel {
     /// Takes the first bundle as what everything is compared with. `chained` says that the
     /// endpoint presented an intermediate.
     pub(in crate::watch) fn begin(
@@ -23,15 +23,21 @@ impl Course {
     ) {
         self.baseline = Some(at);
         self.mode = mode(records, intermediate.is_some());
-        self.read_lives(&mut records.iter().copied(), intermediate, policy);
+        self.read_lifetimes(&mut records.iter().copied(), intermediate, policy);
         let dated = self.judged(SvidType::X509, policy) == Judged::ByDates;
         let x509 = if dated { self.newest_of_each(at, records) } else { Vec::new() };
-        for birth in &x509 {
-            let newest = Some(birth.authority);
-            let kind = LineKind::Lineage;
-            let number = self.open(SvidType::X509, kind, newest, birth.published, birth.life);
-            if let Some(line) = self.line_mut(number) {
-                line.made = birth.made;
+        for publication in &x509 {
+            let newest = Some(publication.authority);
+            let kind = LineageKind::Established;
+            let number = self.open(
+                SvidType::X509,
+                kind,
+                newest,
+                publication.published,
+                publication.lifetime,
+            );
+            if let Some(lineage) = self.lineage_mut(number) {
+                lineage.issued_at = publication.issued_at;
             }
         }
         for svid_type in SvidType::ALL {
@@ -49,9 +55,9 @@ impl Course {
     }
 
     /// Nothing is waited for any more.
-    pub(in crate::watch) fn leave_off(&mut self) {
-        for line in &mut self.lines {
-            line.kind = LineKind::Ended;
+    pub(in crate::watch) fn reset(&mut self) {
+        for lineage in &mut self.lineages {
+            lineage.kind = LineageKind::Ended;
         }
         self.forget_the_ended();
         self.windows = Arc::default();
@@ -62,33 +68,35 @@ impl Course {
 
     /// The newest authority of each X.509 lineage: those of the last period that are not followed
     /// by another a period later.
-    fn newest_of_each(&self, at: Timestamp, records: &[&AuthorityRecord]) -> Vec<Birth> {
+    fn newest_of_each(&self, at: Timestamp, records: &[&AuthorityRecord]) -> Vec<Publication> {
         /// Two rotator ticks, and the whole second that a certificate's dates are cut to.
         const TICKS: Duration = Duration::from_secs(25);
-        let shortest = self.lives.first().copied().unwrap_or(Duration::MAX);
-        let mut births: Vec<Birth> = records
+        let shortest = self.possible_lifetimes.first().copied().unwrap_or(Duration::MAX);
+        let mut publications: Vec<Publication> = records
             .iter()
             .filter(|record| record.id().svid_type == SvidType::X509)
             .filter_map(|record| {
-                let life = spire_life(record)?;
+                let lifetime = spire_lifetime(record)?;
                 let published = published(&record.authority, record.published);
                 let since = at.since(published.until)?;
-                let recent = since <= spire::period(life).saturating_add(TICKS);
-                (recent && life <= shortest.saturating_mul(OUTLIVES)).then_some(Birth {
-                    authority: record.id(),
-                    published,
-                    made: Some(published.until),
-                    life: Some(life),
-                })
+                let recent = since <= spire::period(lifetime).saturating_add(TICKS);
+                (recent && lifetime <= shortest.saturating_mul(MAX_LIFETIME_RATIO)).then_some(
+                    Publication {
+                        authority: record.id(),
+                        published,
+                        issued_at: Some(published.until),
+                        lifetime: Some(lifetime),
+                    },
+                )
             })
             .collect();
-        births.sort_by_key(|birth| (birth.published.from, birth.authority));
-        let mut followed = vec![false; births.len()];
-        for (place, birth) in births.iter().enumerate() {
-            let earlier = births.iter().take(place).enumerate();
-            let follows = |older: &Birth| {
-                let period = older.life.map(spire::period).unwrap_or_default();
-                older.published.later(period).widened(TICKS, TICKS).meets(birth.published)
+        publications.sort_by_key(|publication| (publication.published.from, publication.authority));
+        let mut followed = vec![false; publications.len()];
+        for (place, publication) in publications.iter().enumerate() {
+            let earlier = publications.iter().take(place).enumerate();
+            let follows = |older: &Publication| {
+                let period = older.lifetime.map(spire::period).unwrap_or_default();
+                older.published.later(period).widened(TICKS, TICKS).meets(publication.published)
             };
             let found = earlier.filter(|(at, older)| {
                 !followed.get(*at).copied().unwrap_or(true) && follows(older)
@@ -98,7 +106,12 @@ impl Course {
                 *flag = true;
             }
         }
-        births.into_iter().zip(followed).filter(|(_, followed)| !followed).map(|(b, _)| b).collect()
+        publications
+            .into_iter()
+            .zip(followed)
+            .filter(|(_, followed)| !followed)
+            .map(|(b, _)| b)
+            .collect()
     }
 
     /// As many JWT lineages as X.509 ones, whose first dates are known only loosely.
@@ -106,18 +119,18 @@ impl Course {
         &mut self,
         at: Timestamp,
         policy: &Policy,
-        x509: &[Birth],
+        x509: &[Publication],
         records: &[&AuthorityRecord],
     ) {
         let skew = policy.clock_skew;
         let mut windows = Vec::new();
         for sibling in x509 {
-            let Some(period) = sibling.life.map(spire::period) else { continue };
+            let Some(period) = sibling.lifetime.map(spire::period) else { continue };
             for date in [sibling.published, sibling.published.later(period)] {
-                // The dates are the issuer's clock's, the births the monitor's.
+                // The dates are the issuer's clock's, the publications the monitor's.
                 windows.push(date.widened(skew.min(period / 4), period / 4));
             }
-            self.open(SvidType::Jwt, LineKind::Lineage, None, Window::point(at), None);
+            self.open(SvidType::Jwt, LineageKind::Established, None, Window::point(at), None);
         }
         self.windows = windows.into();
         // With one key of the use there is no doubt which one the next one follows.
@@ -134,7 +147,7 @@ fn mode(records: &[&AuthorityRecord], chained: bool) -> IssuerMode {
     let rotating = records.iter().any(|record| {
         /// SPIRE's `ca_ttl` is a day by default and a year at most in the field.
         const LONG: Duration = Duration::from_hours(24 * 400);
-        spire_life(record).is_some_and(|life| life <= LONG)
+        spire_lifetime(record).is_some_and(|lifetime| lifetime <= LONG)
     });
     if chained || !rotating {
         IssuerMode::Upstream

@@ -112,22 +112,22 @@ pub mod spire {
     const LONGEST_ACTIVATION: Duration = Duration::from_hours(7 * 24);
 
     /// P: how long before a key's end its successor is prepared.
-    pub fn preparation(life: Duration) -> Duration {
-        LONGEST_PREPARATION.min(life / 2)
+    pub fn preparation(lifetime: Duration) -> Duration {
+        LONGEST_PREPARATION.min(lifetime / 2)
     }
 
     /// A: how long before a key's end its successor is activated.
-    pub fn activation(life: Duration) -> Duration {
-        LONGEST_ACTIVATION.min(life / 6)
+    pub fn activation(lifetime: Duration) -> Duration {
+        LONGEST_ACTIVATION.min(lifetime / 6)
     }
 
     /// L − P: how far apart the publications of a lineage are.
-    pub fn period(life: Duration) -> Duration {
-        life.saturating_sub(preparation(life))
+    pub fn period(lifetime: Duration) -> Duration {
+        lifetime.saturating_sub(preparation(lifetime))
     }
 
     /// P − A: how long a key is published before it signs.
-    pub fn lead(life: Duration) -> Duration {
-        preparation(life).saturating_sub(activation(life))
+    pub fn lead(lifetime: Duration) -> Duration {
+        preparation(lifetime).saturating_sub(activation(lifetime))
     }
 }
