@@ -24,7 +24,7 @@ pub(super) struct Arguments {
     /// Show only events of this trust domain.
     #[arg(long, value_name = "NAME")]
     trust_domain: Option<TrustDomain>,
-    /// Show only events of this kind, as authority_introduced.
+    /// Show only events of this kind, as `authority_introduced`.
     #[arg(long, value_name = "KIND", value_parser = kind)]
     kind: Option<Box<str>>,
     /// Show only events about the authority with this fingerprint.

@@ -27,7 +27,7 @@ pub(super) struct Arguments {
     /// Show only findings of this trust domain.
     #[arg(long, value_name = "NAME")]
     trust_domain: Option<TrustDomain>,
-    /// Show only findings of this kind, as unexpected_authority.
+    /// Show only findings of this kind, as `unexpected_authority`.
     #[arg(long, value_name = "KIND", value_parser = kind)]
     kind: Option<FindingKind>,
     /// Form of the output: text for people, json for programs.
