@@ -21,6 +21,19 @@ pub(crate) struct Source {
 
 /// The source files of these crates. A file that only tests declare is none.
 pub(crate) fn sources(roots: &[&'static str]) -> Vec<Source> {
+    let with_text = |(root, path, text): (&'static str, PathBuf, String)| {
+        let relative = path.strip_prefix(root).unwrap();
+        let first = relative.iter().next().unwrap().to_str().unwrap();
+        let module = first.strip_suffix(".rs").unwrap_or(first).to_owned();
+        let lines = text.lines().take_while(|line| *line != "#[cfg(test)]").count();
+        let code = without_comments(&without_tests(&text));
+        Source { root, module, path: path.display().to_string(), code, lines }
+    };
+    texts(roots).into_iter().map(with_text).collect()
+}
+
+/// The root, the path and the whole text of each source file of these crates.
+pub(crate) fn texts(roots: &[&'static str]) -> Vec<(&'static str, PathBuf, String)> {
     let mut found = Vec::new();
     for root in roots {
         let mut files = Vec::new();
@@ -40,12 +53,7 @@ pub(crate) fn sources(roots: &[&'static str]) -> Vec<Source> {
             if tests.iter().any(|test| stem.starts_with(test)) || text.contains("#![cfg(test)]") {
                 continue;
             }
-            let relative = path.strip_prefix(root).unwrap();
-            let first = relative.iter().next().unwrap().to_str().unwrap();
-            let module = first.strip_suffix(".rs").unwrap_or(first).to_owned();
-            let lines = text.lines().take_while(|line| *line != "#[cfg(test)]").count();
-            let code = without_tests(&text);
-            found.push(Source { root, module, path: path.display().to_string(), code, lines });
+            found.push((*root, path, text));
         }
     }
     found
@@ -84,9 +92,8 @@ fn test_modules(path: &Path, text: &str) -> Vec<PathBuf> {
     declared.collect()
 }
 
-/// A text without comments, and without each item that `#[cfg(test)]` stands before, wherever in
-/// the file that is.
-fn without_tests(text: &str) -> String {
+/// A text without the items that follow `#[cfg(test)]`, wherever in the file they are.
+pub(crate) fn without_tests(text: &str) -> String {
     let mut code = String::new();
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
@@ -105,14 +112,20 @@ fn without_tests(text: &str) -> String {
             }
             continue;
         }
-        code.push_str(line.split("//").next().unwrap_or_default());
+        code.push_str(line);
         code.push('\n');
     }
     code
 }
 
+/// A text without its comments. What a string has behind `//` goes too.
+fn without_comments(text: &str) -> String {
+    let code = |line: &str| format!("{}\n", line.split("//").next().unwrap_or_default());
+    text.lines().map(code).collect()
+}
+
 #[test]
 fn code_after_a_test_item_is_code() {
     let text = "a\n#[cfg(test)]\nmod rules;\nb\n#[cfg(test)]\nmod tests {\n    c\n}\nd // e\n";
-    assert_eq!(without_tests(text), "a\nb\nd \n");
+    assert_eq!(without_comments(&without_tests(text)), "a\nb\nd \n");
 }
