@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use tokio::sync::{oneshot, watch as channel};
 use tracing::warn;
 
-use super::owner::{Part, Work};
+use super::decision_part::DecisionPart;
+use super::owner::Work;
 use super::plan::{Plan, plan};
 use super::scheduler::Command;
 use super::{Inner, operations};
@@ -124,7 +125,7 @@ impl Inner {
             let (verdict, judged) = oneshot::channel();
             let (applied, done) = oneshot::channel();
             let released = released.clone();
-            let part = Part { events, batch, verdict: judged, applied, released };
+            let part = DecisionPart { events, batch, verdict: judged, applied, released };
             if !domain.send(Work::Decide(part)).await {
                 return Err(self.lost(&name));
             }

@@ -8,6 +8,7 @@ mod alert_notifier;
 mod backend;
 mod clock;
 mod decide;
+mod decision_part;
 mod descriptors;
 mod domain;
 mod error;

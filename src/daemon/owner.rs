@@ -8,17 +8,17 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tracing::error;
 
+use super::decision_part::DecisionPart;
 use super::domain::{Domain, Relation, Sighted};
 use super::poll::{PollOrder, Polled};
 use super::poll_context::PollContext;
 use super::view_registry::Slot;
 use crate::fetch::Fetched;
-use crate::store::{Batch, Durability};
 use anchorwatch_core::decision::Decision;
-use anchorwatch_core::watch::{DomainState, Event, Sighting};
+use anchorwatch_core::watch::{DomainState, Sighting};
 
 /// How many messages may wait for one owner: a poll, a review, a reload and a few sightings. Who
 /// sends more waits.
@@ -33,7 +33,7 @@ pub(super) enum Work {
     /// Take in that a bug ended the poll under way.
     FailPoll(oneshot::Sender<Polled>),
     /// Take part in a decision, which may concern other trust domains too.
-    Decide(Part),
+    Decide(DecisionPart),
     /// Record what was seen of tokens, by the word of this reporter: how much of it was news, and what
     /// the reporter's daily budget did not pay for.
     RecordSightings(Vec<Sighting>, Box<str>, oneshot::Sender<Sighted>),
@@ -44,21 +44,6 @@ pub(super) enum Work {
     Review(OwnedSemaphorePermit),
     /// Give the state back, and end.
     Retire(oneshot::Sender<DomainState>),
-}
-
-/// The part of one trust domain in a decision that is recorded for all of them or for none.
-pub(super) struct Part {
-    /// What was decided.
-    pub(super) events: Vec<Event>,
-    /// Where what is to be recorded goes. Dropped where it cannot be judged: then nobody decides.
-    pub(super) batch: oneshot::Sender<Batch>,
-    /// What became of all of it. Where nobody says so any more, nothing was recorded.
-    pub(super) verdict: oneshot::Receiver<Durability>,
-    /// Dropped once the state that the decision made is published.
-    pub(super) applied: oneshot::Sender<()>,
-    /// Closed once it is published of all trust domains: until then none goes on, so that no poll
-    /// is judged by one that has the decision not yet.
-    pub(super) released: watch::Receiver<()>,
 }
 
 /// One trust domain under watch, as all others see it.
@@ -199,9 +184,13 @@ impl Drop for Owner {
 mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
+    use tokio::sync::watch;
+
     use super::*;
     use crate::daemon::testing::Scene;
+    use crate::store::Durability;
     use anchorwatch_core::decision::{DecisionAction, DecisionSource};
+    use anchorwatch_core::watch::Event;
 
     fn approved() -> Event {
         let action = DecisionAction::Approve {
@@ -239,7 +228,7 @@ mod tests {
             let (tells, verdict) = oneshot::channel();
             let (applied, done) = oneshot::channel();
             let (release, released) = watch::channel(());
-            let part = Part { events: vec![approved()], batch, verdict, applied, released };
+            let part = DecisionPart { events: vec![approved()], batch, verdict, applied, released };
             assert!(handle.send(Work::Decide(part)).await);
             assert_eq!(wanted.await.unwrap().events, [approved()]);
             match durability {
@@ -289,7 +278,7 @@ mod tests {
         let (tells, verdict) = oneshot::channel();
         let (applied, done) = oneshot::channel();
         let (_release, released) = watch::channel(());
-        let part = Part { events: vec![approved()], batch, verdict, applied, released };
+        let part = DecisionPart { events: vec![approved()], batch, verdict, applied, released };
         assert!(handle.send(Work::Decide(part)).await);
         let batch = wanted.await.unwrap();
         let facts = Arc::clone(&batch.facts);

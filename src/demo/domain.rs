@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::endpoint::Endpoint;
+use super::error::SceneError;
 use super::mint::{Document, JwtAuthority, KeyAlgorithm, Svid, X509Ca};
-use super::scene::SceneError;
 use super::script::{Character, REFRESH_HINT, SERVER, SVID_TTL};
 use anchorwatch_core::bundle::{SvidType, Validity};
 use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile, SpiffeId, TrustDomain};

@@ -8,10 +8,12 @@ mod configuration;
 mod directory;
 mod domain;
 pub mod endpoint;
+mod error;
 pub mod mint;
 mod scene;
 mod script;
 pub mod table;
 
-pub use scene::{Scene, SceneError};
+pub use error::SceneError;
+pub use scene::Scene;
 pub use script::Character;

@@ -1,7 +1,6 @@
 //! Three trust domains on loopback, and what is needed to watch them.
 
 use std::fmt;
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +11,7 @@ use super::configuration::{bootstrap_path, configuration};
 use super::directory::Directory;
 use super::domain::{Changes, Domain};
 use super::endpoint::Endpoint;
-use super::mint::MintError;
+use super::error::SceneError;
 use super::script::Character;
 use anchorwatch_core::spiffe::BundleEndpoint;
 use anchorwatch_core::time::Clock;
@@ -32,40 +31,6 @@ pub struct Scene {
     endpoints: Vec<BundleEndpoint>,
     configuration: String,
     directory: Directory,
-}
-
-/// Why a scene cannot be played.
-#[derive(Debug, thiserror::Error)]
-pub enum SceneError {
-    /// A port of the loopback or a file could not be had.
-    #[error("cannot {action} for the demonstration")]
-    Io {
-        /// What was being done.
-        action: &'static str,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// A key or a certificate could not be made.
-    #[error(transparent)]
-    Mint(#[from] MintError),
-    /// A name of the script is malformed.
-    #[error("cannot use the name {name}")]
-    Name {
-        /// The name.
-        name: &'static str,
-    },
-    /// An issuer of the script has no key to sign with.
-    #[error("the issuer of {name} signs nothing")]
-    NoSvid {
-        /// Its trust domain.
-        name: &'static str,
-    },
-}
-
-impl SceneError {
-    fn io(action: &'static str) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io { action, source }
-    }
 }
 
 impl Scene {

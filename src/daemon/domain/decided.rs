@@ -8,8 +8,8 @@ use tracing::{info, warn};
 use super::Domain;
 use super::carried::names_denied_keys;
 use super::recorded::ends_report;
+use crate::daemon::decision_part::DecisionPart;
 use crate::daemon::log;
-use crate::daemon::owner::Part;
 use crate::daemon::poll_context::PollContext;
 use crate::store::{Batch, Durability};
 use anchorwatch_core::bundle::Authority;
@@ -29,8 +29,8 @@ struct Draft {
 impl Domain {
     /// Works out what a decision comes to, gives that away to be recorded with the parts of others,
     /// and takes it over only where all of it was committed.
-    pub(in crate::daemon) async fn take_part(&mut self, shared: &PollContext, part: Part) {
-        let Part { events, batch, verdict, applied, mut released } = part;
+    pub(in crate::daemon) async fn take_part(&mut self, shared: &PollContext, part: DecisionPart) {
+        let DecisionPart { events, batch, verdict, applied, mut released } = part;
         let Some(draft) = self.draft(shared, events) else { return };
         if batch.send(self.batch(&draft)).is_ok()
             && let Ok(durability) = verdict.await
