@@ -8,17 +8,15 @@
 
 use std::sync::Arc;
 use std::thread::available_parallelism;
-use std::time::Duration;
 
 use hyper::body::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use super::Target;
-use super::exchange::Document;
+use super::document::{Document, DocumentPermit};
 use super::limits::Limits;
 use super::refusal::Refusal;
-use crate::resolver::Pace;
 use anchorwatch_core::bundle::{Digest, Memory, ParseError, ParseLimits, ParsedBundle, parse_with};
 use anchorwatch_core::spiffe::EndpointUrl;
 use anchorwatch_core::watch::{ConsumerRefusal, FailureReason};
@@ -61,33 +59,6 @@ impl Default for Documents {
     }
 }
 
-/// Room for one large document, given back when it is dropped. A document that did not come whole,
-/// or took more than its share of the time, marks its endpoint as slow.
-#[derive(Debug)]
-pub(super) struct DocumentPermit {
-    pace: Arc<Pace>,
-    since: Instant,
-    slow_after: Duration,
-    complete: bool,
-    _units: Option<OwnedSemaphorePermit>,
-}
-
-impl DocumentPermit {
-    /// The whole document came.
-    pub(super) fn complete(&mut self) {
-        self.complete = true;
-        self.pace.record(self.slow_after < self.since.elapsed());
-    }
-}
-
-impl Drop for DocumentPermit {
-    fn drop(&mut self) {
-        if !self.complete {
-            self.pace.record(true);
-        }
-    }
-}
-
 impl Documents {
     /// Waits for room for a document of so many bytes.
     pub(super) async fn room(&self, target: &Target, bytes: usize) -> DocumentPermit {
@@ -99,13 +70,7 @@ impl Documents {
         // A limit that exceeds the lane takes all of it.
         let units = u32::try_from(bytes.min(most) / UNIT).unwrap_or(u32::MAX);
         let units = Arc::clone(lane).acquire_many_owned(units).await.ok();
-        DocumentPermit {
-            pace: Arc::clone(&target.pace),
-            since: Instant::now(),
-            slow_after: target.limits.timeout / 4,
-            complete: false,
-            _units: units,
-        }
+        DocumentPermit::new(Arc::clone(&target.pace), target.limits.timeout / 4, units)
     }
 
     /// Reads a document: a large one beside the polls.
@@ -157,6 +122,8 @@ fn unusable(error: &ParseError) -> Refusal {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile};
 

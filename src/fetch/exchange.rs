@@ -11,27 +11,18 @@ use reqwest::header::{
 use reqwest::{Client, Proxy, Response, StatusCode};
 use tokio::time::{Instant, timeout_at};
 
-use super::documents::{DocumentPermit, Documents};
+use super::document::{Document, DocumentPermit};
+use super::documents::Documents;
+use super::handshake::Handshake;
 use super::limits::Limits;
 use super::refusal::Refusal;
-use super::tls::{Handshake, Proof, TlsContext};
+use super::tls::{Proof, TlsContext};
 use super::{Target, not_found};
 use crate::resolver::{Lookups, NamedBy, OldAddresses, Question, Stale};
 use anchorwatch_core::spiffe::EndpointUrl;
 use anchorwatch_core::watch::{FailureReason, Presented};
 
 const USER_AGENT: &str = concat!("anchorwatch/", env!("CARGO_PKG_VERSION"));
-
-/// A document as it came.
-#[derive(Debug)]
-pub(super) struct Document {
-    /// Its bytes, within the limit.
-    pub(super) body: Bytes,
-    /// Where it was found, where a redirect led there.
-    pub(super) redirected_to: Option<EndpointUrl>,
-    /// The room that it takes, where it is large.
-    pub(super) room: Option<DocumentPermit>,
-}
 
 /// How far an exchange came: evidence that outlives its end, however it ends.
 #[derive(Debug)]

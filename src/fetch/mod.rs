@@ -7,8 +7,10 @@
 //! of a document said, which is a function of their text.
 
 mod denied;
+mod document;
 mod documents;
 mod exchange;
+mod handshake;
 mod limits;
 mod memo;
 mod path;

@@ -5,7 +5,7 @@ use std::io;
 
 use rustls::{CertificateError, OtherError};
 
-use super::tls::Handshake;
+use super::handshake::Handshake;
 use anchorwatch_core::bundle::Fingerprint;
 use anchorwatch_core::watch::FailureReason;
 

@@ -2,20 +2,19 @@
 //! endpoint presents and keeps it as evidence whatever comes of it.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::sign::CertifiedKey;
 use rustls::time_provider::TimeProvider;
 use rustls::{
     CipherSuite, ClientConfig, DigitallySignedStruct, SignatureScheme, SupportedCipherSuite,
 };
 
 use super::denied;
+use super::handshake::Handshake;
 use super::memo::Memo;
 use super::presented::Chain;
 use super::refusal::Refusal;
@@ -78,55 +77,6 @@ impl TlsContext {
 
 fn prefers_sha_384(suite: SupportedCipherSuite) -> bool {
     suite.suite() == CipherSuite::TLS13_AES_256_GCM_SHA384
-}
-
-/// What one handshake showed, for whoever asks why it failed.
-#[derive(Debug, Default)]
-pub(super) struct Handshake {
-    began: AtomicBool,
-    asked_for_certificate: AtomicBool,
-    presented: Mutex<Option<Presented>>,
-}
-
-impl Handshake {
-    /// Whether it began at all: there was a connection.
-    pub(super) fn began(&self) -> bool {
-        self.began.load(Ordering::Relaxed)
-    }
-
-    /// Whether the endpoint asked for a client certificate.
-    pub(super) fn asked_for_certificate(&self) -> bool {
-        self.asked_for_certificate.load(Ordering::Relaxed)
-    }
-
-    /// What the endpoint presented.
-    pub(super) fn presented(&self) -> Option<Presented> {
-        self.presented.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn keep(&self, presented: Option<Presented>) {
-        *self.presented.lock().unwrap_or_else(PoisonError::into_inner) = presented;
-    }
-
-    fn disown(&self) {
-        let mut presented = self.presented.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(presented) = presented.as_mut() {
-            presented.anchor = None;
-            presented.path = Arc::default();
-        }
-    }
-}
-
-impl ResolvesClientCert for Handshake {
-    fn resolve(&self, _hints: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        // Federation, 5.2.1.3 and 5.2.2.3: no bundle endpoint may insist, so there is none to give.
-        self.asked_for_certificate.store(true, Ordering::Relaxed);
-        None
-    }
-
-    fn has_certs(&self) -> bool {
-        false
-    }
 }
 
 /// The watch's clock, as rustls asks it.
@@ -250,7 +200,7 @@ impl ServerCertVerifier for Verifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         // They go into the ClientHello, which is written as soon as there is a connection, so this
         // is the one place that tells a refused connection from a broken handshake.
-        self.handshake.began.store(true, Ordering::Relaxed);
+        self.handshake.begin();
         self.context.provider.signature_verification_algorithms.supported_schemes()
     }
 }
