@@ -7,7 +7,7 @@ use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, Open
 use std::path::{Path, PathBuf};
 
 use super::StoreError;
-use super::error::LockHolder;
+use super::error::{LockHolder, is_full, is_unwritable};
 use anchorwatch_core::journal::Chain;
 
 const DATABASE: &str = "anchorwatch.sqlite";
@@ -201,20 +201,6 @@ pub(super) fn is_empty(directory: &Path) -> bool {
 /// The journal's head as the process that last wrote the store knew it; `None` where nobody noted any.
 pub(super) fn noted_head(directory: &Path) -> Option<Chain> {
     written_in(&mut read_only(&directory.join(LOCK)).ok()?).1
-}
-
-/// Whether this says that the medium cannot be written, for now or at all.
-pub(super) fn is_unwritable(error: &std::io::Error) -> bool {
-    let denied =
-        matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem);
-    denied || is_full(error)
-}
-
-fn is_full(error: &std::io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
-    )
 }
 
 fn owned(path: &Path) -> std::io::Result<File> {

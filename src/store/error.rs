@@ -6,6 +6,7 @@
 )]
 
 use std::fmt;
+use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ pub enum StoreError {
         /// The directory.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// A file in the directory cannot be opened or made.
     #[error("cannot open {}", path.display())]
@@ -30,7 +31,7 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// Something else stands in the place of a file of the store.
     #[error(
@@ -149,7 +150,7 @@ impl StoreError {
     /// Whether it says that the medium cannot be written, for now or at all.
     pub(super) fn is_unwritable(&self) -> bool {
         match self {
-            Self::File { source, .. } => super::directory::is_unwritable(source),
+            Self::File { source, .. } => is_unwritable(source),
             Self::Database { source, .. } => matches!(
                 source.sqlite_error_code(),
                 Some(
@@ -183,6 +184,21 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
         | rusqlite::Error::Utf8Error(..) => true,
         _ => false,
     }
+}
+
+/// Whether this says that the medium cannot be written, for now or at all.
+pub(super) fn is_unwritable(error: &io::Error) -> bool {
+    let denied =
+        matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem);
+    denied || is_full(error)
+}
+
+/// Whether this says that the medium is full: it has room again some time.
+pub(super) fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
+    )
 }
 
 /// Who holds the lock, as far as the lock file tells.

@@ -11,45 +11,20 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::column::{from_number, number};
+use super::loaded_domain::{CheckpointPlan, LoadedDomain};
 use super::row::{COLUMNS, StoredRow};
 use super::schema::open_reader;
-use super::{StoreError, VerifyFault, checkpoint, salvage, seal};
+use super::{StoreError, VerifyFault, checkpoint, poll_state, salvage};
 use anchorwatch_core::bundle::Digest;
 use anchorwatch_core::journal::Chain;
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::time::Timestamp;
-use anchorwatch_core::watch::{DomainState, Event, Facts, PollState};
+use anchorwatch_core::watch::{DomainState, Event, Facts};
 
 /// How many trust domains are worth a thread of their own: a few milliseconds' work.
 const SHARE: usize = 64;
 /// How many threads load at most: beyond that the disk is what they wait for.
 const THREADS: usize = 4;
-
-/// What is known of one trust domain, and how much of it the checkpoint lacks.
-#[derive(Debug)]
-pub(super) struct LoadedDomain {
-    pub(super) state: DomainState,
-    /// Its last event: its number and hash; [`Chain::genesis`] where there is none.
-    pub(super) last: Chain,
-    /// How many events came after the checkpoint.
-    pub(super) tail: usize,
-    /// What is to be done about its checkpoint.
-    pub(super) checkpoint: CheckpointPlan,
-    /// What is not as it was written.
-    pub(super) faults: Vec<VerifyFault>,
-}
-
-/// What is to be done about the checkpoint of a trust domain that was loaded.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum CheckpointPlan {
-    /// It is as it was written: the next one is written when it is due.
-    Keep,
-    /// It is damaged, and all entries verify: it is written anew at once.
-    Rewrite,
-    /// An entry after it does not verify. None is written until a start at which all of them do: it
-    /// would differ from what the entries give, and the next start would not look at them any more.
-    Withhold,
-}
 
 /// The last entry of the journal.
 pub(super) fn head(connection: &Connection) -> Result<Chain, StoreError> {
@@ -160,7 +135,8 @@ fn verified(connection: &Connection, name: &TrustDomain) -> Result<LoadedDomain,
         last = Chain { number: row.number, head: row.hash };
         tail += 1;
     }
-    let state = DomainState { facts: Arc::new(facts), poll_state: poll_state(connection, name)? };
+    let state =
+        DomainState { facts: Arc::new(facts), poll_state: poll_state::read(connection, name)? };
     let checkpoint = CheckpointPlan::Keep;
     Ok(LoadedDomain { state, last, tail, checkpoint, faults: Vec::new() })
 }
@@ -187,27 +163,4 @@ pub(super) fn each_event(
         take(number, at, event);
     }
     Ok(())
-}
-
-/// What the last polls of a trust domain saw, as far as it was taken down.
-pub(super) fn poll_state(
-    connection: &Connection,
-    name: &TrustDomain,
-) -> Result<PollState, VerifyFault> {
-    let failed = || StoreError::database("read what the last polls saw");
-    let poll_state = "SELECT poll_state, digest FROM poll_states WHERE trust_domain = ?1";
-    let mut statement = connection.prepare_cached(poll_state).map_err(failed())?;
-    let mut rows = statement.query([name.as_str()]).map_err(failed())?;
-    let Some(row) = rows.next().map_err(failed())? else { return Ok(PollState::default()) };
-    let differs = |_| VerifyFault::PollState { trust_domain: name.clone() };
-    let text: String = row.get(0).map_err(differs)?;
-    let digest: [u8; 32] = row.get(1).map_err(differs)?;
-    if seal::poll_state(name, &text) != Digest::from_bytes(digest) {
-        return Err(VerifyFault::PollState { trust_domain: name.clone() });
-    }
-    // A later version may have written it otherwise.
-    Ok(serde_json::from_str(&text).unwrap_or_else(|error| {
-        tracing::warn!(trust_domain = %name, %error, "cannot read what the last polls saw");
-        PollState::default()
-    }))
 }

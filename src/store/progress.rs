@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::batch::Prepared;
 use super::checkpoint;
-use super::load::{CheckpointPlan, LoadedDomain};
+use super::loaded_domain::{CheckpointPlan, LoadedDomain};
 use anchorwatch_core::bundle::Digest;
 use anchorwatch_core::journal::Chain;
 use anchorwatch_core::spiffe::TrustDomain;

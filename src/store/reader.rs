@@ -8,7 +8,8 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use super::schema::open_reader;
 use super::{
-    AuthorityQuery, EntryRange, EventQuery, StoreError, StoredEntry, VerifyFault, load, query,
+    AuthorityQuery, EntryRange, EventQuery, StoreError, StoredEntry, VerifyFault, load, poll_state,
+    query,
 };
 use anchorwatch_core::bundle::{Digest, Fingerprint};
 use anchorwatch_core::journal::{AuthorityEntry, Chain, RecordedEntry};
@@ -49,7 +50,7 @@ impl StoreReader {
         let (names, faults) = load::names(&self.connection)?;
         report(&faults);
         let poll_state = |name: TrustDomain| {
-            let poll_state = load::poll_state(&self.connection, &name).unwrap_or_else(|fault| {
+            let poll_state = poll_state::read(&self.connection, &name).unwrap_or_else(|fault| {
                 tracing::error!(%fault, "the store is damaged");
                 PollState::default()
             });

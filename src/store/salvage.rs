@@ -16,9 +16,9 @@ use rusqlite::{Connection, params};
 
 use super::checkpoint::{self, Checkpoint};
 use super::column::number;
-use super::load::{CheckpointPlan, LoadedDomain, poll_state};
+use super::loaded_domain::{CheckpointPlan, LoadedDomain};
 use super::row::{COLUMNS, StoredRow, is_authentic};
-use super::{StoreError, VerifyFault};
+use super::{StoreError, VerifyFault, poll_state};
 use anchorwatch_core::journal::Chain;
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::watch::{DomainState, Facts, PollState};
@@ -54,7 +54,7 @@ pub(super) fn domain(
     if salvage.faults.len() != known {
         plan = CheckpointPlan::Withhold;
     }
-    let poll_state = poll_state(connection, name).unwrap_or_else(|fault| {
+    let poll_state = poll_state::read(connection, name).unwrap_or_else(|fault| {
         salvage.faults.push(fault);
         PollState::default()
     });

@@ -2,9 +2,8 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::{Faults, VerifyFault};
-use crate::store::StoreError;
 use crate::store::column::{from_number, number};
+use crate::store::{Faults, StoreError, VerifyFault};
 use anchorwatch_core::bundle::Digest;
 use anchorwatch_core::journal::{Chain, GENESIS};
 use anchorwatch_core::spiffe::TrustDomain;

@@ -2,10 +2,9 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::{Faults, VerifyFault};
 use crate::store::column::number;
 use crate::store::row::{COLUMNS, StoredRow};
-use crate::store::{StoreError, checkpoint, load};
+use crate::store::{Faults, StoreError, VerifyFault, checkpoint, load};
 use anchorwatch_core::bundle::AuthorityId;
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::watch::{Event, Facts};

@@ -6,14 +6,11 @@
 
 mod chain;
 mod domain;
-mod fault;
 mod tables;
-
-pub use fault::{Faults, VerifyFault};
 
 use rusqlite::Connection;
 
-use super::{StoreError, StoreReader, directory, load};
+use super::{Faults, StoreError, StoreReader, VerifyFault, directory, load};
 use anchorwatch_core::bundle::Digest;
 use anchorwatch_core::journal::Chain;
 use chain::ChainWalk;

@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, Row, params};
 
-use super::{Faults, VerifyFault};
 use crate::store::column::trust_domain;
 use crate::store::load::each_event;
-use crate::store::{StoreError, checkpoint, index, load, schema, seal};
+use crate::store::{Faults, StoreError, VerifyFault, checkpoint, index, poll_state, schema, seal};
 use anchorwatch_core::bundle::{AuthorityId, Digest};
 use anchorwatch_core::journal::record_after;
 use anchorwatch_core::spiffe::TrustDomain;
@@ -217,7 +216,7 @@ impl Tables {
         self.rows(connection, select, |row| {
             let looked = trust_domain(row, 1)
                 .map_err(VerifyFault::from)
-                .and_then(|name| load::poll_state(connection, &name).map(drop));
+                .and_then(|name| poll_state::read(connection, &name).map(drop));
             match looked {
                 Ok(()) => Ok(()),
                 Err(VerifyFault::Store(error)) if !error.is_damage() => Err(error),

@@ -1,6 +1,6 @@
 //! What can be wrong with a store.
 
-use crate::store::StoreError;
+use super::StoreError;
 use anchorwatch_core::bundle::{AuthorityId, Digest};
 use anchorwatch_core::journal::Chain;
 use anchorwatch_core::spiffe::TrustDomain;
@@ -172,7 +172,7 @@ impl Faults {
     /// How many are kept: where one is, others follow, and nobody reads thousands.
     const MOST: usize = 32;
 
-    pub(in crate::store) fn push(&mut self, fault: VerifyFault) {
+    pub(super) fn push(&mut self, fault: VerifyFault) {
         if self.listed.len() < Self::MOST {
             self.listed.push(fault);
         } else {
