@@ -2,7 +2,8 @@
 
 use std::io;
 
-use super::catalogue::{AUTHORITY, TRUST_DOMAIN, USE};
+use super::encoder::count;
+use super::family::{AUTHORITY, TRUST_DOMAIN, USE};
 use super::{Encoder, Family, Group, Kind, Scrape};
 use anchorwatch_core::bundle::SvidType;
 use anchorwatch_core::untrusted::cut;
@@ -95,10 +96,10 @@ fn authorities(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
         }
         for svid_type in SvidType::ALL {
             let of_use = |record: &&AuthorityRecord| record.id().svid_type == svid_type;
-            let count = domain.state.facts.published().filter(of_use).count();
+            let published = domain.state.facts.published().filter(of_use).count();
             let name = domain.endpoint.trust_domain.as_str();
             let labels = [("trust_domain", name), ("use", svid_type.label())];
-            out.sample(&labels, super::sources::count(count))?;
+            out.sample(&labels, count(published))?;
         }
     }
     Ok(())

@@ -2,8 +2,9 @@
 
 use std::io;
 
-use super::catalogue::{PROFILE, SOURCE, TRUST_DOMAIN};
-use super::sources::{count, each};
+use super::encoder::count;
+use super::family::{PROFILE, SOURCE, TRUST_DOMAIN};
+use super::sources::each;
 use super::{Encoder, Family, Group, Kind, Scrape};
 use anchorwatch_core::watch::Event;
 

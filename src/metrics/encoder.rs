@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{Family, Kind};
+use super::Kind;
 use anchorwatch_core::untrusted::escape_line;
 
 /// How much is gathered usually: a piece is allocated once.
@@ -49,14 +49,20 @@ impl Encoder {
         Self { format, buffer: Vec::with_capacity(PIECE + 4096), name: String::new() }
     }
 
-    /// Goes on with a family that a piece before this one began.
-    pub(super) fn resume(&mut self, family: &Family) {
-        family.name.clone_into(&mut self.name);
+    /// Goes on with the family of this name, which a piece before this one began.
+    pub(super) fn resume(&mut self, name: &str) {
+        name.clone_into(&mut self.name);
     }
 
     /// Begins a family of the catalogue: its help, type and unit.
-    pub fn family(&mut self, family: &Family) -> io::Result<()> {
-        let kind = match family.kind {
+    pub(super) fn begin(
+        &mut self,
+        name: &str,
+        kind: Kind,
+        help: &str,
+        unit: Option<&str>,
+    ) -> io::Result<()> {
+        let kind = match kind {
             Kind::Counter => "counter",
             Kind::Gauge => "gauge",
             Kind::Info => match self.format {
@@ -64,8 +70,7 @@ impl Encoder {
                 Format::Text => "gauge",
             },
         };
-        let unit = family.unit().filter(|_| family.kind != Kind::Info);
-        self.header(family.name, kind, family.help, unit)
+        self.header(name, kind, help, unit)
     }
 
     /// Begins a family by its parts.
@@ -198,6 +203,12 @@ impl Encoder {
         }
         Ok(())
     }
+}
+
+/// A count as a metric's value: exact below 2^53.
+#[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "exact below 2^53")]
+pub(super) fn count(number: impl TryInto<u64>) -> f64 {
+    number.try_into().unwrap_or(u64::MAX) as f64
 }
 
 #[cfg(test)]

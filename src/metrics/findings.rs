@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use super::catalogue::TRUST_DOMAIN;
-use super::sources::count;
+use super::encoder::count;
+use super::family::{Label, Render, TRUST_DOMAIN};
 use super::{Encoder, Family, Group, Kind, Scrape};
 use anchorwatch_core::bundle::SvidType;
 use anchorwatch_core::decision::DecisionAction;
@@ -91,8 +91,8 @@ const DECISIONS: Family = counter(
 const fn counter(
     name: &'static str,
     help: &'static str,
-    labels: &'static [super::Label],
-    render: super::catalogue::Render,
+    labels: &'static [Label],
+    render: Render,
 ) -> Family {
     let (kind, group) = (Kind::Counter, Group::Findings);
     Family { name, kind, help, labels, group, per_authority: false, render }

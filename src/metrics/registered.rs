@@ -7,7 +7,7 @@ use std::time::Duration;
 use prometheus::proto::{Metric, MetricFamily, MetricType};
 use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
 
-use super::Encoder;
+use super::encoder::{Encoder, count};
 use anchorwatch_core::spiffe::ProfileName;
 
 /// From a local endpoint to the default deadline.
@@ -195,9 +195,9 @@ fn histogram<'a>(
         whole |= bucket.upper_bound().is_infinite();
         let bound = bound(bucket.upper_bound());
         let with: Vec<_> = labels.iter().copied().chain([("le", bound.as_str())]).collect();
-        out.suffixed("_bucket", &with, super::sources::count(bucket.cumulative_count()))?;
+        out.suffixed("_bucket", &with, count(bucket.cumulative_count()))?;
     }
-    let count = super::sources::count(histogram.get_sample_count());
+    let count = count(histogram.get_sample_count());
     if !whole {
         let with: Vec<_> = labels.iter().copied().chain([("le", "+Inf")]).collect();
         out.suffixed("_bucket", &with, count)?;

@@ -2,8 +2,8 @@
 
 use std::io;
 
-use super::catalogue::{AUTHORITY, TRUST_DOMAIN, USE};
-use super::sources::count;
+use super::encoder::count;
+use super::family::{AUTHORITY, Label, Render, TRUST_DOMAIN, USE};
 use super::{Encoder, Family, Group, Kind, Scrape};
 use anchorwatch_core::bundle::SvidType;
 use anchorwatch_core::judge::{Case, Expected, VerdictKind, in_flight};
@@ -14,23 +14,19 @@ use anchorwatch_core::watch::{HandOver, Lineage};
 /// How many lineages of a use have series: more replicas than anyone runs.
 const MOST_LINEAGES: usize = 64;
 
-const LINEAGE: super::Label = ("lineage", "the number of the lineage in its trust domain");
+const LINEAGE: Label = ("lineage", "the number of the lineage in its trust domain");
 
 const fn rotation(
     name: &'static str,
     help: &'static str,
-    labels: &'static [super::Label],
-    render: super::catalogue::Render,
+    labels: &'static [Label],
+    render: Render,
 ) -> Family {
     let (kind, group) = (Kind::Gauge, Group::Rotation);
     Family { name, kind, help, labels, group, per_authority: false, render }
 }
 
-const fn authority(
-    name: &'static str,
-    help: &'static str,
-    render: super::catalogue::Render,
-) -> Family {
+const fn authority(name: &'static str, help: &'static str, render: Render) -> Family {
     let labels = &[TRUST_DOMAIN, USE, AUTHORITY];
     Family { per_authority: true, ..rotation(name, help, labels, render) }
 }

@@ -1,17 +1,12 @@
-//! One scrape, written piece by piece: who reads slowly holds a piece, and neither a thread nor the
-//! whole text.
+//! What one scrape is rendered from.
 
-use std::io;
 use std::sync::Arc;
 
-use super::{Encoder, Family, Format, Group, Registered, SelfFacts, catalogue};
+use super::registered::Registered;
+use super::self_facts::SelfFacts;
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::view::{Departed, DomainView, View};
-
-/// A piece ends once it is this long, in bytes. It exceeds this by one trust domain's series of one
-/// family at most.
-const ENOUGH: usize = 60 << 10;
 
 /// What one scrape is rendered from.
 ///
@@ -25,7 +20,7 @@ pub struct Scrape<'a> {
     is_last: bool,
     pub(super) facts: &'a SelfFacts,
     pub(super) registered: &'a Registered,
-    per_authority: bool,
+    pub(super) per_authority: bool,
 }
 
 impl<'a> Scrape<'a> {
@@ -73,76 +68,10 @@ impl<'a> Scrape<'a> {
 
     /// The same scrape, for the trust domain at this place alone; those that are gone follow the
     /// last one.
-    fn of(&self, place: usize) -> Self {
+    pub(super) fn of(&self, place: usize) -> Self {
         let domains = self.domains.get(place..=place).unwrap_or_default();
         let is_last = self.domains.len() <= place.saturating_add(1);
         let departed = if is_last { self.departed } else { &[] };
         Self { domains, departed, is_last, ..*self }
     }
-}
-
-/// Where a scrape goes on: a family, and the first trust domain of it that is not written yet.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Position {
-    family: usize,
-    domain: usize,
-}
-
-/// Writes one piece, of some 64 KiB, and says where the next one begins; `None` after the last.
-pub fn render_piece(
-    scrape: &Scrape<'_>,
-    format: Format,
-    from: Position,
-) -> io::Result<(Vec<u8>, Option<Position>)> {
-    let mut encoder = Encoder::new(format);
-    let mut domain = from.domain;
-    for (place, family) in catalogue().enumerate().skip(from.family) {
-        if family.per_authority && !scrape.per_authority {
-            continue;
-        }
-        if let Some(domain) = write(scrape, family, domain, &mut encoder)? {
-            return Ok((encoder.into_piece(), Some(Position { family: place, domain })));
-        }
-        domain = 0;
-    }
-    scrape.registered.render(&mut encoder)?;
-    encoder.end();
-    Ok((encoder.into_piece(), None))
-}
-
-/// Writes a family from this trust domain on, and says with which to go on where the piece is full.
-fn write(
-    scrape: &Scrape<'_>,
-    family: &Family,
-    from: usize,
-    encoder: &mut Encoder,
-) -> io::Result<Option<usize>> {
-    if from == 0 {
-        encoder.family(family)?;
-    } else {
-        encoder.resume(family);
-    }
-    if family.group == Group::Daemon {
-        return (family.render)(scrape, encoder).map(|()| None);
-    }
-    // Where no trust domain is watched, those that are gone still have their series.
-    for place in from..scrape.domains.len().max(1) {
-        if from < place && ENOUGH <= encoder.length() {
-            return Ok(Some(place));
-        }
-        (family.render)(&scrape.of(place), encoder)?;
-    }
-    Ok(None)
-}
-
-/// Writes all families, in the catalogue's order, to `out`, piece by piece. The whole text is never
-/// in memory.
-pub fn render(scrape: &Scrape<'_>, format: Format, out: &mut dyn io::Write) -> io::Result<()> {
-    let mut next = Some(Position::default());
-    while let Some(from) = next {
-        let piece;
-        (piece, next) = render_piece(scrape, format, from)?;
-        out.write_all(&piece)?;
-    }
-    Ok(())
 }

@@ -2,63 +2,11 @@
 
 use std::io;
 
-use super::{Encoder, Family, Group, Kind, Scrape};
-use anchorwatch_core::time::Timestamp;
+use super::encoder::count;
+use super::family::Render;
+use super::{DeliveryFacts, Encoder, Family, Group, Kind, Scrape};
 
-/// What the daemon says of itself.
-#[derive(Clone, Debug, Default)]
-pub struct SelfFacts {
-    /// Whether the last reload of the configuration succeeded.
-    pub config_reload_successful: bool,
-    /// When a configuration was last taken.
-    pub config_reloaded_at: Timestamp,
-    /// A number that differs where the configuration does.
-    pub config_hash: u32,
-    /// When the store was created.
-    pub store_created_at: Timestamp,
-    /// When something was last made durable.
-    pub last_persisted_at: Option<Timestamp>,
-    /// Writes to the store that failed.
-    pub write_failures: u64,
-    /// Batches that wait to be written.
-    pub backlog: u64,
-    /// Events that were lost since too much waited.
-    pub events_lost: u64,
-    /// Faults of the store that are known.
-    pub store_faults: u64,
-    /// When the whole store was last found in order.
-    pub store_verified_at: Option<Timestamp>,
-    /// The size of the store in bytes.
-    pub journal_size: u64,
-    /// Entries of the journal.
-    pub journal_entries: u64,
-    /// When the scheduler turned last.
-    pub ticked_at: Timestamp,
-    /// What became of pushed alerts, an Alertmanager each.
-    pub deliveries: Vec<DeliveryFacts>,
-}
-
-/// What became of the alerts for one Alertmanager, since the process started.
-#[derive(Clone, Debug, Default)]
-pub struct DeliveryFacts {
-    /// Its URL.
-    pub alertmanager: String,
-    /// Alerts that were sent, whatever came of it.
-    pub sent: u64,
-    /// Alerts whose sending failed.
-    pub failed: u64,
-    /// Alerts that were dropped, since too many were open.
-    pub dropped: u64,
-    /// Alerts that wait.
-    pub waiting: u64,
-}
-
-const fn push(
-    name: &'static str,
-    kind: Kind,
-    help: &'static str,
-    render: super::catalogue::Render,
-) -> Family {
+const fn push(name: &'static str, kind: Kind, help: &'static str, render: Render) -> Family {
     let labels = &[("alertmanager", "its URL, as configured")];
     Family { name, kind, help, labels, group: Group::Daemon, per_authority: false, render }
 }
@@ -66,17 +14,12 @@ const fn push(
 /// A sample for each Alertmanager.
 fn each(scrape: &Scrape<'_>, out: &mut Encoder, of: fn(&DeliveryFacts) -> u64) -> io::Result<()> {
     for one in &scrape.facts.deliveries {
-        out.sample(&[("alertmanager", &*one.alertmanager)], super::sources::count(of(one)))?;
+        out.sample(&[("alertmanager", &*one.alertmanager)], count(of(one)))?;
     }
     Ok(())
 }
 
-const fn own(
-    name: &'static str,
-    kind: Kind,
-    help: &'static str,
-    render: super::catalogue::Render,
-) -> Family {
+const fn own(name: &'static str, kind: Kind, help: &'static str, render: Render) -> Family {
     Family { name, kind, help, labels: &[], group: Group::Daemon, per_authority: false, render }
 }
 
@@ -129,25 +72,25 @@ pub(super) const FAMILIES: &[Family] = &[
         "anchorwatch_state_write_failures_total",
         Kind::Counter,
         "Writes to the store that failed.",
-        |scrape, out| out.sample(&[], super::sources::count(scrape.facts.write_failures)),
+        |scrape, out| out.sample(&[], count(scrape.facts.write_failures)),
     ),
     own(
         "anchorwatch_state_backlog",
         Kind::Gauge,
         "Polls whose events wait in memory because the store cannot be written.",
-        |scrape, out| out.sample(&[], super::sources::count(scrape.facts.backlog)),
+        |scrape, out| out.sample(&[], count(scrape.facts.backlog)),
     ),
     own(
         "anchorwatch_state_events_lost_total",
         Kind::Counter,
         "Events that were lost because too much waited for a store that cannot be written.",
-        |scrape, out| out.sample(&[], super::sources::count(scrape.facts.events_lost)),
+        |scrape, out| out.sample(&[], count(scrape.facts.events_lost)),
     ),
     own(
         "anchorwatch_store_damaged",
         Kind::Gauge,
         "Faults of the store that are known: 0 where everything is as it was written.",
-        |scrape, out| out.sample(&[], super::sources::count(scrape.facts.store_faults)),
+        |scrape, out| out.sample(&[], count(scrape.facts.store_faults)),
     ),
     own(
         "anchorwatch_store_verified_timestamp_seconds",
@@ -159,10 +102,10 @@ pub(super) const FAMILIES: &[Family] = &[
         },
     ),
     own("anchorwatch_journal_size_bytes", Kind::Gauge, "The size of the store.", |scrape, out| {
-        out.sample(&[], super::sources::count(scrape.facts.journal_size))
+        out.sample(&[], count(scrape.facts.journal_size))
     }),
     own("anchorwatch_journal_entries", Kind::Gauge, "Entries of the journal.", |scrape, out| {
-        out.sample(&[], super::sources::count(scrape.facts.journal_entries))
+        out.sample(&[], count(scrape.facts.journal_entries))
     }),
     own(
         "anchorwatch_scheduler_last_tick_timestamp_seconds",

@@ -3,21 +3,17 @@
 use std::io;
 use std::sync::Arc;
 
-use super::catalogue::{SOURCE, TRUST_DOMAIN};
+use super::encoder::count;
+use super::family::{Label, Render, SOURCE, TRUST_DOMAIN};
 use super::{Encoder, Family, Group, Kind, Scrape};
 use anchorwatch_core::judge::Lockout;
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::view::DomainView;
 use anchorwatch_core::watch::FailureReason;
 
-const LABELS: &[super::Label] = &[TRUST_DOMAIN, SOURCE];
+const LABELS: &[Label] = &[TRUST_DOMAIN, SOURCE];
 
-const fn source(
-    name: &'static str,
-    kind: Kind,
-    help: &'static str,
-    render: super::catalogue::Render,
-) -> Family {
+const fn source(name: &'static str, kind: Kind, help: &'static str, render: Render) -> Family {
     Family { name, kind, help, labels: LABELS, group: Group::Sources, per_authority: false, render }
 }
 
@@ -118,12 +114,6 @@ pub(super) fn each(
         write(domain, [("trust_domain", name), ("source", &source)])?;
     }
     Ok(())
-}
-
-/// A count as a metric's value: exact below 2^53.
-#[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "exact below 2^53")]
-pub(super) fn count(number: impl TryInto<u64>) -> f64 {
-    number.try_into().unwrap_or(u64::MAX) as f64
 }
 
 fn up(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
