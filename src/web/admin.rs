@@ -22,12 +22,14 @@ use tokio::task::JoinHandle;
 use super::admin_request::{DecisionRequest, RebootstrapRequest};
 use super::api::{Decided, FederationReport};
 use super::backend::{Backend, Decide, Rebootstrap, Rebootstrapped, SharedBackend};
+use super::context::Context;
+use super::fault::{fault, refused};
 use super::json::Json;
 use super::listener::{Acceptor, Bounds, accept};
 use super::pieces::on_a_thread;
 use super::readers::{Peer, Reader, Readers, admit};
 use super::request::{Content, Parameters};
-use super::router::{self, Context};
+use super::router;
 use anchorwatch_core::decision::{self, Decision};
 use anchorwatch_core::spiffe::TrustDomain;
 
@@ -157,8 +159,8 @@ async fn check(
     match context.backend.check(parameters.trust_domain).await {
         Ok(view) => on_a_thread(move || Json(FederationReport::new(&view)).into_response())
             .await
-            .unwrap_or_else(|| router::fault(StatusCode::INTERNAL_SERVER_ERROR, "interrupted")),
-        Err(why) => router::refused(&why),
+            .unwrap_or_else(|| fault(StatusCode::INTERNAL_SERVER_ERROR, "interrupted")),
+        Err(why) => refused(&why),
     }
 }
 
@@ -170,7 +172,7 @@ async fn decide(
     let DecisionRequest { trust_domain, preview, by, reason, decisions } = body;
     if DECISIONS < decisions.len() {
         let why = format!("{} decisions at once: {DECISIONS} are allowed", decisions.len());
-        return router::fault(StatusCode::BAD_REQUEST, &why);
+        return fault(StatusCode::BAD_REQUEST, &why);
     }
     // The kernel names who asks, and what comes through this socket comes from an operator.
     let (source, uid) = (decision::DecisionSource::Operator, uid(&reader));
@@ -179,7 +181,7 @@ async fn decide(
     let decisions = decisions.into_iter().map(decision).collect();
     match context.backend.decide(Decide { trust_domain, decisions, preview }).await {
         Ok(decided) => Json(decided).into_response(),
-        Err(why) => router::refused(&why),
+        Err(why) => refused(&why),
     }
 }
 
@@ -194,7 +196,7 @@ async fn take_sightings(
             (StatusCode::BAD_REQUEST, Json(taken)).into_response()
         }
         Ok(taken) => Json(taken).into_response(),
-        Err(why) => router::refused(&why),
+        Err(why) => refused(&why),
     }
 }
 
@@ -218,6 +220,6 @@ async fn rebootstrap(
             }
             Json(Decided { effect, at_risk }).into_response()
         }
-        Err(why) => router::refused(&why),
+        Err(why) => refused(&why),
     }
 }

@@ -9,6 +9,8 @@ mod admin_request;
 pub mod api;
 mod backend;
 mod client;
+mod context;
+mod fault;
 mod gate;
 mod json;
 mod listener;

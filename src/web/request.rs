@@ -3,10 +3,11 @@
 use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName};
 use axum::response::Response;
 use serde::de::DeserializeOwned;
 
-use super::router::fault;
+use super::fault::fault;
 
 /// The parameters of the query.
 pub(super) struct Parameters<T>(pub(super) T);
@@ -34,4 +35,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Content<T> {
             Err(why) => Err(fault(why.status(), &why.body_text())),
         }
     }
+}
+
+/// A header as text.
+pub(super) fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
 }

@@ -10,15 +10,16 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
 
-use super::api::{AuthorityReport, Cursor, DomainReport, Fault, FederationReport, OpenFinding};
+use super::api::{AuthorityReport, Cursor, DomainReport, FederationReport, OpenFinding};
 use super::backend::{AuthorityFilter, BackendError, EventFilter, SharedBackend};
+use super::context::Context;
+use super::fault::{fault, refused};
 use super::json::Json;
 use super::paging::{self, Page};
 use super::pieces::{json_list, on_a_thread};
 use super::readers::{Readers, admit};
 use super::request::Parameters;
-use super::scrape::{self, Scrapes};
-use super::site;
+use super::{scrape, site};
 use anchorwatch_core::bundle::Fingerprint;
 use anchorwatch_core::journal::AuthorityEntry;
 use anchorwatch_core::spiffe::TrustDomain;
@@ -28,19 +29,10 @@ use anchorwatch_core::view::View;
 /// What the API is, for programs that read it: `OpenAPI` 3.1.
 const OPENAPI: &str = include_str!("openapi.json");
 
-/// What a handler knows.
-#[derive(Clone)]
-pub(super) struct Context {
-    pub(super) backend: SharedBackend,
-    pub(super) readers: Arc<Readers>,
-    pub(super) scrapes: Arc<Scrapes>,
-    pub(super) lifecycle: bool,
-}
-
 /// What is served over TCP.
 pub(super) fn web(backend: SharedBackend, readers: Arc<Readers>, lifecycle: bool) -> Router {
     Router::new()
-        .route("/metrics", get(scrape::metrics))
+        .route("/metrics", get(metrics))
         .route("/-/healthy", get(healthy))
         .route("/-/ready", get(ready))
         .route("/-/reload", post(reload).put(reload))
@@ -93,6 +85,11 @@ pub(super) async fn ready(State(context): State<Context>) -> Response {
         return "anchorwatch is ready.\n".into_response();
     }
     (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", unready.join("\n"))).into_response()
+}
+
+async fn metrics(State(context): State<Context>, headers: HeaderMap) -> Response {
+    let threads = context.readers.scrape_threads();
+    scrape::answer(&context.scrapes, &headers, threads, || context.backend.scrape())
 }
 
 async fn reload(State(context): State<Context>) -> Response {
@@ -244,29 +241,4 @@ async fn events(
     // The newest stand last, so the page before them is the next to be read.
     page.reverse();
     page.answer(&uri, before.map(|oldest| ("before", oldest.to_string())))
-}
-
-/// A fault as JSON.
-pub(super) fn fault(status: StatusCode, error: &str) -> Response {
-    (status, Json(Fault { error: error.to_owned(), code: None })).into_response()
-}
-
-/// Why the backend gave no answer.
-pub(super) fn refused(why: &BackendError) -> Response {
-    let status = match why {
-        BackendError::NotFound(_) => StatusCode::NOT_FOUND,
-        BackendError::Refused(_) => StatusCode::BAD_REQUEST,
-        BackendError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
-        BackendError::NotRecorded(_) => {
-            let code = Some(Fault::NOT_RECORDED.into());
-            let fault = Fault { error: why.to_string(), code };
-            return (StatusCode::INSUFFICIENT_STORAGE, Json(fault)).into_response();
-        }
-    };
-    fault(status, &why.to_string())
-}
-
-/// A header as text.
-pub(super) fn header<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
 }

@@ -8,13 +8,13 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use flate2::{Compress, Compression, Crc, FlushCompress};
 use hyper::body::Bytes;
+use tokio::sync::Semaphore;
 
-use super::router::{Context, header as text};
+use super::request::header as text;
 use super::{ScrapeFacts, pieces};
 use crate::metrics::{Format, Position, Scrape, accepts_gzip, negotiate, render_piece};
 
@@ -192,13 +192,19 @@ impl Progress {
     }
 }
 
-pub(super) async fn metrics(State(context): State<Context>, headers: HeaderMap) -> Response {
-    let format = negotiate(text(&headers, &header::ACCEPT));
-    let gzip = accepts_gzip(text(&headers, &header::ACCEPT_ENCODING));
-    let form = Form { format, gzip };
-    let rendering = context.scrapes.join(form, Instant::now(), || context.backend.scrape());
+/// The answer to a scrape with these headers: one that is under way, or a new one of these facts.
+/// `threads` bounds how many pieces are rendered at one time.
+pub(super) fn answer(
+    scrapes: &Scrapes,
+    headers: &HeaderMap,
+    threads: Arc<Semaphore>,
+    facts: impl FnOnce() -> ScrapeFacts,
+) -> Response {
+    let format = negotiate(text(headers, &header::ACCEPT));
+    let gzip = accepts_gzip(text(headers, &header::ACCEPT_ENCODING));
+    let rendering = scrapes.join(Form { format, gzip }, Instant::now(), facts);
     let mut progress = Progress::new(rendering);
-    let body = pieces::body(context.readers.scrape_threads(), move || progress.piece());
+    let body = pieces::body(threads, move || progress.piece());
     let mut response = body.into_response();
     let types = response.headers_mut();
     types.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));

@@ -11,10 +11,10 @@ use axum::routing::get;
 use serde::Deserialize;
 
 use super::backend::EventFilter;
+use super::context::Context;
 use super::page::{self, Frame, Wanted};
 use super::pieces::on_a_thread;
 use super::request::Parameters;
-use super::router::Context;
 use anchorwatch_core::bundle::Fingerprint;
 use anchorwatch_core::finding::FindingId;
 use anchorwatch_core::journal::RecordedEntry;

@@ -1,0 +1,16 @@
+//! What a handler knows.
+
+use std::sync::Arc;
+
+use super::backend::SharedBackend;
+use super::readers::Readers;
+use super::scrape::Scrapes;
+
+/// What a handler knows.
+#[derive(Clone)]
+pub(super) struct Context {
+    pub(super) backend: SharedBackend,
+    pub(super) readers: Arc<Readers>,
+    pub(super) scrapes: Arc<Scrapes>,
+    pub(super) lifecycle: bool,
+}
