@@ -1,6 +1,6 @@
 //! What a key looks like that someone appends.
 
-use super::origin::OriginSettings;
+use super::origin_settings::OriginSettings;
 use super::truth::PublicationCause;
 use super::{KeyAlgorithm, Mint, Minted};
 use crate::issuer::IssuedKey;

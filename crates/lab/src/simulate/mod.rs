@@ -13,12 +13,14 @@ mod certificate;
 mod delays;
 mod der;
 mod endpoint;
+mod incident;
 mod injected_key;
 mod key;
 mod line;
 mod mint;
 mod monitor;
 mod origin;
+mod origin_settings;
 mod pool;
 mod random;
 mod scenario;
@@ -31,7 +33,7 @@ mod world;
 
 use injected_key::InjectedKey;
 
-pub use catalogue::{Incident, IncidentTheme};
+pub use incident::{Incident, IncidentTheme};
 pub use key::KeyAlgorithm;
 pub use line::{ObservationLines, truth_line};
 pub use mint::{Mint, Minted};

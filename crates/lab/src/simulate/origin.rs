@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::endpoint::{Endpoint, Presentation};
+use super::origin_settings::OriginSettings;
 use super::server::ServerSvid;
 use super::truth::{PublicationCause, RemovalKind, Truth, WorldEvent};
 use super::version::Version;
-use super::{InjectedKey, KeyAlgorithm, Mint, Minted, Random};
+use super::{InjectedKey, Mint, Minted, Random};
 use crate::issuer::{
     Intervention, IssuedKey, Issuer, IssuerAction, IssuerEvent, IssuerSettings, KeyCreationCause,
     KeyNumber, RemovalCause, ReplicaNumber,
@@ -21,18 +21,6 @@ use anchorwatch_core::watch::Presented;
 const VERSIONS: usize = 512;
 /// How many removed keys are kept: for keys that come back.
 const REMOVED: usize = 16;
-
-/// What an origin is made with.
-#[derive(Clone, Debug)]
-pub(super) struct OriginSettings {
-    pub(super) settings: IssuerSettings,
-    pub(super) x509_key: KeyAlgorithm,
-    pub(super) jwt_key: KeyAlgorithm,
-    pub(super) x509_svid_ttl: Duration,
-    pub(super) refresh_hint: Option<u64>,
-    /// By how many microseconds its clock is ahead of the true time.
-    pub(super) clock_offset: i64,
-}
 
 /// One set of servers on one datastore.
 #[derive(Clone, Debug)]

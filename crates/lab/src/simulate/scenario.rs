@@ -82,14 +82,6 @@ impl Scenario {
             ..Policy::default()
         }
     }
-
-    /// The same, and something befalls it. What an incident needs of the scenario, it gets: a
-    /// nested deployment is one from the beginning.
-    pub fn with(mut self, after: Duration, incident: Incident) -> Self {
-        incident.sets(&mut self);
-        self.incidents.push((after, incident));
-        self
-    }
 }
 
 /// Who polls, and how.

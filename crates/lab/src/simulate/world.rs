@@ -8,16 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::monitor::{Look, LookOutcome, Monitor};
-use super::origin::{Origin, OriginSettings};
+use super::origin::Origin;
+use super::origin_settings::OriginSettings;
 use super::tamper::Tampering;
 use super::turn::{Answered, Outcome, Turn};
-use super::{Authentication, Incident, KeyPool, Mint, Random, Scenario, Truth};
+use super::{Authentication, KeyPool, Mint, Random, Scenario, Truth};
 use crate::issuer::{Intervention, KeyStore, ReplicaNumber};
 use anchorwatch_core::bundle::{SvidType, Validity};
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::watch::{FailureReason, Policy, TrustOrigin};
 
-pub(super) use actions::{FOR_EVER, WorldAction};
+pub(super) use actions::{Begins, FOR_EVER, WorldAction};
 
 /// The address of a balancer, and the first of the servers': TEST-NET-1 (RFC 5737).
 const NETWORK: [u8; 3] = [192, 0, 2];
@@ -53,13 +54,8 @@ pub struct World {
 }
 
 impl World {
-    /// The world of a scenario under a seed, at the moment of its first poll.
-    pub fn new(scenario: &Scenario, seed: u64) -> Self {
-        Self::with_keys(scenario, seed, &KeyPool::default())
-    }
-
-    /// The same, with the domain's P-256 keys out of a pool: for those who play many worlds.
-    pub fn with_keys(scenario: &Scenario, seed: u64, pool: &KeyPool) -> Self {
+    /// The world of a scenario before anything befalls it. The catalogue plans its incidents.
+    pub(super) fn without_incidents(scenario: &Scenario, seed: u64, pool: &KeyPool) -> Self {
         let mut random = Random::stream(seed, "world");
         let charter = OriginSettings {
             settings: scenario.issuer.clone(),
@@ -78,7 +74,7 @@ impl World {
         origin.open(scenario.begins, &mut numbers);
         let observer = scenario.observer.clone();
         let monitor = Monitor::new(observer, Random::stream(seed, "polls"), scenario.begins);
-        let mut world = Self {
+        Self {
             scenario: scenario.clone(),
             ends: scenario.begins.saturating_add(scenario.lasts),
             random,
@@ -95,11 +91,7 @@ impl World {
             is_new: true,
             held: None,
             next: None,
-        };
-        for (after, incident) in &scenario.incidents {
-            world.plan(scenario.begins.saturating_add(*after), WorldAction::Begin(*incident));
         }
-        world
     }
 
     /// What happened up to the last turn, and what was there when the watch began; in the order of

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Incident, World, start_servers};
+use super::{World, start_servers};
 use crate::issuer::{Intervention, IssuerSettings, KeyNumber, NOT_BEFORE_CUSHION, ReplicaNumber};
+use crate::simulate::incident::Incident;
 use crate::simulate::injected_key::InjectedKey;
 use crate::simulate::origin::Origin;
 use crate::simulate::tamper::{TamperedAnswer, Tampering, Whom};
@@ -17,11 +18,14 @@ use anchorwatch_core::time::Timestamp;
 /// A time that no world reaches.
 pub(in crate::simulate) const FOR_EVER: Duration = Duration::from_hours(24 * 365 * 100);
 
+/// What an incident begins with.
+pub(in crate::simulate) type Begins = fn(&mut World, Timestamp);
+
 /// Something that is done to a world at a moment.
 #[derive(Clone, Debug)]
 pub(in crate::simulate) enum WorldAction {
-    /// An incident begins.
-    Begin(Incident),
+    /// An incident begins, with this.
+    Begin(Incident, Begins),
     /// Nothing more is done in an incident.
     End(Incident),
     /// Something is done to the domain's issuer.
@@ -37,18 +41,18 @@ pub(in crate::simulate) enum WorldAction {
 }
 
 impl World {
-    /// Plans a action.
+    /// Plans an action.
     pub(in crate::simulate) fn plan(&mut self, at: Timestamp, action: WorldAction) {
         self.agenda.insert((at, self.planned), action);
         self.planned = self.planned.saturating_add(1);
     }
 
-    /// Does a action, at the moment up to which everything has happened.
+    /// Does an action, at the moment up to which everything has happened.
     pub(in crate::simulate) fn perform(&mut self, at: Timestamp, action: WorldAction) {
         match action {
-            WorldAction::Begin(incident) => {
+            WorldAction::Begin(incident, begins) => {
                 self.tell(at, WorldEvent::Began { incident });
-                (incident.begins())(self, at);
+                begins(self, at);
             }
             WorldAction::End(incident) => self.tell(at, WorldEvent::Ended { incident }),
             WorldAction::Intervene(intervention) => {
