@@ -102,17 +102,8 @@ const KNOWN_CYCLES: &[&str] = &[
     "crates/core/src/judge/case <-> crates/core/src/judge/draft <-> crates/core/src/judge/key_index",
     "crates/core/src/watch/budget <-> crates/core/src/watch/change <-> crates/core/src/watch/denied <-> crates/core/src/watch/event <-> crates/core/src/watch/facts <-> crates/core/src/watch/policy <-> crates/core/src/watch/reduced <-> crates/core/src/watch/rotation <-> crates/core/src/watch/schedule <-> crates/core/src/watch/step",
     "crates/core/src/watch/rotation/claim <-> crates/core/src/watch/rotation/lineage",
-    "crates/lab/src/simulate/catalogue <-> crates/lab/src/simulate/injected_key <-> crates/lab/src/simulate/monitor <-> crates/lab/src/simulate/origin <-> crates/lab/src/simulate/scenario <-> crates/lab/src/simulate/tamper <-> crates/lab/src/simulate/truth <-> crates/lab/src/simulate/world",
     "src/config/consumer <-> src/config/intent <-> src/config/issuer <-> src/config/proxy <-> src/config/reader <-> src/config/relationship <-> src/config/scalar <-> src/config/schema <-> src/config/settings <-> src/config/severity <-> src/config/suggest",
     "src/config/fault <-> src/config/yaml",
-    "src/daemon/domain <-> src/daemon/owner",
-    "src/demo/domain <-> src/demo/scene",
-    "src/fetch/denied <-> src/fetch/path <-> src/fetch/refusal <-> src/fetch/svid <-> src/fetch/tls <-> src/fetch/web",
-    "src/fetch/documents <-> src/fetch/exchange",
-    "src/metrics/authorities <-> src/metrics/bundles <-> src/metrics/catalogue <-> src/metrics/encoder <-> src/metrics/findings <-> src/metrics/registered <-> src/metrics/rotation <-> src/metrics/scrape <-> src/metrics/selfwatch <-> src/metrics/sources",
-    "src/store/checkpoint <-> src/store/load <-> src/store/reader <-> src/store/row <-> src/store/salvage <-> src/store/verify",
-    "src/store/directory <-> src/store/error",
-    "src/web/request <-> src/web/router <-> src/web/scrape <-> src/web/site",
 ];
 
 /// The most lines of a source file before its tests.
