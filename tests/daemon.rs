@@ -20,9 +20,10 @@ use anchorwatch::demo::mint::{KeyAlgorithm, X509Ca};
 use anchorwatch::fetch::Fetcher;
 use anchorwatch_core::bundle::Fingerprint;
 use anchorwatch_core::finding::FindingKind;
+use anchorwatch_core::judge::{self, JudgedPoll, SharedKeysFor};
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::time::{Clock, Timestamp};
-use anchorwatch_core::watch::{self, DomainState, Event, Policy, Poll, Step};
+use anchorwatch_core::watch::{DomainState, Event, Policy, Poll};
 use process::{
     PATIENCE, Partner, Process, anchorwatch, configure, document, hour, id, json, relationship,
 };
@@ -335,10 +336,10 @@ fn panics_for_bad_example(
     at: Timestamp,
     policy: &Policy,
     jitter: f64,
-) -> Step {
-    let step = watch::step(state, poll, at, policy, jitter);
-    assert_ne!(step.state.facts.endpoint.as_ref().unwrap().trust_domain.as_str(), "bad.example");
-    step
+    shared_keys: &mut SharedKeysFor<'_>,
+) -> JudgedPoll {
+    assert_ne!(state.facts.endpoint.as_ref().unwrap().trust_domain.as_str(), "bad.example");
+    judge::step(state, poll, at, policy, jitter, shared_keys)
 }
 
 async fn until(what: &str, mut holds: impl FnMut() -> bool) {

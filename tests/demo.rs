@@ -94,7 +94,10 @@ impl Watch {
             let observation =
                 answer.unwrap_or_else(|failure| panic!("{trust_domain}: {failure:?}"));
             let poll = Poll::of(Ok(observation));
-            let step = judge::step(std::mem::take(state), poll, at, &self.policy, 0.5);
+            let step =
+                judge::step(std::mem::take(state), poll, at, &self.policy, 0.5, &mut |_, _| {
+                    NO_SHARED_KEYS.clone()
+                });
             *state = step.state;
             let endpoint = state.facts.endpoint.clone().unwrap();
             let (policy, shared) = (&self.policy, &NO_SHARED_KEYS);

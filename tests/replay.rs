@@ -13,11 +13,11 @@ use anchorwatch::store::{Batch, Store, StoreOptions};
 use anchorwatch_core::decision::{Decision, DecisionAction, DecisionSource};
 use anchorwatch_core::finding::{FindingId, FindingKind, Nature};
 use anchorwatch_core::journal::Entry;
-use anchorwatch_core::judge::{self, PublicKeyIndex};
+use anchorwatch_core::judge::{self, JudgedPoll, PublicKeyIndex};
 use anchorwatch_core::replay::{Change, JournalReplay, ReplayReport, Rules, Summary};
 use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile, TrustDomain};
 use anchorwatch_core::time::{Clock, Timestamp};
-use anchorwatch_core::watch::{DomainState, Event, JudgementPolicy, Policy, Recall, Step};
+use anchorwatch_core::watch::{DomainState, Event, Facts, JudgementPolicy, Policy, Recall};
 use anchorwatch_lab::issuer::IssuerSettings;
 use anchorwatch_lab::simulate::{Incident, Scenario, Skip, World};
 
@@ -63,13 +63,11 @@ impl Watched {
             turn.catch_up(&mut state);
             let mut poll = turn.poll();
             recall.bring_back(&mut poll, &state.facts);
-            let step = judge::step(state, poll, turn.at, policy, 0.5);
-            let Step { mut events, .. } = step;
-            state = step.state;
+            let mut shared = |facts: &Facts, change| keys.answer(&name, facts, change);
+            let judged = judge::step(state, poll, turn.at, policy, 0.5, &mut shared);
+            let JudgedPoll { events, .. } = judged;
+            state = judged.state;
             recall.note(&state.facts);
-            keys.update(&name, &state.facts);
-            let shared = keys.ask(&name, &state.facts);
-            events.extend(judge::review_state(&mut state, policy, &shared, turn.at));
             watched.end = turn.at;
             watched.note(&name, turn.at, events, &state);
         }

@@ -24,12 +24,12 @@ use crate::config::Relationship;
 use crate::fetch::{Fetched, Target};
 use anchorwatch_core::bundle::{Authority, AuthorityId, Digest};
 use anchorwatch_core::decision::Decision;
-use anchorwatch_core::judge::{self, SharedKeys};
+use anchorwatch_core::judge::{JudgedPoll, SharedKeys};
 use anchorwatch_core::spiffe::{BundleEndpoint, TrustDomain};
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::view::{DomainView, Ended, PollCounts};
 use anchorwatch_core::watch::{
-    self, DomainState, Event, Failure, FailureReason, Observation, Policy, Poll, Trust,
+    self, DomainState, Event, Facts, Failure, FailureReason, Observation, Policy, Poll, Trust,
 };
 
 pub(super) use judged::ended;
@@ -76,12 +76,6 @@ pub(super) struct Domain {
     /// What the process before this one showed, until this one has judged it.
     pending_resolution: Vec<Ended>,
     slot: Slot,
-}
-
-/// What a poll changed, not yet recorded.
-struct Stepped {
-    step: watch::Step,
-    shared_keys: SharedKeys,
 }
 
 impl Domain {
@@ -235,15 +229,16 @@ impl Domain {
         let at = shared.clock.now();
         self.count(&answers, took, shared);
         let poll = Poll { answers, recalled };
-        let Some(Stepped { step, shared_keys }) = self.step(shared, poll, at) else {
+        let Some(judged) = self.step(shared, poll, at) else {
             self.publish(shared, at);
             return Polled::default();
         };
+        let JudgedPoll { state, events, next_poll, shared_keys } = judged;
         self.shared_keys = shared_keys;
-        log::events(self.trust_domain(), &step.events);
-        self.record(shared, at, step.state, step.events, bodies).await;
+        log::events(self.trust_domain(), &events);
+        self.record(shared, at, state, events, bodies).await;
         self.publish(shared, at);
-        Polled { next: Some(step.next_poll), ..Polled::default() }
+        Polled { next: Some(next_poll), ..Polled::default() }
     }
 
     /// Puts what is on record into this relationship's words: a first watch, a changed one, lines
@@ -333,25 +328,15 @@ impl Domain {
     }
 
     /// A panic is a bug of ours. It ends the watch over this domain alone, loudly.
-    fn step(&mut self, shared: &PollContext, poll: Poll, at: Timestamp) -> Option<Stepped> {
+    fn step(&mut self, shared: &PollContext, poll: Poll, at: Timestamp) -> Option<JudgedPoll> {
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let policy = &self.relationship.policy;
-            let mut step = (shared.step)(self.state.clone(), poll, at, policy, jitter::fraction());
-            let changed = step.events.iter().any(changes_keys);
-            let name = self.trust_domain();
-            let shared_keys = shared.shared_keys(name, &step.state.facts, changed);
-            let said = judge::review_state(&mut step.state, policy, &shared_keys, at);
-            step.events.extend(said);
-            Stepped { step, shared_keys }
+            let (policy, name) = (&self.relationship.policy, self.trust_domain());
+            let mut keys = |facts: &Facts, change| shared.shared_keys(name, facts, change);
+            (shared.step)(self.state.clone(), poll, at, policy, jitter::fraction(), &mut keys)
         }));
         if outcome.is_err() {
             self.quarantine(shared, "step");
         }
         outcome.ok()
     }
-}
-
-/// Whether a trust domain publishes other keys after this event.
-fn changes_keys(event: &Event) -> bool {
-    matches!(event, Event::AuthorityIntroduced { .. } | Event::AuthorityRemoved { .. })
 }

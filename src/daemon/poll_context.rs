@@ -15,13 +15,17 @@ use crate::metrics::Registered;
 use crate::store::Store;
 use anchorwatch_core::decision::SharedAuthority;
 use anchorwatch_core::journal::Entry;
-use anchorwatch_core::judge::{PublicKeyIndex, SharedKeys};
+use anchorwatch_core::judge::{
+    JudgedPoll, KeySetChange, PublicKeyIndex, SharedKeys, SharedKeysFor,
+};
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::time::{Clock, Timestamp};
-use anchorwatch_core::watch::{DomainState, Event, Facts, Ledger, Policy, Poll, Step};
+use anchorwatch_core::watch::{DomainState, Event, Facts, Ledger, Policy, Poll};
 
-/// The function that decides. A parameter, so that a test can hand in one that panics.
-pub type StepFn = fn(DomainState, Poll, Timestamp, &Policy, f64) -> Step;
+/// The function that decides, [`judge::step`](anchorwatch_core::judge::step). A parameter, so that
+/// a test can hand in one that panics.
+pub type StepFn =
+    fn(DomainState, Poll, Timestamp, &Policy, f64, &mut SharedKeysFor<'_>) -> JudgedPoll;
 
 /// Something that happened, and is recorded.
 #[derive(Clone, Debug)]
@@ -106,19 +110,14 @@ impl PollContext {
         self.keys().remove(trust_domain, &facts.ledger);
     }
 
-    /// Which keys of several trust domains this one is to report. `changed` says that its keys are
-    /// others than before.
+    /// Which keys of several trust domains this one is to report.
     pub(super) fn shared_keys(
         &self,
         trust_domain: &TrustDomain,
         facts: &Facts,
-        changed: bool,
+        change: KeySetChange,
     ) -> SharedKeys {
-        let mut keys = self.keys();
-        if changed {
-            keys.update(trust_domain, facts);
-        }
-        keys.ask(trust_domain, facts)
+        self.keys().answer(trust_domain, facts, change)
     }
 
     /// Takes in which shared keys a trust domain reports, once it was judged.

@@ -10,7 +10,7 @@ use super::Domain;
 use crate::daemon::log;
 use crate::daemon::poll_context::PollContext;
 use anchorwatch_core::finding::{Finding, Nature};
-use anchorwatch_core::judge::{self, Assessment, Case};
+use anchorwatch_core::judge::{self, Assessment, Case, KeySetChange};
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::view::{DomainView, Ended};
 use anchorwatch_core::watch::{self, FailureReason};
@@ -35,7 +35,8 @@ impl Domain {
         if self.quarantined.is_some() || self.state.facts.endpoint.is_none() {
             return;
         }
-        self.shared_keys = shared.shared_keys(self.trust_domain(), &self.state.facts, false);
+        let (name, unchanged) = (self.trust_domain(), KeySetChange::Unchanged);
+        self.shared_keys = shared.shared_keys(name, &self.state.facts, unchanged);
         let reviewed = catch_unwind(AssertUnwindSafe(|| {
             let events = judge::review(&self.case(), at);
             let mut state = self.state.clone();

@@ -33,7 +33,8 @@ mod words;
 pub use case::Case;
 pub use expected::Expected;
 pub use key_index::{
-    KeySetTwin, NO_SHARED_KEYS, NameSample, PublicKeyIndex, SharedKey, SharedKeys, TwoUses,
+    KeySetChange, KeySetTwin, NO_SHARED_KEYS, NameSample, PublicKeyIndex, SharedKey, SharedKeys,
+    SharedKeysFor, TwoUses,
 };
 pub use lockout::Lockout;
 pub use removal::{InFlight, in_flight};
@@ -43,6 +44,7 @@ pub use verdict::{Law, Measure, Ttl, TtlSource, Verdict, VerdictKind, verdict};
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
+use std::time::Duration;
 
 use crate::finding::{Dropped, Finding, FindingKind, Nature};
 use crate::time::Timestamp;
@@ -146,17 +148,35 @@ fn admitted(case: &Case<'_>, triage: &mut Triage<'_>, drafts: Vec<Draft>) -> Vec
     admitted.map(|(finding, _)| Event::FindingRaised { finding }).collect()
 }
 
-/// One poll, watched and judged: [`watch::step`], and the findings that follow from it.
-pub fn step(state: DomainState, poll: Poll, at: Timestamp, policy: &Policy, jitter: f64) -> Step {
-    let known = std::sync::Arc::clone(&state.facts);
-    let mut step = watch::step(state, poll, at, policy, jitter);
-    if std::sync::Arc::ptr_eq(&known, &step.state.facts) {
-        return step;
-    }
-    drop(known);
-    let events = review_state(&mut step.state, policy, &NO_SHARED_KEYS, at);
-    step.events.extend(events);
-    step
+/// What follows from one poll, judged.
+#[derive(Clone, Debug)]
+pub struct JudgedPoll {
+    /// What is known now.
+    pub state: DomainState,
+    /// What happened, in order: first what the poll showed, then the findings that began and ended.
+    pub events: Vec<Event>,
+    /// How long to wait before the next poll.
+    pub next_poll: Duration,
+    /// The keys of several trust domains that this one is to report.
+    pub shared_keys: SharedKeys,
+}
+
+/// One poll, watched and judged: [`watch::step`], then one review of the facts that it made.
+///
+/// `shared_keys` is asked once, for the keys of the new facts that other trust domains publish too.
+/// A poll that changed nothing is reviewed as well, since time alone raises and ends findings.
+pub fn step(
+    state: DomainState,
+    poll: Poll,
+    at: Timestamp,
+    policy: &Policy,
+    jitter: f64,
+    shared_keys: &mut SharedKeysFor<'_>,
+) -> JudgedPoll {
+    let Step { mut state, mut events, next_poll } = watch::step(state, poll, at, policy, jitter);
+    let shared_keys = shared_keys(&state.facts, KeySetChange::of(&events));
+    events.extend(review_state(&mut state, policy, &shared_keys, at));
+    JudgedPoll { state, events, next_poll, shared_keys }
 }
 
 /// Brings facts forward by an event that no poll brought, and by the findings that begin and end

@@ -11,7 +11,7 @@ use super::Rules;
 use super::report::{ReplayReport, Totals};
 use super::reported::Reported;
 use crate::finding::FindingKind;
-use crate::judge::{self, Case, SharedKeys};
+use crate::judge::{self, Case, KeySetChange, PublicKeyIndex, SharedKeys};
 use crate::spiffe::{BundleEndpoint, TrustDomain};
 use crate::time::Timestamp;
 use crate::watch::{self, DomainState, Event, Facts, Policy};
@@ -106,22 +106,15 @@ impl Chronicle {
         &self.state.facts
     }
 
-    /// From now on these are the keys of several trust domains that this one is to report.
-    pub(super) fn compare(
+    /// Time passes, and then this happens.
+    pub(super) fn take(
         &mut self,
-        shared: SharedKeys,
-        at: Timestamp,
+        moment: Moment,
+        keys: &mut PublicKeyIndex,
         reports: &mut Vec<ReplayReport>,
     ) {
-        if shared != self.shared {
-            self.shared = shared;
-            self.look(at, reports);
-        }
-    }
-
-    /// Time passes, and then this happens.
-    pub(super) fn take(&mut self, moment: Moment, reports: &mut Vec<ReplayReport>) {
         let Moment { at, .. } = moment;
+        let change = KeySetChange::of(&moment.events);
         let interval = self.interval();
         let failing = self.state.facts.failure.is_some();
         // The last good poll before a change is on record; before a failure there was one an
@@ -158,6 +151,7 @@ impl Chronicle {
             }
             self.state.poll_state.last_poll = Some(at);
         }
+        self.shared = keys.answer(&self.name, &self.state.facts, change);
         self.look(at, reports);
     }
 

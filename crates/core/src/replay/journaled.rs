@@ -77,10 +77,7 @@ impl<F: Fn(&TrustDomain) -> Option<Rules>> JournalReplay<F> {
                 new.insert(Chronicle::new(name.clone(), rules, self.keeps_decisions, at))
             }
         };
-        chronicle.take(moment, &mut reports);
-        self.keys.update(&name, chronicle.facts());
-        let shared = self.keys.ask(&name, chronicle.facts());
-        chronicle.compare(shared, at, &mut reports);
+        chronicle.take(moment, &mut self.keys, &mut reports);
         self.keys.take_reports(&name, &chronicle.facts().ledger);
         reports
     }

@@ -107,10 +107,9 @@ impl<F: Fn(&TrustDomain) -> Option<Rules>> Replay<F> {
                 }
             }
             Seen::Rebootstrap(rebootstrap) => watched.rebootstrap(at, *rebootstrap),
-            seen => watched.poll(at, seen)?,
+            seen => watched.poll(at, seen, &mut self.keys)?,
         }
         if let Some(watched) = self.domains.get_mut(&trust_domain) {
-            self.keys.update(&trust_domain, watched.facts());
             watched.compare(&mut self.keys, &trust_domain, at);
             watched.report(&trust_domain, at, &mut reports);
         }

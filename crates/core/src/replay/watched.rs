@@ -6,10 +6,10 @@ use super::report::{ReplayReport, Totals};
 use super::reported::Reported;
 use super::{Rebootstrap, RecordedLineError, Rules, Seen};
 use crate::decision::Decision;
-use crate::judge::{self, Case, PublicKeyIndex, SharedKeys};
+use crate::judge::{self, Case, JudgedPoll, PublicKeyIndex, SharedKeys};
 use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
-use crate::watch::{self, DomainState, Event, Facts, Observation, Poll, Recall, Step};
+use crate::watch::{self, DomainState, Event, Facts, Observation, Poll, Recall};
 
 /// One trust domain of a replay.
 pub(super) struct Watched {
@@ -48,7 +48,12 @@ impl Watched {
         &self.state.facts
     }
 
-    pub(super) fn poll(&mut self, at: Timestamp, seen: Seen) -> Result<(), RecordedLineError> {
+    pub(super) fn poll(
+        &mut self,
+        at: Timestamp,
+        seen: Seen,
+        keys: &mut PublicKeyIndex,
+    ) -> Result<(), RecordedLineError> {
         let answer = match seen {
             Seen::Document(observation) => {
                 self.last = Some((*observation).clone());
@@ -71,10 +76,12 @@ impl Watched {
         let state = std::mem::take(&mut self.state);
         let mut poll = Poll::of(answer);
         self.recall.bring_back(&mut poll, &state.facts);
-        let Step { state, .. } = judge::step(state, poll, at, &policy, 0.5);
+        let name = &self.rules.endpoint.trust_domain;
+        let mut shared = |facts: &Facts, change| keys.answer(name, facts, change);
+        let JudgedPoll { state, shared_keys, .. } =
+            judge::step(state, poll, at, &policy, 0.5, &mut shared);
         self.recall.note(&state.facts);
-        self.state = state;
-        self.review(at);
+        (self.state, self.shared, self.stale) = (state, shared_keys, true);
         Ok(())
     }
 

@@ -11,10 +11,10 @@ use std::collections::BTreeMap;
 use crate::simulate::{KeyPool, Scenario, Truth, Turn, World};
 use anchorwatch_core::bundle::AuthorityId;
 use anchorwatch_core::finding::{Finding, FindingId, FindingKind, Severity};
-use anchorwatch_core::judge::{self, Case, NO_SHARED_KEYS, PublicKeyIndex, SharedKeys};
+use anchorwatch_core::judge::{self, Case, JudgedPoll, PublicKeyIndex, SharedKeys};
 use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile};
 use anchorwatch_core::time::Timestamp;
-use anchorwatch_core::watch::{DomainState, Event, Policy, Recall, Standing, Step};
+use anchorwatch_core::watch::{DomainState, Event, Facts, Policy, Recall, Standing};
 
 /// A finding that was raised in a world.
 #[derive(Clone, Debug)]
@@ -91,30 +91,24 @@ struct Seen {
 impl Seen {
     fn take(&mut self, state: &mut DomainState, turn: &Turn, policy: &Policy) -> SharedKeys {
         turn.catch_up(state);
-        let known = std::sync::Arc::clone(&state.facts);
         let mut poll = turn.poll();
-        self.recall.bring_back(&mut poll, &known);
-        let Step { state: next, events, .. } =
-            judge::step(std::mem::take(state), poll, turn.at, policy, 0.5);
+        self.recall.bring_back(&mut poll, &state.facts);
+        let keys = &mut self.keys;
+        let mut shared = |facts: &Facts, change| match facts.trust_domain() {
+            Some(name) => keys.answer(name, facts, change),
+            None => SharedKeys::default(),
+        };
+        let JudgedPoll { state: next, events, shared_keys, .. } =
+            judge::step(std::mem::take(state), poll, turn.at, policy, 0.5, &mut shared);
         *state = next;
+        if !events.is_empty() {
+            self.recall.note(&state.facts);
+        }
         self.standings.extend(events.into_iter().filter_map(|event| match event {
             Event::AuthorityJudged { authority, standing } => Some((authority, standing)),
             _ => None,
         }));
-        let mut shared = NO_SHARED_KEYS.clone();
-        let changed = !std::sync::Arc::ptr_eq(&known, &state.facts);
-        if changed {
-            self.recall.note(&state.facts);
-            if let Some(name) = state.facts.trust_domain().cloned() {
-                self.keys.update(&name, &state.facts);
-                shared = self.keys.ask(&name, &state.facts);
-            }
-        }
-        // A step that changed something has reviewed it, as far as one domain alone can show it.
-        if !changed || shared != NO_SHARED_KEYS {
-            judge::review_state(state, policy, &shared, turn.at);
-        }
-        shared
+        shared_keys
     }
 }
 

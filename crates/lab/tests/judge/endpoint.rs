@@ -203,6 +203,7 @@ fn a_bootstrap_file_that_cannot_be_used_pages_while_it_cannot() {
         bare.at,
         &policy(),
         0.5,
+        &mut |_, _| NO_SHARED_KEYS.clone(),
     );
     bare.state = step.state;
     bare.fault = Some("b.pem: no such file");

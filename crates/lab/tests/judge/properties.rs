@@ -7,12 +7,12 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use anchorwatch_core::finding::{Finding, FindingId, FindingKind as F, Nature, Severity};
-use anchorwatch_core::judge::{self, Case, NO_SHARED_KEYS};
+use anchorwatch_core::judge::{self, Case, JudgedPoll, NO_SHARED_KEYS, SharedKeys};
 use anchorwatch_core::replay::{Change, ReplayReport};
 use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile};
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::watch::{
-    BaselinePolicy, DomainState, Event, Facts, IssuerMode, IssuerModel, Policy, Step,
+    BaselinePolicy, DomainState, Event, Facts, IssuerMode, IssuerModel, Policy,
 };
 use anchorwatch_lab::issuer::IssuerSettings;
 use anchorwatch_lab::score::{Raised, play};
@@ -72,9 +72,10 @@ impl Watched {
     pub(crate) fn sees(&mut self, turn: &Turn, at: Timestamp) -> Vec<Event> {
         turn.catch_up(&mut self.state);
         let state = std::mem::take(&mut self.state);
-        let Step { state, mut events, .. } = judge::step(state, turn.poll(), at, &self.policy, 0.5);
+        let mut alone = |_: &Facts, _| SharedKeys::default();
+        let JudgedPoll { state, events, .. } =
+            judge::step(state, turn.poll(), at, &self.policy, 0.5, &mut alone);
         self.state = state;
-        events.extend(judge::review_state(&mut self.state, &self.policy, &NO_SHARED_KEYS, at));
         self.journal.extend(events.iter().map(|event| (at, event.clone())));
         events
     }

@@ -23,7 +23,10 @@ use crate::time::Timestamp;
 use crate::watch::{Facts, Ledger};
 use declared::Declared;
 use holders::{Holders, KeyHolder};
-pub use question::{KeySetTwin, NO_SHARED_KEYS, NameSample, SharedKey, SharedKeys, TwoUses};
+pub use question::{
+    KeySetChange, KeySetTwin, NO_SHARED_KEYS, NameSample, SharedKey, SharedKeys, SharedKeysFor,
+    TwoUses,
+};
 use reports::Reports;
 
 /// A public key, by the first half of its identifier. Nobody can make two keys of one half.

@@ -10,7 +10,7 @@ use crate::decision::SharedAuthority;
 use crate::judge::draft::Prefix;
 use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
-use crate::watch::Facts;
+use crate::watch::{Event, Facts};
 
 /// How many trust domains are named where many publish a key.
 const SAMPLE: usize = 5;
@@ -27,6 +27,28 @@ pub struct SharedKeys {
     /// The other trust domain whose key set is served here.
     pub twin: Option<KeySetTwin>,
 }
+
+/// Whether a trust domain publishes other keys than before.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum KeySetChange {
+    /// It does.
+    Changed,
+    /// It publishes the same keys.
+    Unchanged,
+}
+
+impl KeySetChange {
+    /// What these events say.
+    pub fn of(events: &[Event]) -> Self {
+        let changes = |event: &Event| {
+            matches!(event, Event::AuthorityIntroduced { .. } | Event::AuthorityRemoved { .. })
+        };
+        if events.iter().any(changes) { Self::Changed } else { Self::Unchanged }
+    }
+}
+
+/// Says of a trust domain with these facts which shared keys it is to report.
+pub type SharedKeysFor<'a> = dyn FnMut(&Facts, KeySetChange) -> SharedKeys + 'a;
 
 /// Nothing is known of any other trust domain.
 pub static NO_SHARED_KEYS: SharedKeys =
@@ -126,6 +148,19 @@ struct Tally {
 }
 
 impl PublicKeyIndex {
+    /// [`PublicKeyIndex::update`] where the keys changed, and [`PublicKeyIndex::ask`].
+    pub fn answer(
+        &mut self,
+        trust_domain: &TrustDomain,
+        facts: &Facts,
+        change: KeySetChange,
+    ) -> SharedKeys {
+        if change == KeySetChange::Changed {
+            self.update(trust_domain, facts);
+        }
+        self.ask(trust_domain, facts)
+    }
+
     /// What a trust domain is to know when it is judged. It reports what stands in the answer:
     /// nobody else does until [`PublicKeyIndex::take_reports`] has read its ledger.
     pub fn ask(&mut self, trust_domain: &TrustDomain, facts: &Facts) -> SharedKeys {
