@@ -15,7 +15,7 @@ use std::time::Duration;
 use anchorwatch::notify::{Context, Notifier, Recipient, ViewSource, alerts};
 use anchorwatch::resolver::{Lookups, SystemResolver};
 use anchorwatch_core::bundle::SvidType;
-use anchorwatch_core::finding::{Finding, FindingId, FindingKind, IncidentId, Severity};
+use anchorwatch_core::finding::{Finding, FindingId, FindingKind, IncidentId, Severity, SubjectId};
 use anchorwatch_core::time::{Clock, Timestamp};
 use anchorwatch_core::view::View;
 use axum::Router;
@@ -39,6 +39,7 @@ fn finding(severity: Severity, subject: &str, evidence: &[&str]) -> Finding {
         severity,
         svid_type,
         subject: subject.into(),
+        subject_id: None,
         since,
         evidence: evidence.iter().map(ToString::to_string).collect(),
     }
@@ -136,7 +137,10 @@ impl Watch {
 #[test]
 fn a_critical_finding_is_one_alert_with_all_that_is_decided_on() {
     let (short, whole) = jwt();
-    let critical = finding(Severity::Critical, &short, &["it came early", picture::FOREIGN]);
+    let critical = Finding {
+        subject_id: Some(SubjectId::Fingerprint(whole.parse().unwrap())),
+        ..finding(Severity::Critical, &short, &["it came early", picture::FOREIGN])
+    };
     let warning = finding(Severity::Warning, "0000000000000000", &[]);
     let context = Context { external_url: None, journal_head: "17 sha256:00".to_owned() };
     let alerts = alerts(&view(vec![critical.clone(), warning]), &context);

@@ -290,6 +290,7 @@ fn finding(kind: FindingKind, severity: Severity, evidence: &str) -> Finding {
         severity,
         svid_type: None,
         subject: "".into(),
+        subject_id: None,
         since: at(-3_000),
         evidence: vec![evidence.to_owned()],
     }

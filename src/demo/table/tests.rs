@@ -204,6 +204,7 @@ fn finding(kind: FindingKind, severity: Severity) -> Finding {
         severity,
         svid_type: None,
         subject: "".into(),
+        subject_id: None,
         since: at(0),
         evidence: Vec::new(),
     }

@@ -18,9 +18,11 @@ pub use kind::{FindingKind, Nature, Scope};
 pub use room::{Dropped, Grade, LeftOut, Room, grouped};
 pub use severity::{Severities, Severity};
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
-use crate::bundle::{Authority, AuthorityId, Fingerprint, SvidType};
+use crate::bundle::{Authority, AuthorityId, Fingerprint, PublicKeyId, SvidType};
 use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
 use crate::untrusted::UntrustedText;
@@ -43,6 +45,10 @@ pub struct Finding {
     /// address, a consumer, a cut key ID; empty where the domain itself is meant.
     #[serde(default, skip_serializing_if = "UntrustedText::is_empty")]
     pub subject: UntrustedText,
+    /// The whole identifier that the subject is the first digits of: whoever makes keys finds two
+    /// whose first digits agree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject_id: Option<SubjectId>,
     /// Since when it has been true.
     pub since: Timestamp,
     /// What it rests on, in sentences that can be read at 03:00. Foreign text in them is escaped.
@@ -53,28 +59,42 @@ impl Finding {
     /// The most bytes of a subject.
     pub const SUBJECT: usize = 64;
 
+    /// The authority that it is about, where it is about one.
+    pub fn authority(&self) -> Option<AuthorityId> {
+        let svid_type = self.svid_type?;
+        self.fingerprint().map(|fingerprint| AuthorityId { svid_type, fingerprint })
+    }
+
+    /// The fingerprint of the authority that it is about, of whatever use.
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        match self.subject_id? {
+            SubjectId::Fingerprint(fingerprint) => Some(fingerprint),
+            SubjectId::PublicKey(_) => None,
+        }
+    }
+
+    /// The public key that it is about, whatever authorities carry it.
+    pub fn public_key(&self) -> Option<PublicKeyId> {
+        match self.subject_id? {
+            SubjectId::PublicKey(public_key) => Some(public_key),
+            SubjectId::Fingerprint(_) => None,
+        }
+    }
+
     /// Whether it is about this authority.
     pub fn is_about(&self, id: AuthorityId) -> bool {
-        self.svid_type == Some(id.svid_type) && self.names(id.fingerprint)
+        self.authority() == Some(id)
     }
 
     /// Whether it is about this authority, or about its public key.
     pub fn concerns(&self, authority: &Authority) -> bool {
-        let key = authority.public_key.filter(|_| self.kind == FindingKind::AuthorityShared);
-        self.is_about(authority.id) || key.is_some_and(|key| self.subject == *key.short())
+        let key = self.public_key();
+        self.is_about(authority.id) || (key.is_some() && key == authority.public_key)
     }
 
-    /// Whether its subject is this fingerprint's. A token's key ID is foreign text, and may look like
-    /// one; a shared key is named by its public key.
+    /// Whether it is about an authority of this fingerprint.
     pub fn names(&self, fingerprint: Fingerprint) -> bool {
-        self.names_by_fingerprint() && self.subject == *fingerprint.short()
-    }
-
-    fn names_by_fingerprint(&self) -> bool {
-        !matches!(
-            self.kind,
-            FindingKind::UnlistedSigner | FindingKind::TokenLifetime | FindingKind::AuthorityShared
-        )
+        self.fingerprint() == Some(fingerprint)
     }
 
     /// The `trust_domain` label of a finding of this trust domain's journal: empty where it is a
@@ -82,23 +102,35 @@ impl Finding {
     pub fn trust_domain_label<'a>(&self, recorded_by: &'a TrustDomain) -> &'a str {
         self.kind.trust_domain_label(recorded_by)
     }
+}
 
-    /// The use and the first bytes of the fingerprint of the authority that it is about; `None` where
-    /// it is about something else.
-    pub fn prefix(&self) -> Option<(SvidType, [u8; 8])> {
-        let svid_type = self.svid_type.filter(|_| self.names_by_fingerprint())?;
-        let mut digits = self.subject.as_received().chars().map(|digit| digit.to_digit(16));
-        let mut bytes = [0; 8];
-        for byte in &mut bytes {
-            let (high, low) = (digits.next()??, digits.next()??);
-            *byte = u8::try_from(high << 4 | low).ok()?;
+/// What a finding is about as a whole, where its subject tells only the first 16 digits.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SubjectId {
+    /// An authority's fingerprint.
+    Fingerprint(Fingerprint),
+    /// A public key, under whatever authorities.
+    PublicKey(PublicKeyId),
+}
+
+impl SubjectId {
+    /// The first 16 digits, as [`Finding::subject`] has them.
+    pub fn short(self) -> String {
+        match self {
+            Self::Fingerprint(fingerprint) => fingerprint.short(),
+            Self::PublicKey(public_key) => public_key.short(),
         }
-        digits.next().is_none().then_some((svid_type, bytes))
     }
+}
 
-    /// What tells it from every other finding of its domain that is open.
-    pub fn key(&self) -> (FindingKind, Option<SvidType>, &UntrustedText) {
-        (self.kind, self.svid_type, &self.subject)
+/// The whole digest in text.
+impl fmt::Display for SubjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fingerprint(fingerprint) => fingerprint.fmt(f),
+            Self::PublicKey(public_key) => public_key.fmt(f),
+        }
     }
 }
 
@@ -128,24 +160,26 @@ mod tests {
     fn a_key_id_that_looks_like_a_fingerprint_names_no_authority() {
         let fingerprint = Fingerprint::of(b"an honest key");
         let id = AuthorityId { svid_type: SvidType::Jwt, fingerprint };
-        let about = |kind: FindingKind, subject: &str| {
-            let since = Timestamp::from_unix(0);
+        let about = |subject_id| {
+            let kind = FindingKind::UnlistedSigner;
+            let (since, subject) = (Timestamp::from_unix(0), fingerprint.short());
             let finding = Finding {
-                id: FindingId::new(None, kind, Some(SvidType::Jwt), subject, since),
+                id: FindingId::new(None, kind, Some(SvidType::Jwt), &subject, since),
                 incident: IncidentId::new(None, since),
                 kind,
                 severity: kind.severity(),
                 svid_type: Some(SvidType::Jwt),
                 subject: subject.into(),
+                subject_id,
                 since,
                 evidence: Vec::new(),
             };
             finding.is_about(id)
         };
-        let short = fingerprint.short();
-        assert!(about(FindingKind::UnexpectedAuthority, &short));
-        assert!(!about(FindingKind::UnexpectedAuthority, &short[..2]));
-        assert!(!about(FindingKind::UnlistedSigner, &short));
-        assert!(!about(FindingKind::TokenLifetime, &short));
+        assert!(about(Some(SubjectId::Fingerprint(fingerprint))));
+        assert!(!about(None));
+        assert!(!about(Some(SubjectId::PublicKey(PublicKeyId::from_bytes(
+            *fingerprint.as_bytes()
+        )))));
     }
 }

@@ -431,6 +431,7 @@ mod tests {
             severity: Severity::Critical,
             svid_type: Some(SvidType::Jwt),
             subject: foreign.into(),
+            subject_id: None,
             since: at(0),
             evidence: vec![foreign.to_owned()],
         };

@@ -3,7 +3,7 @@
 use super::Case;
 use super::draft::Draft;
 use super::key_index::{KeySetTwin, SharedKey, TwoUses};
-use crate::finding::{Finding, FindingKind, Severity};
+use crate::finding::{Finding, FindingKind, Severity, SubjectId};
 use crate::untrusted::shown;
 
 /// `authority_shared`, `foreign_authority`
@@ -13,7 +13,7 @@ pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
     // While it is open it is one thing to decide on, whoever else comes to publish the key.
     drafts.extend(keys.chain(uses).filter(|draft| !draft.is_open(case)));
     // It stays one thing to decide on while the other's keys rotate.
-    if !case.is_open(FindingKind::ForeignAuthority, None, "") {
+    if !case.is_open(FindingKind::ForeignAuthority) {
         drafts.extend(case.shared.twin.as_ref().map(twin));
     }
     let facts = case.facts();
@@ -43,7 +43,7 @@ pub(super) fn refresh(case: &Case<'_>, findings: &mut [Finding]) {
         let is_it = |finding: &&mut Finding| {
             finding.kind == FindingKind::AuthorityShared
                 && finding.svid_type.is_none()
-                && finding.subject == *key.subject
+                && finding.public_key() == Some(key.key)
         };
         let Some(finding) = findings.iter_mut().find(is_it) else { continue };
         let own = case.policy.severity.of(finding.kind);
@@ -65,7 +65,7 @@ pub(super) fn refresh(case: &Case<'_>, findings: &mut [Finding]) {
 
 fn shared(key: &SharedKey) -> Draft {
     Draft::new(FindingKind::AuthorityShared, severity(key), key.since)
-        .subject(&key.subject)
+        .names(SubjectId::PublicKey(key.key))
         .because_all(evidence(key))
 }
 
@@ -82,7 +82,9 @@ fn evidence(key: &SharedKey) -> Vec<String> {
     let mut sentences = vec![
         format!(
             "Public key {} is published by {} trust domains: {}.",
-            key.subject, key.publishers.count, key.publishers
+            key.key.short(),
+            key.publishers.count,
+            key.publishers
         ),
         "Whoever holds its private key can mint identities of each of them.".to_owned(),
     ];
@@ -107,14 +109,15 @@ fn evidence(key: &SharedKey) -> Vec<String> {
 
 /// One key under two uses: what a relying party of the one accepts, the other's signer can make.
 fn two_uses(case: &Case<'_>, key: &TwoUses) -> Draft {
-    let TwoUses { subject, first, second, since } = key;
+    let TwoUses { key, first, second, since } = key;
     let name = &case.endpoint.trust_domain;
     let (first, second_label) = (first.label(), second.label());
     Draft::new(FindingKind::AuthorityShared, Severity::Warning, *since)
         .of(*second)
-        .subject(subject)
+        .names(SubjectId::PublicKey(*key))
         .because(format!(
-            "{name} publishes public key {subject} under two uses: {first} and {second_label}."
+            "{name} publishes public key {} under two uses: {first} and {second_label}.",
+            key.short()
         ))
         .because("Whoever can have the one signed can forge the other.")
 }

@@ -1,6 +1,6 @@
 //! What is judged: one trust domain, with everything that bears on it.
 
-use crate::bundle::SvidType;
+use crate::bundle::AuthorityId;
 use crate::finding::{Finding, FindingKind};
 use crate::judge::SharedKeys;
 use crate::spiffe::BundleEndpoint;
@@ -22,28 +22,17 @@ pub struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    /// Whether this waits for someone already: what comes and goes, or is written anew, is one thing
-    /// to decide on.
-    pub(super) fn is_open(
-        &self,
-        kind: FindingKind,
-        svid_type: Option<SvidType>,
-        subject: &str,
-    ) -> bool {
-        self.opened(kind, svid_type, subject).is_some()
+    /// Whether a finding about the domain itself waits for someone already: what comes and goes, or is
+    /// written anew, is one thing to decide on.
+    pub(super) fn is_open(&self, kind: FindingKind) -> bool {
+        let mut open = self.facts().ledger.open.iter();
+        open.any(|open| open.kind == kind && open.svid_type.is_none() && open.subject.is_empty())
     }
 
-    /// What waits for someone already.
-    pub(super) fn opened(
-        &self,
-        kind: FindingKind,
-        svid_type: Option<SvidType>,
-        subject: &str,
-    ) -> Option<&'a Finding> {
-        let about = |open: &&Finding| {
-            open.kind == kind && open.svid_type == svid_type && open.subject == *subject
-        };
-        self.facts().ledger.open.iter().find(about)
+    /// What waits for someone already that is about this authority.
+    pub(super) fn opened(&self, kind: FindingKind, id: AuthorityId) -> Option<&'a Finding> {
+        let mut open = self.facts().ledger.open.iter();
+        open.find(|open| open.kind == kind && open.is_about(id))
     }
 
     pub(super) fn facts(&self) -> &'a Facts {

@@ -1,8 +1,8 @@
 //! A finding in the making.
 
 use super::Case;
-use crate::bundle::{AuthorityId, Fingerprint, PublicKeyId, SvidType};
-use crate::finding::{Finding, FindingId, FindingKind, IncidentId, Scope, Severity};
+use crate::bundle::{AuthorityId, SvidType};
+use crate::finding::{Finding, FindingId, FindingKind, IncidentId, Scope, Severity, SubjectId};
 use crate::time::Timestamp;
 use crate::untrusted::{UntrustedText, escape_line};
 
@@ -16,14 +16,15 @@ pub(super) struct Draft {
     severity: Severity,
     svid_type: Option<SvidType>,
     subject: UntrustedText,
+    subject_id: Option<SubjectId>,
     since: Timestamp,
     evidence: Vec<String>,
 }
 
 impl Draft {
     pub(super) fn new(kind: FindingKind, severity: Severity, since: Timestamp) -> Self {
-        let (svid_type, subject, evidence) = (None, UntrustedText::default(), Vec::new());
-        Self { kind, severity, svid_type, subject, since, evidence }
+        let (svid_type, subject, subject_id) = (None, UntrustedText::default(), None);
+        Self { kind, severity, svid_type, subject, subject_id, since, evidence: Vec::new() }
     }
 
     /// It is about one use.
@@ -34,7 +35,13 @@ impl Draft {
 
     /// It is about one authority.
     pub(super) fn about(self, id: AuthorityId) -> Self {
-        self.of(id.svid_type).subject(&short(id))
+        self.of(id.svid_type).names(SubjectId::Fingerprint(id.fingerprint))
+    }
+
+    /// It is about one authority or public key, of whatever use.
+    pub(super) fn names(mut self, id: SubjectId) -> Self {
+        self.subject_id = Some(id);
+        self.subject(&id.short())
     }
 
     /// It is about this.
@@ -56,24 +63,29 @@ impl Draft {
 
     /// Whether a finding about the same thing is open.
     pub(super) fn is_open(&self, case: &Case<'_>) -> bool {
-        case.is_open(self.kind, self.svid_type, self.subject.as_received())
+        let about = (self.kind, self.svid_type, &self.subject, self.subject_id);
+        let mut open = case.facts().ledger.open.iter();
+        open.any(|open| (open.kind, open.svid_type, &open.subject, open.subject_id) == about)
     }
 
     pub(super) fn finish(self, case: &Case<'_>) -> Finding {
-        let Self { kind, severity, svid_type, subject, since, evidence } = self;
+        let Self { kind, severity, svid_type, subject, subject_id, since, evidence } = self;
         let trust_domain = &case.endpoint.trust_domain;
         // What is no single trust domain's has the same name wherever it is reported.
         let of = match kind.scope() {
             Scope::TrustDomain => Some(trust_domain),
             Scope::Federation | Scope::Watch => None,
         };
+        let whole = subject_id.map(|id| id.to_string());
+        let whole = whole.as_deref().unwrap_or(subject.as_received());
         Finding {
-            id: FindingId::new(of, kind, svid_type, subject.as_received(), since),
+            id: FindingId::new(of, kind, svid_type, whole, since),
             incident: IncidentId::new(Some(trust_domain), since),
             kind,
             severity,
             svid_type,
             subject,
+            subject_id,
             since,
             evidence,
         }
@@ -83,38 +95,6 @@ impl Draft {
 /// The first 16 digits of an authority's fingerprint.
 pub(super) fn short(id: AuthorityId) -> String {
     digits(&id.fingerprint.to_string())
-}
-
-/// What a finding's subject tells of an authority: the first bytes of its fingerprint.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(super) struct Prefix([u8; SHORT / 2]);
-
-impl Prefix {
-    /// Reads a subject that [`short`] wrote; `None` for any other.
-    pub(super) fn of(subject: &str) -> Option<Self> {
-        let mut digits = subject.chars().map(|digit| digit.to_digit(16));
-        let mut bytes = [0; SHORT / 2];
-        for byte in &mut bytes {
-            let (high, low) = (digits.next()??, digits.next()??);
-            *byte = u8::try_from(high << 4 | low).ok()?;
-        }
-        digits.next().is_none().then_some(Self(bytes))
-    }
-
-    /// What [`short`] would tell of this authority.
-    pub(super) fn from_id(id: AuthorityId) -> Option<Self> {
-        Self::from_fingerprint(id.fingerprint)
-    }
-
-    /// The same of a public key, as findings about shared keys name it.
-    pub(super) fn from_public_key(id: PublicKeyId) -> Option<Self> {
-        id.as_bytes().first_chunk().copied().map(Self)
-    }
-
-    /// The same of a fingerprint, of whatever use.
-    pub(super) fn from_fingerprint(fingerprint: Fingerprint) -> Option<Self> {
-        fingerprint.as_bytes().first_chunk().copied().map(Self)
-    }
 }
 
 /// The first 16 digits of a fingerprint's text.

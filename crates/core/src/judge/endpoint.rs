@@ -1,9 +1,9 @@
 //! The endpoint itself: who it is, and whether it and its bundle belong together.
 
 use super::Case;
-use super::draft::{Draft, digits};
+use super::draft::Draft;
 use super::words::span;
-use crate::finding::{FindingKind, Severity};
+use crate::finding::{FindingKind, Severity, SubjectId};
 use crate::time::Timestamp;
 use crate::watch::IssuerMode;
 
@@ -49,7 +49,7 @@ fn stale_leaf(case: &Case<'_>) -> Option<Draft> {
     }
     let back = case.poll_state().older_leaf.as_ref()?;
     let draft = Draft::new(FindingKind::EndpointBundleMismatch, Severity::Warning, back.seen_at)
-        .subject(&digits(&back.authority.to_string()))
+        .names(SubjectId::Fingerprint(back.authority))
         .because(format!(
             "the endpoint presented a certificate made at {}, after one made at {} by the same authority: an old certificate is in use again",
             back.older, back.newer

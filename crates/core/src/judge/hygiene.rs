@@ -47,7 +47,7 @@ fn private_key_published(case: &Case<'_>) -> Option<Draft> {
         facts.irregularities.iter().filter(secret).map(ToString::to_string).collect();
     // One that is open goes on: another bundle with the same key in it is no other finding.
     let since = facts.irregular_since?;
-    let told = case.is_open(FindingKind::PrivateKeyPublished, None, "");
+    let told = case.is_open(FindingKind::PrivateKeyPublished);
     (!evidence.is_empty() && !told).then(|| {
         Draft::new(FindingKind::PrivateKeyPublished, Severity::Critical, since)
             .because_all(evidence)

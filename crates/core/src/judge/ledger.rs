@@ -9,8 +9,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::Case;
-use super::draft::Prefix;
-use crate::bundle::SvidType;
+use crate::bundle::AuthorityId;
 use crate::finding::{Ending, Finding, FindingKind, Severity};
 use crate::time::Timestamp;
 use crate::watch::{AuthorityRecord, Event, LineageKind, Standing};
@@ -52,33 +51,19 @@ fn ending(
 }
 
 /// The authorities that some findings are about. There can be hundreds of either.
-pub(super) struct Subjects<'a>(HashMap<(SvidType, Prefix), Option<&'a AuthorityRecord>>);
+pub(super) struct Subjects<'a>(HashMap<AuthorityId, &'a AuthorityRecord>);
 
 impl<'a> Subjects<'a> {
     pub(super) fn of<'f>(case: &Case<'a>, findings: impl Iterator<Item = &'f Finding>) -> Self {
-        let mut subjects: HashMap<_, _> =
-            findings.filter_map(|finding| Some((key(finding)?, None))).collect();
-        if !subjects.is_empty() {
-            for record in &case.facts().authorities {
-                let prefix = Prefix::from_id(record.id());
-                let place =
-                    prefix.and_then(|prefix| subjects.get_mut(&(record.id().svid_type, prefix)));
-                if let Some(place) = place {
-                    place.get_or_insert(record);
-                }
-            }
-        }
-        Self(subjects)
+        let facts = case.facts();
+        let about = findings.filter_map(Finding::authority);
+        Self(about.filter_map(|id| Some((id, facts.record(id)?))).collect())
     }
 
     /// The authority that a finding is about, where it is about one that is on record.
     pub(super) fn record(&self, finding: &Finding) -> Option<&'a AuthorityRecord> {
-        self.0.get(&key(finding)?).copied().flatten()
+        self.0.get(&finding.authority()?).copied()
     }
-}
-
-fn key(finding: &Finding) -> Option<(SvidType, Prefix)> {
-    finding.svid_type.zip(Prefix::of(finding.subject.as_received()))
 }
 
 fn explained(
@@ -128,20 +113,14 @@ fn is_approved(case: &Case<'_>, finding: &Finding, record: Option<&AuthorityReco
             record.standing == Some(Standing::Approved)
                 || decisions.approval(&record.authority).is_some()
         }
-        None => Prefix::of(finding.subject.as_received()).is_some_and(|subject| {
-            let mut approvals = decisions.approvals.iter();
-            approvals
-                .any(|approval| Prefix::from_fingerprint(approval.fingerprint) == Some(subject))
-        }),
+        None => decisions.approvals.iter().any(|approval| finding.names(approval.fingerprint)),
     }
 }
 
 /// Whether an operator approved of an authority of the public key that a finding is about.
 fn is_shared_key_approved(case: &Case<'_>, finding: &Finding) -> bool {
-    let Some(subject) = Prefix::of(finding.subject.as_received()) else { return false };
-    let of_the_key = |record: &&AuthorityRecord| {
-        record.authority.public_key.and_then(Prefix::from_public_key) == Some(subject)
-    };
+    let Some(key) = finding.public_key() else { return false };
+    let of_the_key = |record: &&AuthorityRecord| record.authority.public_key == Some(key);
     let mut records = case.facts().authorities.iter().filter(of_the_key);
     records.any(|record| is_approved(case, finding, Some(record)))
 }

@@ -115,7 +115,7 @@ pub fn review(case: &Case<'_>, at: Timestamp) -> Vec<Event> {
     flood::count_conditions(case, at, &mut triage);
     let (left_out, flooded) = triage.finish();
     events.extend(left_out);
-    if flooded && !case.is_open(FindingKind::FindingsFlood, None, "") {
+    if flooded && !case.is_open(FindingKind::FindingsFlood) {
         let finding = flood::raised(case, at, &events);
         events.push(Event::FindingRaised { finding });
     }

@@ -101,8 +101,7 @@ pub(super) fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>
             if 0.0 < risk.least && known { Severity::Critical } else { Severity::Warning };
         let verdict = if severity == Severity::Critical { "tokens died" } else { "undecidable" };
         let draft = Draft::new(FindingKind::InFlightRisk, severity, handover.removed.until)
-            .of(handover.svid_type)
-            .subject(&digits(&handover.old.to_string()))
+            .about(id)
             .because(format!(
                 "{verdict}: {} of what it had signed and was still alive is refused, until {} at the latest",
                 shares(risk.least, risk.most),
@@ -171,7 +170,7 @@ pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
             continue;
         }
         let id = AuthorityId { svid_type: handover.svid_type, fingerprint: handover.old };
-        let open = |kind| case.is_open(kind, Some(handover.svid_type), &handover.old.short());
+        let open = |kind| case.opened(kind, id).is_some();
         if let Some(why) = early(case, handover).filter(|_| !open(FindingKind::EarlyRemoval)) {
             drafts.push(
                 Draft::new(FindingKind::EarlyRemoval, Severity::Warning, handover.removed.until)

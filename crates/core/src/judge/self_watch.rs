@@ -110,6 +110,7 @@ fn finding(kind: FindingKind, since: Timestamp, evidence: &[String]) -> Finding 
         severity: kind.severity(),
         svid_type: None,
         subject: UntrustedText::default(),
+        subject_id: None,
         since,
         evidence: evidence.iter().map(|sentence| escape_line(sentence).into_owned()).collect(),
     }

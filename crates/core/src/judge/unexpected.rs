@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::draft::{Draft, Prefix, digits, short};
+use super::draft::{Draft, digits};
 use super::ledger::Subjects;
 use super::triage::Triage;
 use super::words::span;
@@ -78,12 +78,11 @@ pub(super) fn arrived(case: &Case<'_>, triage: &mut Triage<'_>) -> Vec<Draft> {
             if triage.knows(id) {
                 return None;
             }
-            let AuthorityId { svid_type, .. } = arrival.authority.id;
-            let kind = FindingKind::UnexpectedAuthority;
-            let subject = short(arrival.authority.id);
-            if facts.ledger.settles_key((kind, Some(svid_type), &subject), since) {
+            let (kind, about) = (FindingKind::UnexpectedAuthority, arrival.authority.id);
+            if facts.ledger.settles_authority(kind, about, since) {
                 return None;
             }
+            let svid_type = about.svid_type;
             let room = Room { kind, svid_type: Some(svid_type), grade: arrival.standing.grade() };
             let removed = arrival.record.is_some_and(|record| record.removed.is_some());
             let rank = if removed { Rank::of_removed } else { Rank::of_standing };
@@ -124,10 +123,9 @@ fn unconfirmed_authorities(facts: &Facts) -> impl Iterator<Item = Arrival<'_>> {
 
 /// The id of its finding.
 fn id_since(case: &Case<'_>, arrival: Arrival<'_>, since: Timestamp) -> FindingId {
-    let authority = arrival.authority.id;
-    let (kind, subject) = (FindingKind::UnexpectedAuthority, short(authority));
-    let trust_domain = Some(&case.endpoint.trust_domain);
-    FindingId::new(trust_domain, kind, Some(authority.svid_type), &subject, since)
+    let AuthorityId { svid_type, fingerprint } = arrival.authority.id;
+    let (kind, trust_domain) = (FindingKind::UnexpectedAuthority, &case.endpoint.trust_domain);
+    FindingId::new(Some(trust_domain), kind, Some(svid_type), &fingerprint.to_string(), since)
 }
 
 /// Since when it is unexpected: since it came. A key that was approved once and is denied later is
@@ -136,11 +134,8 @@ fn since(case: &Case<'_>, arrival: Arrival<'_>) -> Timestamp {
     let facts = case.facts();
     // One that goes and comes back is the same one while nobody has decided on it.
     let returned = arrival.record.is_some_and(|record| record.returned_after.is_some());
-    let open = returned.then(|| {
-        let AuthorityId { svid_type, .. } = arrival.authority.id;
-        let subject = short(arrival.authority.id);
-        case.opened(FindingKind::UnexpectedAuthority, Some(svid_type), &subject)
-    });
+    let open =
+        returned.then(|| case.opened(FindingKind::UnexpectedAuthority, arrival.authority.id));
     if let Some(open) = open.flatten() {
         return open.since;
     }
@@ -164,12 +159,11 @@ pub(super) fn refresh(case: &Case<'_>, at: Timestamp, findings: &mut [Finding]) 
     let subjects = Subjects::of(case, findings.iter().filter(|one| about(one)));
     let glimpsed: Vec<Arrival<'_>> = unconfirmed_authorities(case.facts()).collect();
     for finding in findings.iter_mut().filter(|one| about(one)) {
-        let prefix = Prefix::of(finding.subject.as_received());
         let recorded = subjects.record(finding).and_then(Arrival::of_record);
         let glimpsed = glimpsed.iter().copied();
         let fresh = recorded
             .into_iter()
-            .chain(glimpsed.filter(|arrival| Prefix::from_id(arrival.authority.id) == prefix))
+            .chain(glimpsed.filter(|arrival| finding.is_about(arrival.authority.id)))
             .find(|arrival| id_since(case, *arrival, since(case, *arrival)) == finding.id);
         if let Some(arrival) = fresh
             && let Some(draft) = unexpected(case, arrival)
@@ -368,9 +362,7 @@ fn taken_over(case: &Case<'_>, elder: &AuthorityRecord, record: &AuthorityRecord
 fn resurrected(case: &Case<'_>, record: &AuthorityRecord) -> Option<Draft> {
     let removed = record.returned_after?;
     let since = record.published.until;
-    let subject = record.id().fingerprint.short();
-    let is_open =
-        case.is_open(FindingKind::AuthorityResurrected, Some(record.id().svid_type), &subject);
+    let is_open = case.opened(FindingKind::AuthorityResurrected, record.id()).is_some();
     if is_open || is_approved(case, &record.authority) {
         return None;
     }

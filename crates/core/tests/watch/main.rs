@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod alike;
 mod budget;
 mod denial;
 mod findings;

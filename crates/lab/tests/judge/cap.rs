@@ -51,6 +51,7 @@ impl Crowd {
                 severity: kind.severity(),
                 svid_type,
                 subject: subject.into(),
+                subject_id: None,
                 since: self.at,
                 evidence: Vec::new(),
             };

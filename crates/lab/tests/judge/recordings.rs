@@ -109,9 +109,9 @@ fn a_forced_rotation_and_its_hasty_revocation_are_told_and_nothing_is_overdue() 
         // Prepared at 22:10:03, tainted at 22:10:54, revoked at 22:11:09.
         "22:10:04 +unexpected_authority jwt-svid 8475e40509 critical",
         "22:10:56 +hidden_change - sequence 9 warning",
-        "22:11:11 +rotation_violated jwt-svid ea47bc4e8f warning",
         "22:11:11 +in_flight_risk jwt-svid ea47bc4e8f critical",
         "22:11:11 +early_removal jwt-svid ea47bc4e8f warning",
+        "22:11:11 +rotation_violated jwt-svid ea47bc4e8f warning",
         "22:12:14 -in_flight_risk jwt-svid ea47bc4e8f critical",
     ];
     assert_eq!(forced.said, said);

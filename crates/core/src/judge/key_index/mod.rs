@@ -41,15 +41,6 @@ impl Key {
         }
         Self(half)
     }
-
-    /// What findings call it: the first 16 hex digits, as [`PublicKeyId::short`].
-    fn subject(self) -> String {
-        let mut whole = [0; 32];
-        for (to, from) in whole.iter_mut().zip(self.0) {
-            *to = from;
-        }
-        PublicKeyId::from_bytes(whole).short()
-    }
 }
 
 /// A trust domain, by its place in the list of names.

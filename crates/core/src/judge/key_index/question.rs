@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use super::holders::{Holders, KeyHolder};
 use super::{Key, Number, PublicKeyIndex, count};
-use crate::bundle::SvidType;
+use crate::bundle::{PublicKeyId, SvidType};
 use crate::decision::SharedAuthority;
-use crate::judge::draft::Prefix;
 use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
 use crate::watch::{Event, Facts};
@@ -64,8 +63,8 @@ impl SharedKeys {
 /// A key that several trust domains publish.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SharedKey {
-    /// The first 16 hex digits of the public key's identifier.
-    pub subject: Box<str>,
+    /// The public key.
+    pub key: PublicKeyId,
     /// Since when it is so, or since when a trust domain publishes it that is not declared to.
     pub since: Timestamp,
     /// The trust domains that publish it, this one among them.
@@ -101,8 +100,8 @@ impl std::fmt::Display for NameSample {
 /// A key that one trust domain publishes under two uses.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TwoUses {
-    /// The first 16 hex digits of the public key's identifier.
-    pub subject: Box<str>,
+    /// The public key.
+    pub key: PublicKeyId,
     /// The use that it was published under first.
     pub first: SvidType,
     /// The use that came later.
@@ -130,6 +129,7 @@ pub struct KeySetTwin {
 
 /// The uses of one key of a trust domain.
 struct Uses {
+    id: PublicKeyId,
     is_jwt: bool,
     /// When it was published first, and under what use.
     first: (Timestamp, SvidType),
@@ -171,7 +171,7 @@ impl PublicKeyIndex {
         let (mut total, mut any_jwt) = (0_usize, false);
         for (key, uses) in uses(facts) {
             self.work = self.work.saturating_add(1);
-            shared.two_uses.extend(self.two_uses(number, key, &uses));
+            shared.two_uses.extend(self.two_uses(number, &uses));
             if self.declared.get(key).is_none() {
                 total = total.saturating_add(1);
                 any_jwt |= uses.is_jwt;
@@ -182,30 +182,29 @@ impl PublicKeyIndex {
                     self.work = self.work.saturating_add(count(holders.len()));
                     tally(&mut tallies, holders, number, uses.is_jwt);
                 }
-                shared.keys.extend(self.shared_key(number, key));
+                shared.keys.extend(self.shared_key(number, uses.id));
             }
         }
         shared.twin = self.twin(&tallies, total, any_jwt, facts);
         shared
     }
 
-    fn two_uses(&mut self, number: Number, key: Key, uses: &Uses) -> Option<TwoUses> {
+    fn two_uses(&mut self, number: Number, uses: &Uses) -> Option<TwoUses> {
         let (since, second) = uses.second?;
-        let subject = key.subject();
-        let about = (Prefix::of(&subject)?, Some(second));
+        let about = (Key::of(uses.id), Some(second));
         let first = uses.first.1;
         let claimed = self.reports.claim(about, number, since, |_| true);
-        claimed.then(|| TwoUses { subject: subject.into(), first, second, since })
+        claimed.then_some(TwoUses { key: uses.id, first, second, since })
     }
 
-    fn shared_key(&mut self, number: Number, key: Key) -> Option<SharedKey> {
+    fn shared_key(&mut self, number: Number, id: PublicKeyId) -> Option<SharedKey> {
+        let key = Key::of(id);
         let holders = self.holders.get(&key)?;
         let declared = self.declared.get(key);
         // The second to publish made it shared; a stranger to the declaration, undeclared.
         let shared = holders.iter().nth(1)?.published;
         let stranger = declared.and_then(|declared| declared.outside.first());
         let since = stranger.map_or(shared, |stranger| stranger.published.max(shared));
-        let subject = key.subject();
         // Whoever reports the key sees a stranger come while it publishes the key itself.
         let held = &self.held;
         let sees = |other: Number| {
@@ -213,7 +212,7 @@ impl PublicKeyIndex {
             stranger.is_none()
                 || keys.is_some_and(|keys| keys.binary_search_by_key(&key, |one| one.0).is_ok())
         };
-        if !self.reports.claim((Prefix::of(&subject)?, None), number, since, sees) {
+        if !self.reports.claim((key, None), number, since, sees) {
             return None;
         }
         let publishers = self.sample(holders.len(), &mut holders.iter());
@@ -223,7 +222,7 @@ impl PublicKeyIndex {
         let declared = declared.map(|declared| Arc::clone(&declared.shared));
         self.work = self.work.saturating_add(count(publishers.names.len()));
         let undeclared = undeclared.unwrap_or_default();
-        Some(SharedKey { subject: subject.into(), since, publishers, declared, undeclared })
+        Some(SharedKey { key: id, since, publishers, declared, undeclared })
     }
 
     fn sample(&self, count: usize, holders: &mut dyn Iterator<Item = KeyHolder>) -> NameSample {
@@ -282,7 +281,7 @@ fn uses(facts: &Facts) -> BTreeMap<Key, Uses> {
         let svid_type = record.id().svid_type;
         let one = (record.published.until, svid_type);
         let is_jwt = svid_type == SvidType::Jwt;
-        let uses = keys.entry(Key::of(id)).or_insert(Uses { is_jwt, first: one, second: None });
+        let uses = keys.entry(Key::of(id)).or_insert(Uses { id, is_jwt, first: one, second: None });
         uses.is_jwt |= is_jwt;
         if uses.first.1 == svid_type {
             uses.first = uses.first.min(one);

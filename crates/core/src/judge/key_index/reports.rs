@@ -2,16 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::Number;
+use super::{Key, Number};
 use crate::bundle::SvidType;
-use crate::finding::FindingKind;
-use crate::judge::draft::Prefix;
+use crate::finding::{FindingKind, SubjectId};
 use crate::time::Timestamp;
 use crate::watch::Ledger;
 
-/// What a report is about: the first digits of a public key, and the use where it is about two
-/// uses of it.
-pub(super) type About = (Prefix, Option<SvidType>);
+/// What a report is about: a public key, and the use where it is about two uses of it.
+pub(super) type About = (Key, Option<SvidType>);
 
 /// How a trust domain reports a shared key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -77,14 +75,14 @@ impl Reports {
         // The newest comes last.
         for settled in ledger.settled.iter().filter(|one| one.kind == FindingKind::AuthorityShared)
         {
-            if let Some(key) = Prefix::of(settled.subject.as_received()) {
-                now.insert((key, settled.svid_type), Report::Settled(settled.at));
+            if let Some(SubjectId::PublicKey(id)) = settled.subject_id {
+                now.insert((Key::of(id), settled.svid_type), Report::Settled(settled.at));
             }
         }
         let open = ledger.open.iter().filter(|one| one.kind == FindingKind::AuthorityShared);
         for finding in open.filter(|_| counts_open) {
-            if let Some(key) = Prefix::of(finding.subject.as_received()) {
-                now.insert((key, finding.svid_type), Report::Open(finding.since));
+            if let Some(id) = finding.public_key() {
+                now.insert((Key::of(id), finding.svid_type), Report::Open(finding.since));
             }
         }
         if now.is_empty() {

@@ -199,6 +199,27 @@ fn a_shared_key_is_reported_once_by_the_trust_domain_whose_change_made_it_shared
     assert!(finding.evidence[1].contains("by 3 trust domains"), "{:#?}", finding.evidence);
 }
 
+/// Whoever makes keys finds two whose first 16 digits agree.
+#[test]
+fn two_shared_keys_that_begin_alike_are_two_findings() {
+    let key = |last: u8| {
+        let mut bytes = [last; 32];
+        bytes[..8].fill(1);
+        Authority { public_key: Some(PublicKeyId::from_bytes(bytes)), ..x509(&last.to_string()) }
+    };
+    let mut federation = Federation::default();
+    federation.watches("a.example", &[key(1), key(2), jwt("a")]);
+    federation.watches("b.example", &[key(1), key(2), jwt("b")]);
+    let found = federation.of(FindingKind::AuthorityShared);
+    let [(place, one), (_, other)] = found.as_slice() else { panic!("{found:#?}") };
+    assert_eq!(one.subject, other.subject);
+    assert_ne!(one.id, other.id);
+    federation.ack(*place, one);
+    federation.restart();
+    let left = federation.of(FindingKind::AuthorityShared);
+    assert_eq!(left.iter().map(|(_, one)| one.id).collect::<Vec<_>>(), [other.id]);
+}
+
 #[test]
 fn an_acknowledgement_holds_over_other_holders_and_over_a_restart() {
     let mut federation = fleet(5);

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Facts, push_bounded};
-use crate::bundle::{Authority, SvidType};
+use crate::bundle::{Authority, AuthorityId, SvidType};
 use crate::decision::{Announced, Decision, DecisionAction};
-use crate::finding::{Finding, FindingId, FindingKind, Grade, LeftOut};
+use crate::finding::{Finding, FindingId, FindingKind, Grade, LeftOut, SubjectId};
 use crate::time::Timestamp;
 use crate::untrusted::UntrustedText;
 use crate::watch::rotation::{Explained, lifetime, published};
@@ -40,20 +40,21 @@ pub struct Settled {
     pub svid_type: Option<SvidType>,
     /// What exactly it was about, as in [`Finding::subject`].
     pub subject: UntrustedText,
+    /// What it was about as a whole, as in [`Finding::subject_id`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject_id: Option<SubjectId>,
     /// When it ended.
     pub at: Timestamp,
 }
 
-/// What tells a finding from every other of its domain.
-type About<'a> = (FindingKind, Option<SvidType>, &'a str);
-
 impl Settled {
-    fn covers(&self, (kind, svid_type, subject): About<'_>, since: Timestamp) -> bool {
+    fn covers(&self, finding: &Finding) -> bool {
         // Of these one alone is open, whatever its subject.
         let any = matches!(self.kind, FindingKind::Rollback | FindingKind::Equivocation);
-        self.kind == kind
-            && since <= self.at
-            && (any || (self.svid_type == svid_type && self.subject == *subject))
+        let about = (self.svid_type, &self.subject, self.subject_id);
+        self.kind == finding.kind
+            && finding.since <= self.at
+            && (any || about == (finding.svid_type, &finding.subject, finding.subject_id))
     }
 }
 
@@ -70,25 +71,30 @@ impl Ledger {
 
     /// Whether this had happened when another finding of the same thing ended.
     pub fn settles(&self, finding: &Finding) -> bool {
-        let (kind, svid_type, subject) = finding.key();
-        self.settles_key((kind, svid_type, subject.as_received()), finding.since)
+        self.settled.iter().any(|settled| settled.covers(finding))
     }
 
-    /// The same of what a finding would be about, and since when.
-    pub fn settles_key(&self, about: About<'_>, since: Timestamp) -> bool {
-        self.settled.iter().any(|settled| settled.covers(about, since))
+    /// The same of a finding that would be about this authority.
+    pub fn settles_authority(&self, kind: FindingKind, id: AuthorityId, since: Timestamp) -> bool {
+        let subject_id = Some(SubjectId::Fingerprint(id.fingerprint));
+        self.settled.iter().any(|settled| {
+            settled.kind == kind
+                && since <= settled.at
+                && settled.svid_type == Some(id.svid_type)
+                && settled.subject_id == subject_id
+        })
     }
 
     pub(super) fn end(&mut self, at: Timestamp, id: FindingId) {
         if let Some(place) = self.open.iter().position(|finding| finding.id == id) {
-            let Finding { kind, svid_type, subject, .. } = self.open.remove(place);
+            let Finding { kind, svid_type, subject, subject_id, .. } = self.open.remove(place);
             self.grades.remove(&id);
             if kind == FindingKind::FindingsFlood {
                 self.forget_the_flood();
             }
             push_bounded(
                 &mut self.settled,
-                Settled { kind, svid_type, subject, at },
+                Settled { kind, svid_type, subject, subject_id, at },
                 Self::SETTLED,
             );
         }

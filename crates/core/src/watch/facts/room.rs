@@ -6,7 +6,7 @@ use super::{Facts, Ledger};
 use crate::bundle::{AuthorityId, SvidType};
 use crate::finding::{Finding, FindingId, FindingKind, Grade, LeftOut, Room, Severity};
 use crate::time::Timestamp;
-use crate::watch::{AuthorityRecord, JudgementPolicy, Standing, UnrecordedKeys};
+use crate::watch::{JudgementPolicy, Standing, UnrecordedKeys};
 
 /// What decides who keeps a place in a full room; what matters more is greater. A finding about a
 /// key that stands comes before one about a key that is gone, then the more urgent one, then the
@@ -138,7 +138,7 @@ impl Facts {
     /// What a finding is worth in a full room.
     pub fn rank(&self, finding: &Finding) -> Rank {
         // What is about no authority does not go with one.
-        let stands = match finding.prefix() {
+        let stands = match finding.authority() {
             Some(_) => self.subject(finding).is_some_and(|subject| subject.stands),
             None => true,
         };
@@ -147,27 +147,14 @@ impl Facts {
 
     /// The authority that a finding is about, as long as the facts hold it.
     pub fn subject(&self, finding: &Finding) -> Option<Subject<'_>> {
-        let (svid_type, prefix) = finding.prefix()?;
-        let is_before = |record: &AuthorityRecord| {
-            let AuthorityId { svid_type: own, fingerprint } = record.id();
-            (own, &fingerprint.as_bytes()[..]) < (svid_type, &prefix[..])
-        };
-        let starts = |id: AuthorityId| {
-            id.svid_type == svid_type && id.fingerprint.as_bytes().starts_with(&prefix)
-        };
-        let place = self.authorities.partition_point(is_before);
-        let record = self.authorities.get(place).filter(|record| starts(record.id()));
-        if let Some(record) = record {
+        let id = finding.authority()?;
+        if let Some(record) = self.record(id) {
             let (stands, standing) = (record.removed.is_none(), record.standing.as_ref());
-            return Some(Subject { id: record.id(), stands, standing });
+            return Some(Subject { id, stands, standing });
         }
-        let unconfirmed_authority = self
-            .glimpsed
-            .iter()
-            .find(|unconfirmed_authority| starts(unconfirmed_authority.authority.id))?;
-        let (id, standing) =
-            (unconfirmed_authority.authority.id, unconfirmed_authority.standing.as_ref());
-        Some(Subject { id, stands: true, standing })
+        let mut unconfirmed = self.glimpsed.iter();
+        let unconfirmed = unconfirmed.find(|one| one.authority.id == id)?;
+        Some(Subject { id, stands: true, standing: unconfirmed.standing.as_ref() })
     }
 
     /// Raises a finding, where its room has a place or one of lesser worth gives its own.
