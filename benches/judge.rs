@@ -6,10 +6,10 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use anchorwatch_core::judge::{self, Assessment, Case, NO_SHARED_KEYS};
+use anchorwatch_core::judge::{self, Assessment, Case, KeySetChange, NO_SHARED_KEYS, SharedKeys};
 use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile};
 use anchorwatch_core::time::Timestamp;
-use anchorwatch_core::watch::{DomainState, Event, Policy, Poll};
+use anchorwatch_core::watch::{DomainState, Event, Facts, Policy, Poll};
 use anchorwatch_lab::issuer::IssuerSettings;
 use anchorwatch_lab::simulate::{Scenario, Skip, Turn, World};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
@@ -17,6 +17,11 @@ use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 /// Half-way through [0, 1): no jitter.
 const NO_JITTER: f64 = 0.5;
 const HOUR: Duration = Duration::from_hours(1);
+
+/// No other trust domain publishes any key.
+fn alone(_: &Facts, _: KeySetChange) -> SharedKeys {
+    NO_SHARED_KEYS.clone()
+}
 
 /// A domain just before a poll that changes its bundle, and that poll.
 struct Scene {
@@ -48,7 +53,8 @@ impl Scene {
             turn.catch_up(&mut state);
             let count = state.facts.published().count();
             let before = state.clone();
-            let next = judge::step(state, turn.poll(), turn.at, &policy, NO_JITTER).state;
+            let (poll, at) = (turn.poll(), turn.at);
+            let next = judge::step(state, poll, at, &policy, NO_JITTER, &mut alone).state;
             let published = next.facts.published().count();
             if warmed < turn.at && authorities <= count && count < published {
                 return Self { state: before, endpoint, policy, change: turn };
@@ -59,7 +65,7 @@ impl Scene {
     }
 
     fn poll(&self, state: DomainState, poll: Poll, at: Timestamp) -> (DomainState, Assessment) {
-        let state = judge::step(state, poll, at, &self.policy, NO_JITTER).state;
+        let state = judge::step(state, poll, at, &self.policy, NO_JITTER, &mut alone).state;
         let case = Case {
             endpoint: &self.endpoint,
             state: &state,
