@@ -10,10 +10,10 @@ use anchorwatch_core::bundle::{
 };
 use anchorwatch_core::decision::{Decision, DecisionAction, DecisionSource};
 use anchorwatch_core::finding::{Finding, FindingKind};
-use anchorwatch_core::judge;
+use anchorwatch_core::judge::{self, SharedKeys};
 use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile};
 use anchorwatch_core::time::Timestamp;
-use anchorwatch_core::watch::{DomainState, Event, Observation, Policy, Poll, Source};
+use anchorwatch_core::watch::{DomainState, Event, Facts, Observation, Policy, Poll, Source};
 
 use crate::timeline::trust_domain;
 
@@ -78,7 +78,9 @@ impl Domain {
         };
         let state = std::mem::take(&mut self.state);
         let poll = Poll::of(Ok(observation));
-        self.state = judge::step(state, poll, self.now, &self.policy, 0.5).state;
+        // No other trust domain is watched.
+        let alone = &mut |_: &Facts, _| SharedKeys::default();
+        self.state = judge::step(state, poll, self.now, &self.policy, 0.5, alone).state;
     }
 
     fn open(&self, kind: FindingKind) -> Vec<&Finding> {
