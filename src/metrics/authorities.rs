@@ -48,7 +48,7 @@ pub(super) const FAMILIES: &[Family] = &[
         name: "anchorwatch_authority_state",
         kind: Kind::Gauge,
         help: "1 for the state that an authority is in, 0 for the others. Active is inferred from \
-               the endpoint's own SVID, retired from the issuer's rhythm, neither from the bundle.",
+               the endpoint's own SVID, retired from the issuer's schedule, neither from the bundle.",
         labels: &[
             TRUST_DOMAIN,
             USE,

@@ -22,7 +22,7 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "anchorwatch_federation_info",
         kind: Kind::Info,
-        help: "A relationship that is watched: who would accept whose identities.",
+        help: "A federation relationship that is monitored: which trust domain accepts the identities of which other.",
         labels: &[
             ("trust_domain", "who is watching; absent where the configuration does not say"),
             ("federates_with", "the trust domain that is watched"),

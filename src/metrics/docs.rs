@@ -17,9 +17,9 @@ const GROUPS: [(Group, &str); 6] = [
 const HEAD: &str = "\
 # Metrics
 
-`/metrics` answers in Prometheus' text format 0.0.4 and in OpenMetrics 1.0, by the `Accept` header, and with gzip where it
-is taken. All bundle facts are as of the last good poll: they stay when a source fails, and the timestamps beside them say
-how old they are. A key that leaves the bundle takes its series with it. Counters start at zero with the process.
+`/metrics` answers in Prometheus' text format 0.0.4 or in OpenMetrics 1.0, by the `Accept` header, and with gzip where the
+client accepts it. All facts about a bundle are as of the last good poll: they stay when polls fail, and the timestamps
+beside them show how old they are. The series of a key end when it leaves the bundle. Counters start at zero with the process.
 
 This page is generated from the catalogue in the code.
 ";
@@ -29,21 +29,21 @@ Families with the label `authority` have a series for each key; `metrics.per_aut
 ";
 
 const EXAMPLES: &str = r"
-## Some questions in PromQL
+## Examples in PromQL
 
-How long since each endpoint was last read well:
+Time since the last good poll of each endpoint:
 
 ```promql
 time() - anchorwatch_source_last_success_timestamp_seconds
 ```
 
-Which endpoints were not read for three of their intervals:
+Endpoints without a good poll for three of their intervals:
 
 ```promql
 time() - anchorwatch_source_last_success_timestamp_seconds > 3 * anchorwatch_source_poll_interval_seconds
 ```
 
-The share of lifetime that the youngest X.509 authority of each trust domain has left:
+Share of its lifetime that the newest X.509 authority of each trust domain has left:
 
 ```promql
 max by (trust_domain) (
@@ -52,7 +52,7 @@ max by (trust_domain) (
 )
 ```
 
-When this monitor would be locked out of each endpoint, if it stopped now:
+Time until each endpoint could no longer be authenticated, if polling stopped now:
 
 ```promql
 anchorwatch_source_lockout_timestamp_seconds - time()

@@ -49,7 +49,7 @@ const RAISED: Family = counter(
 const DROPPED: Family = Family {
     name: "anchorwatch_findings_dropped",
     kind: Kind::Gauge,
-    help: "Findings that are not listed one by one, since each kind has so much room: absent where \
+    help: "Findings that are not listed one by one, since each kind has limited room: absent where \
            there are none. An `ack` of `findings_flood` ends the count.",
     labels: &[
         TRUST_DOMAIN,
@@ -75,7 +75,7 @@ const DROPPED: Family = Family {
 
 const DECISIONS: Family = counter(
     "anchorwatch_finding_decisions_total",
-    "Decisions of operators that were journaled.",
+    "Decisions of operators that were recorded in the journal.",
     &[TRUST_DOMAIN, ("decision", "`announce`, `approve`, `deny`, `ack` and so on")],
     |scrape, out| {
         for domain in scrape.domains() {

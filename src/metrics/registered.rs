@@ -64,7 +64,7 @@ impl Registered {
         )?;
         let panics = IntCounter::new(
             "anchorwatch_panics_total",
-            "Panics that were caught: each is a bug. One in a judgement ends the watch over its trust domain, one in a poll fails it.",
+            "Panics that were caught: each is a bug. A panic in a judgement ends the polling of its trust domain, one in a poll fails that poll.",
         )?;
         let dropped = IntCounter::new(
             "anchorwatch_scrapes_refused_total",
@@ -73,7 +73,7 @@ impl Registered {
         let sightings = IntCounterVec::new(
             Opts::new(
                 "anchorwatch_sightings_total",
-                "Sighted tokens that relying parties told of: recorded as news, known already, or \
+                "Token sightings that relying parties reported: recorded as new, known already, or \
                  refused.",
             ),
             &["outcome"],

@@ -34,7 +34,7 @@ const fn authority(name: &'static str, help: &'static str, render: Render) -> Fa
 pub(super) const FAMILIES: &[Family] = &[
     rotation(
         "anchorwatch_rotation_expected_timestamp_seconds",
-        "When the next authority of a lineage is due at the latest, by its issuer's rhythm.",
+        "When the next authority of a lineage is due at the latest, by its issuer's schedule.",
         &[TRUST_DOMAIN, USE, LINEAGE],
         |scrape, out| due(scrape, out, |date, _| date.until),
     ),
@@ -46,21 +46,21 @@ pub(super) const FAMILIES: &[Family] = &[
     ),
     rotation(
         "anchorwatch_issuer_replicas",
-        "How many replicas issue, as far as lineages on time tell.",
+        "Number of replicas that issue, counted by the lineages that are on time.",
         &[TRUST_DOMAIN],
         replicas,
     ),
     rotation(
         "anchorwatch_rotation_overlap_seconds",
-        "For how long old and new authority were published together at least, in the last hand-over \
-         that finished.",
+        "How long the old and the new authority were published together, at least, in the last \
+         completed hand-over.",
         &[TRUST_DOMAIN, USE],
         overlap,
     ),
     rotation(
         "anchorwatch_rotation_slack_seconds",
-        "By how much the last hand-over that finished exceeds what the two laws need, at worst; \
-         below 0 for one that broke a law.",
+        "By how much the last completed hand-over exceeds what the two laws need, at worst; below 0 \
+         where it broke a law.",
         &[TRUST_DOMAIN, USE],
         slack,
     ),
@@ -68,14 +68,14 @@ pub(super) const FAMILIES: &[Family] = &[
         kind: Kind::Counter,
         ..rotation(
             "anchorwatch_rotations_total",
-            "Hand-overs that finished, by verdict.",
+            "Completed hand-overs, by verdict.",
             &[TRUST_DOMAIN, USE, ("verdict", "`safe`, `violated` or `undecidable`")],
             rotations,
         )
     },
     rotation(
         "anchorwatch_consumer_delay_seconds",
-        "How long a declared consumer may take to hold what is published: D of the two laws.",
+        "How long a declared consumer may take to fetch a published key: D of the two laws.",
         &[TRUST_DOMAIN, ("consumer", "as in `consumers`")],
         delays,
     ),
@@ -96,8 +96,8 @@ pub(super) const FAMILIES: &[Family] = &[
     ),
     authority(
         "anchorwatch_removed_authority_at_risk_until_timestamp_seconds",
-        "Until when something may be alive that an authority signed which was removed too early; \
-         gone afterwards.",
+        "Until when credentials may be unexpired that an authority signed before it was removed too \
+         early; gone afterwards.",
         at_risk_until,
     ),
     Family {
@@ -109,8 +109,8 @@ pub(super) const FAMILIES: &[Family] = &[
         ],
         ..authority(
             "anchorwatch_removed_authority_in_flight_share",
-            "The share of live credentials that died with an authority that was removed too early, \
-             from 0 to 1; gone once the last of them has expired.",
+            "The share of unexpired credentials that became invalid with an authority that was removed \
+             too early, from 0 to 1; gone once the last of them has expired.",
             shares,
         )
     },

@@ -36,7 +36,7 @@ pub(super) const FAMILIES: &[Family] = &[
     own(
         "anchorwatch_config_last_reload_successful",
         Kind::Gauge,
-        "1 where the last configuration was taken, 0 where it was refused and the old one stays.",
+        "1 where the last configuration was accepted, 0 where it was refused and the previous one stays in force.",
         |scrape, out| {
             out.sample(&[], if scrape.facts.config_reload_successful { 1.0 } else { 0.0 })
         },
@@ -44,13 +44,13 @@ pub(super) const FAMILIES: &[Family] = &[
     own(
         "anchorwatch_config_last_reload_success_timestamp_seconds",
         Kind::Gauge,
-        "When a configuration was last taken.",
+        "When a configuration was last accepted.",
         |scrape, out| out.sample(&[], scrape.facts.config_reloaded_at.as_unix_seconds()),
     ),
     own(
         "anchorwatch_config_hash",
         Kind::Gauge,
-        "A number that differs where the configuration does.",
+        "Number made of the configuration: it differs where the configuration does.",
         |scrape, out| out.sample(&[], f64::from(scrape.facts.config_hash)),
     ),
     own(
@@ -62,7 +62,7 @@ pub(super) const FAMILIES: &[Family] = &[
     own(
         "anchorwatch_state_last_persist_success_timestamp_seconds",
         Kind::Gauge,
-        "When all that had happened was last durable.",
+        "When every event so far was last durable in the store.",
         |scrape, out| match scrape.facts.last_persisted_at {
             Some(at) => out.sample(&[], at.as_unix_seconds()),
             None => Ok(()),
@@ -89,7 +89,7 @@ pub(super) const FAMILIES: &[Family] = &[
     own(
         "anchorwatch_store_damaged",
         Kind::Gauge,
-        "Faults of the store that are known: 0 where everything is as it was written.",
+        "Known faults of the store: 0 where everything is as it was written.",
         |scrape, out| out.sample(&[], count(scrape.facts.store_faults)),
     ),
     own(
@@ -110,25 +110,25 @@ pub(super) const FAMILIES: &[Family] = &[
     own(
         "anchorwatch_scheduler_last_tick_timestamp_seconds",
         Kind::Gauge,
-        "When the scheduler turned last: it does so every second.",
+        "When the scheduler last ran: it runs every second.",
         |scrape, out| out.sample(&[], scrape.facts.ticked_at.as_unix_seconds()),
     ),
     push(
         "anchorwatch_notifications_total",
         Kind::Counter,
-        "Alerts that were pushed, each time that they were, whatever came of it.",
+        "Alerts that were pushed, each attempt counted, successful or not.",
         |scrape, out| each(scrape, out, |one| one.sent),
     ),
     push(
         "anchorwatch_notifications_errors_total",
         Kind::Counter,
-        "Alerts that an Alertmanager did not take, each time that it did not.",
+        "Alerts that an Alertmanager did not accept, each attempt counted.",
         |scrape, out| each(scrape, out, |one| one.failed),
     ),
     push(
         "anchorwatch_notifications_dropped_total",
         Kind::Counter,
-        "Alerts that were not pushed since too many were open.",
+        "Alerts that were not pushed because too many were open.",
         |scrape, out| each(scrape, out, |one| one.dropped),
     ),
     push(

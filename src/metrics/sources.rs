@@ -37,7 +37,7 @@ pub(super) const FAMILIES: &[Family] = &[
     source(
         "anchorwatch_source_last_poll_timestamp_seconds",
         Kind::Gauge,
-        "The last poll, whatever came of it; absent before the first.",
+        "The last poll, successful or not; absent before the first.",
         last_poll,
     ),
     source(
@@ -80,14 +80,14 @@ pub(super) const FAMILIES: &[Family] = &[
         "anchorwatch_source_lockout_timestamp_seconds",
         Kind::Gauge,
         "Under https_spiffe the last moment at which the endpoint can be authenticated by the \
-         authorities held: the latest notAfter among those that are explained.",
+         stored authorities: the latest notAfter among those that are explained.",
         |scrape, out| lockout(scrape, out, |lockout| lockout.hard),
     ),
     source(
         "anchorwatch_source_lockout_soft_timestamp_seconds",
         Kind::Gauge,
-        "Under https_spiffe the earliest moment at which the endpoint may prove itself by an \
-         authority that a consumer which stopped now does not hold.",
+        "Under https_spiffe the earliest moment at which the endpoint may be authenticated only by \
+         an authority that a consumer which stops polling now does not have.",
         |scrape, out| lockout(scrape, out, |lockout| lockout.soft),
     ),
     source(

@@ -20,7 +20,7 @@ pub enum VerifyFault {
     /// An entry's hash does not follow from the entry and the hash before.
     #[error(
         "entry {number} of the journal was changed, moved, or is the first after a change: \
-         {expected} follows from what stands there, and its hash is {found}"
+         its content gives the hash {expected}, and the stored hash is {found}"
     )]
     Hash {
         /// The entry's number.

@@ -343,7 +343,7 @@ const THRESHOLDS: &[(&str, f64, From)] = &[
     ("Critical", 1.0, From::Findings),
     ("Warnings", 1.0, From::Findings),
     ("Not read", 1.0, From::Findings),
-    ("Scheduler's last turn", 60.0, From::Alert("AnchorwatchSchedulerStalled")),
+    ("Scheduler's last run", 60.0, From::Alert("AnchorwatchSchedulerStalled")),
     ("Hand-overs", 0.0, From::Laws),
     ("Slack", 0.0, From::Laws),
     ("Lead less the consumers' delay", 0.0, From::Laws),
@@ -387,7 +387,7 @@ fn thresholds(board: &Board, faults: &mut Vec<String>) {
             }
             From::Alert(name) => compares(name, *number),
             From::AlertAbove(name) => compares(name, number - 1.0),
-            From::Intervals => FindingKind::SourceStale.raised().contains("three intervals"),
+            From::Intervals => FindingKind::SourceStale.raised().contains("three poll intervals"),
             From::Laws => true,
         };
         if !holds {

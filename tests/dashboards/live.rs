@@ -276,7 +276,7 @@ async fn every_question_of_every_board_is_answered() {
     // The daemon goes away: nothing that was open seems to be over.
     stage.daemon.child.kill().unwrap();
     stage.daemon.child.wait().unwrap();
-    let turn = of_overview("Scheduler's last turn");
+    let turn = of_overview("Scheduler's last run");
     stage.wait("no daemon", |stage| stage.answer(&turn, ".+").is_empty().then_some(()));
     assert_eq!(urgency_of_rogue(&stage), Some(3));
     let critical = stage.answer(&of_overview("Critical"), ".+");
