@@ -97,8 +97,6 @@ const KNOWN_CYCLES: &[&str] = &[
     "crates/core/src/journal/judged <-> crates/core/src/journal/text",
     "crates/core/src/watch/budget <-> crates/core/src/watch/change <-> crates/core/src/watch/denied <-> crates/core/src/watch/event <-> crates/core/src/watch/facts <-> crates/core/src/watch/policy <-> crates/core/src/watch/reduced <-> crates/core/src/watch/rotation <-> crates/core/src/watch/schedule <-> crates/core/src/watch/step",
     "crates/core/src/watch/rotation/claim <-> crates/core/src/watch/rotation/lineage",
-    "src/config/consumer <-> src/config/intent <-> src/config/issuer <-> src/config/proxy <-> src/config/reader <-> src/config/relationship <-> src/config/scalar <-> src/config/schema <-> src/config/settings <-> src/config/severity <-> src/config/suggest",
-    "src/config/fault <-> src/config/yaml",
 ];
 
 /// The most lines of a source file before its tests.

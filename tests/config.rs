@@ -8,11 +8,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anchorwatch::config::schema::{Absent, Key, Kind, Scope};
+use anchorwatch::config::table::TOP;
 use anchorwatch::config::{Change, Config, LoadError, Read, bootstrap, docs};
+use anchorwatch_core::bundle::ParseLimits;
 use anchorwatch_core::bundle::consumer::Consumer;
 use anchorwatch_core::spiffe::Probe;
 use anchorwatch_core::spiffe::TrustDomain;
-use anchorwatch_core::watch::{BaselinePolicy, IssuerModel, JudgementPolicy, Policy, PollInterval};
+use anchorwatch_core::watch::{
+    BaselinePolicy, Budget, IssuerModel, JudgementPolicy, Policy, PollInterval,
+};
 use proptest::prelude::*;
 
 const LEAST: &str = include_str!("data/configs/good/least.yaml");
@@ -109,7 +113,7 @@ fn the_example_and_every_sample_of_the_documentation_are_accepted() {
 }
 
 #[test]
-fn the_documentation_is_what_the_schema_says() {
+fn the_documentation_is_what_the_table_says() {
     expect_file(Path::new("docs/configuration.md"), &docs::render());
 }
 
@@ -121,15 +125,17 @@ fn the_least_configuration_has_every_default() {
     assert_eq!(config.concurrency, 1024);
     assert!(config.metrics.per_authority);
     assert_eq!(config.retention.bodies, Duration::from_hours(9600));
-    assert_eq!(config.limits.body, 4 << 20);
+    assert_eq!(config.limits.document, ParseLimits::default());
+    assert_eq!(config.limits.daily, Budget::DEFAULT);
     let [relationship] = config.relationships.as_slice() else { panic!() };
-    assert_eq!(relationship.policy, Policy::default());
-    assert_eq!(relationship.redirects, 3);
-    assert_eq!(relationship.probe, Probe::OneAddress);
-    assert_eq!(relationship.policy.consumers, [Consumer::Spire]);
-    assert_eq!(relationship.policy.issuer, IssuerModel::default());
-    assert_eq!(relationship.policy.judgement, JudgementPolicy::Scheduled);
-    assert_eq!((&relationship.proxy, &relationship.ca_file), (&None, &None));
+    let settings = &relationship.settings;
+    assert_eq!(settings.policy, Policy::default());
+    assert_eq!(settings.redirects, 3);
+    assert_eq!(settings.probe, Probe::OneAddress);
+    assert_eq!(relationship.settings.policy.consumers, [Consumer::Spire]);
+    assert_eq!(relationship.settings.policy.issuer, IssuerModel::default());
+    assert_eq!(relationship.settings.policy.judgement, JudgementPolicy::Scheduled);
+    assert_eq!((&settings.proxy, &settings.ca_file), (&None, &None));
 }
 
 #[test]
@@ -137,16 +143,17 @@ fn a_relationship_overrides_the_defaults_key_by_key() {
     let config = parse(EVERY_KEY);
     let own = config.relationship(&domain("a.example")).unwrap();
     let web = config.relationship(&domain("c.example")).unwrap();
-    assert_eq!(own.policy.issuer, IssuerModel::Learned);
+    assert_eq!(own.settings.policy.issuer, IssuerModel::Learned);
     assert_eq!(
-        web.policy.issuer,
+        web.settings.policy.issuer,
         IssuerModel::Declared {
             interval: Duration::from_hours(720),
             lead: Some(Duration::from_hours(168))
         }
     );
     let severities = |one: &anchorwatch::config::Relationship| {
-        one.policy
+        one.settings
+            .policy
             .severity
             .iter()
             .map(|(kind, level)| format!("{kind}={level}"))
@@ -155,17 +162,17 @@ fn a_relationship_overrides_the_defaults_key_by_key() {
     assert_eq!(severities(own), ["in_flight_risk=warning", "source_stale=info"]);
     assert_eq!(severities(web), ["in_flight_risk=warning", "source_stale=critical"]);
     for relationship in [own, web] {
-        let policy = &relationship.policy;
+        let policy = &relationship.settings.policy;
         assert_eq!(policy.poll_interval, PollInterval::Every(Duration::from_secs(30)));
         assert_eq!(policy.baseline, BaselinePolicy::TrustOnFirstUse);
         assert_eq!(policy.daily_budget, config.limits.daily);
         assert_eq!((policy.daily_budget.events, policy.daily_budget.bytes), (1000, 16 << 20));
-        assert_eq!(relationship.redirects, 1);
-        assert_eq!(relationship.policy.judgement, JudgementPolicy::Pinned);
+        assert_eq!(relationship.settings.redirects, 1);
+        assert_eq!(relationship.settings.policy.judgement, JudgementPolicy::Pinned);
     }
     // A CA file of all holds for the endpoints that it can hold for.
-    assert_eq!(own.ca_file, None);
-    assert_eq!(web.ca_file, Some("/etc/../files/clean1.lab.example.pem".into()));
+    assert_eq!(own.settings.ca_file, None);
+    assert_eq!(web.settings.ca_file, Some("/etc/../files/clean1.lab.example.pem".into()));
     assert_eq!(config.store.path, Path::new("/etc/state"));
 }
 
@@ -227,11 +234,11 @@ fn with_relationship_profile(profile: &str) -> String {
 }
 
 fn keys() -> impl Iterator<Item = (&'static Scope, &'static Key)> {
-    docs::SCOPES.iter().flat_map(|scope| scope.keys().map(|key| (*scope, key)))
+    TOP.with_all_below().into_iter().flat_map(|scope| scope.keys().map(move |key| (scope, key)))
 }
 
 #[test]
-fn every_key_of_the_schema_is_read() {
+fn every_key_of_the_table_is_read() {
     let mut read = 0;
     for (scope, key) in keys() {
         // Nothing takes a list in a list.

@@ -63,7 +63,7 @@ impl Watch {
         };
         let domains = scene.endpoints().iter().map(domain).collect();
         let config = Config::load(&scene.configuration_path()).unwrap();
-        let policy = config.relationships[0].policy.clone();
+        let policy = config.relationships[0].settings.policy.clone();
         let fetcher = Fetcher::new(clock.clone());
         let (events, found) = (Vec::new(), BTreeSet::new());
         Self { clock, began, scene, fetcher, policy, found, domains, events }

@@ -224,7 +224,7 @@ fn permissions(path: &Path, config: &Config) -> Vec<String> {
     let has_password = config
         .relationships
         .iter()
-        .filter_map(|relationship| relationship.proxy.as_ref())
+        .filter_map(|relationship| relationship.settings.proxy.as_ref())
         .any(crate::config::Proxy::has_password);
     let mut warnings = Vec::new();
     if has_password && mode & READ_BY_OTHERS != 0 {

@@ -180,8 +180,10 @@ fn rules(
         Some(known) => {
             // The first observation is the baseline unless the file says otherwise, and explicit is
             // what it says where it says nothing.
-            let policy =
-                Policy { baseline: BaselinePolicy::TrustOnFirstUse, ..known.policy.clone() };
+            let policy = Policy {
+                baseline: BaselinePolicy::TrustOnFirstUse,
+                ..known.settings.policy.clone()
+            };
             (policy, known.endpoint.clone())
         }
         None => (Policy::default(), recorded(trust_domain)?),

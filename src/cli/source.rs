@@ -58,7 +58,7 @@ pub(super) fn pictured(
     damaged(&faults);
     let mut domain = DomainView {
         endpoint: Arc::new(relationship.endpoint.clone()),
-        policy: Arc::new(relationship.policy.clone()),
+        policy: Arc::new(relationship.settings.policy.clone()),
         state,
         findings: Arc::new([]),
         dropped: Arc::new([]),

@@ -1,4 +1,4 @@
-//! Files with trust in them: a trust domain's bundle as it came by another way, and CA files.
+//! Files with trust in them: a trust domain's bundle, received out of band, and CA files.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
-use super::fault::quoted;
+use super::place::quoted;
 use anchorwatch_core::bundle::{
     Authority, AuthorityId, Certificate, ParseError, ParseLimits, SvidType, parse,
 };

@@ -94,10 +94,10 @@ pub(super) fn between(old: &Config, new: &Config) -> Vec<Change> {
 
 /// Whether all but the daily budget agrees, which is `limits`' to tell.
 fn same_settings(old: &Relationship, new: &Relationship) -> bool {
-    if old.policy.daily_budget == new.policy.daily_budget {
+    if old.settings.policy.daily_budget == new.settings.policy.daily_budget {
         return old == new;
     }
     let mut old = old.clone();
-    old.policy.daily_budget = new.policy.daily_budget;
+    old.settings.policy.daily_budget = new.settings.policy.daily_budget;
     old == *new
 }

@@ -1,36 +1,10 @@
-//! `docs/configuration.md`, made from the schema.
+//! `docs/configuration.md`, made from the table of keys.
 
 use std::fmt::Write as _;
 
-use super::schema::{
-    ALERTMANAGER, ANNOUNCEMENT, APPROVAL, Absent, CACHE_CONSUMER, DEFAULTS, HTTPS_SPIFFE,
-    HTTPS_WEB, ISSUER_DECLARED, ISSUER_MODELS, ISSUER_SPIRE, Key, Kind, LIMITS, METRICS, OUTAGE,
-    PROFILE, RELATIONSHIP, RETENTION, Reload, SETTINGS, SHARED_AUTHORITY, STORE, Scope, TOP,
-};
+use super::schema::{Absent, Key, Kind, Reload, Scope};
+use super::table::{DEFAULTS, RELATIONSHIP, TOP};
 use anchorwatch_core::finding::FindingKind;
-
-/// Every scope, in the order of the documentation.
-pub const SCOPES: &[&Scope] = &[
-    &TOP,
-    &STORE,
-    &LIMITS,
-    &METRICS,
-    &RETENTION,
-    &SHARED_AUTHORITY,
-    &ALERTMANAGER,
-    &RELATIONSHIP,
-    &PROFILE,
-    &HTTPS_SPIFFE,
-    &HTTPS_WEB,
-    &DEFAULTS,
-    &CACHE_CONSUMER,
-    &ISSUER_MODELS,
-    &ISSUER_SPIRE,
-    &ISSUER_DECLARED,
-    &APPROVAL,
-    &ANNOUNCEMENT,
-    &OUTAGE,
-];
 
 const INTRO: &str = include_str!("docs/intro.md");
 const OUTRO: &str = include_str!("docs/outro.md");
@@ -38,11 +12,11 @@ const OUTRO: &str = include_str!("docs/outro.md");
 /// The whole page.
 pub fn render() -> String {
     let mut page = String::from(
-        "<!-- Generated from src/config/schema. UPDATE_EXPECT=1 cargo test --test config rewrites \
+        "<!-- Generated from src/config/table. UPDATE_EXPECT=1 cargo test --test config rewrites \
          it. -->\n\n",
     );
     page.push_str(INTRO);
-    for scope in SCOPES {
+    for scope in TOP.with_all_below() {
         section(scope, &mut page);
     }
     page.push_str("\n### Kinds of findings\n\n");
@@ -61,17 +35,15 @@ fn section(scope: &Scope, page: &mut String) {
         name => format!("`{name}`"),
     };
     let _ = writeln!(page, "\n### {title}\n\n{}", scope.intro);
-    // The settings of a relationship are those of `defaults`, and stand there.
-    let is_relationship = std::ptr::eq(scope, &raw const RELATIONSHIP);
-    let mut keys = scope
-        .keys()
-        .filter(|key| !is_relationship || !SETTINGS.iter().any(|one| one.name == key.name))
-        .peekable();
+    // The settings of a relationship are those of `defaults`, and are described there.
+    let is_relationship = scope.name == RELATIONSHIP.name;
+    let mut keys =
+        scope.keys().filter(|key| !is_relationship || DEFAULTS.key(key.name).is_none()).peekable();
     if keys.peek().is_none() {
         return;
     }
-    page.push_str("\n| key | type | default | bounds | meaning | since |\n");
-    page.push_str("|---|---|---|---|---|---|\n");
+    page.push_str("\n| key | type | default | bounds | meaning |\n");
+    page.push_str("|---|---|---|---|---|\n");
     for key in keys {
         page.push_str(&row(key));
     }
@@ -84,7 +56,7 @@ fn row(key: &Key) -> String {
         Absent::Words(words) => words.to_owned(),
     };
     let mut meaning = key.meaning.to_owned();
-    if let Some(scope) = below(&key.kind) {
+    if let Some(scope) = key.kind.scope() {
         let _ = write!(meaning, " Keys: see {}.", link(scope));
     }
     if key.reload == Reload::Restart {
@@ -96,42 +68,9 @@ fn row(key: &Key) -> String {
     } else {
         key.kind.bounds()
     };
-    format!("| `{}` | {noun} | {default} | {bounds} | {meaning} | {} |\n", key.name, key.since)
-}
-
-/// The scope of the keys below a key.
-fn below(kind: &Kind) -> Option<&'static Scope> {
-    match kind {
-        Kind::Mapping(scope)
-        | Kind::List { scope, .. }
-        | Kind::Relationships(scope)
-        | Kind::Issuer(scope) => Some(scope),
-        Kind::Consumers => Some(&CACHE_CONSUMER),
-        Kind::Choice(_)
-        | Kind::Count { .. }
-        | Kind::Duration { .. }
-        | Kind::EndpointUrl
-        | Kind::Fingerprint
-        | Kind::KeyType
-        | Kind::Moment
-        | Kind::Path
-        | Kind::PollInterval { .. }
-        | Kind::ProxyUrl
-        | Kind::Redirects { .. }
-        | Kind::Severities
-        | Kind::Size { .. }
-        | Kind::SpiffeId
-        | Kind::Switch
-        | Kind::Text { .. }
-        | Kind::TrustDomain
-        | Kind::TrustDomains { .. }
-        | Kind::Url => None,
-    }
+    format!("| `{}` | {noun} | {default} | {bounds} | {meaning} |\n", key.name)
 }
 
 fn link(scope: &Scope) -> String {
-    // As GitHub makes anchors of headings.
-    let kept = |letter: &char| letter.is_ascii_alphanumeric() || *letter == '_';
-    let anchor: String = scope.name.to_ascii_lowercase().chars().filter(kept).collect();
-    format!("[`{}`](#{anchor})", scope.name)
+    format!("[`{}`](#{})", scope.name, scope.anchor())
 }

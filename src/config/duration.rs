@@ -14,7 +14,7 @@ pub(super) struct Wrong {
 pub(super) fn parse(written: &str) -> Result<Duration, Wrong> {
     // Longer than any sum of units that means something.
     const MAX_LENGTH: usize = 64;
-    let quoted = super::fault::quoted(written);
+    let quoted = super::place::quoted(written);
     let example = || "write for example 10s or 5m".to_owned();
     if !written.is_empty() && written.bytes().all(|byte| byte.is_ascii_digit()) && written != "0" {
         let hint = match written.len() {

@@ -1,11 +1,12 @@
-//! What is wrong with a configuration, told as a compiler does.
+//! What is wrong with a configuration, reported as a compiler does.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::yaml::Place;
-use anchorwatch_core::untrusted::{UntrustedText, escape_line};
+use super::place::Place;
+use super::schema::Scope;
+use anchorwatch_core::untrusted::escape_line;
 
 /// One thing that is wrong, where it stands, and what would be right.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -55,7 +56,7 @@ impl Faults {
         &self.faults
     }
 
-    /// How many more there are.
+    /// The number of faults that were left out.
     pub fn omitted(&self) -> usize {
         self.omitted
     }
@@ -83,16 +84,36 @@ impl fmt::Display for Faults {
 
 impl std::error::Error for Faults {}
 
-/// Where faults are gathered while a file is read.
+/// Where faults are gathered while a file is read, with what every reader of it needs.
 #[derive(Debug)]
 pub(super) struct Report {
     file: Arc<Path>,
+    directory: PathBuf,
+    top: Option<&'static Scope>,
     faults: Faults,
 }
 
 impl Report {
+    /// A report about `file`, as it was named; relative paths in it count from its directory.
     pub(super) fn new(file: &Path) -> Self {
-        Self { file: file.into(), faults: Faults::default() }
+        let directory = file.parent().unwrap_or(Path::new("")).to_owned();
+        Self { file: file.into(), directory, top: None, faults: Faults::default() }
+    }
+
+    /// The same, where the file lies at `path`, and its keys are those from `top` down.
+    pub(super) fn reading(self, path: &Path, top: &'static Scope) -> Self {
+        let directory = path.parent().unwrap_or(Path::new("")).to_owned();
+        Self { directory, top: Some(top), ..self }
+    }
+
+    /// The directory from which relative paths count.
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The keys of the whole file.
+    pub(super) fn top(&self) -> Option<&'static Scope> {
+        self.top
     }
 
     /// Whether nothing is wrong so far.
@@ -137,16 +158,4 @@ impl Report {
             }
         }
     }
-}
-
-/// Text of the file as it may stand in a message: quoted, escaped, cut to 64 bytes, and
-/// without what stands between `://` and `@`, which may be a password.
-pub(super) fn quoted(text: &str) -> String {
-    const MOST: usize = 64;
-    let secret = text.split_once("://").and_then(|(scheme, rest)| {
-        let (_, host) = rest.rsplit_once('@')?;
-        Some(format!("{scheme}://***@{host}"))
-    });
-    let text = secret.as_deref().unwrap_or(text);
-    UntrustedText::from(text).quoted(MOST)
 }

@@ -2,8 +2,8 @@
 //!
 //! [`Config`] is what the daemon runs with: every value a domain type, every default filled in. What
 //! was written is a tree that knows the place of each value, so that every fault names its line
-//! and column. [`schema`] is the one table of keys: the decoder looks each of them up in it, and
-//! [`docs`] makes `docs/configuration.md` from it.
+//! and column. [`table`] is the one table of keys: decoding, merging, `config show`,
+//! `docs/configuration.md` ([`docs`]) and the documentation come from it.
 //!
 //! Invariant: reading a configuration touches no other file. Whether the files that it names can
 //! be used is asked by [`Read::file_faults`], for `config check`; a daemon that is started with a
@@ -21,6 +21,8 @@ mod fault;
 pub mod import;
 mod intent;
 mod issuer;
+mod place;
+mod profile;
 mod proxy;
 mod reader;
 mod relationship;
@@ -28,9 +30,11 @@ mod resolve;
 mod scalar;
 pub mod schema;
 mod serving;
-mod settings;
+mod setting;
 mod severity;
 mod suggest;
+pub mod table;
+mod tree;
 mod warning;
 mod web;
 mod yaml;
@@ -45,9 +49,11 @@ pub use change::Change;
 pub use fault::{Fault, Faults};
 pub use intent::{Announcement, Approval, Outage};
 pub use proxy::Proxy;
-pub use relationship::{MAX_REDIRECTS, Relationship};
+pub use relationship::{MAX_REDIRECTS, Relationship, Settings};
 pub use resolve::{LoadError, Read};
 pub use web::WebConfig;
+
+use setting::Table as _;
 
 use anchorwatch_core::bundle::{Digest, ParseLimits};
 use anchorwatch_core::decision::SharedAuthority;
@@ -62,23 +68,23 @@ pub struct Config {
     pub path: PathBuf,
     /// The digest of that file: which configuration runs.
     pub digest: Digest,
-    /// Who is watching.
+    /// The trust domain that watches.
     pub trust_domain: Option<TrustDomain>,
     /// Where history is kept.
     pub store: StoreConfig,
-    /// Whom it watches, sorted by trust domain.
+    /// The trust domains that are watched, sorted by name.
     pub relationships: Vec<Arc<Relationship>>,
     /// How much an endpoint may take.
-    pub limits: Limits,
-    /// How many polls may run at one time, from 1 up.
+    pub limits: EndpointLimits,
+    /// The most polls that may run at one time, from 1 up.
     pub concurrency: usize,
     /// What `/metrics` exports.
     pub metrics: MetricsConfig,
     /// The Unix socket over which the commands ask and decide.
     pub admin_socket: PathBuf,
-    /// How long the store keeps what.
+    /// What the store keeps, and for how long.
     pub retention: Retention,
-    /// Whom findings are pushed to. Not yet used.
+    /// The Alertmanagers to which findings are pushed.
     pub alertmanagers: Vec<Alertmanager>,
     /// Severities that differ from the findings' own, for every trust domain; each relationship
     /// has its own on top.
@@ -96,44 +102,16 @@ pub struct StoreConfig {
     pub path: PathBuf,
 }
 
-impl StoreConfig {
-    /// FHS, 5.8.2: the state of a service.
-    pub const PATH: &'static str = "/var/lib/anchorwatch";
-    /// The admin socket lies beside the store: who may read the one may ask the other.
-    pub const ADMIN_SOCKET: &'static str = "admin.sock";
-}
-
-/// How much an endpoint may take.
+/// How much any endpoint may take. [`Limits`](crate::fetch::Limits) are those of one poll: the same
+/// for documents, with the deadlines and redirects of one relationship.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Limits {
-    /// The most bytes of a document.
-    pub body: usize,
-    /// The most elements of a document's `keys`.
-    pub keys: usize,
-    /// The deepest nesting of arrays and objects in a document.
-    pub nesting: usize,
+pub struct EndpointLimits {
+    /// What of these binds the parser of documents.
+    pub document: ParseLimits,
     /// The most addresses of one name that are asked.
     pub addresses: usize,
     /// What one trust domain may record in a day; it is in each relationship's policy too.
     pub daily: Budget,
-}
-
-impl Limits {
-    /// More replicas behind one name than SPIRE is run with (docs/configuration.md#limits).
-    pub const ADDRESSES: usize = 16;
-
-    /// What of these binds the parser.
-    pub fn parse(&self) -> ParseLimits {
-        ParseLimits { body: self.body, keys: self.keys, nesting: self.nesting }
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        let ParseLimits { body, keys, nesting } = ParseLimits::default();
-        let addresses = Self::ADDRESSES;
-        Self { body, keys, nesting, addresses, daily: Budget::DEFAULT }
-    }
 }
 
 /// What `/metrics` exports.
@@ -143,35 +121,38 @@ pub struct MetricsConfig {
     pub per_authority: bool,
 }
 
-impl Default for MetricsConfig {
-    /// A key that no series speaks of is what the product is against.
-    fn default() -> Self {
-        Self { per_authority: true }
-    }
-}
-
-/// How long the store keeps what.
+/// What the store keeps, and for how long.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Retention {
     /// Raw bundles, after the state that they brought has passed.
     pub bodies: Duration,
 }
 
-impl Retention {
-    /// A year and a month: whoever looks into a yearly rotation has the one before.
-    pub const BODIES: Duration = Duration::from_hours(400 * 24);
-}
-
-impl Default for Retention {
-    fn default() -> Self {
-        Self { bodies: Self::BODIES }
-    }
-}
-
 impl Config {
-    /// A poll waits for the network nearly all of its time; this many sockets fit under the usual
-    /// limit of a service (docs/configuration.md#the-file).
-    pub const CONCURRENCY: usize = 1024;
+    /// The admin socket is beside the store: who may read the one may ask the other.
+    const ADMIN_SOCKET: &'static str = "admin.sock";
+
+    /// A configuration of nothing but defaults.
+    fn new(path: &Path, digest: Digest) -> Self {
+        let mut config = Self {
+            path: path.to_owned(),
+            digest,
+            trust_domain: None,
+            store: StoreConfig::default(),
+            relationships: Vec::new(),
+            limits: EndpointLimits::default(),
+            concurrency: 1,
+            metrics: MetricsConfig::default(),
+            admin_socket: PathBuf::new(),
+            retention: Retention::default(),
+            alertmanagers: Vec::new(),
+            severity: Severities::default(),
+            sightings: None,
+            shared_authorities: Vec::new(),
+        };
+        config.set_defaults();
+        config
+    }
 
     /// Reads the file at `path` and checks all of it but the files that it names.
     pub fn load(path: &Path) -> Result<Self, LoadError> {

@@ -1,13 +1,14 @@
-//! The way from a tree to typed values: every key is looked up in the schema's table, and every
-//! fault is gathered, never only the first.
+//! The way from a tree to typed values: every key is looked up in the table, and every fault is
+//! gathered, never only the first.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
 
-use super::fault::{Report, quoted};
-use super::schema::{self, Absent, Key, Scope};
+use super::fault::Report;
+use super::place::{Place, quoted};
+use super::schema::{Absent, Choose, Key, Scope};
 use super::suggest;
-use super::yaml::{Entry, Node, NodeKind, Place};
+use super::yaml::{Entry, Node, NodeKind};
 
 /// A node with the path that leads to it.
 #[derive(Clone, Debug)]
@@ -47,7 +48,7 @@ impl<'t> Value<'t> {
             NodeKind::Mapping(_) => "a mapping".to_owned(),
             NodeKind::Scalar(text) => quoted(text),
         };
-        self.fault(report, format!("{found} stands where {noun} is wanted"), hint);
+        self.fault(report, format!("{found} is where {noun} is expected"), hint);
     }
 
     /// The text of a scalar; a fault where it is none.
@@ -67,6 +68,13 @@ impl<'t> Value<'t> {
         }
     }
 
+    /// What is written under this key of a mapping.
+    pub(super) fn below(&self, name: &str) -> Option<Self> {
+        let NodeKind::Mapping(entries) = &self.node.kind else { return None };
+        let entry = entries.iter().find(|entry| *entry.key == *name)?;
+        Some(Self { node: &entry.value, path: join(&self.path, name) })
+    }
+
     /// The elements of a list; a fault where it is none.
     pub(super) fn elements(
         &self,
@@ -83,7 +91,7 @@ impl<'t> Value<'t> {
     }
 
     /// The entries of a mapping, each key once; a fault where it is none, and for every key that
-    /// comes again. `what` names what a key stands for.
+    /// is repeated. `what` names what a key means.
     pub(super) fn entries(
         &self,
         what: &str,
@@ -100,8 +108,8 @@ impl<'t> Value<'t> {
             let path = join(&self.path, &entry.key);
             match first.entry(&entry.key) {
                 Slot::Occupied(line) => {
-                    let message = format!("this {what} is there twice");
-                    let hint = format!("it stands in line {} already, so remove one", line.get());
+                    let message = format!("this {what} is written twice");
+                    let hint = format!("it is in line {} already, so remove one", line.get());
                     report.fault(entry.place, &path, message, hint);
                 }
                 Slot::Vacant(slot) => {
@@ -122,60 +130,72 @@ fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key } else { format!("{path}.{key}") }
 }
 
-/// The keys of a mapping, each of them in the schema.
+/// The keys of a mapping, each of them in the table.
 #[derive(Debug)]
 pub(super) struct Fields<'t> {
-    path: String,
-    place: Place,
     known: Vec<(&'static str, Value<'t>)>,
 }
 
 impl<'t> Fields<'t> {
     /// The keys of a mapping; a fault where it is none, for every unknown key, for every key that
-    /// comes twice, and for every required one that is missing.
+    /// is repeated, and for every required one that is missing.
     pub(super) fn open(
         value: &Value<'t>,
         scope: &'static Scope,
         report: &mut Report,
     ) -> Option<Self> {
-        let hint = schema::Kind::Mapping(scope).example();
-        let entries = value.entries("key", &hint, report)?;
+        let entries = value.entries("key", scope.example, report)?;
         let mut known = Vec::with_capacity(entries.len());
         for (entry, value) in entries {
             if let Some(key) = scope.key(&entry.key) {
                 known.push((key.name, value));
-            } else {
-                let hint = (!report.is_full()).then(|| suggest::key(&entry.key, scope));
-                report.fault(
-                    entry.place,
-                    &value.path,
-                    "there is no such key",
-                    hint.unwrap_or_default(),
-                );
+                continue;
             }
+            let top = report.top();
+            let hint = (!report.is_full()).then(|| suggest::key(&entry.key, scope, top));
+            let hint = hint.unwrap_or_default();
+            report.fault(entry.place, &value.path, "there is no such key", hint);
         }
-        let fields = Self { path: value.path.clone(), place: value.node.place, known };
+        let fields = Self { known };
         for key in scope.keys() {
             if key.absent == Absent::Fault && fields.get(key).is_none() {
-                let path = join(&fields.path, key.name);
-                report.fault(fields.place, &path, "it is missing", key.kind.example());
+                let path = join(&value.path, key.name);
+                report.fault(value.place(), &path, "it is missing", key.kind.example());
             }
         }
         Some(fields)
     }
 
-    /// What stands under a key.
-    pub(super) fn get(&self, key: &Key) -> Option<&Value<'t>> {
-        self.known.iter().find(|(name, _)| *name == key.name).map(|(_, value)| value)
+    /// The one key of a mapping of which exactly one is allowed. `what` names what a key means.
+    pub(super) fn open_one(
+        value: &Value<'t>,
+        scope: &'static Scope,
+        what: &str,
+        report: &mut Report,
+    ) -> Option<(&'static str, Value<'t>)> {
+        debug_assert_eq!(scope.choose, Choose::One, "{}", scope.name);
+        let mut known = Self::open(value, scope, report)?.known;
+        match (known.pop(), known.is_empty(), &value.node.kind) {
+            (Some(one), true, _) => return Some(one),
+            (Some(_), false, _) => {
+                value.fault(report, format!("two {what}s are written here"), "keep one of them");
+            }
+            (None, _, NodeKind::Mapping(entries)) if entries.is_empty() => {
+                value.fault(report, format!("no {what} is written here"), scope.example);
+            }
+            // What is written instead has its own fault already.
+            (None, ..) => (),
+        }
+        None
     }
 
-    /// What stands under a key, decoded; `None` where nothing does, or what does is wrong.
-    pub(super) fn read<T>(
-        &self,
-        key: &'static Key,
-        report: &mut Report,
-        decode: impl FnOnce(&Value<'t>, &'static Key, &mut Report) -> Option<T>,
-    ) -> Option<T> {
-        decode(self.get(key)?, key, report)
+    /// What is written under a key.
+    pub(super) fn get(&self, key: &Key) -> Option<&Value<'t>> {
+        self.named(key.name)
+    }
+
+    /// What is written under the key of this name.
+    pub(super) fn named(&self, name: &str) -> Option<&Value<'t>> {
+        self.known.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 }

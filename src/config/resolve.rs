@@ -6,25 +6,22 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::alertmanager::alertmanagers;
 use super::bootstrap;
 use super::fault::{Faults, Report};
-use super::intent::shared_authorities;
+use super::place::Place;
 use super::reader::{Fields, Value};
-use super::relationship::{Written, name, relationship};
-use super::schema::{
-    ADDRESSES, ADMIN_SOCKET, ALERTMANAGERS, BODIES, BODY, CA_FILE, CONCURRENCY, DAILY_BYTES,
-    DAILY_EVENTS, DEFAULTS, DEFAULTS_SECTION, FEDERATES_WITH, KEYS, Key, LIMITS, LIMITS_SECTION,
-    METRICS, METRICS_SECTION, NESTING, PER_AUTHORITY, RETENTION, RETENTION_SECTION,
-    SHARED_AUTHORITIES, SIGHTINGS, STORE, STORE_PATH, STORE_SECTION, Scope, TOP, TRUST_DOMAIN,
+use super::scalar;
+use super::schema::Key;
+use super::serving::{self, Written};
+use super::setting::{self, Setting as _, Table as _};
+use super::table::{
+    ADMIN_SOCKET, ANNOUNCED, APPROVED, BOOTSTRAP_BUNDLE_PATH, BUNDLE_ENDPOINT_PROFILE,
+    BUNDLE_ENDPOINT_URL, CA_FILE, DEFAULTS_SECTION, FEDERATES_WITH, OUTAGES, RELATIONSHIP, TOP,
 };
-use super::serving;
-use super::settings::Settings;
-use super::yaml::{self, Place};
-use super::{Config, Limits, MetricsConfig, Retention, StoreConfig, scalar};
+use super::yaml;
+use super::{Config, Relationship, Settings};
 use anchorwatch_core::bundle::Digest;
-use anchorwatch_core::spiffe::TrustDomain;
-use anchorwatch_core::watch::Budget;
+use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile, TrustDomain};
 
 /// The longest path of a Unix socket, in bytes: `sun_path` without its last zero.
 const MAX_SOCKET_PATH: usize = 107;
@@ -85,14 +82,14 @@ impl Read {
         let file = File::open(path).map_err(unreadable)?;
         file.take(limit).read_to_end(&mut bytes).map_err(unreadable)?;
         let absolute = std::path::absolute(path).map_err(unreadable)?;
-        let mut report = Report::new(path);
+        let mut report = Report::new(path).reading(&absolute, &TOP);
         let config = decode(&absolute, &bytes, &mut report);
         Ok(Self::finish(path, config, report)?)
     }
 
     /// Reads `text` as the content of the file at `path`, without touching it.
     pub fn from_text(path: &Path, text: &str) -> Result<Self, Faults> {
-        let mut report = Report::new(path);
+        let mut report = Report::new(path).reading(path, &TOP);
         let config = decode(path, text.as_bytes(), &mut report);
         Self::finish(path, config, report)
     }
@@ -133,7 +130,7 @@ impl Read {
 fn decode(path: &Path, bytes: &[u8], report: &mut Report) -> Option<(Config, Vec<FileName>)> {
     if yaml::MAX_BYTES < bytes.len() {
         let message = format!("the file has more than {} bytes", yaml::MAX_BYTES);
-        report.fault(Place::START, "", message, "split the watch");
+        report.fault(Place::START, "", message, "split the configuration");
         return None;
     }
     let text = utf8(bytes, report)?;
@@ -163,153 +160,111 @@ fn config(
     digest: Digest,
     report: &mut Report,
 ) -> Option<(Config, Vec<FileName>)> {
-    let directory = path.parent().unwrap_or(Path::new(""));
-    let file = |value: &Value<'_>, key: &'static Key, report: &mut Report| {
-        scalar::path(value, key, directory, report)
-    };
-    let trust_domain = fields.read(&TRUST_DOMAIN, report, trust_domain);
-    let store = section(fields, &STORE_SECTION, &STORE, report)
-        .and_then(|store| store.read(&STORE_PATH, report, file))
-        .unwrap_or_else(|| PathBuf::from(StoreConfig::PATH));
-    let admin_socket = admin_socket(fields, &store, directory, report);
-    let section_of_defaults = section(fields, &DEFAULTS_SECTION, &DEFAULTS, report);
-    let defaults = section_of_defaults
-        .as_ref()
-        .map(|defaults| Settings::read(defaults, directory, report))
-        .unwrap_or_default();
-    let ca_file = section_of_defaults.as_ref().and_then(|defaults| defaults.get(&CA_FILE));
-    let limits = limits(fields, report);
-    let metrics = section(fields, &METRICS_SECTION, &METRICS, report)
-        .and_then(|metrics| metrics.read(&PER_AUTHORITY, report, scalar::switch))
-        .map(|per_authority| MetricsConfig { per_authority });
-    let retention = section(fields, &RETENTION_SECTION, &RETENTION, report)
-        .and_then(|retention| retention.read(&BODIES, report, scalar::duration))
-        .map(|bodies| Retention { bodies });
-    let concurrency = fields.read(&CONCURRENCY, report, scalar::count);
-    let sightings = fields.read(&SIGHTINGS, report, file);
-    let shared_authorities = fields.read(&SHARED_AUTHORITIES, report, shared_authorities);
-    let alertmanagers = fields.read(&ALERTMANAGERS, report, |value, key, report| {
-        alertmanagers(value, key, directory, report)
-    });
-    let (written, names) = relationships(fields, &defaults, directory, report)?;
-    serving::check(&written, &names, report);
-    let (relationships, mut files) = apart(written, limits.daily);
-    if let (Some(value), Some(file)) = (ca_file, &defaults.ca_file) {
-        files.push(FileName::new(value, file, UseOfFile::CaFile));
+    let mut config = Config::new(path, digest);
+    config.merge_fields(fields, report);
+    if config.admin_socket.as_os_str().is_empty() {
+        config.admin_socket = config.store.path.join(Config::ADMIN_SOCKET);
     }
-    let config = Config {
-        path: path.to_owned(),
-        digest,
-        trust_domain,
-        store: StoreConfig { path: store },
-        relationships,
-        limits,
-        concurrency: concurrency.unwrap_or(Config::CONCURRENCY),
-        metrics: metrics.unwrap_or_default(),
-        admin_socket,
-        retention: retention.unwrap_or_default(),
-        alertmanagers: alertmanagers.unwrap_or_default(),
-        severity: defaults.severity.unwrap_or_default(),
-        sightings,
-        shared_authorities: shared_authorities.unwrap_or_default(),
-    };
+    check_socket(fields, &config.admin_socket, report);
+    let mut defaults = Settings::default();
+    if let Some(value) = fields.get(&DEFAULTS_SECTION) {
+        defaults.merge(value, &DEFAULTS_SECTION, report);
+    }
+    config.severity = defaults.policy.severity.clone();
+    defaults.policy.daily_budget = config.limits.daily;
+    let (written, names) = relationships(fields, &defaults, report)?;
+    serving::check(&written, &names, report);
+    let mut files: Vec<_> = written.iter().flat_map(Written::files).collect();
+    let ca_file = fields.get(&DEFAULTS_SECTION).and_then(|section| section.below(CA_FILE.name));
+    if let (Some(value), Some(file)) = (ca_file, &defaults.ca_file) {
+        files.push(FileName::new(&value, file, UseOfFile::CaFile));
+    }
+    config.relationships = written.into_iter().map(|one| Arc::new(one.relationship)).collect();
+    config.relationships.sort_by(|a, b| a.trust_domain().cmp(b.trust_domain()));
     Some((config, files))
 }
 
-/// The keys of a section, where it stands.
-fn section<'t>(
-    fields: &Fields<'t>,
-    key: &'static Key,
-    scope: &'static Scope,
-    report: &mut Report,
-) -> Option<Fields<'t>> {
-    fields.read(key, report, |value, _, report| Fields::open(value, scope, report))
-}
-
-fn trust_domain(value: &Value<'_>, key: &'static Key, report: &mut Report) -> Option<TrustDomain> {
-    let written = scalar::text(value, key, report)?;
-    scalar::trust_domain(written, |message, hint| value.fault(report, message, hint))
-}
-
-fn admin_socket(
-    fields: &Fields<'_>,
-    store: &Path,
-    directory: &Path,
-    report: &mut Report,
-) -> PathBuf {
-    let written = fields.read(&ADMIN_SOCKET, report, |value, key, report| {
-        scalar::path(value, key, directory, report)
-    });
-    let socket = written.unwrap_or_else(|| store.join(StoreConfig::ADMIN_SOCKET));
+fn check_socket(fields: &Fields<'_>, socket: &Path, report: &mut Report) {
     let length = socket.as_os_str().len();
     if MAX_SOCKET_PATH < length {
         let message = format!("the admin socket's path has {length} bytes");
         let hint = format!("name one of at most {MAX_SOCKET_PATH} bytes in admin_socket");
-        match fields.get(&ADMIN_SOCKET).or_else(|| fields.get(&STORE_SECTION)) {
+        match fields.get(&ADMIN_SOCKET).or_else(|| fields.named("store")) {
             Some(value) => value.fault(report, message, hint),
             None => report.fault(Place::START, "", message, hint),
         }
     }
-    socket
 }
 
-fn limits(fields: &Fields<'_>, report: &mut Report) -> Limits {
-    let default = Limits::default();
-    let Some(fields) = section(fields, &LIMITS_SECTION, &LIMITS, report) else { return default };
-    let Budget { events, bytes } = default.daily;
-    Limits {
-        body: fields.read(&BODY, report, scalar::size).unwrap_or(default.body),
-        keys: fields.read(&KEYS, report, scalar::count).unwrap_or(default.keys),
-        nesting: fields.read(&NESTING, report, scalar::count).unwrap_or(default.nesting),
-        addresses: fields.read(&ADDRESSES, report, scalar::count).unwrap_or(default.addresses),
-        daily: Budget {
-            events: fields.read(&DAILY_EVENTS, report, scalar::count).unwrap_or(events),
-            bytes: fields.read(&DAILY_BYTES, report, scalar::size).unwrap_or(bytes),
-        },
-    }
-}
-
-/// The relationships, and the names of all that stand there, however wrong.
+/// The relationships, and the names of all that are written, however wrong.
 fn relationships<'t>(
     fields: &Fields<'t>,
     defaults: &Settings,
-    directory: &Path,
     report: &mut Report,
 ) -> Option<(Vec<Written<'t>>, BTreeSet<TrustDomain>)> {
     let value = fields.get(&FEDERATES_WITH)?;
-    let hint = FEDERATES_WITH.kind.example();
-    let entries = value.entries("trust domain", &hint, report)?;
+    let entries = value.entries("trust domain", &FEDERATES_WITH.kind.example(), report)?;
     let mut written = Vec::with_capacity(entries.len());
     let mut names = BTreeSet::new();
     for (entry, value) in entries {
-        let trust_domain = name(&entry.key, entry.place, &value.path, report);
+        let trust_domain = scalar::trust_domain_name(&entry.key, |message, hint| {
+            report.fault(entry.place, &value.path, message, hint);
+        });
         names.extend(trust_domain.clone());
-        written.extend(relationship(&value, trust_domain, defaults, directory, report));
+        written.extend(relationship(value, trust_domain, defaults, report));
     }
     Some((written, names))
 }
 
-/// What runs, and the files that it names.
-fn apart(
-    written: Vec<Written<'_>>,
-    daily: Budget,
-) -> (Vec<Arc<super::Relationship>>, Vec<FileName>) {
-    let mut relationships = Vec::with_capacity(written.len());
-    let mut files = Vec::new();
-    for one in written {
-        let mut relationship = one.relationship;
-        relationship.policy.daily_budget = daily;
-        if let (Some(value), Some(file)) =
-            (&one.bootstrap_bundle_path, &relationship.bootstrap_bundle_path)
-        {
-            let use_of_it = UseOfFile::Bootstrap(relationship.trust_domain().clone());
-            files.push(FileName::new(value, file, use_of_it));
+/// One relationship; `None` where anything that it cannot be without is wrong.
+fn relationship<'t>(
+    value: Value<'t>,
+    trust_domain: Option<TrustDomain>,
+    defaults: &Settings,
+    report: &mut Report,
+) -> Option<Written<'t>> {
+    let fields = Fields::open(&value, &RELATIONSHIP, report)?;
+    let url = setting::decode(&fields, &BUNDLE_ENDPOINT_URL, report);
+    let profile = setting::decode(&fields, &BUNDLE_ENDPOINT_PROFILE, report);
+    let bootstrap_bundle_path = setting::decode(&fields, &BOOTSTRAP_BUNDLE_PATH, report);
+    let approved = setting::decode(&fields, &APPROVED, report);
+    let announced = setting::decode(&fields, &ANNOUNCED, report);
+    let outages = setting::decode(&fields, &OUTAGES, report);
+    let mut settings = defaults.clone();
+    settings.merge_fields(&fields, report);
+    let profile = profile?;
+    if profile != EndpointProfile::HttpsWeb {
+        if let Some(value) = fields.get(&CA_FILE) {
+            let hint = "the trust domain's own bundle authenticates an https_spiffe endpoint: \
+                        remove the key, or name the file in bootstrap_bundle_path";
+            value.fault(report, "ca_file is for https_web alone", hint);
         }
-        if let (Some(value), Some(file)) = (&one.ca_file, &relationship.ca_file) {
-            files.push(FileName::new(value, file, UseOfFile::CaFile));
-        }
-        relationships.push(Arc::new(relationship));
+        settings.ca_file = None;
     }
-    relationships.sort_by(|a, b| a.trust_domain().cmp(b.trust_domain()));
-    (relationships, files)
+    let endpoint = BundleEndpoint { trust_domain: trust_domain?, url: url?, profile };
+    let relationship = Relationship {
+        endpoint,
+        bootstrap_bundle_path: bootstrap_bundle_path.flatten(),
+        settings,
+        approved: approved.unwrap_or_default(),
+        announced: announced.unwrap_or_default(),
+        outages: outages.unwrap_or_default(),
+    };
+    Some(Written { relationship, value })
+}
+
+impl Written<'_> {
+    /// The files that the relationship itself names.
+    fn files(&self) -> Vec<FileName> {
+        let Relationship { endpoint, bootstrap_bundle_path, settings, .. } = &self.relationship;
+        let bootstrap = UseOfFile::Bootstrap(endpoint.trust_domain.clone());
+        let named = [
+            (&BOOTSTRAP_BUNDLE_PATH, bootstrap_bundle_path, bootstrap),
+            (&CA_FILE, &settings.ca_file, UseOfFile::CaFile),
+        ];
+        let given = |(key, file, use_of_it): (&Key, &Option<PathBuf>, UseOfFile)| {
+            Some(FileName::new(&self.value.below(key.name)?, file.as_ref()?, use_of_it))
+        };
+        named.into_iter().filter_map(given).collect()
+    }
 }

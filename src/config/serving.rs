@@ -6,10 +6,24 @@ use std::sync::Arc;
 use super::Relationship;
 use super::fault::Report;
 use super::reader::Value;
-use super::relationship::Written;
 use anchorwatch_core::spiffe::TrustDomain;
 
-/// How many other trust domains must be polled before each: 0 for `https_web` and self-serving
+/// A relationship, and where in the file it is.
+#[derive(Clone, Debug)]
+pub(super) struct Written<'t> {
+    pub(super) relationship: Relationship,
+    pub(super) value: Value<'t>,
+}
+
+impl<'t> Written<'t> {
+    /// Where the endpoint's SPIFFE ID is.
+    fn endpoint_spiffe_id(&self) -> Option<Value<'t>> {
+        let profile = self.value.below("bundle_endpoint_profile")?;
+        profile.below("https_spiffe")?.below("endpoint_spiffe_id")
+    }
+}
+
+/// The number of other trust domains that must be polled before each: 0 for `https_web` and self-serving
 /// endpoints, else one more than the domain that serves. Without cycles and missing links, which
 /// are faults, every relationship has one.
 pub(super) fn depths(relationships: &[Arc<Relationship>]) -> BTreeMap<&TrustDomain, usize> {
@@ -40,12 +54,12 @@ pub(super) fn server(relationship: &Relationship) -> Option<&TrustDomain> {
 }
 
 /// Reports serving domains that nobody watches, and circles of them. `names` are the trust domains
-/// that stand in the file, whatever else is wrong with them.
+/// that the file has, whatever else is wrong with them.
 pub(super) fn check(written: &[Written<'_>], names: &BTreeSet<TrustDomain>, report: &mut Report) {
-    let mut links: BTreeMap<&TrustDomain, (&TrustDomain, &Value<'_>)> = BTreeMap::new();
+    let mut links: BTreeMap<&TrustDomain, (&TrustDomain, Value<'_>)> = BTreeMap::new();
     for one in written {
         let Some(server) = server(&one.relationship) else { continue };
-        let Some(place) = &one.endpoint_spiffe_id else { continue };
+        let Some(place) = one.endpoint_spiffe_id() else { continue };
         if names.contains(server) {
             links.insert(one.relationship.trust_domain(), (server, place));
         } else {

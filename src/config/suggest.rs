@@ -1,33 +1,13 @@
 //! What an unknown word was meant to be.
 
-use super::schema::{
-    ALERTMANAGER, ANNOUNCEMENT, APPROVAL, HTTPS_SPIFFE, ISSUER_DECLARED, ISSUER_SPIRE, LIMITS,
-    METRICS, OUTAGE, PROFILE, RELATIONSHIP, RETENTION, SETTINGS, STORE, Scope, TOP, one_of,
-};
-
-/// The scopes that a key may have strayed from.
-static ELSEWHERE: [&Scope; 14] = [
-    &TOP,
-    &RELATIONSHIP,
-    &STORE,
-    &LIMITS,
-    &METRICS,
-    &RETENTION,
-    &PROFILE,
-    &HTTPS_SPIFFE,
-    &ISSUER_SPIRE,
-    &ISSUER_DECLARED,
-    &APPROVAL,
-    &ANNOUNCEMENT,
-    &OUTAGE,
-    &ALERTMANAGER,
-];
+use super::schema::{Scope, one_of};
 
 /// The most names that a hint lists.
 const MOST_NAMES: usize = 8;
 
-/// What would be right where `unknown` stands in `scope`.
-pub(super) fn key(unknown: &str, scope: &Scope) -> String {
+/// What would be right where `unknown` is written in `scope`. `top` is the scope of the whole file,
+/// from which every other is found.
+pub(super) fn key(unknown: &str, scope: &Scope, top: Option<&'static Scope>) -> String {
     if unknown == "<<" {
         return "merging is not supported: put what holds for all under defaults".to_owned();
     }
@@ -35,23 +15,23 @@ pub(super) fn key(unknown: &str, scope: &Scope) -> String {
     if let Some(near) = nearest(unknown, &names) {
         return format!("did you mean {near}?");
     }
-    let is_setting = SETTINGS.iter().any(|key| key.name == unknown);
-    if is_setting {
-        return "it belongs to a relationship, or under defaults".to_owned();
-    }
-    if let Some(home) = ELSEWHERE.iter().find(|scope| scope.key(unknown).is_some()) {
+    let scopes = top.map(Scope::with_all_below).unwrap_or_default();
+    // What holds for every relationship is meant before what one section has.
+    let settings = scopes.iter().filter(|scope| scope.name == "defaults");
+    if let Some(home) = settings.chain(&scopes).find(|scope| scope.key(unknown).is_some()) {
         return match home.name {
             "the file" => "it belongs at the top of the file, without indentation".to_owned(),
+            "defaults" => "it belongs to a relationship, or under defaults".to_owned(),
             name => format!("it belongs under {name}"),
         };
     }
     match names.as_slice() {
         _ if scope.name == "tls_server_config" => {
-            "docs/web-config.md lists those that may stand here".to_owned()
+            "docs/web-config.md lists those that are allowed here".to_owned()
         }
         [] => "no key is known here".to_owned(),
         names if names.len() <= MOST_NAMES => format!("known here: {}", one_of(names)),
-        _ => "docs/configuration.md lists those that may stand here".to_owned(),
+        _ => "docs/configuration.md lists those that are allowed here".to_owned(),
     }
 }
 
@@ -62,38 +42,15 @@ pub(super) fn nearest<'w>(unknown: &str, words: &[&'w str]) -> Option<&'w str> {
         return None;
     }
     let folded = unknown.to_ascii_lowercase().replace('-', "_");
-    let near = words.iter().map(|word| (distance(&folded, word), *word)).min()?;
+    let distance = |word: &&'w str| (strsim::osa_distance(&folded, word), *word);
+    let near = words.iter().map(distance).min()?;
     // A third of the letters: `timeot` is near to `timeout`, `port` is not to `probe`.
     (near.0 <= (near.1.len() / 3).max(1)).then_some(near.1)
 }
 
-/// How many letters must be put in, taken out, replaced or swapped with their neighbour.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut before: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for (row, letter) in a.iter().enumerate() {
-        let mut line = vec![row + 1];
-        for (column, other) in b.iter().enumerate() {
-            let at = |line: &[usize], column: usize| line.get(column).copied().unwrap_or(0);
-            let replaced = at(&last, column) + usize::from(letter != other);
-            let mut best = replaced.min(at(&last, column + 1) + 1).min(at(&line, column) + 1);
-            let swapped = 0 < row
-                && 0 < column
-                && a.get(row - 1) == Some(other)
-                && b.get(column - 1) == Some(letter);
-            if swapped {
-                best = best.min(at(&before, column - 1) + 1);
-            }
-            line.push(best);
-        }
-        before = std::mem::replace(&mut last, line);
-    }
-    last.last().copied().unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::table::{RELATIONSHIP, STORE, TOP};
     use super::*;
 
     #[test]
@@ -109,18 +66,17 @@ mod tests {
         ] {
             assert_eq!(nearest(unknown, &words), near, "{unknown}");
         }
-        assert_eq!(distance("ab", "ba"), 1);
-        assert_eq!(distance("", "abc"), 3);
     }
 
     #[test]
-    fn a_key_in_the_wrong_place_is_told_where_it_belongs() {
-        assert_eq!(key("timeout", &TOP), "it belongs to a relationship, or under defaults");
+    fn the_hint_for_a_misplaced_key_names_its_section() {
+        let hint = |unknown, scope| key(unknown, scope, Some(&TOP));
+        assert_eq!(hint("timeout", &TOP), "it belongs to a relationship, or under defaults");
         assert_eq!(
-            key("store", &RELATIONSHIP),
+            hint("store", &RELATIONSHIP),
             "it belongs at the top of the file, without indentation"
         );
-        assert_eq!(key("fingerprint", &TOP), "it belongs under federates_with.*.approved[]");
-        assert_eq!(key("zzz", &STORE), "known here: path");
+        assert_eq!(hint("key_type", &TOP), "it belongs under federates_with.*.announced[]");
+        assert_eq!(hint("zzz", &STORE), "known here: path");
     }
 }

@@ -1,4 +1,4 @@
-//! What works and is hardly meant, and what is not in force yet.
+//! What works and is hardly intended.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -10,7 +10,7 @@ use anchorwatch_core::watch::BaselinePolicy;
 /// The most names that one sentence lists.
 const MOST_NAMES: usize = 5;
 
-/// Everything that is worth a word, a sentence each.
+/// Every warning, as a sentence.
 pub(super) fn of(config: &Config) -> Vec<String> {
     let mut warnings = Vec::new();
     if config.relationships.is_empty() {
@@ -34,7 +34,7 @@ pub(super) fn of(config: &Config) -> Vec<String> {
     let baseless = domains(|relationship| {
         !relationship.endpoint.is_self_serving()
             && relationship.bootstrap_bundle_path.is_none()
-            && relationship.policy.baseline == BaselinePolicy::Explicit
+            && relationship.settings.policy.baseline == BaselinePolicy::Explicit
     });
     if !baseless.is_empty() {
         warnings.push(format!(

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
 use super::fault::Report;
+use super::place::Place;
 
 /// The most bytes of a file: ten thousand relationships take 1.8 MiB.
 pub(super) const MAX_BYTES: usize = 16 << 20;
@@ -16,21 +17,6 @@ pub(super) const MAX_BYTES: usize = 16 << 20;
 const MAX_NODES: usize = 1_000_000;
 /// The deepest key lies five levels down.
 const MAX_DEPTH: usize = 16;
-
-/// Where something stands: line and column, counted from 1, in characters.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) struct Place {
-    pub(super) line: usize,
-    pub(super) column: usize,
-}
-
-impl Place {
-    pub(super) const START: Self = Self { line: 1, column: 1 };
-
-    fn of(span: Span) -> Self {
-        Self { line: span.start.line().max(1), column: span.start.col().saturating_add(1) }
-    }
-}
 
 /// A node and its place.
 #[derive(Clone, Debug)]
@@ -83,11 +69,15 @@ pub(super) fn document(text: &str, report: &mut Report) -> Option<Option<Node>> 
                 return None;
             }
         };
-        if !builder.take(event, Place::of(span)) {
+        if !builder.take(event, place(span)) {
             return None;
         }
     }
     Some(builder.root)
+}
+
+fn place(span: Span) -> Place {
+    Place { line: span.start.line().max(1), column: span.start.col().saturating_add(1) }
 }
 
 struct Builder<'r> {
@@ -175,7 +165,7 @@ impl Builder<'_> {
         self.nodes += 1;
         if MAX_NODES < self.nodes {
             let message = format!("the file has more than {MAX_NODES} values");
-            self.report.fault(place, "", message, "split the watch");
+            self.report.fault(place, "", message, "split the configuration");
             return false;
         }
         true

@@ -46,7 +46,7 @@ impl Descriptors {
     /// The shares under the limit that the process has.
     pub(super) fn now(config: &Config) -> Self {
         let limit = rlimit::getrlimit(rlimit::Resource::NOFILE).map_or(u64::MAX, |(soft, _)| soft);
-        let widths = config.relationships.iter().map(|one| match one.probe {
+        let widths = config.relationships.iter().map(|one| match one.settings.probe {
             Probe::OneAddress => 1,
             Probe::AllAddresses => config.limits.addresses,
         });

@@ -85,7 +85,7 @@ impl Domain {
         let counts = PollCounts::default();
         let pending_resolution = state.poll_state.reported.clone();
         let endpoint = Arc::new(relationship.endpoint.clone());
-        let policy = Arc::new(relationship.policy.clone());
+        let policy = Arc::new(relationship.settings.policy.clone());
         let view = DomainView {
             endpoint: Arc::clone(&endpoint),
             policy: Arc::clone(&policy),
@@ -136,7 +136,7 @@ impl Domain {
     pub(super) fn reconfigure(&mut self, relation: Relation) {
         let Relation { relationship, target, bootstrap } = relation;
         self.endpoint = Arc::new(relationship.endpoint.clone());
-        self.policy = Arc::new(relationship.policy.clone());
+        self.policy = Arc::new(relationship.settings.policy.clone());
         self.relationship = relationship;
         if !target.asks_the_same(&self.target) {
             self.generation = self.generation.wrapping_add(1);
@@ -330,7 +330,7 @@ impl Domain {
     /// A panic is a bug of ours. It ends the watch over this domain alone, loudly.
     fn step(&mut self, shared: &PollContext, poll: Poll, at: Timestamp) -> Option<JudgedPoll> {
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let (policy, name) = (&self.relationship.policy, self.trust_domain());
+            let (policy, name) = (&self.relationship.settings.policy, self.trust_domain());
             let mut keys = |facts: &Facts, change| shared.shared_keys(name, facts, change);
             (shared.step)(self.state.clone(), poll, at, policy, jitter::fraction(), &mut keys)
         }));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tracing::error;
 
 use super::domain::Relation;
-use crate::config::{self, Config, Relationship};
+use crate::config::{self, Config, EndpointLimits, Relationship, Settings};
 use crate::fetch::{Limits, Target, WebRoots};
 use crate::notify::Recipient;
 use anchorwatch_core::bundle::{Authority, SvidType};
@@ -25,21 +25,22 @@ pub(super) fn relation(relationship: &Arc<Relationship>, config: &Config) -> Rel
 
 /// What is polled for this relationship.
 fn target(relationship: &Relationship, config: &Config) -> Target {
-    let timeout = relationship.policy.timeout;
+    let Settings { policy, probe, redirects, proxy, ca_file } = &relationship.settings;
+    let EndpointLimits { document, addresses, .. } = config.limits;
     let limits = Limits {
-        timeout,
-        connect_timeout: timeout / 2,
-        redirects: relationship.redirects,
-        addresses: config.limits.addresses,
-        body: config.limits.body,
-        keys: config.limits.keys,
-        nesting: config.limits.nesting,
+        timeout: policy.timeout,
+        connect_timeout: policy.timeout / 2,
+        redirects: *redirects,
+        addresses,
+        body: document.body,
+        keys: document.keys,
+        nesting: document.nesting,
     };
     Target {
         endpoint: relationship.endpoint.clone(),
-        probe: relationship.probe,
-        roots: relationship.ca_file.as_deref().map(roots),
-        proxy: relationship.proxy.as_ref().map(|proxy| proxy.url().clone()),
+        probe: *probe,
+        roots: ca_file.as_deref().map(roots),
+        proxy: proxy.as_ref().map(|proxy| proxy.url().clone()),
         limits,
         memory: Arc::default(),
         pace: Arc::default(),
@@ -64,9 +65,13 @@ fn roots(path: &Path) -> Arc<WebRoots> {
 pub(super) fn recipients(config: &Config) -> Vec<Recipient> {
     let of = |one: &config::Alertmanager| Recipient {
         url: one.url.clone(),
-        credentials: one.credentials.clone().map(|(name, file)| (name.into_string(), file)),
+        credentials: one
+            .username
+            .as_ref()
+            .map(|name| name.as_received().to_owned())
+            .zip(one.password_file.clone()),
         ca_file: one.ca_file.clone(),
-        identity: one.identity.clone(),
+        identity: one.cert_file.clone().zip(one.key_file.clone()),
         resolve_after: one.resolve_after,
     };
     config.alertmanagers.iter().map(of).collect()

@@ -3,7 +3,7 @@
 //! By hand: the crates that read HCL read its second version, and keep no lines.
 
 use super::{Draft, ImportError};
-use crate::config::fault::quoted;
+use crate::config::place::quoted;
 
 /// A block's depth in a real file is five.
 const MAX_DEPTH: usize = 32;

@@ -8,7 +8,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::fault::{Report, quoted};
+use super::fault::Report;
+use super::place::quoted;
 use super::yaml::{self, Entry, Node, NodeKind};
 use anchorwatch_core::spiffe::{EndpointUrl, SpiffeId, TrustDomain};
 
@@ -42,23 +43,23 @@ impl ImportError {
     }
 }
 
-/// A relationship, as far as it is told.
+/// A relationship, as far as the input describes it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Partner {
-    /// Whose bundle.
+    /// The trust domain whose bundle is served.
     pub trust_domain: TrustDomain,
     /// Where it is served.
     pub url: EndpointUrl,
-    /// Who serves it; `None` under `https_web`.
+    /// The endpoint's SPIFFE ID; `None` under `https_web`.
     pub endpoint_spiffe_id: Option<SpiffeId>,
-    /// Its bundle, where that stands beside it.
+    /// Its bundle, where the input contains it.
     pub bundle: Option<String>,
 }
 
 /// What was found.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Imported {
-    /// One's own trust domain, where it is told.
+    /// One's own trust domain, where the input names it.
     pub trust_domain: Option<TrustDomain>,
     /// The relationships, in the order in which they stand.
     pub partners: Vec<Partner>,
@@ -127,7 +128,7 @@ pub fn read(text: &str, origin: Origin) -> Result<Imported, ImportError> {
     let partners: Vec<Partner> =
         drafts.into_iter().map(Draft::partner).collect::<Result<_, _>>()?;
     if partners.is_empty() {
-        return Err(ImportError::new(1, "no federation relationship stands here"));
+        return Err(ImportError::new(1, "no federation relationship in the input"));
     }
     Ok(Imported { trust_domain: trust_domain.and_then(|name| name.parse().ok()), partners })
 }

@@ -8,7 +8,7 @@ use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::untrusted::escape_json;
 
 impl Imported {
-    /// The configuration. What cannot be told stands in it as a comment. `bundles` are the bootstrap
+    /// The configuration. What the input does not tell is a comment in it. `bundles` are the bootstrap
     /// files that were written.
     pub fn yaml(&self, bundles: &BTreeMap<TrustDomain, String>) -> String {
         let mut text = String::from(
@@ -43,7 +43,7 @@ fn relationship(partner: &Partner, bundle: Option<&String>) -> String {
         text.push_str(
             "    bundle_endpoint_profile: {https_web: {}}\n    \
              # Nothing authenticates its first bundle but the web: compare the keys, and then decide\n    \
-             # `anchorwatch baseline`, or say so here:\n    \
+             # `anchorwatch baseline`, or set it here:\n    \
              # baseline: trust_on_first_use\n",
         );
         return text;

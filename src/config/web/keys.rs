@@ -1,20 +1,20 @@
-//! What may stand in a web configuration: exporter-toolkit's keys, by its names.
+//! The keys of a web configuration: exporter-toolkit's, by its names.
 
-use crate::config::schema::{Key, Kind, Scope};
+use crate::config::schema::{Choose, Key, Kind, Scope};
 
 /// The most bytes of a text that is no path: a chain of certificates.
 const PEM: usize = 256 << 10;
 
 macro_rules! keys {
     ($($name:ident = $word:literal, $kind:expr, $meaning:literal;)*) => {
-        $(pub(super) static $name: Key = Key::of_web($word, $kind, $meaning);)*
+        $(pub(super) const $name: Key = Key::new($word, $kind, $meaning);)*
     };
 }
 
 keys! {
     TLS = "tls_server_config", Kind::Mapping(&TLS_SCOPE), "The certificate, and whose are taken.";
     HTTP = "http_server_config", Kind::Mapping(&HTTP_SCOPE), "Headers of every answer.";
-    USERS = "basic_auth_users", Kind::Mapping(&ANY_SCOPE), "Who may ask, with bcrypt hashes.";
+    USERS = "basic_auth_users", Kind::Mapping(&ANY_SCOPE), "Users, with the bcrypt hashes of their passwords.";
     RATE = "rate_limit", Kind::Mapping(&RATE_SCOPE), "How many requests are answered.";
 
     CERT = "cert", Kind::Text { max: PEM }, "The certificates, as PEM.";
@@ -24,11 +24,11 @@ keys! {
     KEY_FILE = "key_file", Kind::Path, "The private key.";
     CLIENT_CA_FILE = "client_ca_file", Kind::Path, "The clients' authorities.";
     CLIENT_AUTH = "client_auth_type", Kind::Choice(CLIENT_AUTHS), "What is asked of a client.";
-    ALLOWED_SANS = "client_allowed_sans", Kind::Consumers, "Names, one of which a client has.";
+    ALLOWED_SANS = "client_allowed_sans", Kind::Texts, "Names, one of which a client has.";
     MIN_VERSION = "min_version", Kind::Choice(VERSIONS), "The least TLS.";
     MAX_VERSION = "max_version", Kind::Choice(VERSIONS), "The most TLS.";
-    CIPHERS = "cipher_suites", Kind::Consumers, "The suites of TLS 1.2.";
-    CURVES = "curve_preferences", Kind::Consumers, "The groups, best first.";
+    CIPHERS = "cipher_suites", Kind::Texts, "The suites of TLS 1.2.";
+    CURVES = "curve_preferences", Kind::Texts, "The groups, best first.";
     PREFER_SERVER = "prefer_server_cipher_suites", Kind::Switch, "Whose order of suites holds.";
 
     HTTP2 = "http2", Kind::Switch, "Taken and not used.";
@@ -57,7 +57,8 @@ pub(super) static TOP: Scope = Scope {
     name: "the web configuration",
     example: "write for example `basic_auth_users:` and each user below",
     intro: "",
-    keys: &[&[&TLS, &HTTP, &USERS, &RATE]],
+    keys: &[&[TLS, HTTP, USERS, RATE]],
+    choose: Choose::Any,
 };
 
 pub(super) static TLS_SCOPE: Scope = Scope {
@@ -65,36 +66,44 @@ pub(super) static TLS_SCOPE: Scope = Scope {
     example: "write `cert_file:` and `key_file:` below",
     intro: "",
     keys: &[&[
-        &CERT_FILE,
-        &KEY_FILE,
-        &CERT,
-        &KEY,
-        &CLIENT_AUTH,
-        &CLIENT_CA_FILE,
-        &CLIENT_CA,
-        &ALLOWED_SANS,
-        &MIN_VERSION,
-        &MAX_VERSION,
-        &CIPHERS,
-        &CURVES,
-        &PREFER_SERVER,
+        CERT_FILE,
+        KEY_FILE,
+        CERT,
+        KEY,
+        CLIENT_AUTH,
+        CLIENT_CA_FILE,
+        CLIENT_CA,
+        ALLOWED_SANS,
+        MIN_VERSION,
+        MAX_VERSION,
+        CIPHERS,
+        CURVES,
+        PREFER_SERVER,
     ]],
+    choose: Choose::Any,
 };
 
 pub(super) static HTTP_SCOPE: Scope = Scope {
     name: "http_server_config",
     example: "write `headers:` and each header below",
     intro: "",
-    keys: &[&[&HTTP2, &HEADERS]],
+    keys: &[&[HTTP2, HEADERS]],
+    choose: Choose::Any,
 };
 
 pub(super) static RATE_SCOPE: Scope = Scope {
     name: "rate_limit",
     example: "write `interval:` and `burst:` below",
     intro: "",
-    keys: &[&[&INTERVAL, &BURST]],
+    keys: &[&[INTERVAL, BURST]],
+    choose: Choose::Any,
 };
 
 /// Keys of the operator's choice; they are read as entries.
-static ANY_SCOPE: Scope =
-    Scope { name: "", example: "write each name with its value below", intro: "", keys: &[] };
+static ANY_SCOPE: Scope = Scope {
+    name: "",
+    example: "write each name with its value below",
+    intro: "",
+    keys: &[],
+    choose: Choose::Any,
+};

@@ -19,12 +19,13 @@ use std::time::Duration;
 
 use rustls::ServerConfig;
 
-use super::fault::{Faults, Report, quoted};
+use super::fault::{Faults, Report};
+use super::place::{Place, quoted};
 use super::reader::{Fields, Value};
 use super::resolve::{LoadError, utf8};
 use super::schema::{Key, one_of};
-use super::yaml::{self, NodeKind, Place};
-use super::{duration, scalar, suggest};
+use super::yaml::{self, NodeKind};
+use super::{choice, duration, scalar};
 use keys::{BURST, HEADERS, HTTP, HTTP_SCOPE, HTTP2, INTERVAL, RATE, RATE_SCOPE, TLS, TOP, USERS};
 
 /// The most bytes of a file.
@@ -43,12 +44,13 @@ const ALLOWED_HEADERS: &[(&str, &[&str])] = &[
     ("X-XSS-Protection", &[]),
 ];
 
-/// How HTTP is served.
+/// How HTTP is served, as a file has it. What the listener uses of it at one moment, with the
+/// headers checked, is [`Protection`](crate::web::Protection).
 #[derive(Clone, Default)]
 pub struct WebConfig {
     /// TLS; without it, plain HTTP.
     pub tls: Option<Arc<ServerConfig>>,
-    /// Who may ask, with the bcrypt hash of each password; nobody for everybody.
+    /// Users with the bcrypt hash of each password; without any, nobody needs to log in.
     pub users: BTreeMap<Box<str>, Box<str>>,
     /// Headers of every answer.
     pub headers: Vec<(Box<str>, Box<str>)>,
@@ -97,7 +99,7 @@ impl WebConfig {
     /// Reads what a file at the absolute `path` held, and the files that it names. At most 4 MiB
     /// are read; more is a fault.
     pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Self, Faults> {
-        let mut report = Report::new(path);
+        let mut report = Report::new(path).reading(path, &TOP);
         let config = decode(path, bytes, &mut report);
         report.finish(config)
     }
@@ -121,9 +123,7 @@ fn decode(path: &Path, bytes: &[u8], report: &mut Report) -> Option<WebConfig> {
         });
     };
     let fields = Fields::open(&Value::root(&root), &TOP, report)?;
-    let directory = path.parent().unwrap_or(Path::new(""));
-    let tls = given(&fields, &TLS)
-        .and_then(|section| tls::server(section, directory, &mut noted, report));
+    let tls = given(&fields, &TLS).and_then(|section| tls::server(section, &mut noted, report));
     let users = given(&fields, &USERS).map(|section| users(section, report)).unwrap_or_default();
     let headers = given(&fields, &HTTP).and_then(|section| http(section, report));
     let rate_limit = given(&fields, &RATE).and_then(|section| rate_limit(section, report));
@@ -158,15 +158,7 @@ fn one_word(
     report: &mut Report,
 ) -> Option<&'static str> {
     let written = value.text("one word", &format!("write {}", one_of(words)), report)?;
-    let found = words.iter().copied().find(|word| *word == written);
-    if found.is_none() {
-        let hint = match suggest::nearest(written, words) {
-            Some(near) => format!("did you mean {near}?"),
-            None => format!("write {}", one_of(words)),
-        };
-        value.fault(report, format!("{} is not known here", quoted(written)), hint);
-    }
-    found
+    choice::word(value, written, words, report)
 }
 
 fn users(section: &Value<'_>, report: &mut Report) -> BTreeMap<Box<str>, Box<str>> {
@@ -185,7 +177,7 @@ fn users(section: &Value<'_>, report: &mut Report) -> BTreeMap<Box<str>, Box<str
             report.fault(entry.place, &value.path, message, "choose another name");
             continue;
         }
-        // What stands here may be a password in the clear, so it is never quoted.
+        // This may be a password in the clear, so it is never quoted.
         let Some(hash) = value.as_text() else {
             value.fault(report, "a bcrypt hash is wanted", HINT);
             continue;
@@ -248,7 +240,7 @@ fn rate_limit(section: &Value<'_>, report: &mut Report) -> Option<(Duration, u32
     let interval = given(&fields, &INTERVAL)
         .and_then(|value| scalar::duration(value, &INTERVAL, report))
         .filter(|interval| !interval.is_zero());
-    let burst = given(&fields, &BURST).and_then(|value| scalar::count(value, &BURST, report));
+    let burst = given(&fields, &BURST).and_then(|value| scalar::number(value, &BURST, report));
     match (interval, burst) {
         (Some(interval), Some(burst)) => Some((interval, burst)),
         (Some(interval), None) => {

@@ -8,7 +8,7 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use super::given;
 use super::keys::{CIPHERS, CURVES};
 use super::tls::Reader;
-use crate::config::fault::quoted;
+use crate::config::place::quoted;
 use crate::config::reader::Value;
 use crate::config::schema::one_of;
 

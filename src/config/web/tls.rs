@@ -1,6 +1,6 @@
 //! `tls_server_config`: what rustls does of it, and a fault for what it cannot.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
@@ -37,7 +37,6 @@ static ENABLING: [&Key; 7] =
 /// The section as rustls takes it; `None` where it says nothing, or a fault was found.
 pub(super) fn server(
     section: &Value<'_>,
-    directory: &Path,
     noted: &mut Noted,
     report: &mut Report,
 ) -> Option<Arc<ServerConfig>> {
@@ -49,7 +48,7 @@ pub(super) fn server(
         }
         return None;
     }
-    let mut reader = Reader { fields, section, directory, noted, report };
+    let mut reader = Reader { fields, section, noted, report };
     let provider = reader.provider();
     let versions = reader.versions();
     let certified = reader.certified();
@@ -70,7 +69,7 @@ pub(super) fn server(
     let mut server = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
     server.alpn_protocols = vec![b"http/1.1".to_vec()];
     server.ignore_client_order = prefer;
-    // A resumed session is not verified anew, so it would outlive the client's certificate.
+    // A resumed session is not verified again, so it would outlive the client's certificate.
     server.session_storage = Arc::new(NoServerSessionStorage {});
     server.send_tls13_tickets = 0;
     Some(Arc::new(server))
@@ -83,7 +82,6 @@ fn is_enabling(fields: &Fields<'_>, key: &Key) -> bool {
 pub(super) struct Reader<'a, 't> {
     pub(super) fields: Fields<'t>,
     section: &'a Value<'t>,
-    directory: &'a Path,
     noted: &'a mut Noted,
     pub(super) report: &'a mut Report,
 }
@@ -169,7 +167,7 @@ impl<'t> Reader<'_, 't> {
         Some(chain)
     }
 
-    /// What stands in a file, or in the configuration itself.
+    /// The content of a file, or of the configuration itself.
     fn pem(&mut self, in_file: &'static Key, inline: &'static Key) -> Option<Pem<'t>> {
         let file = given_text(&self.fields, in_file, self.report);
         let text = given_text(&self.fields, inline, self.report);
@@ -182,7 +180,7 @@ impl<'t> Reader<'_, 't> {
             return Some(Pem { value, bytes: text.as_bytes().to_vec(), file: None });
         }
         let (value, _) = file?;
-        let path = scalar::path(&value, in_file, self.directory, self.report)?;
+        let path = scalar::path(&value, in_file, self.report)?;
         self.noted.files.push(path.clone());
         match read_bounded(&path, PEM) {
             Ok(bytes) => Some(Pem { value, bytes, file: Some(path) }),
@@ -194,7 +192,7 @@ impl<'t> Reader<'_, 't> {
         }
     }
 
-    /// Whose certificates are taken; the inner `None` is nobody's.
+    /// The verifier of clients' certificates; the inner `None` takes none.
     #[expect(clippy::option_option, reason = "a fault, or nobody, or somebody")]
     fn verifier(
         &mut self,

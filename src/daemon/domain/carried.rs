@@ -80,7 +80,7 @@ mod tests {
         };
         let (by, reason) = ("j.doe".into(), "INC-1".into());
         let decision = Decision { action, by, reason, uid: None, source: DecisionSource::Operator };
-        let policy = &scene.config.relationships[0].policy;
+        let policy = &scene.config.relationships[0].settings.policy;
         judge::record(&mut state, Timestamp::from_unix(0), Event::Decided { decision }, policy);
         state
     }

@@ -90,7 +90,7 @@ impl Domain {
         let at = shared.clock.now();
         let drafted = catch_unwind(AssertUnwindSafe(|| {
             let trusted = self.trust(shared).map(|trust| trust.authorities);
-            let (mut state, policy) = (self.state.clone(), &self.relationship.policy);
+            let (mut state, policy) = (self.state.clone(), &self.relationship.settings.policy);
             let record = |event| judge::record(&mut state, at, event, policy);
             let mut events: Vec<Event> = events.into_iter().flat_map(record).collect();
             for decision in self.denied_keys_in_files(&state.facts) {

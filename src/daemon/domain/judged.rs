@@ -64,7 +64,7 @@ impl Domain {
         Case {
             endpoint: &self.relationship.endpoint,
             state: &self.state,
-            policy: &self.relationship.policy,
+            policy: &self.relationship.settings.policy,
             bootstrap_fault: self.bootstrap_fault(),
             shared: &self.shared_keys,
         }

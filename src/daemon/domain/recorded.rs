@@ -38,7 +38,7 @@ impl Domain {
     pub(super) async fn note(&mut self, shared: &PollContext, events: Vec<Event>) {
         let at = shared.clock.now();
         let mut state = self.state.clone();
-        let policy = &self.relationship.policy;
+        let policy = &self.relationship.settings.policy;
         let events = judge::record_all(&mut state, at, events, policy);
         log::events(self.trust_domain(), &events);
         self.record(shared, at, state, events, Vec::new()).await;

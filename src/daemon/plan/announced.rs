@@ -9,8 +9,6 @@ use anchorwatch_core::view::DomainView;
 
 /// The most authorities of one announcement, as in a configuration.
 const MOST_ANNOUNCED: u8 = 64;
-/// The longest window of an announcement, as in a configuration.
-const LONGEST_WINDOW: Duration = crate::config::schema::MAX_WINDOW;
 
 pub(super) fn announce(
     domain: &DomainView,
@@ -25,7 +23,7 @@ pub(super) fn announce(
         None | Some(Duration::ZERO) => {
             return Err(refused("the window ends before it begins: not_after is not later"));
         }
-        Some(window) if LONGEST_WINDOW < window => {
+        Some(window) if Announcement::LONGEST < window => {
             return Err(refused(
                 "the window is longer than 366 days: announce a date that is known",
             ));

@@ -29,6 +29,11 @@ pub struct Announcement {
     pub max_lifetime: Option<Duration>,
 }
 
+impl Announcement {
+    /// The longest window of an announcement: one is for a date that is known.
+    pub const LONGEST: Duration = Duration::from_hours(366 * 24);
+}
+
 fn one() -> u8 {
     1
 }
