@@ -1,6 +1,7 @@
 # anchorwatch: `make demo` shows it, `make test` proves it.
 # A fresh machine needs a Rust toolchain, make and a C compiler; `make interop`, `make bench`,
-# `make e2e-newest` and `make dist-check` need Go beside them.
+# `make e2e-newest` and `make dist-check` need Go beside them. What a machine cannot run is listed as
+# not run; with REQUIRE=1 it is a failure.
 
 CARGO ?= cargo
 LOCKED := --locked
@@ -34,8 +35,7 @@ lint: ## Check format, lints, documentation, dependencies and the Go module.
 	$(CARGO) clippy $(LOCKED) --all-targets -- -D warnings
 	$(CARGO) clippy $(LOCKED) --no-default-features --lib --bins -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(LOCKED) --no-deps --quiet
-	sh tests/deny.sh
-	sh tests/interop/lint.sh
+	@sh tests/checks.sh 'sh tests/deny.sh' 'sh tests/interop/lint.sh'
 
 .PHONY: e2e
 e2e: packages ## Follow a key from its publication to a page, with real Prometheus and Alertmanagers.
@@ -48,8 +48,7 @@ e2e-newest: packages ## The same with the newest Prometheus and Alertmanager, wh
 .PHONY: interop
 interop: ## Read bundles of go-spiffe and let go-spiffe read ours; then real SPIRE, where there is one.
 	$(CARGO) build $(LOCKED)
-	bash tests/interop/run.sh
-	bash tests/interop/spire.sh
+	@sh tests/checks.sh 'bash tests/interop/run.sh' 'bash tests/interop/spire.sh'
 
 .PHONY: bench
 bench: ## Print what a poll, a scrape and a start cost, beside a peer in the same run.
@@ -71,10 +70,8 @@ DIST_PACKAGES := curl:curl iproute2:ip lintian:lintian musl-tools:musl-gcc opens
 dist-check: ## Build each package, run what is in it, and let systemd, lintian and Kubernetes' types judge.
 	@sh tests/packages.sh $(DIST_PACKAGES)
 	command -v cargo-deb >/dev/null || $(CARGO) install --locked --quiet cargo-deb
-	bash tests/packages/unit.sh
-	bash tests/packages/image.sh
-	bash tests/packages/deb.sh
-	bash tests/packages/chart.sh
+	@sh tests/checks.sh 'bash tests/packages/unit.sh' 'bash tests/packages/image.sh' \
+		'bash tests/packages/deb.sh' 'bash tests/packages/chart.sh'
 
 .PHONY: fuzz
 fuzz: ## Fuzz the parser and the step for a minute each (needs a nightly toolchain and cargo-fuzz).

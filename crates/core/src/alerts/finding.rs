@@ -153,7 +153,10 @@ mod tests {
     fn a_pushed_alert_says_what_the_rule_says() {
         let about = About::Values { trust_domain: "b.example", svid_type: "jwt-svid", subject: "" };
         let pushed = description(FindingKind::Rollback, about);
-        assert!(pushed.starts_with("b.example, jwt-svid: The sequence number decreased"), "{pushed}");
+        assert!(
+            pushed.starts_with("b.example, jwt-svid: The sequence number decreased"),
+            "{pushed}"
+        );
         let ruled = description(FindingKind::Rollback, About::Labels);
         assert!(ruled.ends_with(
             "`anchorwatch findings --trust-domain {{ $labels.trust_domain }} --kind rollback` has the evidence."
