@@ -20,7 +20,7 @@ mod collector;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use anchorwatch::metrics::{Format, Registered, Scrape, SelfFacts, render};
+use anchorwatch::metrics::{AuthoritySeries, Format, Registered, Scrape, SelfFacts, render};
 use anchorwatch_core::bundle::{
     Authority, AuthorityId, Digest, Fingerprint, KeyType, ParseLimits, PublicKeyId, StatedNumber,
     SvidType, parse,
@@ -43,7 +43,7 @@ const BUNDLE: &[u8] = include_bytes!("../tests/data/configs/files/clean1.lab.exa
 fn main() {
     if !std::env::args().any(|argument| argument == "--bench") {
         // `cargo test --all-targets` builds this to see that it does.
-        let scene = Scene::new(3, true);
+        let scene = Scene::new(3, AuthoritySeries::Rendered);
         println!("scrape: {} series; `cargo bench --bench scrape` measures", scene.series());
         return;
     }
@@ -55,14 +55,21 @@ fn main() {
         "{:>8} {:>5} {:>10} {:>7} {:<12} {:>8} {:>9} {:>7}",
         "domains", "keys", "series", "MB", "form", "CPU", "/250k", "peak"
     );
-    for (domains, per_authority) in [(2_300, true), (5_600, false), (10_000, false), (10_000, true)]
-    {
-        let scene = Scene::new(domains, per_authority);
+    for (domains, authority_series) in [
+        (2_300, AuthoritySeries::Rendered),
+        (5_600, AuthoritySeries::LeftOut),
+        (10_000, AuthoritySeries::LeftOut),
+        (10_000, AuthoritySeries::Rendered),
+    ] {
+        let scene = Scene::new(domains, authority_series);
         let series = scene.series();
         let line = |form: &str, (cpu, peak): (f64, f64)| {
             println!(
                 "{domains:>8} {:>5} {series:>10} {:>7.1} {form:<12} {:>8.1} {:>9.1} {peak:>7.2}",
-                if per_authority { "each" } else { "none" },
+                match authority_series {
+                    AuthoritySeries::Rendered => "each",
+                    AuthoritySeries::LeftOut => "none",
+                },
                 scene.length() as f64 / 1e6,
                 cpu * 1e3,
                 cpu * 1e3 * 250_000.0 / series as f64,
@@ -80,13 +87,13 @@ fn main() {
 
 struct Scene {
     view: View,
-    per_authority: bool,
+    authority_series: AuthoritySeries,
     registered: Registered,
     facts: SelfFacts,
 }
 
 impl Scene {
-    fn new(domains: usize, per_authority: bool) -> Self {
+    fn new(domains: usize, authority_series: AuthoritySeries) -> Self {
         let at = Timestamp::from_unix(NOW);
         let parsed = parse(BUNDLE, &ParseLimits::default()).unwrap().bundle;
         let of = |svid_type| {
@@ -99,15 +106,15 @@ impl Scene {
         let trust_domain = Some("watcher.example.org".parse().unwrap());
         Self {
             view: View { at, trust_domain, domains, ..View::default() },
-            per_authority,
+            authority_series,
             registered: Registered::new().unwrap(),
             facts: SelfFacts::default(),
         }
     }
 
     fn render(&self, format: Format, out: &mut dyn Write) {
-        let Self { view, per_authority, registered, facts } = self;
-        let scrape = Scrape::new(view, facts, registered, *per_authority);
+        let Self { view, authority_series, registered, facts } = self;
+        let scrape = Scrape::new(view, facts, registered, *authority_series);
         render(&scrape, format, out).unwrap();
     }
 
@@ -119,7 +126,7 @@ impl Scene {
 
     fn peer(&self) -> impl FnMut() {
         let registry = Registry::new();
-        let collected = collector::Collected::new(self.view.clone(), self.per_authority);
+        let collected = collector::Collected::new(self.view.clone(), self.authority_series);
         registry.register(Box::new(collected)).unwrap();
         move || TextEncoder::new().encode(&registry.gather(), &mut io::sink()).unwrap()
     }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anchorwatch::metrics::{
-    Format, Kind, Registered, Scrape, SelfFacts, catalogue, markdown, render,
+    AuthoritySeries, Format, Kind, Registered, Scrape, SelfFacts, catalogue, markdown, render,
 };
 use anchorwatch_core::bundle::{Fingerprint, StatedNumber};
 use anchorwatch_core::finding::{Finding, FindingKind, Severity};
@@ -38,18 +38,18 @@ struct Rendered {
     view: View,
     facts: SelfFacts,
     registered: Registered,
-    per_authority: bool,
+    authority_series: AuthoritySeries,
 }
 
 impl Rendered {
     fn of(view: View) -> Self {
         let (facts, registered) = (picture::self_facts(), Registered::new().unwrap());
-        Self { view, facts, registered, per_authority: true }
+        Self { view, facts, registered, authority_series: AuthoritySeries::Rendered }
     }
 
     fn text(&self, format: Format) -> String {
-        let Self { view, facts, registered, per_authority } = self;
-        let scrape = Scrape::new(view, facts, registered, *per_authority);
+        let Self { view, facts, registered, authority_series } = self;
+        let scrape = Scrape::new(view, facts, registered, *authority_series);
         let mut out = Vec::new();
         render(&scrape, format, &mut out).unwrap();
         String::from_utf8(out).unwrap()
@@ -254,11 +254,11 @@ fn openmetrics_says_the_unit_that_the_name_ends_in() {
 
 #[test]
 fn the_prometheus_crate_says_the_same_of_the_same_view() {
-    for per_authority in [true, false] {
+    for authority_series in [AuthoritySeries::Rendered, AuthoritySeries::LeftOut] {
         let mut rendered = Rendered::of(picture::view());
-        rendered.per_authority = per_authority;
+        rendered.authority_series = authority_series;
         let registry = Registry::new();
-        let collected = Collected::new(rendered.view.clone(), per_authority);
+        let collected = Collected::new(rendered.view.clone(), authority_series);
         registry.register(Box::new(collected)).unwrap();
         let text = TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
         let peer = read(&text, false);
@@ -283,7 +283,8 @@ fn the_prometheus_crate_says_the_same_of_the_same_view() {
                 || family.name.starts_with("anchorwatch_notifications_");
             assert_eq!(
                 compared,
-                !left_out && (per_authority || !family.per_authority),
+                !left_out
+                    && (authority_series == AuthoritySeries::Rendered || !family.per_authority),
                 "{}",
                 family.name
             );
@@ -401,7 +402,7 @@ fn per_authority_false_drops_those_families_and_no_other() {
         rendered.families().into_iter().map(|family| family.name).collect()
     };
     let all = names(&rendered);
-    rendered.per_authority = false;
+    rendered.authority_series = AuthoritySeries::LeftOut;
     let fewer = names(&rendered);
     let dropped: BTreeSet<&str> = all.difference(&fewer).map(String::as_str).collect();
     let per_authority: BTreeSet<&str> =

@@ -21,13 +21,13 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use anchorwatch::metrics::{Format, Registered};
+use anchorwatch::metrics::{AuthoritySeries, Format, Registered};
 use anchorwatch::web::api::{
     AuthorityReport, Cursor, Decided, DomainReport, FederationReport, SightingsTaken,
 };
 use anchorwatch::web::{
     AdminClient, AdminListener, Asked, AuthorityFilter, Backend, BackendError, ClientError, Decide,
-    EventFilter, Identity, Rebootstrap, Rebootstrapped, ScrapeFacts, WebListener,
+    EventFilter, Identity, Rebootstrap, Rebootstrapped, ReloadOverHttp, ScrapeFacts, WebListener,
 };
 use anchorwatch_core::bundle::{Authority, AuthorityId, Digest, Fingerprint, SvidType};
 use anchorwatch_core::journal::{AuthorityEntry, Entry, RecordedEntry};
@@ -83,7 +83,7 @@ impl Backend for Scripted {
             view: picture::view(),
             facts: picture::self_facts(),
             registered: Registered::new().unwrap(),
-            per_authority: true,
+            authority_series: AuthoritySeries::Rendered,
         }
     }
 
@@ -183,13 +183,13 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
-        Self::of(Scripted::default(), false)
+        Self::of(Scripted::default(), ReloadOverHttp::Refused)
     }
 
-    fn of(backend: Scripted, lifecycle: bool) -> Self {
+    fn of(backend: Scripted, reload: ReloadOverHttp) -> Self {
         let backend = Arc::new(backend);
         let address = "127.0.0.1:0".parse().unwrap();
-        let listener = WebListener::bind(address, backend.clone(), lifecycle).unwrap();
+        let listener = WebListener::bind(address, backend.clone(), reload).unwrap();
         Self { listener, backend }
     }
 
@@ -321,7 +321,8 @@ async fn health_and_readiness_say_why_not() {
     }
     let unready = vec!["the store cannot be written: disk full".to_owned(), "second".to_owned()];
     let stalled = Some("the scheduler has not turned for 20 s".to_owned());
-    let server = Server::of(Scripted { unready, stalled, ..Scripted::default() }, false);
+    let server =
+        Server::of(Scripted { unready, stalled, ..Scripted::default() }, ReloadOverHttp::Refused);
     let ready = server.get("/-/ready").await;
     assert_eq!(ready.status, 503);
     assert_eq!(ready.text(), "the store cannot be written: disk full\nsecond\n");
@@ -341,13 +342,13 @@ async fn a_reload_needs_the_operators_leave() {
     assert_eq!(answer.status, 403);
     assert!(answer.text().contains("--web.enable-lifecycle"));
 
-    let server = Server::of(Scripted::default(), true);
+    let server = Server::of(Scripted::default(), ReloadOverHttp::Taken);
     for method in ["POST", "PUT"] {
         assert_eq!(server.ask(method, "/-/reload", &[]).await.status, 200);
     }
 
     let fails = Some(BackendError::Refused("line 3: unknown key `polll`".to_owned()));
-    let server = Server::of(Scripted { fails, ..Scripted::default() }, true);
+    let server = Server::of(Scripted { fails, ..Scripted::default() }, ReloadOverHttp::Taken);
     let answer = server.ask("POST", "/-/reload", &[]).await;
     assert_eq!((answer.status, answer.text()), (500, "line 3: unknown key `polll`\n"));
 }
@@ -542,7 +543,7 @@ async fn parameters_that_cannot_be_read_are_faults() {
 #[tokio::test]
 async fn a_backend_that_cannot_look_is_unavailable() {
     let fails = Some(BackendError::Unavailable("cannot read the store: busy".to_owned()));
-    let server = Server::of(Scripted { fails, ..Scripted::default() }, false);
+    let server = Server::of(Scripted { fails, ..Scripted::default() }, ReloadOverHttp::Refused);
     let authority = format!("/api/v1/authorities/{}", Fingerprint::of(b""));
     for target in ["/api/v1/events", "/api/v1/authorities", &authority] {
         let answer = server.get(target).await;
@@ -578,7 +579,7 @@ async fn the_page_runs_nothing_and_is_framed_by_nobody() {
 
 #[tokio::test]
 async fn decisions_are_not_to_be_had_over_tcp() {
-    let server = Server::of(Scripted::default(), true);
+    let server = Server::of(Scripted::default(), ReloadOverHttp::Taken);
     for target in ["/admin/v1/check", "/admin/v1/rebootstrap"] {
         for method in ["GET", "POST"] {
             assert_eq!(server.ask(method, target, &[]).await.status, 404, "{method} {target}");

@@ -16,7 +16,7 @@ use super::{Exit, Global, logging, runtime};
 use crate::config::Config;
 use crate::daemon::{Daemon, Options, RecordedEvent, SystemClock};
 use crate::demo::Scene;
-use crate::demo::table::Table;
+use crate::demo::table::{Table, TableOutput};
 
 /// How often the table is drawn.
 const FRAME: Duration = Duration::from_millis(500);
@@ -102,7 +102,8 @@ async fn start(config: Config, listen: SocketAddr) -> Result<Daemon, String> {
 
 async fn show(daemon: &Daemon, address: SocketAddr, lasting: Option<Duration>) {
     let is_terminal = std::io::stdout().is_terminal();
-    let mut table = Table::new(is_terminal, width()).with_page(format!("http://{address}/"));
+    let output = if is_terminal { TableOutput::Terminal } else { TableOutput::Lines };
+    let mut table = Table::new(output, width()).with_page(format!("http://{address}/"));
     write(&table.heading());
     let mut happened = daemon.listen();
     let mut frames = tokio::time::interval(FRAME);

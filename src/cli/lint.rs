@@ -16,6 +16,7 @@ use anchorwatch_core::bundle::consumer::Consumer;
 use anchorwatch_core::spiffe::{SpiffeId, TrustDomain};
 use input::Input;
 use report::{Level, Report};
+use sarif::Execution;
 
 /// Say where a bundle departs from the standard, and which consumers would refuse it.
 #[derive(Args, Debug)]
@@ -117,7 +118,10 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         match arguments.output {
             LintOutput::Text => print(&text::text(&reports)),
             LintOutput::Json => print_json(&reports),
-            LintOutput::Sarif => print_json(&sarif::log(&reports, !unread)),
+            LintOutput::Sarif => {
+                let execution = if unread { Execution::Failed } else { Execution::Successful };
+                print_json(&sarif::log(&reports, execution));
+            }
         }
         match reports.iter().filter_map(Report::worst).max() {
             _ if unread => Exit::CannotLook,

@@ -120,7 +120,7 @@ fn mode(text: &str) -> Result<IssuerMode, String> {
 
 impl Arguments {
     /// These rules, and those of the flags in their place.
-    fn over(&self, mut policy: Policy, configured: bool) -> Policy {
+    fn over(&self, mut policy: Policy) -> Policy {
         if let Some(interval) = self.poll_interval {
             policy.poll_interval = PollInterval::Every(interval);
         }
@@ -139,8 +139,6 @@ impl Arguments {
         }
         if self.no_baseline {
             policy.baseline = BaselinePolicy::Explicit;
-        } else if !configured {
-            policy.baseline = BaselinePolicy::TrustOnFirstUse;
         }
         policy
     }
@@ -176,19 +174,15 @@ fn rules(
     let known = config.and_then(|config| {
         config.relationships.iter().find(|one| one.trust_domain() == trust_domain)
     });
-    let (policy, endpoint) = match known {
-        Some(known) => {
-            // The first observation is the baseline unless the file says otherwise, and explicit is
-            // what it says where it says nothing.
-            let policy = Policy {
-                baseline: BaselinePolicy::TrustOnFirstUse,
-                ..known.settings.policy.clone()
-            };
-            (policy, known.endpoint.clone())
-        }
-        None => (Policy::default(), recorded(trust_domain)?),
+    let (policy, endpoint) = if let Some(known) = known {
+        (known.settings.policy.clone(), known.endpoint.clone())
+    } else {
+        (Policy::default(), recorded(trust_domain)?)
     };
-    let policy = Arc::new(arguments.over(policy, known.is_some()));
+    // The first observation is the baseline unless a flag says otherwise. A configuration that says
+    // nothing of it says explicit.
+    let policy = Policy { baseline: BaselinePolicy::TrustOnFirstUse, ..policy };
+    let policy = Arc::new(arguments.over(policy));
     let decisions = known.map(|known| known.decisions()).unwrap_or_default();
     Some(Rules { policy, endpoint, decisions })
 }

@@ -16,8 +16,8 @@ use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::time::duration_text;
 use anchorwatch_lab::issuer::IssuerSettings;
 use anchorwatch_lab::score::{
-    Clean, CleanRow, Expected, IncidentRow, Promise, ROWS, RestartRow, StallRow, VerdictScore,
-    clean_rows, restart_row, stall_row, verdicts,
+    Clean, CleanRow, Expected, IncidentRow, Promise, ROWS, RestartRow, StallMask, StallRow,
+    VerdictScore, clean_rows, restart_row, stall_row, verdicts,
 };
 use anchorwatch_lab::simulate::{Incident, KeyPool, ObservationLines, Scenario, World, truth_line};
 
@@ -314,10 +314,12 @@ fn show_restarts(arguments: &Arguments, name: &TrustDomain, keys: &KeyPool) -> b
 fn show_stalls(arguments: &Arguments, name: &TrustDomain, keys: &KeyPool) -> bool {
     let mut kept = true;
     let mut rows = Vec::new();
-    for (replicas, masked) in [(1, false), (3, false), (5, false), (8, false), (3, true)] {
+    let plain = [1, 3, 5, 8].map(|replicas| (replicas, StallMask::None));
+    for (replicas, mask) in plain.into_iter().chain([(3, StallMask::RestartOfAnother)]) {
+        let masked = mask == StallMask::RestartOfAnother;
         let played = each("stalls", arguments.worlds * 5, |number| {
             let seed = arguments.seed.wrapping_add(number).wrapping_mul(17);
-            stall_row(name, replicas, masked, seed, keys)
+            stall_row(name, replicas, mask, seed, keys)
         });
         let mut row = StallRow::default();
         for one in played {

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::Inner;
 use super::operations::{self, Operation};
 use super::scheduler::Command;
-use crate::metrics::SelfFacts;
+use crate::metrics::{AuthoritySeries, SelfFacts};
 use crate::store::{AuthorityPart, AuthorityQuery, EventQuery, StoreError};
 use crate::web::api::{Cursor, Decided, SightingsTaken};
 use crate::web::{
@@ -211,7 +211,11 @@ impl Backend for DaemonBackend {
             view: self.view(),
             facts: self.inner.self_facts(),
             registered: self.inner.shared.registered.clone(),
-            per_authority: self.inner.config.load().metrics.per_authority,
+            authority_series: if self.inner.config.load().metrics.per_authority {
+                AuthoritySeries::Rendered
+            } else {
+                AuthoritySeries::LeftOut
+            },
         }
     }
 

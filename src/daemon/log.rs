@@ -72,17 +72,13 @@ pub(super) fn watch_findings(before: &[Finding], now: &[Finding]) {
     }
 }
 
-/// Writes which findings opened and which ended. `since` says whether the picture before is one:
-/// after a start, what is open was so before.
-pub(super) fn findings(
-    trust_domain: &TrustDomain,
-    before: &[Finding],
-    now: &[Finding],
-    since: bool,
-) {
+/// Writes which findings opened and which ended since `before`, the findings that were published
+/// last. Nothing was after a start: what is open then was so before.
+pub(super) fn findings(trust_domain: &TrustDomain, before: Option<&[Finding]>, now: &[Finding]) {
     let trust_domain = trust_domain.as_str();
     let among = |finding: &Finding, list: &[Finding]| list.iter().any(|one| one.id == finding.id);
-    let what = if since { "finding opened" } else { "finding is open" };
+    let what = if before.is_some() { "finding opened" } else { "finding is open" };
+    let before = before.unwrap_or_default();
     for finding in now.iter().filter(|finding| !among(finding, before)) {
         let Finding { id, incident, severity, subject, .. } = finding;
         let svid_type = finding.svid_type.map(SvidType::label).unwrap_or_default();

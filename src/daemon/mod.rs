@@ -49,7 +49,7 @@ use crate::fetch::Fetcher;
 use crate::notify::Notifier;
 use crate::resolver::{Lookups, SystemResolver};
 use crate::store::{Loaded, Store, StoreError, StoreOptions};
-use crate::web::{AdminListener, Readers, RequestGate, WebListener, WebSettings};
+use crate::web::{AdminListener, Readers, ReloadOverHttp, RequestGate, WebListener, WebSettings};
 use anchorwatch_core::judge;
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::time::Clock;
@@ -311,7 +311,11 @@ fn listen(
     let mut addresses = Vec::new();
     let gate = inner.web_file.clone().map(|file| Arc::new(RequestGate::new(Arc::new(file))));
     let settings = WebSettings {
-        lifecycle: inner.options.enable_lifecycle,
+        reload: if inner.options.enable_lifecycle {
+            ReloadOverHttp::Taken
+        } else {
+            ReloadOverHttp::Refused
+        },
         gate,
         // All listeners share the descriptors.
         readers: Readers::new(connections, inner.shared.registered.clone()),

@@ -160,7 +160,7 @@ impl Owner {
                 drop(permit);
             }
             Work::Retire(reply) => {
-                shared.note_pending(domain.trust_domain(), false);
+                shared.clear_pending(domain.trust_domain());
                 _ = reply.send(domain.state().clone());
                 return ControlFlow::Break(());
             }

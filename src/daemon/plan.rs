@@ -41,8 +41,9 @@ pub(super) fn plan(
             approve(view, trust_domain, *fingerprint, decision)
         }
         DecisionAction::Deny { fingerprint, public_key, everywhere, .. } => {
-            let key = Denied { fingerprint: *fingerprint, public_key: *public_key };
-            deny(view, trust_domain, key, *everywhere, decision)
+            let (fingerprint, public_key, everywhere) = (*fingerprint, *public_key, *everywhere);
+            let key = Denied { fingerprint, public_key, everywhere };
+            deny(view, trust_domain, key, decision)
         }
         DecisionAction::Ack { finding } => ack(view, *finding, decision),
         DecisionAction::Announce { announcement } => {
@@ -203,22 +204,23 @@ fn approve(
     Ok(Plan { effect, decisions })
 }
 
-/// The key that a denial binds.
+/// The key that a denial binds, and how far.
 #[derive(Clone, Copy)]
 struct Denied {
     fingerprint: Fingerprint,
     /// As it is on record, where no trust domain shows it now.
     public_key: Option<PublicKeyId>,
+    /// Whether it binds trust domains too in which the key stands explained.
+    everywhere: bool,
 }
 
 fn deny(
     view: &View,
     trust_domain: Option<&TrustDomain>,
     denied: Denied,
-    everywhere: bool,
     decision: &Decision,
 ) -> Result<Plan, BackendError> {
-    let Denied { fingerprint, public_key } = denied;
+    let Denied { fingerprint, public_key, everywhere } = denied;
     if let Some(name) = trust_domain {
         the(view, Some(name))?;
     }

@@ -130,14 +130,16 @@ impl PollContext {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes down whether decisions of the configuration wait to be recorded.
-    pub(super) fn note_pending(&self, trust_domain: &TrustDomain, waits: bool) {
+    /// Takes down that decisions of the configuration wait to be recorded.
+    pub(super) fn note_pending(&self, trust_domain: &TrustDomain) {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        if waits {
-            pending.insert(trust_domain.clone());
-        } else {
-            pending.remove(trust_domain);
-        }
+        pending.insert(trust_domain.clone());
+    }
+
+    /// Takes down that no decision of the configuration waits to be recorded any more.
+    pub(super) fn clear_pending(&self, trust_domain: &TrustDomain) {
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        pending.remove(trust_domain);
     }
 
     /// The trust domains of which decisions wait to be recorded.

@@ -17,7 +17,7 @@ use super::jitter;
 use super::owner::{DomainHandle, Work};
 use super::poll::Polled;
 use super::poll_context::PollContext;
-use crate::resolver::Pace;
+use crate::resolver::{Pace, TurnSpeed};
 use anchorwatch_core::spiffe::TrustDomain;
 
 /// The trust domains that are watched. It is replaced whole, so nobody sees a part of it.
@@ -224,7 +224,8 @@ impl Scheduler {
         }
         watched.in_flight = false;
         if !polled.void {
-            watched.pace.record(polled.slow);
+            let speed = if polled.slow { TurnSpeed::Slow } else { TurnSpeed::Fast };
+            watched.pace.record(speed);
         }
         // An answer that does not count is none that anybody waits for.
         let again = std::mem::take(&mut watched.again) || polled.void;

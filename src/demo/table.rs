@@ -63,11 +63,20 @@ struct Publication {
     witnessed: bool,
 }
 
+/// Where a table is shown.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum TableOutput {
+    /// A terminal: it is drawn over.
+    Terminal,
+    /// A file or a pipe: lines are added.
+    Lines,
+}
+
 impl Table {
     /// A table for a terminal of `width` columns, or for a file or a pipe.
-    pub fn new(is_terminal: bool, width: u16) -> Self {
+    pub fn new(output: TableOutput, width: u16) -> Self {
         Self {
-            is_terminal,
+            is_terminal: output == TableOutput::Terminal,
             width: usize::from(width),
             page: None,
             drawn: None,

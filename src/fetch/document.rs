@@ -7,7 +7,7 @@ use hyper::body::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use crate::resolver::Pace;
+use crate::resolver::{Pace, TurnSpeed};
 use anchorwatch_core::spiffe::EndpointUrl;
 
 /// A document as it came.
@@ -46,14 +46,15 @@ impl DocumentPermit {
     /// The whole document came.
     pub(super) fn complete(&mut self) {
         self.complete = true;
-        self.pace.record(self.slow_after < self.since.elapsed());
+        let is_slow = self.slow_after < self.since.elapsed();
+        self.pace.record(if is_slow { TurnSpeed::Slow } else { TurnSpeed::Fast });
     }
 }
 
 impl Drop for DocumentPermit {
     fn drop(&mut self) {
         if !self.complete {
-            self.pace.record(true);
+            self.pace.record(TurnSpeed::Slow);
         }
     }
 }

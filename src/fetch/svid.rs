@@ -60,7 +60,7 @@ pub(super) fn verify(
     let search = Search { chain, leaf: &leaf, trust, algorithms, now };
     let usable: Vec<&Candidate<'_>> =
         candidates.iter().filter(|candidate| fault(candidate, now).is_none()).collect();
-    let found = search.among(&usable, true);
+    let found = search.among(&usable, PathLength::Bounded);
     let (anchor, between) = found.map_err(|error| search.explain(&error, &candidates))?;
     check_leaf(parsed, id)?;
     let Candidate { authority, certificate, .. } = anchor;
@@ -111,6 +111,14 @@ fn fault(candidate: &Candidate<'_>, now: Timestamp) -> Option<(FailureReason, St
     None
 }
 
+/// Whether an authority's path length constraint holds (RFC 5280, 4.2.1.9).
+#[derive(Clone, Copy, Debug)]
+enum PathLength {
+    Bounded,
+    /// To tell why no path was found.
+    Unbounded,
+}
+
 /// The search for a path.
 struct Search<'a> {
     chain: &'a Chain<'a>,
@@ -126,7 +134,7 @@ impl Search<'_> {
     fn among<'c>(
         &self,
         candidates: &[&'c Candidate<'c>],
-        bounded: bool,
+        path_length: PathLength,
     ) -> Result<(&'c Candidate<'c>, Vec<PathKey>), webpki::Error> {
         let signers = self.chain.authority_key_ids();
         let named = |candidate: &&&Candidate<'_>| {
@@ -135,24 +143,27 @@ impl Search<'_> {
         };
         let named: Vec<&Candidate<'_>> = candidates.iter().filter(named).copied().collect();
         if !named.is_empty() && named.len() < candidates.len() {
-            match self.verify(&named, bounded) {
+            match self.verify(&named, path_length) {
                 // Key identifiers are hints and may mislead.
                 Err(error) if path::wants_anchor(&error) => {}
                 done => return done,
             }
         }
-        self.verify(candidates, bounded)
+        self.verify(candidates, path_length)
     }
 
     fn verify<'c>(
         &self,
         candidates: &[&'c Candidate<'c>],
-        bounded: bool,
+        path_length: PathLength,
     ) -> Result<(&'c Candidate<'c>, Vec<PathKey>), webpki::Error> {
         // A certificate that webpki cannot read was never going to sign anything here.
         let readable = candidates.iter().filter_map(|candidate| {
             let anchor = anchor_from_trusted_cert(&candidate.der).ok()?;
-            let path_length = candidate.certificate.path_length.filter(|_| bounded);
+            let path_length = match path_length {
+                PathLength::Bounded => candidate.certificate.path_length,
+                PathLength::Unbounded => None,
+            };
             Some((*candidate, Anchor { anchor, path_length }))
         });
         let (readable, anchors): (Vec<&Candidate<'_>>, Vec<Anchor<'_>>) = readable.unzip();
@@ -192,7 +203,9 @@ impl Search<'_> {
     fn explain(&self, error: &webpki::Error, candidates: &[Candidate<'_>]) -> Refusal {
         let Search { chain, trust, .. } = *self;
         let all: Vec<&Candidate<'_>> = candidates.iter().collect();
-        let faulty = path::wants_anchor(error).then(|| self.among(&all, false).ok()).flatten();
+        let faulty = path::wants_anchor(error)
+            .then(|| self.among(&all, PathLength::Unbounded).ok())
+            .flatten();
         if faulty.is_none()
             && let Some(denied) = denied::signer(chain, trust, self.algorithms)
         {

@@ -11,6 +11,13 @@ const PIECE: usize = 64 << 10;
 /// some megabytes in one family, and nothing takes more.
 const MOST: usize = 64 << 20;
 
+/// Whether quotes are escaped.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Quotes {
+    Escaped,
+    Plain,
+}
+
 /// A format that Prometheus reads.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Format {
@@ -90,7 +97,11 @@ impl Encoder {
         };
         for (word, text) in [("HELP", help), ("TYPE", kind)] {
             self.put(&["# ", word, " ", family, " "]);
-            self.escape(text, word == "HELP" && self.format == Format::OpenMetrics);
+            let quotes = match (word, self.format) {
+                ("HELP", Format::OpenMetrics) => Quotes::Escaped,
+                (_, Format::OpenMetrics | Format::Text) => Quotes::Plain,
+            };
+            self.escape(text, quotes);
             self.put(&["\n"]);
         }
         if let (Format::OpenMetrics, Some(unit)) = (self.format, unit) {
@@ -116,7 +127,7 @@ impl Encoder {
         let mut before = "{";
         for (name, text) in labels {
             self.put(&[before, name, "=\""]);
-            self.escape(text, true);
+            self.escape(text, Quotes::Escaped);
             self.put(&["\""]);
             before = ",";
         }
@@ -152,8 +163,8 @@ impl Encoder {
 
     /// Label values escape `\`, `"` and line ends; a help text of 0.0.4 escapes no quotes. What
     /// would be hidden is shown, whoever wrote it.
-    fn escape(&mut self, text: &str, quotes: bool) {
-        let odd = |byte: &u8| matches!(byte, b'\\') || (quotes && *byte == b'"');
+    fn escape(&mut self, text: &str, quotes: Quotes) {
+        let odd = |byte: &u8| matches!(byte, b'\\') || (quotes == Quotes::Escaped && *byte == b'"');
         // Nearly no text holds any, and this loop without a way out looks at many bytes at once.
         let plain = |byte: &u8| matches!(byte, b' '..=b'~') && !odd(byte);
         if text.as_bytes().iter().fold(true, |found, byte| found & plain(byte)) {

@@ -28,5 +28,5 @@ pub use kind::Kind;
 pub use negotiation::{accepts_gzip, negotiate};
 pub use registered::{Described, Registered};
 pub use render::{Position, render, render_piece};
-pub use scrape::Scrape;
+pub use scrape::{AuthoritySeries, Scrape};
 pub use self_facts::{DeliveryFacts, SelfFacts};

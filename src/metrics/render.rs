@@ -3,7 +3,7 @@
 
 use std::io;
 
-use super::{Encoder, Family, Format, Group, Scrape, catalogue};
+use super::{AuthoritySeries, Encoder, Family, Format, Group, Scrape, catalogue};
 
 /// A piece ends once it is this long, in bytes. It exceeds this by one trust domain's series of one
 /// family at most.
@@ -25,7 +25,7 @@ pub fn render_piece(
     let mut encoder = Encoder::new(format);
     let mut domain = from.domain;
     for (place, family) in catalogue().enumerate().skip(from.family) {
-        if family.per_authority && !scrape.per_authority {
+        if family.per_authority && scrape.authority_series == AuthoritySeries::LeftOut {
             continue;
         }
         if let Some(domain) = write(scrape, family, domain, &mut encoder)? {

@@ -8,6 +8,15 @@ use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::view::{Departed, DomainView, View};
 
+/// Whether the families with a series for each authority are rendered (`metrics.per_authority`).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum AuthoritySeries {
+    /// They are.
+    Rendered,
+    /// They are left out.
+    LeftOut,
+}
+
 /// What one scrape is rendered from.
 ///
 /// A family sees the trust domains of one piece alone (`domains`), so that its series can
@@ -20,20 +29,19 @@ pub struct Scrape<'a> {
     is_last: bool,
     pub(super) facts: &'a SelfFacts,
     pub(super) registered: &'a Registered,
-    pub(super) per_authority: bool,
+    pub(super) authority_series: AuthoritySeries,
 }
 
 impl<'a> Scrape<'a> {
     /// A scrape of all trust domains, of the daemon itself, and of what was counted.
-    /// `per_authority` says whether the families with a series for each authority are rendered.
     pub fn new(
         view: &'a View,
         facts: &'a SelfFacts,
         registered: &'a Registered,
-        per_authority: bool,
+        authority_series: AuthoritySeries,
     ) -> Self {
         let (domains, departed) = (&view.domains[..], &view.departed[..]);
-        Self { view, domains, departed, is_last: true, facts, registered, per_authority }
+        Self { view, domains, departed, is_last: true, facts, registered, authority_series }
     }
 
     /// The moment that the scrape shows.

@@ -44,7 +44,7 @@ use anchorwatch_core::time::{Clock, Timestamp};
 use lanes::Lanes;
 use names::{Join, Names, Progress, Running};
 
-pub use pace::Pace;
+pub use pace::{Pace, TurnSpeed};
 pub use system::SystemResolver;
 
 /// A look-up that takes longer is slow. One of a healthy name takes milliseconds, and a second even

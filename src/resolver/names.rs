@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::lanes::LookupSpeed;
-use super::{Found, Pace, SLOW_AFTER};
+use super::{Found, Pace, SLOW_AFTER, TurnSpeed};
 use anchorwatch_core::time::Timestamp;
 
 /// The most names that are known. Configured names and endpoints are all that come in, so only
@@ -124,7 +124,7 @@ impl Running {
     /// It has not returned in time, and may never.
     pub(super) fn mark_slow(&self) {
         if let Some(known) = self.names.lock().get_mut(&self.name) {
-            known.pace.record(true);
+            known.pace.record(TurnSpeed::Slow);
         }
     }
 
@@ -137,7 +137,7 @@ impl Running {
     ) {
         if let Some(known) = self.names.lock().get_mut(&self.name) {
             let slow = SLOW_AFTER <= took;
-            known.pace.record(slow);
+            known.pace.record(if slow { TurnSpeed::Slow } else { TurnSpeed::Fast });
             known.proven |= !slow;
             if let Some((addresses, looked_up_at)) = found {
                 known.last_good = Some(LastGood {

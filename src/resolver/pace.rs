@@ -6,6 +6,15 @@ use std::sync::atomic::{AtomicU8, Ordering};
 /// who is slow every second time.
 const FAST_TURNS: u8 = 3;
 
+/// How long one turn took, against what is usual.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum TurnSpeed {
+    /// Within the usual time.
+    Fast,
+    /// Longer, or without an end.
+    Slow,
+}
+
 /// Whether the last turns of a name, an endpoint or a document were slow.
 #[derive(Debug, Default)]
 pub struct Pace(AtomicU8);
@@ -13,8 +22,8 @@ pub struct Pace(AtomicU8);
 impl Pace {
     /// Takes down one turn: a slow one marks, and only as many fast ones in a row take the mark
     /// away.
-    pub fn record(&self, slow: bool) {
-        if slow {
+    pub fn record(&self, speed: TurnSpeed) {
+        if speed == TurnSpeed::Slow {
             self.0.store(FAST_TURNS, Ordering::Relaxed);
         } else {
             let less = |left: u8| Some(left.saturating_sub(1));
@@ -38,12 +47,12 @@ mod tests {
         let pace = Pace::default();
         assert!(!pace.is_slow());
         for _ in 0..10 {
-            pace.record(true);
-            pace.record(false);
+            pace.record(TurnSpeed::Slow);
+            pace.record(TurnSpeed::Fast);
             assert!(pace.is_slow());
         }
-        pace.record(false);
-        pace.record(false);
+        pace.record(TurnSpeed::Fast);
+        pace.record(TurnSpeed::Fast);
         assert!(!pace.is_slow());
     }
 }

@@ -56,6 +56,13 @@ impl Identity {
     }
 }
 
+/// Whether there is a database file in a store's directory.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum DatabaseFile {
+    Present,
+    Absent,
+}
+
 /// What came of claiming a store's directory.
 #[derive(Debug)]
 pub(super) struct Claimed {
@@ -64,7 +71,7 @@ pub(super) struct Claimed {
     /// The lock; `None` where the medium cannot be written and there is no lock file.
     pub(super) lock: Option<Lock>,
     /// Whether there is a database file.
-    pub(super) database: bool,
+    pub(super) database: DatabaseFile,
 }
 
 /// Makes the directory and the database file where there are none, and locks them. What cannot be
@@ -79,12 +86,12 @@ pub(super) fn claim(path: &Path) -> Result<Claimed, StoreError> {
     // SQLite gives its other files the mode of the first.
     let database = database_in(&directory);
     let there = match owned(&database) {
-        Ok(_) => true,
+        Ok(_) => DatabaseFile::Present,
         Err(error) if is_unwritable(&error) => match database.is_file() {
-            true => true,
+            true => DatabaseFile::Present,
             // A full disk has room again some time. A medium without a store that takes none is a
             // mistake in the configuration.
-            false if is_full(&error) => false,
+            false if is_full(&error) => DatabaseFile::Absent,
             false => return Err(StoreError::File { path: database, source: error }),
         },
         Err(source) => return Err(StoreError::File { path: database, source }),

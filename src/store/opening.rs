@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use super::backlog::Backlog;
 use super::check::{Checker, Wake};
-use super::directory::{self, Claimed, Lock};
+use super::directory::{self, Claimed, DatabaseFile, Lock};
 use super::files::Files;
 use super::health::{FaultKind, Health};
 use super::load::LoadedAll;
@@ -151,7 +151,10 @@ fn mend(connection: &Connection, name: &TrustDomain, domain: &LoadedDomain) {
 
 /// Opens the database for writing, or as far as that is possible: for reading where the medium cannot
 /// be written, in memory where there is no database on it and no room for one. Says why.
-fn open(directory: &Path, database: bool) -> Result<(Connection, Option<StoreError>), StoreError> {
+fn open(
+    directory: &Path,
+    database: DatabaseFile,
+) -> Result<(Connection, Option<StoreError>), StoreError> {
     let why = match schema::open_writer(directory) {
         Ok(connection) => return Ok((connection, None)),
         Err(why) if why.is_unwritable() => why,
@@ -160,7 +163,7 @@ fn open(directory: &Path, database: bool) -> Result<(Connection, Option<StoreErr
     match schema::open_reader(directory) {
         Ok(connection) => Ok((connection, Some(why))),
         Err(StoreError::Missing { .. }) => Ok((schema::open_in_memory()?, Some(why))),
-        Err(_) if !database || directory::is_empty(directory) => {
+        Err(_) if database == DatabaseFile::Absent || directory::is_empty(directory) => {
             Ok((schema::open_in_memory()?, Some(why)))
         }
         // What is there cannot even be read: the first reason says more.
@@ -169,10 +172,14 @@ fn open(directory: &Path, database: bool) -> Result<(Connection, Option<StoreErr
 }
 
 /// What is known of all trust domains: nothing, where there is no database yet.
-fn all(directory: &Path, connection: &Connection, there: bool) -> Result<LoadedAll, StoreError> {
+fn all(
+    directory: &Path,
+    connection: &Connection,
+    database: DatabaseFile,
+) -> Result<LoadedAll, StoreError> {
     match load::all(directory) {
         Err(StoreError::Missing { .. }) => Ok(LoadedAll::default()),
-        Err(_) if !there => Ok(LoadedAll::default()),
+        Err(_) if database == DatabaseFile::Absent => Ok(LoadedAll::default()),
         // Only this connection could be opened, with the log as it was found.
         Err(error) if error.is_unwritable() => {
             let (names, faults) = load::names(connection)?;

@@ -54,6 +54,15 @@ pub(super) struct Writer {
     pub(super) status: Arc<ArcSwap<StoreStatus>>,
 }
 
+/// When what waits is written after a write that failed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Urgency {
+    /// Once the next attempt is due.
+    WhenDue,
+    /// Now: something waits for it.
+    AtOnce,
+}
+
 impl Writer {
     /// Writes until the store is closed, or nobody can ask for anything any more.
     pub(super) fn run(mut self, commands: &Receiver<Command>) {
@@ -169,7 +178,8 @@ impl Writer {
             return !together.is_empty() && self.write_together(together);
         }
         // An operator who decides is reason enough to try a store that failed a moment ago.
-        let wrote = self.write_what_waits(!together.is_empty());
+        let urgency = if together.is_empty() { Urgency::WhenDue } else { Urgency::AtOnce };
+        let wrote = self.write_what_waits(urgency);
         if together.is_empty() {
             return wrote;
         }
@@ -182,8 +192,8 @@ impl Writer {
     }
 
     /// Writes all that waits in one transaction. Returns whether it did.
-    fn write_what_waits(&mut self, at_once: bool) -> bool {
-        if self.rests() && !at_once && QUICK_RETRY < self.backlog.size().bytes {
+    fn write_what_waits(&mut self, urgency: Urgency) -> bool {
+        if self.rests() && urgency == Urgency::WhenDue && QUICK_RETRY < self.backlog.size().bytes {
             let status = StoreStatus::clone(&self.status.load());
             self.unwritten(status);
             return false;

@@ -29,7 +29,7 @@ use super::listener::{Acceptor, Bounds, accept};
 use super::pieces::on_a_thread;
 use super::readers::{Peer, Reader, Readers, admit};
 use super::request::{Content, Parameters};
-use super::router;
+use super::{ReloadOverHttp, router};
 use anchorwatch_core::decision::{self, Decision};
 use anchorwatch_core::spiffe::TrustDomain;
 
@@ -143,7 +143,12 @@ fn admin(backend: SharedBackend, readers: Arc<Readers>) -> Router {
         .fallback(router::nothing)
         .layer(map_response(router::nosniff))
         .layer(from_fn(admit))
-        .with_state(Context { backend, readers, scrapes: Arc::default(), lifecycle: true })
+        .with_state(Context {
+            backend,
+            readers,
+            scrapes: Arc::default(),
+            reload: ReloadOverHttp::Taken,
+        })
 }
 
 #[derive(Debug, Deserialize)]

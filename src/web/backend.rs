@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hyper::body::Bytes;
 
 use super::api::{Cursor, Decided, SightingsTaken};
-use crate::metrics::{Registered, SelfFacts};
+use crate::metrics::{AuthoritySeries, Registered, SelfFacts};
 use anchorwatch_core::bundle::{AuthorityId, Digest, Fingerprint};
 use anchorwatch_core::decision::Decision;
 use anchorwatch_core::journal::{AuthorityEntry, RecordedEntry};
@@ -114,7 +114,7 @@ pub struct ScrapeFacts {
     /// What was counted.
     pub registered: Registered,
     /// Whether the families with a series for each authority are rendered.
-    pub per_authority: bool,
+    pub authority_series: AuthoritySeries,
 }
 
 /// Which configuration runs, and which journal is written.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::ReloadOverHttp;
 use super::backend::SharedBackend;
 use super::readers::Readers;
 use super::scrape::Scrapes;
@@ -12,5 +13,5 @@ pub(super) struct Context {
     pub(super) backend: SharedBackend,
     pub(super) readers: Arc<Readers>,
     pub(super) scrapes: Arc<Scrapes>,
-    pub(super) lifecycle: bool,
+    pub(super) reload: ReloadOverHttp,
 }

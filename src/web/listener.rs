@@ -84,11 +84,20 @@ pub struct WebListener {
     task: JoinHandle<()>,
 }
 
+/// Whether the configuration can be reloaded over TCP (`--web.enable-lifecycle`).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ReloadOverHttp {
+    /// `POST /-/reload` is taken.
+    Taken,
+    /// It is answered with a refusal.
+    Refused,
+}
+
 /// How HTTP is served over TCP.
 #[derive(Clone, Debug)]
 pub struct WebSettings {
     /// Whether `POST /-/reload` is taken.
-    pub lifecycle: bool,
+    pub reload: ReloadOverHttp,
     /// What stands before all routes; without it, plain HTTP for everybody.
     pub gate: Option<Arc<RequestGate>>,
     /// Who may read at one time. Several listeners share it.
@@ -100,10 +109,10 @@ impl WebListener {
     pub fn bind(
         address: SocketAddr,
         backend: Arc<dyn Backend>,
-        lifecycle: bool,
+        reload: ReloadOverHttp,
     ) -> io::Result<Self> {
         let readers = Readers::new(CONNECTIONS, backend.scrape().registered);
-        Self::bind_with(address, backend, WebSettings { lifecycle, gate: None, readers })
+        Self::bind_with(address, backend, WebSettings { reload, gate: None, readers })
     }
 
     /// Listens on this address. It is called within a runtime.
@@ -112,8 +121,8 @@ impl WebListener {
         backend: Arc<dyn Backend>,
         settings: WebSettings,
     ) -> io::Result<Self> {
-        let WebSettings { lifecycle, gate, readers } = settings;
-        let mut router = router::web(backend, Arc::clone(&readers), lifecycle);
+        let WebSettings { reload, gate, readers } = settings;
+        let mut router = router::web(backend, Arc::clone(&readers), reload);
         if let Some(gate) = &gate {
             router = router.layer(from_fn_with_state(Arc::clone(gate), gate::guard));
         }

@@ -14,7 +14,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
 use super::readers::Peer;
-use queue::{Job, Queue};
+use queue::{Job, NamedUser, Queue};
 
 /// How many results are remembered, good ones and bad ones apart: whoever guesses pushes nobody
 /// out who is known.
@@ -92,16 +92,17 @@ impl Logins {
             return Verdict::Unknown;
         };
         let hash = std::str::from_utf8(&user).ok().and_then(|user| users.get(user)).cloned();
-        let exists = hash.is_some();
+        let named = if hash.is_some() { NamedUser::Exists } else { NamedUser::Unknown };
         let hash = hash.unwrap_or_else(|| nobody(users));
         // Whether they exist is in it: a user may have had the hash that stands for nobody's.
-        let tag = self.tag(&[&[u8::from(exists)], &user, hash.as_bytes(), &password]);
+        let tag =
+            self.tag(&[&[u8::from(named == NamedUser::Exists)], &user, hash.as_bytes(), &password]);
         if let Some(verdict) = tag.and_then(|tag| self.checks.remembered(&tag)) {
             return verdict;
         }
         // Which names share a bucket is nobody's to know.
         let bucket = self.tag(&[&user]).map_or(0, |[first, ..]| first % 16);
-        let job = Job::new(tag, (peer, bucket), password, hash, exists);
+        let job = Job::new(tag, (peer, bucket), password, hash, named);
         match self.checks.push(job) {
             Some(verdict) => verdict.await.unwrap_or(Verdict::Busy),
             None => Verdict::Busy,
@@ -163,7 +164,8 @@ impl Checks {
         // One that was checked while this one waited.
         let verdict = job.tag.and_then(|tag| self.remembered(&tag)).unwrap_or_else(|| {
             let verify = || bcrypt::verify(&job.password, &job.hash).unwrap_or(false);
-            let good = catch_unwind(AssertUnwindSafe(verify)).unwrap_or(false) && job.exists;
+            let good = catch_unwind(AssertUnwindSafe(verify)).unwrap_or(false)
+                && job.user == NamedUser::Exists;
             if let Some(tag) = job.tag {
                 remember(if good { &self.known } else { &self.unknown }, tag);
             }

@@ -33,7 +33,7 @@ pub use backend::{
 };
 pub use client::{AdminClient, ClientError};
 pub use gate::{Protect, Protection, RequestGate};
-pub use listener::{WebListener, WebSettings};
+pub use listener::{ReloadOverHttp, WebListener, WebSettings};
 pub use readers::{ADMIN_CONNECTIONS, CONNECTIONS, Readers};
 
 /// Where HTTP is served unless told otherwise: above the range that exporters have filled.

@@ -19,7 +19,7 @@ use super::paging::{self, Page};
 use super::pieces::{json_list, on_a_thread};
 use super::readers::{Readers, admit};
 use super::request::Parameters;
-use super::{scrape, site};
+use super::{ReloadOverHttp, scrape, site};
 use anchorwatch_core::bundle::Fingerprint;
 use anchorwatch_core::journal::AuthorityEntry;
 use anchorwatch_core::spiffe::TrustDomain;
@@ -30,7 +30,11 @@ use anchorwatch_core::view::View;
 const OPENAPI: &str = include_str!("openapi.json");
 
 /// What is served over TCP.
-pub(super) fn web(backend: SharedBackend, readers: Arc<Readers>, lifecycle: bool) -> Router {
+pub(super) fn web(
+    backend: SharedBackend,
+    readers: Arc<Readers>,
+    reload_over_http: ReloadOverHttp,
+) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
         .route("/-/healthy", get(healthy))
@@ -41,7 +45,7 @@ pub(super) fn web(backend: SharedBackend, readers: Arc<Readers>, lifecycle: bool
         .fallback(nothing)
         .layer(map_response(nosniff))
         .layer(from_fn(admit))
-        .with_state(Context { backend, readers, scrapes: Arc::default(), lifecycle })
+        .with_state(Context { backend, readers, scrapes: Arc::default(), reload: reload_over_http })
 }
 
 /// What is read over TCP and over the admin socket alike.
@@ -93,7 +97,7 @@ async fn metrics(State(context): State<Context>, headers: HeaderMap) -> Response
 }
 
 async fn reload(State(context): State<Context>) -> Response {
-    if !context.lifecycle {
+    if context.reload == ReloadOverHttp::Refused {
         let why = "reload over HTTP is off: start with --web.enable-lifecycle, or send SIGHUP\n";
         return (StatusCode::FORBIDDEN, why).into_response();
     }

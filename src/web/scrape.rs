@@ -110,8 +110,8 @@ impl Rendering {
     }
 
     fn render(&self, from: Position) -> io::Result<Piece> {
-        let ScrapeFacts { view, facts, registered, per_authority } = &self.facts;
-        let scrape = Scrape::new(view, facts, registered, *per_authority);
+        let ScrapeFacts { view, facts, registered, authority_series } = &self.facts;
+        let scrape = Scrape::new(view, facts, registered, *authority_series);
         if !self.form.gzip {
             let (text, next) = render_piece(&scrape, self.form.format, from)?;
             return Ok(Piece { from, next, bytes: text.into(), sum: Crc::new() });
@@ -220,7 +220,7 @@ mod tests {
     use std::io::Read as _;
 
     use super::*;
-    use crate::metrics::{Registered, SelfFacts};
+    use crate::metrics::{AuthoritySeries, Registered, SelfFacts};
     use anchorwatch_core::view::View;
 
     const TEXT: Form = Form { format: Format::OpenMetrics, gzip: false };
@@ -230,7 +230,7 @@ mod tests {
             view: View::default(),
             facts: SelfFacts::default(),
             registered: Registered::new().unwrap(),
-            per_authority: true,
+            authority_series: AuthoritySeries::Rendered,
         }
     }
 

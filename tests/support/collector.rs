@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use anchorwatch::metrics::AuthoritySeries;
 use anchorwatch_core::bundle::SvidType;
 use anchorwatch_core::decision::DecisionAction;
 use anchorwatch_core::finding::FindingKind;
@@ -15,16 +16,16 @@ use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricT
 /// Collects from a view.
 pub(crate) struct Collected {
     view: View,
-    per_authority: bool,
+    authority_series: AuthoritySeries,
     description: Desc,
 }
 
 impl Collected {
-    pub(crate) fn new(view: View, per_authority: bool) -> Self {
+    pub(crate) fn new(view: View, authority_series: AuthoritySeries) -> Self {
         let help = "One for all: the registry wants to know one name.".to_owned();
         let name = "anchorwatch_source_up".to_owned();
         let description = Desc::new(name, help, Vec::new(), HashMap::new()).unwrap();
-        Self { view, per_authority, description }
+        Self { view, authority_series, description }
     }
 }
 
@@ -37,10 +38,15 @@ impl Collector for Collected {
         let mut families = Families::default();
         for domain in &self.view.domains {
             findings(&mut families, domain);
-            rotation(&mut families, &self.view, domain, self.per_authority);
+            rotation(&mut families, &self.view, domain, self.authority_series);
             bundle(&mut families, &self.view, domain);
             source(&mut families, &self.view, domain);
-            for record in domain.state.facts.published().filter(|_| self.per_authority) {
+            for record in domain
+                .state
+                .facts
+                .published()
+                .filter(|_| self.authority_series == AuthoritySeries::Rendered)
+            {
                 authority(&mut families, &self.view, domain, record);
             }
         }
@@ -125,7 +131,12 @@ fn findings(families: &mut Families, domain: &DomainView) {
 }
 
 #[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "small counts")]
-fn rotation(families: &mut Families, view: &View, domain: &DomainView, per_authority: bool) {
+fn rotation(
+    families: &mut Families,
+    view: &View,
+    domain: &DomainView,
+    authority_series: AuthoritySeries,
+) {
     let (facts, case) = (&domain.state.facts, domain.case());
     let name = ("trust_domain", domain.endpoint.trust_domain.as_str());
     for line in facts.rotation.lineages.iter().filter(|line| line.is_established()) {
@@ -158,7 +169,8 @@ fn rotation(families: &mut Families, view: &View, domain: &DomainView, per_autho
     for handover in &facts.rotation.handovers {
         latest.insert(handover.svid_type.label(), handover);
         let risk = in_flight(&case, handover);
-        if 0.0 < risk.most && view.at < risk.until && per_authority {
+        if 0.0 < risk.most && view.at < risk.until && authority_series == AuthoritySeries::Rendered
+        {
             let short = handover.old.to_string()["sha256:".len()..][..16].to_owned();
             let at = [name, ("use", handover.svid_type.label()), ("authority", &*short)];
             let until = risk.until.as_unix_seconds();

@@ -61,7 +61,7 @@ async fn every_described_path_answers_as_it_is_described() {
     let server = Server::start();
     let document = document(&server).await;
     let fails = Some(BackendError::Unavailable("cannot read the store: busy".to_owned()));
-    let failing = Server::of(Scripted { fails, ..Scripted::default() }, false);
+    let failing = Server::of(Scripted { fails, ..Scripted::default() }, ReloadOverHttp::Refused);
     let mut seen = BTreeMap::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         let operation = &item["get"];

@@ -130,7 +130,7 @@ async fn what_is_not_there_is_said_as_a_page() {
 #[tokio::test]
 async fn a_journal_that_cannot_be_read_hides_nothing_else() {
     let fails = Some(BackendError::Unavailable("cannot read the store: busy".to_owned()));
-    let server = Server::of(Scripted { fails, ..Scripted::default() }, false);
+    let server = Server::of(Scripted { fails, ..Scripted::default() }, ReloadOverHttp::Refused);
     for (_, page) in pages(&server).await {
         assert!(page.text().contains("</html>"));
     }

@@ -162,7 +162,7 @@ impl<'a> Der<'a> {
             UTC_TIME => utc_time(text),
             GENERALIZED_TIME => {
                 let year = number(text.get(..4)?)?;
-                moment(year, text.get(4..)?, true)
+                moment(year, text.get(4..)?, Seconds::Given)
             }
             _ => None,
         }
@@ -184,16 +184,29 @@ fn utc_time(text: &str) -> Option<i64> {
     let year = if short < 50 { 2000 + short } else { 1900 + short };
     let rest = text.get(2..)?;
     // Without seconds too, which X.509 forbids and Go takes.
-    moment(year, rest, true).or_else(|| moment(year, rest, false))
+    moment(year, rest, Seconds::Given).or_else(|| moment(year, rest, Seconds::LeftOut))
+}
+
+/// Whether a time has seconds.
+#[derive(Clone, Copy, Debug)]
+enum Seconds {
+    Given,
+    LeftOut,
 }
 
 /// `MMDDhhmm`, seconds where there are any, and a zone: `Z`, or an offset other than 0.
-fn moment(year: i32, text: &str, seconds: bool) -> Option<i64> {
-    let (fields, zone) = text.split_at_checked(if seconds { 10 } else { 8 })?;
+fn moment(year: i32, text: &str, seconds: Seconds) -> Option<i64> {
+    let (fields, zone) = text.split_at_checked(match seconds {
+        Seconds::Given => 10,
+        Seconds::LeftOut => 8,
+    })?;
     let field = |at: usize| u8::try_from(number(fields.get(at..at + 2)?)?).ok();
     let month = Month::try_from(field(0)?).ok()?;
     let date = Date::from_calendar_date(year, month, field(2)?).ok()?;
-    let second = if seconds { field(8)? } else { 0 };
+    let second = match seconds {
+        Seconds::Given => field(8)?,
+        Seconds::LeftOut => 0,
+    };
     let time = Time::from_hms(field(4)?, field(6)?, second).ok()?;
     let moment = PrimitiveDateTime::new(date, time).assume_utc().unix_timestamp();
     Some(moment - offset(zone)?)

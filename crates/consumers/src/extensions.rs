@@ -80,7 +80,7 @@ fn alternative_names(mut value: Der<'_>) -> Option<()> {
             0x81 | 0x82 => name.0.is_ascii().then_some(())?,
             0x86 => {
                 let text = std::str::from_utf8(name.0).ok().filter(|text| text.is_ascii())?;
-                name::is_host(&uri::host(text)?, false).then_some(())?;
+                name::is_host(&uri::host(text)?, name::HostUse::Name).then_some(())?;
             }
             0x87 => matches!(name.0.len(), 4 | 16).then_some(())?,
             _ => (),
@@ -106,8 +106,8 @@ fn subtrees(mut trees: Der<'_>) -> Option<()> {
         let text = || std::str::from_utf8(base.0).ok().filter(|text| text.is_ascii());
         match tag {
             0x81 if text()?.contains('@') => name::is_mailbox(base.0),
-            0x81 | 0x82 => text().is_some() && name::is_host(base.0, true),
-            0x86 => !uri::is_address(text()?) && name::is_host(base.0, true),
+            0x81 | 0x82 => text().is_some() && name::is_host(base.0, name::HostUse::Constraint),
+            0x86 => !uri::is_address(text()?) && name::is_host(base.0, name::HostUse::Constraint),
             0x87 => matches!(base.0.len(), 8 | 32) && is_mask(base.0.get(base.0.len() / 2..)?),
             _ => true,
         }

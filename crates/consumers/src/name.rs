@@ -54,13 +54,21 @@ fn is_bmp(value: &[u8]) -> bool {
     rest.is_empty() && units.iter().all(|unit| !odd(u16::from_be_bytes(*unit)))
 }
 
-/// Whether Go takes this host name in a certificate; `constraint` where a dot may stand before it.
-/// None at all is taken.
-pub(crate) fn is_host(name: &[u8], constraint: bool) -> bool {
+/// Where a host name stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum HostUse {
+    /// As the name of something.
+    Name,
+    /// In a name constraint, where a dot may stand before it.
+    Constraint,
+}
+
+/// Whether Go takes this host name in a certificate. None at all is taken.
+pub(crate) fn is_host(name: &[u8], place: HostUse) -> bool {
     if name.is_empty() {
         return true;
     }
-    let name = name.strip_prefix(b".").filter(|_| constraint).unwrap_or(name);
+    let name = name.strip_prefix(b".").filter(|_| place == HostUse::Constraint).unwrap_or(name);
     let plain = |byte: &u8| (33..=126).contains(byte);
     name.split(|byte| *byte == b'.').all(|label| !label.is_empty() && label.iter().all(plain))
 }
@@ -72,7 +80,7 @@ pub(crate) fn is_mailbox(name: &[u8]) -> bool {
         None => after_atoms(name),
     };
     let Some(domain) = domain.and_then(|rest| rest.strip_prefix(b"@")) else { return false };
-    is_host(domain, false)
+    is_host(domain, HostUse::Name)
 }
 
 /// What follows a quoted local part (RFC 2821, 4.1.2).
@@ -122,10 +130,10 @@ mod tests {
     #[test]
     fn a_host_is_made_of_labels() {
         for taken in ["", "a", "example.org", "a.b:443", "[::1]", "_x", ".x"] {
-            assert!(is_host(taken.as_bytes(), true), "{taken}");
+            assert!(is_host(taken.as_bytes(), HostUse::Constraint), "{taken}");
         }
         for refused in [".x", "x.", ".", "a..b", "a b", "a\u{7f}", "\u{e9}"] {
-            assert!(!is_host(refused.as_bytes(), false), "{refused}");
+            assert!(!is_host(refused.as_bytes(), HostUse::Name), "{refused}");
         }
     }
 

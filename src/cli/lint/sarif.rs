@@ -11,8 +11,15 @@ use super::report::{Level, Report};
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
+/// Whether all that was to be examined was (SARIF, 3.20.14).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Execution {
+    Successful,
+    Failed,
+}
+
 /// One log with one run (SARIF, 3.13 and 3.14).
-pub(super) fn log(reports: &[Report], successful: bool) -> Value {
+pub(super) fn log(reports: &[Report], execution: Execution) -> Value {
     let mut run = Run::default();
     for report in reports {
         run.add(report);
@@ -39,7 +46,7 @@ pub(super) fn log(reports: &[Report], successful: bool) -> Value {
                 "semanticVersion": env!("CARGO_PKG_VERSION"),
                 "rules": rules,
             }},
-            "invocations": [{"executionSuccessful": successful}],
+            "invocations": [{"executionSuccessful": execution == Execution::Successful}],
             "columnKind": "unicodeCodePoints",
             "results": results,
         }],

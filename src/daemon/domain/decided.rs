@@ -7,7 +7,7 @@ use tracing::{info, warn};
 
 use super::Domain;
 use super::carried::names_denied_keys;
-use super::recorded::ends_report;
+use super::recorded::report_change;
 use crate::daemon::decision_part::DecisionPart;
 use crate::daemon::log;
 use crate::daemon::poll_context::PollContext;
@@ -64,7 +64,11 @@ impl Domain {
             (true, false) | (false, true) => (),
         }
         self.pending = !recorded;
-        shared.note_pending(self.trust_domain(), self.pending);
+        if self.pending {
+            shared.note_pending(self.trust_domain());
+        } else {
+            shared.clear_pending(self.trust_domain());
+        }
         recorded
     }
 
@@ -130,7 +134,7 @@ impl Domain {
         log::events(self.trust_domain(), &events);
         self.count_events(&events);
         self.count_rotations(finished);
-        self.settle_reports(shared, ends_report(&events));
+        self.settle_reports(shared, report_change(&events));
         let names_denied_keys = names_denied_keys(&events);
         shared.tell(at, self.trust_domain(), events);
         // A denial of a key that is no anchor voids no poll: an answer whose path passes through

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tracing::error;
 
 use super::Domain;
+use super::recorded::ReportChange;
 use crate::daemon::log;
 use crate::daemon::poll_context::PollContext;
 use anchorwatch_core::finding::{Finding, Nature};
@@ -48,7 +49,7 @@ impl Domain {
         match reviewed {
             Err(_) => self.quarantine(shared, "review"),
             Ok((_, events)) if events.is_empty() => {
-                self.settle_reports(shared, false);
+                self.settle_reports(shared, ReportChange::NoneEnded);
                 return;
             }
             Ok((state, events)) => {
@@ -71,8 +72,8 @@ impl Domain {
     }
 
     /// Others may report the shared keys that this trust domain does not, now that it was judged.
-    pub(super) fn settle_reports(&self, shared: &PollContext, ends_report: bool) {
-        if ends_report || self.shared_keys.is_reporter() {
+    pub(super) fn settle_reports(&self, shared: &PollContext, change: ReportChange) {
+        if change == ReportChange::Ended || self.shared_keys.is_reporter() {
             shared.take_reports(self.trust_domain(), &self.state.facts.ledger);
         }
     }
@@ -122,7 +123,8 @@ impl Domain {
             None => (Arc::clone(&before.findings), Arc::clone(&before.dropped)),
         };
         self.count_findings(&before, &findings);
-        log::findings(self.trust_domain(), &before.findings, &findings, self.shown);
+        let published = self.shown.then_some(&before.findings[..]);
+        log::findings(self.trust_domain(), published, &findings);
         self.shown = true;
         // A condition is judged once a poll was made: before that, its end is not known either.
         let pending_resolution = match self.counts.polls {

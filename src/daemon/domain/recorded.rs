@@ -83,7 +83,7 @@ impl Domain {
         bodies: Vec<(Digest, Bytes)>,
     ) {
         self.count_events(&events);
-        let ends_report = ends_report(&events);
+        let report_change = report_change(&events);
         let mut happened = None;
         if !events.is_empty() {
             let trust_domain = self.trust_domain().clone();
@@ -103,7 +103,7 @@ impl Domain {
             shared.tell(at, &trust_domain, events);
         }
         self.learn_denied_keys(&before.decisions);
-        self.settle_reports(shared, ends_report);
+        self.settle_reports(shared, report_change);
         self.count_rotations(before.rotation.finished);
     }
 
@@ -141,12 +141,21 @@ impl Domain {
     }
 }
 
+/// What becomes of the shared keys that a trust domain reports.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum ReportChange {
+    /// It reports one no longer.
+    Ended,
+    /// None of its reports ended.
+    NoneEnded,
+}
+
 /// Whether what this trust domain reported of a shared key ends.
-pub(super) fn ends_report(events: &[Event]) -> bool {
+pub(super) fn report_change(events: &[Event]) -> ReportChange {
     let ends = |event: &Event| {
         matches!(event, Event::FindingEnded { kind: FindingKind::AuthorityShared, .. })
     };
-    events.iter().any(ends)
+    if events.iter().any(ends) { ReportChange::Ended } else { ReportChange::NoneEnded }
 }
 
 /// One more under this name.

@@ -22,6 +22,13 @@ const REMEMBERED: usize = 256;
 /// Whose log-ins take turns: an address, and a bucket of names.
 pub(super) type Share = (Option<Peer>, u8);
 
+/// Whether there is a user of the name that credentials give.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum NamedUser {
+    Exists,
+    Unknown,
+}
+
 /// Credentials that are to be checked.
 #[derive(Debug)]
 pub(super) struct Job {
@@ -30,8 +37,7 @@ pub(super) struct Job {
     pub(super) share: Share,
     pub(super) password: Vec<u8>,
     pub(super) hash: Box<str>,
-    /// Whether there is a user of this name.
-    pub(super) exists: bool,
+    pub(super) user: NamedUser,
     waiting: Vec<oneshot::Sender<Verdict>>,
 }
 
@@ -41,9 +47,9 @@ impl Job {
         share: Share,
         password: Vec<u8>,
         hash: Box<str>,
-        exists: bool,
+        user: NamedUser,
     ) -> Self {
-        Self { tag, share, password, hash, exists, waiting: Vec::new() }
+        Self { tag, share, password, hash, user, waiting: Vec::new() }
     }
 
     /// Tells whoever still waits.
@@ -154,7 +160,7 @@ mod tests {
 
     fn job(peer: u8, bucket: u8, number: u8) -> Job {
         let peer = Some(Peer::network([10, 0, 0, peer].into()));
-        Job::new(Some([number; 32]), (peer, bucket), vec![number], "hash".into(), true)
+        Job::new(Some([number; 32]), (peer, bucket), vec![number], "hash".into(), NamedUser::Exists)
     }
 
     fn next(queue: &mut Queue) -> Option<u8> {

@@ -3,7 +3,7 @@
 use super::frame::{Frame, Section};
 use super::health;
 use super::html::Html;
-use super::journal;
+use super::journal::{self, EntriesOf};
 use super::rotation;
 use super::standing::Condition;
 use super::time_line;
@@ -35,7 +35,7 @@ pub(in crate::web) fn page(
     section(&mut html, "time-line", "Time line of its authorities", &drawing);
     section(&mut html, "rotation", "Rotation", &rotation::section(&rotation, frame.at));
     section(&mut html, "source", "Source", &health::section(domain, frame.at));
-    let mut recent = journal::listed(events, false);
+    let mut recent = journal::listed(events, EntriesOf::OneTrustDomain);
     recent.raw("<p><a href=\"/events?trust_domain=").text(name).raw("\">All its events</a></p>");
     section(&mut html, "events", "Recent events", &recent);
     let path = format!("/trust-domain/{name}");

@@ -2,7 +2,7 @@
 
 use super::frame::{Frame, Section};
 use super::html::Html;
-use super::journal;
+use super::journal::{self, EntriesOf};
 use super::life::Life;
 use super::particulars::Particulars;
 use super::remedy::{self, Command};
@@ -95,7 +95,7 @@ pub(in crate::web) fn page(
     incident(&mut html, domain, finding);
     html.raw("<section aria-labelledby=\"events\"><h2 id=\"events\">");
     html.raw(if key.is_some() { "Its authority in the journal" } else { "In the journal" });
-    html.raw("</h2>").add(&journal::listed(events, false)).raw("</section>");
+    html.raw("</h2>").add(&journal::listed(events, EntriesOf::OneTrustDomain)).raw("</section>");
     let title = match finding.trust_domain_label(name) {
         "" => format!("{kind}: {}", finding.subject),
         name => format!("{kind}: {name}"),

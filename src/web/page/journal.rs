@@ -35,7 +35,7 @@ pub(in crate::web) fn events(
     html.raw("<h1>Events</h1>");
     chosen(&mut html, wanted);
     filters(&mut html, wanted);
-    html.add(&listed(events, true));
+    html.add(&listed(events, EntriesOf::AllTrustDomains));
     html.raw("<nav class=\"pages\" aria-label=\"More events\"><p>");
     if wanted.before.is_some() {
         link(&mut html, &Wanted { before: None, ..wanted.clone() }, "Newest");
@@ -96,10 +96,17 @@ fn link(html: &mut Html, wanted: &Wanted, text: &'static str) {
     html.raw("\">").raw(text).raw("</a>");
 }
 
-/// The entries as a table, the newest first. `whose` says whether trust domains differ.
-pub(super) fn listed(events: &Result<Vec<RecordedEntry>, String>, whose: bool) -> Html {
-    const WHOSE: &[&str] = &["number", "at", "trust domain", "what happened"];
-    const ONE: &[&str] = &["number", "at", "what happened"];
+/// Of what the entries of a table are.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum EntriesOf {
+    /// Each row names its trust domain.
+    AllTrustDomains,
+    /// The page says which.
+    OneTrustDomain,
+}
+
+/// The entries as a table, the newest first.
+pub(super) fn listed(events: &Result<Vec<RecordedEntry>, String>, of: EntriesOf) -> Html {
     let mut html = Html::default();
     let events = match events {
         Ok(events) => events,
@@ -108,11 +115,15 @@ pub(super) fn listed(events: &Result<Vec<RecordedEntry>, String>, whose: bool) -
             return html;
         }
     };
-    let mut table = Table::new("Events, the newest first", if whose { WHOSE } else { ONE });
+    let columns: &[&str] = match of {
+        EntriesOf::AllTrustDomains => &["number", "at", "trust domain", "what happened"],
+        EntriesOf::OneTrustDomain => &["number", "at", "what happened"],
+    };
+    let mut table = Table::new("Events, the newest first", columns);
     for RecordedEntry { number, entry, .. } in events.iter().rev() {
         let what = Html::of(describe(&entry.event));
         let (number, at) = (Html::of(number), moment(entry.at));
-        if whose {
+        if of == EntriesOf::AllTrustDomains {
             let mut name = Html::default();
             name.raw("<a href=\"/trust-domain/").text(&entry.trust_domain).raw("\">");
             name.text(&entry.trust_domain).raw("</a>");

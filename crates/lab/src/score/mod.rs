@@ -13,6 +13,6 @@ mod world_run;
 pub use clean::{Clean, CleanRow, clean_rows};
 pub use expected::{Expected, IncidentRow, Latest, Promise, ROWS};
 pub use restarts::{RestartRow, restart_row};
-pub use stalls::{StallRow, stall_row};
+pub use stalls::{StallMask, StallRow, stall_row};
 pub use verdicts::{VerdictScore, verdicts};
 pub use world_run::{Raised, WorldRun, play};

@@ -21,12 +21,20 @@ pub struct StallRow {
 
 const DAY: Duration = Duration::from_hours(24);
 
-/// Watches a domain one of whose servers stalls; `masked` says that another one restarts without
-/// its keys right after.
+/// Whether something hides that a server stalls.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum StallMask {
+    /// Nothing does.
+    None,
+    /// Another server restarts without its keys right after.
+    RestartOfAnother,
+}
+
+/// Watches a domain one of whose servers stalls.
 pub fn stall_row(
     name: &TrustDomain,
     replicas: u16,
-    masked: bool,
+    mask: StallMask,
     seed: u64,
     keys: &KeyPool,
 ) -> StallRow {
@@ -36,7 +44,7 @@ pub fn stall_row(
     scenario.observer.authentication = crate::simulate::Authentication::Recorded;
     let begins = DAY * 3 + Duration::from_secs(seed.wrapping_mul(7919) % 43_200);
     scenario = scenario.with(begins, Incident::StallOfOne);
-    if masked {
+    if mask == StallMask::RestartOfAnother {
         let shortly = begins.saturating_add(Duration::from_mins(10));
         scenario = scenario.with(shortly, Incident::RestartKeysLost);
     }

@@ -97,22 +97,29 @@ fn extensions(subject: Subject<'_>, key: &PublicKey) -> Vec<u8> {
     let is_ca = element(SEQUENCE, &[&element(BOOLEAN, &[&[0xff]])]);
     let key_id = element(OCTET_STRING, &[&key_id(key)]);
     let mut all = [
-        extension(KEY_USAGE, true, CERTIFICATE_AND_CRL_SIGNING),
-        extension(BASIC_CONSTRAINTS, true, &is_ca),
-        extension(SUBJECT_KEY_IDENTIFIER, false, &key_id),
+        extension(KEY_USAGE, Criticality::Critical, CERTIFICATE_AND_CRL_SIGNING),
+        extension(BASIC_CONSTRAINTS, Criticality::Critical, &is_ca),
+        extension(SUBJECT_KEY_IDENTIFIER, Criticality::NotCritical, &key_id),
     ]
     .concat();
     if let Subject::Spire { id } = subject {
         let names = element(SEQUENCE, &[&element(implicit(6), &[id.as_bytes()])]);
-        all.extend(extension(SUBJECT_ALTERNATIVE_NAME, false, &names));
+        all.extend(extension(SUBJECT_ALTERNATIVE_NAME, Criticality::NotCritical, &names));
     }
     element(SEQUENCE, &[&all])
 }
 
-fn extension(oid: &[u8], critical: bool, value: &[u8]) -> Vec<u8> {
+/// Whether who does not know an extension must refuse the certificate (RFC 5280, 4.2).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Criticality {
+    Critical,
+    NotCritical,
+}
+
+fn extension(oid: &[u8], criticality: Criticality, value: &[u8]) -> Vec<u8> {
     let oid = element(OBJECT_IDENTIFIER, &[oid]);
     let value = element(OCTET_STRING, &[value]);
-    if critical {
+    if criticality == Criticality::Critical {
         element(SEQUENCE, &[&oid, &element(BOOLEAN, &[&[0xff]]), &value])
     } else {
         element(SEQUENCE, &[&oid, &value])

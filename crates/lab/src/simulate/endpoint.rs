@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::server::{Server, ServerSvid};
 use super::{KeyAlgorithm, Minted, Random};
-use crate::issuer::{IssuedKey, KeyNumber, ReplicaNumber};
+use crate::issuer::{IssuedKey, KeyNumber, KeyStore, ReplicaNumber};
 use anchorwatch_core::bundle::{Fingerprint, KeyId};
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::watch::{Presented, PresentedCertificate};
@@ -65,10 +65,10 @@ impl Endpoint {
     }
 
     /// A server starts, with keys or without. Whether it did so before.
-    pub(super) fn starts(&mut self, at: Timestamp, replica: ReplicaNumber, has_keys: bool) -> bool {
+    pub(super) fn starts(&mut self, at: Timestamp, replica: ReplicaNumber, keys: KeyStore) -> bool {
         let known = self.servers.contains_key(&replica);
         let server = self.servers.entry(replica).or_insert_with(|| Server::new(self.ttl));
-        if !has_keys {
+        if keys == KeyStore::Lost {
             server.loses_keys();
         }
         server.starts(at);

@@ -74,6 +74,15 @@ pub(super) struct Monitor {
     told_offset: i64,
 }
 
+/// What came of a poll.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum PollResult {
+    /// At least one address gave a bundle.
+    Answered,
+    /// None did.
+    Failed,
+}
+
 impl Monitor {
     pub(super) fn new(observer: Observer, random: Random, begins: Timestamp) -> Self {
         Self {
@@ -318,14 +327,14 @@ impl Monitor {
     }
 
     /// Plans the poll after one at `at`, as `watch::step` would.
-    pub(super) fn schedule(&mut self, at: Timestamp, failed: bool) {
+    pub(super) fn schedule(&mut self, at: Timestamp, result: PollResult) {
         let Observer { interval, auto, replica_lag, .. } = self.observer;
         let wait = if self.held_back.is_some() {
             let lag = replica_lag.max(Duration::from_secs(1));
             self.random.between(lag, lag.saturating_add(lag / 10))
         } else if auto {
             let age = self.changed_at.and_then(|changed| at.since(changed));
-            let burst = !failed && age.is_some_and(|age| age < BURST);
+            let burst = result == PollResult::Answered && age.is_some_and(|age| age < BURST);
             let fast = (interval / BURST_FACTOR).max(BURST_INTERVAL).min(interval);
             let interval = if burst { fast } else { interval };
             let tenth = interval / 10;

@@ -11,7 +11,7 @@ use super::version::Version;
 use super::{InjectedKey, Mint, Minted, Random};
 use crate::issuer::{
     Intervention, IssuedKey, Issuer, IssuerAction, IssuerEvent, IssuerSettings, KeyCreationCause,
-    KeyNumber, RemovalCause, ReplicaNumber,
+    KeyNumber, KeyStore, RemovalCause, ReplicaNumber,
 };
 use anchorwatch_core::bundle::{AuthorityId, SvidType, Validity};
 use anchorwatch_core::time::Timestamp;
@@ -236,8 +236,11 @@ impl Origin {
     }
 
     fn start(&mut self, own: Timestamp, replica: ReplicaNumber) {
-        let has_keys = self.issuer.signing(replica, SvidType::X509).is_some();
-        let known = self.endpoint.starts(own, replica, has_keys);
+        let keys = match self.issuer.signing(replica, SvidType::X509) {
+            Some(_) => KeyStore::Kept,
+            None => KeyStore::Lost,
+        };
+        let known = self.endpoint.starts(own, replica, keys);
         let kind = if known { PublicationCause::Restart } else { PublicationCause::ScaleOut };
         self.starts.insert(replica, kind);
     }

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::monitor::{Look, LookOutcome, Monitor};
+use super::monitor::{Look, LookOutcome, Monitor, PollResult};
 use super::origin::Origin;
 use super::origin_settings::OriginSettings;
 use super::tamper::Tampering;
@@ -283,14 +283,15 @@ impl Iterator for World {
             let looks = self.look(at);
             if self.held.is_none() && self.monitor.may_be_alone(&looks) {
                 self.held = Some((at, looks));
-                self.monitor.schedule(at, true);
+                self.monitor.schedule(at, PollResult::Failed);
                 continue;
             }
             let held = self.held.take().filter(|_| !self.monitor.is_as_ever(at, &looks));
             let before = held.and_then(|(then, held)| self.take(then, held));
             let failed = looks.iter().all(Look::is_failure);
+            let result = if failed { PollResult::Failed } else { PollResult::Answered };
             let turn = self.take(at, looks);
-            self.monitor.schedule(at, failed);
+            self.monitor.schedule(at, result);
             if before.is_some() {
                 self.next = turn;
                 return before;

@@ -20,8 +20,11 @@ use super::scenario::Scenario;
 use super::world::{Begins, World, WorldAction};
 use anchorwatch_core::time::Timestamp;
 
+/// What changes a scenario before it begins.
+type SetUp = fn(&mut Scenario);
+
 /// What incidents need of a scenario from the beginning on.
-const SET_UP: &[(Incident, fn(&mut Scenario))] = &[
+const SET_UP: &[(Incident, SetUp)] = &[
     (Incident::DatabaseRestore, datastore::recorded),
     (Incident::SplitBrain, datastore::recorded),
     (Incident::ForkedDatabase, settings::three_replicas),
