@@ -29,8 +29,10 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use anchorwatch::daemon::SystemClock;
-use anchorwatch::demo::endpoint::{Answer, Endpoint};
-use anchorwatch::demo::mint::{Document, Jwk, JwtAuthority, KeyAlgorithm, X509Ca, ca_params};
+use anchorwatch::demo::endpoint::{LoopbackEndpoint, ServedAnswer};
+use anchorwatch::demo::mint::{
+    DemoKeyAlgorithm, IssuedDocument, IssuedJwk, JwtAuthority, X509Ca, ca_params,
+};
 use anchorwatch_core::bundle::Validity;
 use anchorwatch_core::spiffe::{SpiffeId, TrustDomain};
 use anchorwatch_core::time::Clock as _;
@@ -99,16 +101,16 @@ struct Fleet {
     size: Size,
     keys: Keys,
     hub: X509Ca,
-    endpoint: Endpoint,
+    endpoint: LoopbackEndpoint,
 }
 
 impl Fleet {
     async fn start(size: Size, keys: Keys) -> Self {
         let name: TrustDomain = HUB.parse().unwrap();
-        let hub = X509Ca::mint(&name, validity(), KeyAlgorithm::EcP256).unwrap();
+        let hub = X509Ca::mint(&name, validity(), DemoKeyAlgorithm::EcP256).unwrap();
         let svid = hub.svid(&hub_id(), validity()).unwrap();
         let own = document(vec![hub.jwk().clone(), jwt()]);
-        let endpoint = Endpoint::start(&svid, own.clone()).await.unwrap();
+        let endpoint = LoopbackEndpoint::start(&svid, own.clone()).await.unwrap();
         let shared = document(key_set());
         let mut documents = HashMap::from([("/".to_owned(), own)]);
         for place in 0..size.domains {
@@ -119,8 +121,8 @@ impl Fleet {
             documents.insert(format!("/{place}"), document);
         }
         endpoint.route(move |path| match documents.get(path) {
-            Some(document) => Answer::document(document.clone()),
-            None => Answer::status(StatusCode::NOT_FOUND),
+            Some(document) => ServedAnswer::document(document.clone()),
+            None => ServedAnswer::status(StatusCode::NOT_FOUND),
         });
         Self { size, keys, hub, endpoint }
     }
@@ -204,22 +206,22 @@ fn validity() -> Validity {
 }
 
 /// An X.509 authority whose certificate names no trust domain, so that many may have it.
-fn x509() -> Jwk {
+fn x509() -> IssuedJwk {
     let mut params = ca_params(&format!("spiffe://{HUB}"), validity()).unwrap();
     params.subject_alt_names = Vec::new();
     X509Ca::from_params(params, KeyPair::generate().unwrap()).unwrap().jwk().clone()
 }
 
-fn jwt() -> Jwk {
-    JwtAuthority::mint(KeyAlgorithm::EcP256).unwrap().jwk().clone()
+fn jwt() -> IssuedJwk {
+    JwtAuthority::mint(DemoKeyAlgorithm::EcP256).unwrap().jwk().clone()
 }
 
-fn key_set() -> Vec<Jwk> {
+fn key_set() -> Vec<IssuedJwk> {
     (0..AUTHORITIES).map(|place| if place.is_multiple_of(2) { x509() } else { jwt() }).collect()
 }
 
-fn document(keys: Vec<Jwk>) -> Vec<u8> {
-    Document { keys, sequence: Some(1), refresh_hint: Some(300) }.to_bytes()
+fn document(keys: Vec<IssuedJwk>) -> Vec<u8> {
+    IssuedDocument { keys, sequence: Some(1), refresh_hint: Some(300) }.to_bytes()
 }
 
 fn scrape(daemon: &Daemon, which: &str) {

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use anchorwatch::config::Config;
 use anchorwatch::daemon::{Daemon, Options, SystemClock};
-use anchorwatch::demo::mint::{KeyAlgorithm, X509Ca};
+use anchorwatch::demo::mint::{DemoKeyAlgorithm, X509Ca};
 use anchorwatch::fetch::Fetcher;
 use anchorwatch_core::bundle::Fingerprint;
 use anchorwatch_core::finding::FindingKind;
@@ -54,7 +54,7 @@ async fn it_watches_becomes_ready_and_stops_within_two_seconds_whatever_an_endpo
     let (listener, url) = silent();
     let good = partner.relationship(folder.path());
     let name = "silent.example";
-    let authority = X509Ca::mint(&name.parse().unwrap(), hour(), KeyAlgorithm::EcP256).unwrap();
+    let authority = X509Ca::mint(&name.parse().unwrap(), hour(), DemoKeyAlgorithm::EcP256).unwrap();
     let file = folder.path().join("silent.example.pem");
     std::fs::write(&file, authority.pem()).unwrap();
     // Its poll takes far longer than the test: it does not end by itself.
@@ -185,7 +185,7 @@ async fn after_a_lockout_an_operators_file_lets_it_back_in_and_records_stay() {
 
     // The server lost its keys: a new authority signs at once.
     let domain: TrustDomain = "good.example".parse().unwrap();
-    let fresh = X509Ca::mint(&domain, hour(), KeyAlgorithm::EcP256).unwrap();
+    let fresh = X509Ca::mint(&domain, hour(), DemoKeyAlgorithm::EcP256).unwrap();
     partner.endpoint.present(&fresh.svid(&id("good.example"), hour()).unwrap());
     partner.endpoint.serve(document(&[&fresh], &[&partner.key], 2));
     daemon.until("locked out", |daemon| {
@@ -301,7 +301,8 @@ async fn partners_that_never_answer_do_not_slow_one_that_does() {
         let name = format!("silent{place}.example");
         let (listener, url) = silent();
         let file = folder.path().join(format!("{name}.pem"));
-        let authority = X509Ca::mint(&name.parse().unwrap(), hour(), KeyAlgorithm::EcP256).unwrap();
+        let authority =
+            X509Ca::mint(&name.parse().unwrap(), hour(), DemoKeyAlgorithm::EcP256).unwrap();
         std::fs::write(&file, authority.pem()).unwrap();
         relationships.push(relationship(&name, &url, &id(&name), Some(&file)));
         listeners.push(listener);

@@ -15,7 +15,7 @@ use std::process::Output;
 use std::time::Duration;
 
 use anchorwatch::daemon::SystemClock;
-use anchorwatch::demo::mint::{JwtAuthority, KeyAlgorithm};
+use anchorwatch::demo::mint::{DemoKeyAlgorithm, JwtAuthority};
 use anchorwatch_core::time::Clock as _;
 use process::{Partner, Process, anchorwatch, configure, document, json};
 use serde_json::Value;
@@ -64,7 +64,7 @@ impl Scene {
 
     /// A new JWT key beside the one that is there, out of turn.
     fn surprise(&self, partner: usize) -> (JwtAuthority, Value) {
-        let key = JwtAuthority::mint(KeyAlgorithm::EcP256).unwrap();
+        let key = JwtAuthority::mint(DemoKeyAlgorithm::EcP256).unwrap();
         self.publish(partner, &[&self.partners[partner].key, &key], 2);
         let found = self.found(&self.partners[partner].name, "unexpected_authority");
         (key, found)
@@ -256,7 +256,7 @@ async fn what_was_announced_is_no_surprise() {
     let until = format!("--not-after={}", now.saturating_add(Duration::from_hours(24)));
     let effect = said(&scene.decide(&[&announce[..], &[&from, &until]].concat()), 0);
     assert!(effect.contains("1 jwt-svid"), "{effect}");
-    let key = JwtAuthority::mint(KeyAlgorithm::EcP256).unwrap();
+    let key = JwtAuthority::mint(DemoKeyAlgorithm::EcP256).unwrap();
     scene.publish(0, &[&scene.partners[0].key, &key], 2);
     scene.daemon.until("taken", |daemon| daemon.domain("b.example")["jwt_authorities"] == 2);
     assert!(find(&scene.daemon, "b.example", "unexpected_authority").is_none());

@@ -194,8 +194,8 @@ mod endpoint {
     use std::time::Duration;
 
     use anchorwatch::daemon::SystemClock;
-    use anchorwatch::demo::endpoint::Endpoint;
-    use anchorwatch::demo::mint::{Document, JwtAuthority, KeyAlgorithm, X509Ca};
+    use anchorwatch::demo::endpoint::LoopbackEndpoint;
+    use anchorwatch::demo::mint::{DemoKeyAlgorithm, IssuedDocument, JwtAuthority, X509Ca};
     use anchorwatch_core::bundle::Validity;
     use anchorwatch_core::spiffe::{SpiffeId, TrustDomain};
     use anchorwatch_core::time::Clock as _;
@@ -211,12 +211,14 @@ mod endpoint {
             not_before: now.saturating_sub(Duration::from_mins(1)),
             not_after: now.saturating_add(Duration::from_hours(1)),
         };
-        let ca = X509Ca::mint(&name, hour, KeyAlgorithm::EcP256).unwrap();
-        let key = JwtAuthority::mint(KeyAlgorithm::EcP256).unwrap();
+        let ca = X509Ca::mint(&name, hour, DemoKeyAlgorithm::EcP256).unwrap();
+        let key = JwtAuthority::mint(DemoKeyAlgorithm::EcP256).unwrap();
         let keys = vec![ca.jwk().clone(), key.jwk().clone()];
-        let document = Document { keys, sequence: Some(1), refresh_hint: Some(60) }.to_bytes();
-        let endpoint = Endpoint::start(&ca.svid(&id, hour).unwrap(), document).await.unwrap();
-        let stranger = X509Ca::mint(&name, hour, KeyAlgorithm::EcP256).unwrap();
+        let document =
+            IssuedDocument { keys, sequence: Some(1), refresh_hint: Some(60) }.to_bytes();
+        let endpoint =
+            LoopbackEndpoint::start(&ca.svid(&id, hour).unwrap(), document).await.unwrap();
+        let stranger = X509Ca::mint(&name, hour, DemoKeyAlgorithm::EcP256).unwrap();
         let files = [("ca.pem", ca.pem().into_bytes()), ("other.pem", stranger.pem().into_bytes())];
         let files: Vec<_> = files.iter().map(|(name, content)| (*name, &**content)).collect();
         let (_kept, path) = folder(&files);

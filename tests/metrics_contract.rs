@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anchorwatch::metrics::{
-    AuthoritySeries, Format, Kind, Registered, Scrape, SelfFacts, catalogue, markdown, render,
+    AuthoritySeries, FamilyKind, Format, Registered, Scrape, SelfFacts, catalogue, markdown, render,
 };
 use anchorwatch_core::bundle::{Fingerprint, StatedNumber};
 use anchorwatch_core::finding::{Finding, FindingKind, Severity};
@@ -105,7 +105,7 @@ fn described() -> Vec<(String, String, bool)> {
     let registered = Registered::new().unwrap().described().into_iter();
     let registered = registered.map(|one| (one.name, one.help, one.kind == "counter"));
     let own = catalogue().map(|family| {
-        (family.name.to_owned(), family.help.to_owned(), family.kind == Kind::Counter)
+        (family.name.to_owned(), family.help.to_owned(), family.kind == FamilyKind::Counter)
     });
     own.chain(registered).collect()
 }
@@ -155,7 +155,12 @@ fn names_are_snake_case_with_base_units_and_say_no_type() {
         }
     }
     for family in catalogue() {
-        assert_eq!(family.name.ends_with("_info"), family.kind == Kind::Info, "{}", family.name);
+        assert_eq!(
+            family.name.ends_with("_info"),
+            family.kind == FamilyKind::Info,
+            "{}",
+            family.name
+        );
     }
 }
 

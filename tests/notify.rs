@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anchorwatch::notify::{Context, Notifier, Recipient, ViewSource, alerts};
+use anchorwatch::notify::{AlertContext, Notifier, Recipient, ViewSource, alerts};
 use anchorwatch::resolver::{Lookups, SystemResolver};
 use anchorwatch_core::bundle::SvidType;
 use anchorwatch_core::finding::{Finding, FindingId, FindingKind, IncidentId, Severity, SubjectId};
@@ -67,11 +67,11 @@ struct Board {
 }
 
 impl ViewSource for Board {
-    fn picture(&self) -> Option<(View, Context)> {
+    fn picture(&self) -> Option<(View, AlertContext)> {
         let mut view = self.view.lock().unwrap().clone();
         view.at = Wall.now();
         let external_url = Some("https://watch.example".to_owned());
-        Some((view, Context { external_url, journal_head: "17 sha256:00".to_owned() }))
+        Some((view, AlertContext { external_url, journal_head: "17 sha256:00".to_owned() }))
     }
 }
 
@@ -142,7 +142,7 @@ fn a_critical_finding_is_one_alert_with_all_that_is_decided_on() {
         ..finding(Severity::Critical, &short, &["it came early", picture::FOREIGN])
     };
     let warning = finding(Severity::Warning, "0000000000000000", &[]);
-    let context = Context { external_url: None, journal_head: "17 sha256:00".to_owned() };
+    let context = AlertContext { external_url: None, journal_head: "17 sha256:00".to_owned() };
     let alerts = alerts(&view(vec![critical.clone(), warning]), &context);
     let [alert] = &*alerts else { panic!("{alerts:#?}") };
     let label = |name: &str| alert.labels.get(name).map(String::as_str);
@@ -167,7 +167,7 @@ fn findings_about_one_thing_are_one_alert_since_the_first_of_them() {
     let later = finding(Severity::Critical, &short, &["later"]);
     let mut earlier = finding(Severity::Critical, &short, &["earlier"]);
     earlier.since = picture::at(-600);
-    let alerts = alerts(&view(vec![later, earlier]), &Context::default());
+    let alerts = alerts(&view(vec![later, earlier]), &AlertContext::default());
     let [alert] = &*alerts else { panic!("{alerts:#?}") };
     assert_eq!(alert.since, picture::at(-600));
     assert_eq!(alert.annotations["evidence"], "later");

@@ -27,7 +27,8 @@ use anchorwatch::web::api::{
 };
 use anchorwatch::web::{
     AdminClient, AdminListener, Asked, AuthorityFilter, Backend, BackendError, ClientError, Decide,
-    EventFilter, Identity, Rebootstrap, Rebootstrapped, ReloadOverHttp, ScrapeFacts, WebListener,
+    EventFilter, Identity, RebootstrapOrder, Rebootstrapped, ReloadOverHttp, ScrapeFacts,
+    WebListener,
 };
 use anchorwatch_core::bundle::{Authority, AuthorityId, Digest, Fingerprint, SvidType};
 use anchorwatch_core::journal::{AuthorityEntry, Entry, RecordedEntry};
@@ -45,7 +46,7 @@ struct Scripted {
     stalled: Option<String>,
     fails: Option<BackendError>,
     asked: Mutex<Vec<EventFilter>>,
-    decided: Mutex<Vec<Rebootstrap>>,
+    decided: Mutex<Vec<RebootstrapOrder>>,
     decisions: Mutex<Vec<Decide>>,
 }
 
@@ -130,7 +131,7 @@ impl Backend for Scripted {
         self.answer(view)
     }
 
-    fn rebootstrap(&self, decision: Rebootstrap) -> Asked<'_, Rebootstrapped> {
+    fn rebootstrap(&self, decision: RebootstrapOrder) -> Asked<'_, Rebootstrapped> {
         self.decided.lock().unwrap().push(decision);
         let svid_type = SvidType::X509;
         let denied = AuthorityId { svid_type, fingerprint: Fingerprint::of(b"denied") };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 
 use super::output::{Output, print, print_json, table};
-use super::source::{self, Source, quoted};
+use super::source::{self, StateSource, quoted};
 use super::{Exit, Global, runtime};
 use crate::config::Config;
 use crate::daemon::SystemClock;
@@ -58,11 +58,11 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
     };
     runtime(async {
         let reports = match source::find(&config).await {
-            Source::Daemon(client) => {
+            StateSource::Daemon(client) => {
                 let all = asked(&client, arguments.trust_domain.as_ref()).await;
                 all.map_err(|why| source::unanswered(&why))
             }
-            Source::Store(path) => stored(&config, &path, arguments.trust_domain.clone()),
+            StateSource::Store(path) => stored(&config, &path, arguments.trust_domain.clone()),
         };
         match reports {
             Ok(reports) => {

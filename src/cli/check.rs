@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::authorities::whole;
 use super::output::{Output, chain, complain, print, print_json, table};
-use super::source::{self, Source, quoted};
+use super::source::{self, StateSource, quoted};
 use super::{Exit, Global, logging, runtime};
 use crate::config::Config;
 use crate::daemon::check_once;
@@ -37,7 +37,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
     // What is wrong is the output; the log would say it twice.
-    logging::start(logging::Level::Error, global.log_format);
+    logging::start(logging::LogLevel::Error, global.log_format);
     let config = match source::load(global) {
         Ok(config) => config,
         Err(exit) => return exit,
@@ -53,7 +53,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
     }
     runtime(async {
         let report = match source::find(&config).await {
-            Source::Daemon(client) => {
+            StateSource::Daemon(client) => {
                 let target = match wanted {
                     Some(name) => format!("/admin/v1/check?trust_domain={}", quoted(name.as_str())),
                     None => "/admin/v1/check".to_owned(),
@@ -63,7 +63,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
                     .await
                     .map_err(|why| source::unanswered(&why))
             }
-            Source::Store(_) => alone(config, wanted).await,
+            StateSource::Store(_) => alone(config, wanted).await,
         };
         match report {
             Ok(report) => show(report, arguments),

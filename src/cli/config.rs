@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::output::{Shown, file_name};
+use super::output::{OutputForm, file_name};
 use super::{Exit, Global};
 use crate::config::{Config, LoadError, Read, WebConfig};
 use anchorwatch_core::untrusted::escape_line;
@@ -84,7 +84,7 @@ pub(super) enum ShowOutput {
 
 /// Runs either, on the process's own standard output and error.
 pub(super) fn run(global: &Global, command: &Command) -> Exit {
-    let (mut out, mut err) = (Shown(io::stdout().lock()), Shown(io::stderr().lock()));
+    let (mut out, mut err) = (OutputForm(io::stdout().lock()), OutputForm(io::stderr().lock()));
     match command {
         Command::Check(arguments) => {
             let web = arguments.web_config.as_deref();

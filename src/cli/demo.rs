@@ -16,7 +16,7 @@ use super::{Exit, Global, logging, runtime};
 use crate::config::Config;
 use crate::daemon::{Daemon, Options, RecordedEvent, SystemClock};
 use crate::demo::Scene;
-use crate::demo::table::{Table, TableOutput};
+use crate::demo::table::{DemoTable, TableOutput};
 
 /// How often the table is drawn.
 const FRAME: Duration = Duration::from_millis(500);
@@ -48,8 +48,8 @@ pub(super) struct Arguments {
 
 pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
     // The table is the output; the log speaks where something is wrong with the demo itself.
-    let level = if global.log_level == logging::Level::Info {
-        logging::Level::Error
+    let level = if global.log_level == logging::LogLevel::Info {
+        logging::LogLevel::Error
     } else {
         global.log_level
     };
@@ -103,7 +103,7 @@ async fn start(config: Config, listen: SocketAddr) -> Result<Daemon, String> {
 async fn show(daemon: &Daemon, address: SocketAddr, lasting: Option<Duration>) {
     let is_terminal = std::io::stdout().is_terminal();
     let output = if is_terminal { TableOutput::Terminal } else { TableOutput::Lines };
-    let mut table = Table::new(output, width()).with_page(format!("http://{address}/"));
+    let mut table = DemoTable::new(output, width()).with_page(format!("http://{address}/"));
     write(&table.heading());
     let mut happened = daemon.listen();
     let mut frames = tokio::time::interval(FRAME);

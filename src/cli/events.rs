@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::authorities::whole;
 use super::output::{Output, chain, complain, print, print_json, table};
-use super::source::{self, Source, quoted};
+use super::source::{self, StateSource, quoted};
 use super::{Exit, Global, runtime};
 use crate::store::EventQuery;
 use crate::web::{AdminClient, ClientError};
@@ -58,10 +58,10 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
     };
     runtime(async {
         let entries = match source::find(&config).await {
-            Source::Daemon(client) => {
+            StateSource::Daemon(client) => {
                 asked(&client, arguments).await.map_err(|why| source::unanswered(&why))
             }
-            Source::Store(path) => source::open(&path).and_then(|store| {
+            StateSource::Store(path) => source::open(&path).and_then(|store| {
                 store.events(&query(arguments)).map_err(|why| {
                     complain(&chain(&why));
                     Exit::CannotLook

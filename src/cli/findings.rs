@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use clap::Args;
 
 use super::output::{Output, print, print_json};
-use super::source::{self, Source};
+use super::source::{self, StateSource};
 use super::{Exit, Global, runtime};
 use crate::config::Config;
 use crate::web::api::{FederationReport, OpenFinding};
@@ -47,8 +47,10 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
     };
     runtime(async {
         let listed = match source::find(&config).await {
-            Source::Daemon(client) => asked(&client).await.map_err(|why| source::unanswered(&why)),
-            Source::Store(path) => stored(&config, &path),
+            StateSource::Daemon(client) => {
+                asked(&client).await.map_err(|why| source::unanswered(&why))
+            }
+            StateSource::Store(path) => stored(&config, &path),
         };
         let Listed { mut open, mut dropped } = match listed {
             Ok(listed) => listed,

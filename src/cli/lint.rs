@@ -15,7 +15,7 @@ use super::{Exit, runtime};
 use anchorwatch_core::bundle::consumer::Consumer;
 use anchorwatch_core::spiffe::{SpiffeId, TrustDomain};
 use input::Input;
-use report::{Level, Report};
+use report::{Level, LintReport};
 use sarif::Execution;
 
 /// Say where a bundle departs from the standard, and which consumers would refuse it.
@@ -107,7 +107,12 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
             match input.read(endpoint).await {
                 Ok(document) => {
                     let trust_domain = arguments.trust_domain.as_ref();
-                    reports.push(Report::new(input.name(), &document, trust_domain, &consumers));
+                    reports.push(LintReport::new(
+                        input.name(),
+                        &document,
+                        trust_domain,
+                        &consumers,
+                    ));
                 }
                 Err(why) => {
                     complain(&why);
@@ -123,7 +128,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
                 print_json(&sarif::log(&reports, execution));
             }
         }
-        match reports.iter().filter_map(Report::worst).max() {
+        match reports.iter().filter_map(LintReport::worst).max() {
             _ if unread => Exit::CannotLook,
             Some(Level::Error) => Exit::Critical,
             Some(Level::Warning) => Exit::Warning,

@@ -11,7 +11,7 @@ use anchorwatch_core::untrusted::{escape_json, escape_line};
 
 /// The least urgent lines that are written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub(super) enum Level {
+pub(super) enum LogLevel {
     /// Every poll.
     Debug,
     /// Changes of bundles, findings and the configuration.
@@ -24,7 +24,7 @@ pub(super) enum Level {
 
 /// How a line is written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub(super) enum Format {
+pub(super) enum LogFormat {
     /// For people: time, level, message, `key=value`.
     Logfmt,
     /// One JSON object a line.
@@ -32,22 +32,22 @@ pub(super) enum Format {
 }
 
 /// Begins to log. A second call changes nothing.
-pub(super) fn start(level: Level, format: Format) {
+pub(super) fn start(level: LogLevel, format: LogFormat) {
     let level = match level {
-        Level::Debug => LevelFilter::DEBUG,
-        Level::Info => LevelFilter::INFO,
-        Level::Warn => LevelFilter::WARN,
-        Level::Error => LevelFilter::ERROR,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Error => LevelFilter::ERROR,
     };
     // Ours at the level asked for; the libraries below us only when they warn.
     let filter = EnvFilter::new(format!("warn,anchorwatch={level}"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter);
     let started = match format {
-        Format::Logfmt => {
+        LogFormat::Logfmt => {
             let builder = builder.with_writer(|| LogLine(escape_line));
             builder.with_target(false).with_ansi(false).try_init()
         }
-        Format::Json => {
+        LogFormat::Json => {
             let builder = builder.with_writer(|| LogLine(escape_json));
             builder.json().flatten_event(true).with_target(false).try_init()
         }

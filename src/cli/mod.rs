@@ -61,10 +61,10 @@ struct Global {
     config_file: PathBuf,
     /// Lowest level that is logged to standard error.
     #[arg(long = "log.level", value_name = "LEVEL", global = true, default_value = "info")]
-    log_level: logging::Level,
+    log_level: logging::LogLevel,
     /// Form of log lines: logfmt or json.
     #[arg(long = "log.format", value_name = "FORMAT", global = true, default_value = "logfmt")]
-    log_format: logging::Format,
+    log_format: logging::LogFormat,
 }
 
 #[derive(Debug, Subcommand)]

@@ -78,9 +78,9 @@ pub(super) fn file_name(path: &Path) -> UntrustedText {
 
 /// What is written through it goes to a terminal, with nothing hidden in it.
 #[derive(Debug)]
-pub(super) struct Shown<W>(pub(super) W);
+pub(super) struct OutputForm<W>(pub(super) W);
 
-impl<W: Write> Write for Shown<W> {
+impl<W: Write> Write for OutputForm<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.write_all(escape_lines(&String::from_utf8_lossy(bytes)).as_bytes())?;
         Ok(bytes.len())

@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::decide::Words;
 use super::output::{complain, print};
-use super::source::{self, Source};
+use super::source::{self, StateSource};
 use super::{Exit, Global, runtime};
 use crate::config::bootstrap;
 use crate::web::api::Decided;
@@ -80,7 +80,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
     }
     runtime(async {
         match source::find(&config).await {
-            Source::Daemon(client) => {
+            StateSource::Daemon(client) => {
                 match client.post::<Decided>("/admin/v1/rebootstrap", &body).await {
                     Ok(decided) => {
                         print(&decided.effect);
@@ -92,7 +92,7 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
                     Err(why) => source::unanswered(&why),
                 }
             }
-            Source::Store(_) => {
+            StateSource::Store(_) => {
                 let socket = config.admin_socket.display();
                 complain(&format!("no daemon answers on {socket}: a decision needs one"));
                 Exit::CannotLook

@@ -9,7 +9,7 @@ use clap::Args;
 use super::authorities::reported;
 use super::events;
 use super::output::{Output, chain, complain, print, print_json};
-use super::source::{self, Source, quoted};
+use super::source::{self, StateSource, quoted};
 use super::{Exit, Global, runtime};
 use crate::config::Config;
 use crate::daemon::SystemClock;
@@ -125,8 +125,8 @@ pub(super) fn run(global: &Global, arguments: &Arguments) -> Exit {
 
 async fn look_up(config: &Config, wanted: &Wanted) -> Result<Known, Exit> {
     let mut known = match source::find(config).await {
-        Source::Daemon(client) => asked(&client, wanted).await?,
-        Source::Store(path) => stored(config, &path, wanted)?,
+        StateSource::Daemon(client) => asked(&client, wanted).await?,
+        StateSource::Store(path) => stored(config, &path, wanted)?,
     };
     let meant = fingerprints(wanted, &known.reports);
     let is_meant = |fingerprint: Option<Fingerprint>| {

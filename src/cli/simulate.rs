@@ -16,7 +16,7 @@ use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::time::duration_text;
 use anchorwatch_lab::issuer::IssuerSettings;
 use anchorwatch_lab::score::{
-    Clean, CleanRow, Expected, IncidentRow, Promise, ROWS, RestartRow, StallMask, StallRow,
+    Clean, CleanRow, ExpectedFinding, IncidentRow, Promise, ROWS, RestartRow, StallMask, StallRow,
     VerdictScore, clean_rows, restart_row, stall_row, verdicts,
 };
 use anchorwatch_lab::simulate::{Incident, KeyPool, ObservationLines, Scenario, World, truth_line};
@@ -362,10 +362,10 @@ fn show_incidents(arguments: &Arguments, name: &TrustDomain, keys: &KeyPool) -> 
         let good = row.kept == row.worlds;
         kept &= good;
         let (finding, severity, latest) = match promise.expected {
-            Expected::Raised(kind, severity, latest) => {
+            ExpectedFinding::Raised(kind, severity, latest) => {
                 (kind.label(), severity.label(), latest.label())
             }
-            Expected::Quiet => ("nothing critical", "-", "ever"),
+            ExpectedFinding::Quiet => ("nothing critical", "-", "ever"),
         };
         rows.push([
             promise.incident.label().to_owned(),

@@ -14,7 +14,7 @@ use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::view::DomainView;
 
 /// Who answers.
-pub(super) enum Source {
+pub(super) enum StateSource {
     /// A running daemon.
     Daemon(AdminClient),
     /// The store in this folder, read beside nobody.
@@ -33,10 +33,10 @@ pub(super) fn load(global: &Global) -> Result<Config, Exit> {
 }
 
 /// The daemon of this configuration where one runs, else its store.
-pub(super) async fn find(config: &Config) -> Source {
+pub(super) async fn find(config: &Config) -> StateSource {
     match AdminClient::connect(&config.admin_socket).await {
-        Ok(client) => Source::Daemon(client),
-        Err(_) => Source::Store(config.store.path.clone()),
+        Ok(client) => StateSource::Daemon(client),
+        Err(_) => StateSource::Store(config.store.path.clone()),
     }
 }
 

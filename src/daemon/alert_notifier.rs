@@ -4,18 +4,18 @@ use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 
 use super::{Inner, targets};
 use crate::metrics::DeliveryFacts;
-use crate::notify::{Context, Notifier, ViewSource};
+use crate::notify::{AlertContext, Notifier, ViewSource};
 use anchorwatch_core::view::View;
 
 /// The views, as the notifier sees it. It holds no daemon alive.
 struct RegistryViewSource(Weak<Inner>);
 
 impl ViewSource for RegistryViewSource {
-    fn picture(&self) -> Option<(View, Context)> {
+    fn picture(&self) -> Option<(View, AlertContext)> {
         let inner = self.0.upgrade()?;
         let shared = &inner.shared;
         let head = shared.store.status().head;
-        let context = Context {
+        let context = AlertContext {
             external_url: inner.options.external_url.clone(),
             journal_head: format!("{} {}", head.number, head.head),
         };

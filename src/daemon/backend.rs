@@ -8,12 +8,12 @@ use tokio::sync::oneshot;
 
 use super::Inner;
 use super::operations::{self, Operation};
-use super::scheduler::Command;
+use super::scheduler::SchedulerCommand;
 use crate::metrics::{AuthoritySeries, SelfFacts};
 use crate::store::{AuthorityPart, AuthorityQuery, EventQuery, StoreError};
 use crate::web::api::{Cursor, Decided, SightingsTaken};
 use crate::web::{
-    Asked, AuthorityFilter, Backend, BackendError, Decide, EventFilter, Identity, Rebootstrap,
+    Asked, AuthorityFilter, Backend, BackendError, Decide, EventFilter, Identity, RebootstrapOrder,
     Rebootstrapped, ScrapeFacts,
 };
 use anchorwatch_core::bundle::Fingerprint;
@@ -104,7 +104,7 @@ impl Inner {
         let mut waiting = Vec::with_capacity(names.len());
         for name in names {
             let (done, polled) = oneshot::channel();
-            let sent = self.commands.send(Command::PollNow(name, done)).await;
+            let sent = self.commands.send(SchedulerCommand::PollNow(name, done)).await;
             sent.map_err(|_| operations::stopping())?;
             waiting.push(polled);
         }
@@ -274,7 +274,7 @@ impl Backend for DaemonBackend {
         })
     }
 
-    fn rebootstrap(&self, asked: Rebootstrap) -> Asked<'_, Rebootstrapped> {
+    fn rebootstrap(&self, asked: RebootstrapOrder) -> Asked<'_, Rebootstrapped> {
         Box::pin(async move {
             let name = asked.trust_domain.clone();
             let taken = self.inner.request(|reply| Operation::Rebootstrap(asked, reply)).await?;

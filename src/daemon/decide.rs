@@ -9,12 +9,12 @@ use tracing::warn;
 use super::decision_part::DecisionPart;
 use super::owner::Work;
 use super::plan::{Plan, plan};
-use super::scheduler::Command;
+use super::scheduler::SchedulerCommand;
 use super::{Inner, operations};
 use crate::config;
 use crate::store::{Batch, Durability};
 use crate::web::api::Decided;
-use crate::web::{BackendError, Decide, Rebootstrap, Rebootstrapped};
+use crate::web::{BackendError, Decide, RebootstrapOrder, Rebootstrapped};
 use anchorwatch_core::decision::DecisionAction;
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::untrusted::UntrustedText;
@@ -85,9 +85,9 @@ impl Inner {
     /// and has the endpoint polled.
     pub(super) async fn rebootstrap(
         &self,
-        asked: Rebootstrap,
+        asked: RebootstrapOrder,
     ) -> Result<Rebootstrapped, BackendError> {
-        let Rebootstrap { trust_domain, bundle, by, reason, uid } = asked;
+        let RebootstrapOrder { trust_domain, bundle, by, reason, uid } = asked;
         let by = words("who decides (--by)", &by, BY)?;
         let reason = words("a reason (--reason)", &reason, REASON)?;
         let listed = config::bootstrap::parse_bytes(bundle.as_bytes(), &trust_domain)
@@ -105,7 +105,7 @@ impl Inner {
         let at_risk = self.record_together(entries).await?;
         // Whoever asked may be gone: the endpoint is polled all the same.
         let (done, _) = oneshot::channel();
-        drop(self.commands.send(Command::PollNow(trust_domain, done)).await);
+        drop(self.commands.send(SchedulerCommand::PollNow(trust_domain, done)).await);
         Ok(Rebootstrapped { authorities, denied, at_risk })
     }
 

@@ -18,7 +18,7 @@ use tracing::info;
 
 use super::poll::{PollOrder, Polled};
 use super::poll_context::PollContext;
-use super::view_registry::Slot;
+use super::view_registry::ViewSlot;
 use super::{jitter, log};
 use crate::config::Relationship;
 use crate::fetch::{Fetched, Target};
@@ -47,7 +47,7 @@ pub(super) struct Relation {
 
 /// One trust domain under watch.
 #[derive(Debug)]
-pub(super) struct Domain {
+pub(super) struct WatchedDomain {
     relationship: Arc<Relationship>,
     // What every view shares.
     endpoint: Arc<BundleEndpoint>,
@@ -75,10 +75,10 @@ pub(super) struct Domain {
     shown: bool,
     /// What the process before this one showed, until this one has judged it.
     pending_resolution: Vec<Ended>,
-    slot: Slot,
+    slot: ViewSlot,
 }
 
-impl Domain {
+impl WatchedDomain {
     /// A trust domain with what is on record of it.
     pub(super) fn new(relation: Relation, state: DomainState) -> Self {
         let Relation { relationship, target, bootstrap } = relation;
@@ -123,7 +123,7 @@ impl Domain {
         &self.relationship.endpoint.trust_domain
     }
 
-    pub(super) fn slot(&self) -> Slot {
+    pub(super) fn slot(&self) -> ViewSlot {
         Arc::clone(&self.slot)
     }
 

@@ -61,7 +61,7 @@ use operations::Operation;
 use poll_context::PollContext;
 use protection::WebFile;
 use reload::Reloads;
-use scheduler::{Command, Domains, Scheduler};
+use scheduler::{Domains, Scheduler, SchedulerCommand};
 use self_watch::SelfWatch;
 
 pub(crate) use descriptors::raise_limit as raise_descriptor_limit;
@@ -134,7 +134,7 @@ pub struct Daemon {
 pub(crate) struct Inner {
     shared: Arc<PollContext>,
     config: ArcSwap<Config>,
-    commands: mpsc::Sender<Command>,
+    commands: mpsc::Sender<SchedulerCommand>,
     operations: mpsc::Sender<Box<Operation>>,
     /// The trust domains that are watched. Only an operation replaces them, whole.
     domains: ArcSwap<Domains>,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::domain::Domain;
+use super::domain::WatchedDomain;
 use super::error::StartError;
 use super::poll_context::PollContext;
 use super::{SystemClock, self_watch, targets};
@@ -46,7 +46,7 @@ pub async fn check_once(config: Config, only: Option<&TrustDomain>) -> Result<Vi
             let state = loaded.domains.remove(relationship.trust_domain()).unwrap_or_default();
             let relation = targets::relation(relationship, &config);
             shared.load_keys(relationship.trust_domain(), &state.facts);
-            let domain = Domain::new(relation, state);
+            let domain = WatchedDomain::new(relation, state);
             slots.insert(relationship.trust_domain().clone(), domain.slot());
             if only.is_none_or(|only| only == relationship.trust_domain()) {
                 domains.push(domain);

@@ -11,7 +11,7 @@ use tracing::error;
 
 use super::Inner;
 use crate::web::api::Decided;
-use crate::web::{BackendError, Decide, Rebootstrap, Rebootstrapped};
+use crate::web::{BackendError, Decide, RebootstrapOrder, Rebootstrapped};
 
 /// How many operations may wait.
 pub(super) const WAITING: usize = 64;
@@ -23,7 +23,7 @@ pub(super) enum Operation {
     /// Carry out decisions: what they do, in words.
     Decide(Decide, oneshot::Sender<Result<Decided, BackendError>>),
     /// Replace what authenticates an endpoint: by how many authorities.
-    Rebootstrap(Rebootstrap, oneshot::Sender<Result<Rebootstrapped, BackendError>>),
+    Rebootstrap(RebootstrapOrder, oneshot::Sender<Result<Rebootstrapped, BackendError>>),
     /// Journal denials, and the public keys that they bind, wherever they are missing.
     CarryDenials,
 }

@@ -12,10 +12,10 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tracing::error;
 
 use super::decision_part::DecisionPart;
-use super::domain::{Domain, Relation, Sighted};
+use super::domain::{Relation, Sighted, WatchedDomain};
 use super::poll::{PollOrder, Polled};
 use super::poll_context::PollContext;
-use super::view_registry::Slot;
+use super::view_registry::ViewSlot;
 use crate::fetch::Fetched;
 use anchorwatch_core::decision::Decision;
 use anchorwatch_core::watch::{DomainState, Sighting};
@@ -49,14 +49,14 @@ pub(super) enum Work {
 /// One trust domain under watch, as all others see it.
 #[derive(Debug)]
 pub(super) struct DomainHandle {
-    slot: Slot,
+    slot: ViewSlot,
     // Boxed: the channel has room for 32 messages from the start.
     inbox: mpsc::Sender<Box<Work>>,
 }
 
 impl DomainHandle {
     /// Starts the owner of a trust domain.
-    pub(super) fn start(domain: Domain, shared: &Arc<PollContext>) -> Arc<Self> {
+    pub(super) fn start(domain: WatchedDomain, shared: &Arc<PollContext>) -> Arc<Self> {
         let (inbox, messages) = mpsc::channel(INBOX);
         let slot = domain.slot();
         let owner = Owner { domain: Box::new(domain), shared: Arc::clone(shared) };
@@ -65,7 +65,7 @@ impl DomainHandle {
     }
 
     /// Where it is published.
-    pub(super) fn slot(&self) -> &Slot {
+    pub(super) fn slot(&self) -> &ViewSlot {
         &self.slot
     }
 
@@ -112,7 +112,7 @@ impl DomainHandle {
 
 struct Owner {
     // Boxed: a task holds what it is given twice over.
-    domain: Box<Domain>,
+    domain: Box<WatchedDomain>,
     shared: Arc<PollContext>,
 }
 
@@ -187,7 +187,7 @@ mod tests {
     use tokio::sync::watch;
 
     use super::*;
-    use crate::daemon::testing::Scene;
+    use crate::daemon::testing::TestScene;
     use crate::store::Durability;
     use anchorwatch_core::decision::{DecisionAction, DecisionSource};
     use anchorwatch_core::watch::Event;
@@ -204,7 +204,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_ends_one_owner_loudly_and_its_state_stays_published() {
-        let scene = Scene::new();
+        let scene = TestScene::new();
         let handle = DomainHandle::start(scene.domain(), &scene.shared);
         assert_eq!(handle.ask(|reply| Work::Configure(None, Vec::new(), reply)).await, Some(true));
         let known = handle.state();
@@ -220,7 +220,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_part_whose_verdict_never_comes_holds_nothing() {
-        let scene = Scene::new();
+        let scene = TestScene::new();
         let handle = DomainHandle::start(scene.domain(), &scene.shared);
         handle.ask(|reply| Work::Configure(None, Vec::new(), reply)).await;
         for durability in [None, Some(Durability::Unrecorded), Some(Durability::Committed)] {
@@ -271,7 +271,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_after_a_commit_leaves_journal_and_view_the_same() {
-        let scene = Scene::new();
+        let scene = TestScene::new();
         let handle = DomainHandle::start(scene.domain(), &scene.shared);
         handle.ask(|reply| Work::Configure(None, Vec::new(), reply)).await;
         let (batch, wanted) = oneshot::channel();
@@ -296,11 +296,11 @@ mod tests {
 
     #[tokio::test]
     async fn ten_thousand_owners_that_wait_take_little_more_than_their_domains() {
-        let scene = Scene::new();
+        let scene = TestScene::new();
         let (_inbox, messages) = mpsc::channel::<Box<Work>>(INBOX);
         let (domain, shared) = (Box::new(scene.domain()), Arc::clone(&scene.shared));
         let owner = Owner { domain, shared };
-        let domain = size_of::<Domain>();
+        let domain = size_of::<WatchedDomain>();
         let waiting = size_of_val(&owner.run(messages));
         println!("a domain takes {domain} bytes, and its owner's task {waiting} more");
         assert!(waiting < 1_024, "{waiting}");

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
-use super::domain::{Domain, Relation, ended};
+use super::domain::{Relation, WatchedDomain, ended};
 use super::owner::{DomainHandle, Work};
-use super::scheduler::{Command, Domains};
+use super::scheduler::{Domains, SchedulerCommand};
 use super::{Inner, targets};
 use crate::config::Config;
 use crate::web::BackendError;
@@ -144,7 +144,7 @@ impl Inner {
             } else {
                 let state = self.on_record(&name, &before);
                 self.shared.load_keys(&name, &state.facts);
-                let domain = DomainHandle::start(Domain::new(relation, state), &self.shared);
+                let domain = DomainHandle::start(WatchedDomain::new(relation, state), &self.shared);
                 joined.push(Arc::clone(&domain));
                 domain
             };
@@ -178,7 +178,7 @@ impl Inner {
         self.shared.views.depart(departed, &watched, self.shared.clock.now());
         self.archive().retain(|name, _| !watched.contains(name));
         // Gone only when the daemon stops.
-        drop(self.commands.send(Command::Replace(domains)).await);
+        drop(self.commands.send(SchedulerCommand::Replace(domains)).await);
         waiting
     }
 

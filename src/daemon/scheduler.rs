@@ -36,7 +36,7 @@ const SLOW_SHARE: usize = 4;
 const STARTS_PER_SECOND: f64 = 500.0;
 
 /// What the scheduler is told.
-pub(super) enum Command {
+pub(super) enum SchedulerCommand {
     /// Poll this domain now, and say when it is done.
     PollNow(TrustDomain, oneshot::Sender<()>),
     /// From now on watch these domains.
@@ -88,7 +88,7 @@ impl Scheduler {
 
     /// Turns until the daemon stops. Polls under way are dropped then: what they recorded is
     /// recorded, what they did not is polled again.
-    pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+    pub(super) async fn run(mut self, mut commands: mpsc::Receiver<SchedulerCommand>) {
         let mut judge_at = Instant::now() + JUDGE_EVERY;
         loop {
             self.shared.heartbeat.beat(std::time::Instant::now());
@@ -116,20 +116,22 @@ impl Scheduler {
         self.due.peek().map_or(far, |Reverse((at, _, _))| *at)
     }
 
-    fn apply_command(&mut self, command: Command) {
+    fn apply_command(&mut self, command: SchedulerCommand) {
         match command {
-            Command::PollNow(trust_domain, done) => match self.domains.get_mut(&trust_domain) {
-                None => drop(done),
-                Some(watched) => {
-                    watched.waiting.push(done);
-                    if watched.in_flight {
-                        watched.again = true;
-                    } else {
-                        self.schedule(&trust_domain, Duration::ZERO);
+            SchedulerCommand::PollNow(trust_domain, done) => {
+                match self.domains.get_mut(&trust_domain) {
+                    None => drop(done),
+                    Some(watched) => {
+                        watched.waiting.push(done);
+                        if watched.in_flight {
+                            watched.again = true;
+                        } else {
+                            self.schedule(&trust_domain, Duration::ZERO);
+                        }
                     }
                 }
-            },
-            Command::Replace(domains) => self.replace(&domains),
+            }
+            SchedulerCommand::Replace(domains) => self.replace(&domains),
         }
     }
 
@@ -271,27 +273,27 @@ impl Scheduler {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::daemon::domain::Domain;
-    use crate::daemon::testing::Scene;
+    use crate::daemon::domain::WatchedDomain;
+    use crate::daemon::testing::TestScene;
     use anchorwatch_core::watch::{DomainState, FailureReason};
 
     #[tokio::test]
     async fn a_panic_in_a_poll_is_a_failed_poll_and_the_next_one_is_made() {
-        let scene = Scene::new();
+        let scene = TestScene::new();
         let mut relation = scene.relation();
         // No clock can hold the end of such a poll: computing it panics.
         relation.target.limits.timeout = Duration::MAX;
-        let domain = Domain::new(relation, DomainState::default());
+        let domain = WatchedDomain::new(relation, DomainState::default());
         let name = domain.trust_domain().clone();
         let handle = DomainHandle::start(domain, &scene.shared);
         handle.ask(|reply| Work::Configure(None, Vec::new(), reply)).await.unwrap();
         let (commands, for_scheduler) = mpsc::channel(8);
         tokio::spawn(Scheduler::new(Arc::clone(&scene.shared), 4).run(for_scheduler));
         let domains = Arc::new(Domains::from([(name.clone(), Arc::clone(&handle))]));
-        commands.send(Command::Replace(Arc::clone(&domains))).await.ok().unwrap();
+        commands.send(SchedulerCommand::Replace(Arc::clone(&domains))).await.ok().unwrap();
         let poll = async || {
             let (done, polled) = oneshot::channel();
-            commands.send(Command::PollNow(name.clone(), done)).await.ok().unwrap();
+            commands.send(SchedulerCommand::PollNow(name.clone(), done)).await.ok().unwrap();
             tokio::time::timeout(Duration::from_secs(20), polled).await.expect("it is polled")
         };
         poll().await.unwrap();
@@ -302,7 +304,7 @@ mod tests {
         // A reload that mends it is enough.
         let relation = Some(Box::new(scene.relation()));
         handle.ask(|reply| Work::Configure(relation, Vec::new(), reply)).await.unwrap();
-        commands.send(Command::Replace(domains)).await.ok().unwrap();
+        commands.send(SchedulerCommand::Replace(domains)).await.ok().unwrap();
         poll().await.unwrap();
         let reason = handle.slot().load().state.facts.failure.as_ref().unwrap().reason;
         assert_ne!(reason, FailureReason::Internal);

@@ -7,7 +7,7 @@ use tracing::error;
 
 use super::domain::Relation;
 use crate::config::{self, Config, EndpointLimits, Relationship, Settings};
-use crate::fetch::{Limits, Target, WebRoots};
+use crate::fetch::{FetchLimits, Target, WebRoots};
 use crate::notify::Recipient;
 use anchorwatch_core::bundle::{Authority, SvidType};
 
@@ -27,7 +27,7 @@ pub(super) fn relation(relationship: &Arc<Relationship>, config: &Config) -> Rel
 fn target(relationship: &Relationship, config: &Config) -> Target {
     let Settings { policy, probe, redirects, proxy, ca_file } = &relationship.settings;
     let EndpointLimits { document, addresses, .. } = config.limits;
-    let limits = Limits {
+    let limits = FetchLimits {
         timeout: policy.timeout,
         connect_timeout: policy.timeout / 2,
         redirects: *redirects,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tempfile::TempDir;
 
-use super::domain::{Domain, Relation};
+use super::domain::{Relation, WatchedDomain};
 use super::poll_context::PollContext;
 use super::{SystemClock, targets};
 use crate::config::Config;
@@ -27,14 +27,14 @@ impl Clock for Fragile {
     }
 }
 
-pub(super) struct Scene {
+pub(super) struct TestScene {
     folder: TempDir,
     pub(super) clock: Arc<Fragile>,
     pub(super) shared: Arc<PollContext>,
     pub(super) config: Config,
 }
 
-impl Scene {
+impl TestScene {
     /// One trust domain behind Web PKI, at an address where nothing listens.
     pub(super) fn new() -> Self {
         Self::with_profile("https_web: {}")
@@ -64,7 +64,7 @@ impl Scene {
         targets::relation(&self.config.relationships[0], &self.config)
     }
 
-    pub(super) fn domain(&self) -> Domain {
-        Domain::new(self.relation(), DomainState::default())
+    pub(super) fn domain(&self) -> WatchedDomain {
+        WatchedDomain::new(self.relation(), DomainState::default())
     }
 }

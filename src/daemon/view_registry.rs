@@ -14,12 +14,12 @@ use anchorwatch_core::view::{Departed, DomainView, View, WatchView};
 use anchorwatch_core::watch::PollState;
 
 /// Where one trust domain's picture hangs.
-pub(super) type Slot = Arc<ArcSwap<DomainView>>;
+pub(super) type ViewSlot = Arc<ArcSwap<DomainView>>;
 
 /// The slots of all trust domains.
 #[derive(Debug, Default)]
 pub(super) struct ViewRegistry {
-    slots: ArcSwap<BTreeMap<TrustDomain, Slot>>,
+    slots: ArcSwap<BTreeMap<TrustDomain, ViewSlot>>,
     trust_domain: ArcSwap<Option<TrustDomain>>,
     departed: ArcSwap<Vec<Departed>>,
     watch: ArcSwap<WatchView>,
@@ -30,7 +30,7 @@ impl ViewRegistry {
     pub(super) fn arrange(
         &self,
         trust_domain: Option<TrustDomain>,
-        slots: BTreeMap<TrustDomain, Slot>,
+        slots: BTreeMap<TrustDomain, ViewSlot>,
     ) {
         self.trust_domain.store(Arc::new(trust_domain));
         self.slots.store(Arc::new(slots));
@@ -43,7 +43,7 @@ impl ViewRegistry {
 
     /// What the last polls saw of each trust domain.
     pub(super) fn poll_states(&self) -> Vec<(TrustDomain, PollState)> {
-        let poll_state = |slot: &Slot| slot.load().state.poll_state.clone();
+        let poll_state = |slot: &ViewSlot| slot.load().state.poll_state.clone();
         self.slots.load().iter().map(|(name, slot)| (name.clone(), poll_state(slot))).collect()
     }
 

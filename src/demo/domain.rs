@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::endpoint::Endpoint;
+use super::endpoint::LoopbackEndpoint;
 use super::error::SceneError;
-use super::mint::{Document, JwtAuthority, KeyAlgorithm, Svid, X509Ca};
+use super::mint::{DemoKeyAlgorithm, IssuedDocument, JwtAuthority, Svid, X509Ca};
 use super::script::{Character, REFRESH_HINT, SERVER, SVID_TTL};
 use anchorwatch_core::bundle::{SvidType, Validity};
 use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile, SpiffeId, TrustDomain};
@@ -14,7 +14,7 @@ use anchorwatch_lab::issuer::{Issuer, KeyNumber, NOT_BEFORE_CUSHION};
 
 /// A trust domain whose keys and certificates are real.
 #[derive(Debug)]
-pub(super) struct Domain {
+pub(super) struct IssuingDomain {
     pub(super) character: Character,
     name: TrustDomain,
     spiffe_id: SpiffeId,
@@ -33,12 +33,12 @@ enum Minted {
 /// What an endpoint is to serve from now on, where it is something else than before.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
-    pub(super) document: Option<Document>,
+    pub(super) document: Option<IssuedDocument>,
     pub(super) svid: Option<Svid>,
 }
 
 impl Changes {
-    pub(super) fn apply(self, endpoint: &Endpoint) {
+    pub(super) fn apply(self, endpoint: &LoopbackEndpoint) {
         // The document first: an SVID by an authority that is not served yet locks everyone out.
         if let Some(document) = self.document {
             endpoint.serve(document.to_bytes());
@@ -49,7 +49,7 @@ impl Changes {
     }
 }
 
-impl Domain {
+impl IssuingDomain {
     /// The domain in a scene that begins at `began`. Nothing is minted yet.
     pub(super) fn new(character: Character, began: Timestamp) -> Result<Self, SceneError> {
         let name = character.trust_domain();
@@ -75,7 +75,7 @@ impl Domain {
     /// The relationship as a consumer configures it.
     pub(super) fn bundle_endpoint(
         &self,
-        endpoint: &Endpoint,
+        endpoint: &LoopbackEndpoint,
     ) -> Result<BundleEndpoint, SceneError> {
         let name = self.character.trust_domain();
         Ok(BundleEndpoint {
@@ -116,7 +116,7 @@ impl Domain {
     }
 
     /// The bundle as it is now.
-    pub(super) fn document(&self) -> Document {
+    pub(super) fn document(&self) -> IssuedDocument {
         let row = self.issuer.bundle();
         let sequence = row.sequence();
         let mut keys: Vec<_> = row
@@ -131,7 +131,7 @@ impl Domain {
         let first = sequence.checked_rem(count).and_then(|first| usize::try_from(first).ok());
         keys.rotate_left(first.unwrap_or(0));
         let sequence = Some(sequence).filter(|sequence| *sequence != 0);
-        Document { keys, sequence, refresh_hint: Some(REFRESH_HINT) }
+        IssuedDocument { keys, sequence, refresh_hint: Some(REFRESH_HINT) }
     }
 
     /// Mints what is published and not minted, and forgets what is neither published nor in use.
@@ -143,7 +143,7 @@ impl Domain {
             if self.minted.contains_key(&key.number) {
                 continue;
             }
-            let algorithm = KeyAlgorithm::EcP256;
+            let algorithm = DemoKeyAlgorithm::EcP256;
             let minted = match key.svid_type {
                 SvidType::X509 => {
                     Minted::X509(Box::new(X509Ca::mint(&self.name, key.validity, algorithm)?))

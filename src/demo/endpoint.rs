@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What an endpoint answers to one path.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct ServedAnswer {
     /// The status.
     pub status: StatusCode,
     /// Header fields beside those that hyper adds.
@@ -42,7 +42,7 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-impl Answer {
+impl ServedAnswer {
     /// 200 with a JSON document.
     pub fn document(body: impl Into<Bytes>) -> Self {
         let json = HeaderValue::from_static("application/json");
@@ -61,7 +61,7 @@ impl Answer {
     }
 }
 
-type Route = dyn Fn(&str) -> Answer + Send + Sync;
+type Route = dyn Fn(&str) -> ServedAnswer + Send + Sync;
 
 struct Served {
     config: ArcSwap<ServerConfig>,
@@ -72,14 +72,14 @@ struct Served {
 }
 
 /// A running endpoint. It stops when it is dropped.
-pub struct Endpoint {
+pub struct LoopbackEndpoint {
     address: SocketAddr,
     served: Arc<Served>,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
 
-impl Endpoint {
+impl LoopbackEndpoint {
     /// Serves `document` at `/` of a free port of 127.0.0.1 and presents `svid`.
     pub async fn start(svid: &Svid, document: impl Into<Bytes>) -> io::Result<Self> {
         let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -104,7 +104,7 @@ impl Endpoint {
             served: Arc::new(Served {
                 config: ArcSwap::from_pointee(config),
                 key,
-                route: ArcSwap::from_pointee(only_root(Answer::document(document))),
+                route: ArcSwap::from_pointee(only_root(ServedAnswer::document(document))),
                 connections: AtomicU64::new(0),
                 requests: AtomicU64::new(0),
             }),
@@ -134,16 +134,16 @@ impl Endpoint {
 
     /// Serves another document from the next request on.
     pub fn serve(&self, document: impl Into<Bytes>) {
-        self.answer(Answer::document(document));
+        self.answer(ServedAnswer::document(document));
     }
 
     /// Gives another answer at `/` from the next request on.
-    pub fn answer(&self, answer: Answer) {
+    pub fn answer(&self, answer: ServedAnswer) {
         self.served.route.store(Arc::new(only_root(answer)));
     }
 
     /// Answers every path by `route` from the next request on.
-    pub fn route(&self, route: impl Fn(&str) -> Answer + Send + Sync + 'static) {
+    pub fn route(&self, route: impl Fn(&str) -> ServedAnswer + Send + Sync + 'static) {
         self.served.route.store(Arc::new(Box::new(route)));
     }
 
@@ -175,13 +175,13 @@ impl Endpoint {
     }
 }
 
-impl Drop for Endpoint {
+impl Drop for LoopbackEndpoint {
     fn drop(&mut self) {
         self.stop.cancel();
     }
 }
 
-impl fmt::Debug for Endpoint {
+impl fmt::Debug for LoopbackEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Endpoint").field("address", &self.address).finish_non_exhaustive()
     }
@@ -203,10 +203,10 @@ impl fmt::Debug for Presents {
 }
 
 /// SPIRE's endpoint has one path.
-fn only_root(answer: Answer) -> Box<Route> {
+fn only_root(answer: ServedAnswer) -> Box<Route> {
     Box::new(move |path| match path {
         "/" => answer.clone(),
-        _ => Answer::status(StatusCode::NOT_FOUND),
+        _ => ServedAnswer::status(StatusCode::NOT_FOUND),
     })
 }
 
@@ -266,7 +266,7 @@ fn respond(served: &Served, request: &Request<Incoming>) -> Response<Full<Bytes>
     served.requests.fetch_add(1, Ordering::Relaxed);
     let answer = match *request.method() {
         Method::GET => (served.route.load())(request.uri().path()),
-        _ => Answer::status(StatusCode::METHOD_NOT_ALLOWED),
+        _ => ServedAnswer::status(StatusCode::METHOD_NOT_ALLOWED),
     };
     let mut response = Response::new(Full::new(answer.body));
     *response.status_mut() = answer.status;

@@ -23,7 +23,7 @@ use anchorwatch_core::time::Timestamp;
 
 /// What a minted key is made of.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum KeyAlgorithm {
+pub enum DemoKeyAlgorithm {
     /// ECDSA over P-256, SPIRE's default.
     #[default]
     EcP256,
@@ -33,7 +33,7 @@ pub enum KeyAlgorithm {
     Rsa2048,
 }
 
-impl KeyAlgorithm {
+impl DemoKeyAlgorithm {
     /// A new key pair of this kind.
     pub fn generate(self) -> Result<KeyPair, MintError> {
         Ok(KeyPair::generate_for(match self {
@@ -68,7 +68,7 @@ pub enum MintError {
 pub struct X509Ca {
     issuer: Issuer<'static, KeyPair>,
     certificate: CertificateDer<'static>,
-    jwk: Jwk,
+    jwk: IssuedJwk,
 }
 
 impl X509Ca {
@@ -77,7 +77,7 @@ impl X509Ca {
     pub fn mint(
         trust_domain: &TrustDomain,
         validity: Validity,
-        algorithm: KeyAlgorithm,
+        algorithm: DemoKeyAlgorithm,
     ) -> Result<Self, MintError> {
         let params = ca_params(&format!("spiffe://{trust_domain}"), validity)?;
         Self::from_params(params, algorithm.generate()?)
@@ -97,7 +97,7 @@ impl X509Ca {
     ) -> Result<Self, MintError> {
         let mut params = ca_params(&format!("spiffe://{trust_domain}"), validity)?;
         params.use_authority_key_identifier_extension = true;
-        self.sign_ca(params, KeyAlgorithm::EcP256.generate()?)
+        self.sign_ca(params, DemoKeyAlgorithm::EcP256.generate()?)
     }
 
     /// Signs an authority from whatever parameters.
@@ -111,7 +111,7 @@ impl X509Ca {
         key: KeyPair,
         certificate: CertificateDer<'static>,
     ) -> Result<Self, MintError> {
-        let mut jwk = Jwk::of("x509-svid", &key)?;
+        let mut jwk = IssuedJwk::of("x509-svid", &key)?;
         // Bundle, 4.2.2: the standard alphabet, unlike the key's own members.
         jwk.x5c = Some([STANDARD.encode(&certificate)]);
         Ok(Self { issuer: Issuer::new(params, key), certificate, jwk })
@@ -119,7 +119,7 @@ impl X509Ca {
 
     /// Mints the SVID of `id`, with a fresh P-256 key.
     pub fn svid(&self, id: &SpiffeId, validity: Validity) -> Result<Svid, MintError> {
-        self.sign(&svid_params(id, validity)?, &KeyAlgorithm::EcP256.generate()?)
+        self.sign(&svid_params(id, validity)?, &DemoKeyAlgorithm::EcP256.generate()?)
     }
 
     /// Signs a certificate from whatever parameters: for what [`X509Ca::svid`] never makes.
@@ -147,7 +147,7 @@ impl X509Ca {
     }
 
     /// The authority as an element of a bundle.
-    pub fn jwk(&self) -> &Jwk {
+    pub fn jwk(&self) -> &IssuedJwk {
         &self.jwk
     }
 }
@@ -199,12 +199,12 @@ impl fmt::Debug for Svid {
 /// A JWT authority, public part only: nothing here signs tokens.
 #[derive(Clone, Debug)]
 pub struct JwtAuthority {
-    jwk: Jwk,
+    jwk: IssuedJwk,
 }
 
 impl JwtAuthority {
     /// Mints a JWT signing key with a key ID of 32 letters and digits, as SPIRE does.
-    pub fn mint(algorithm: KeyAlgorithm) -> Result<Self, MintError> {
+    pub fn mint(algorithm: DemoKeyAlgorithm) -> Result<Self, MintError> {
         const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
         let digit = |byte: &u8| DIGITS.get(usize::from(*byte) % DIGITS.len()).copied();
         let kid = random::<32>()?.iter().filter_map(digit).map(char::from).collect();
@@ -212,21 +212,21 @@ impl JwtAuthority {
     }
 
     /// Mints a JWT signing key with this key ID.
-    pub fn with_kid(algorithm: KeyAlgorithm, kid: String) -> Result<Self, MintError> {
-        let mut jwk = Jwk::of("jwt-svid", &algorithm.generate()?)?;
+    pub fn with_kid(algorithm: DemoKeyAlgorithm, kid: String) -> Result<Self, MintError> {
+        let mut jwk = IssuedJwk::of("jwt-svid", &algorithm.generate()?)?;
         jwk.kid = Some(kid);
         Ok(Self { jwk })
     }
 
     /// The authority as an element of a bundle.
-    pub fn jwk(&self) -> &Jwk {
+    pub fn jwk(&self) -> &IssuedJwk {
         &self.jwk
     }
 }
 
 /// One element of `keys`, its members in SPIRE's order.
 #[derive(Clone, Debug, Serialize)]
-pub struct Jwk {
+pub struct IssuedJwk {
     #[serde(rename = "use")]
     svid_type: &'static str,
     kty: &'static str,
@@ -246,7 +246,7 @@ pub struct Jwk {
     x5c: Option<[String; 1]>,
 }
 
-impl Jwk {
+impl IssuedJwk {
     fn of(svid_type: &'static str, key: &KeyPair) -> Result<Self, MintError> {
         let raw = key.der_bytes();
         let mut jwk = Self {
@@ -281,9 +281,9 @@ impl Jwk {
 
 /// A bundle document as SPIRE writes it.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Document {
+pub struct IssuedDocument {
     /// The elements, in the order that they are to stand in.
-    pub keys: Vec<Jwk>,
+    pub keys: Vec<IssuedJwk>,
     /// `spiffe_sequence`; SPIRE omits a 0.
     #[serde(rename = "spiffe_sequence", skip_serializing_if = "Option::is_none")]
     pub sequence: Option<u64>,
@@ -292,7 +292,7 @@ pub struct Document {
     pub refresh_hint: Option<u64>,
 }
 
-impl Document {
+impl IssuedDocument {
     /// The document's bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()

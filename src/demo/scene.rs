@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::configuration::{bootstrap_path, configuration};
 use super::directory::Directory;
-use super::domain::{Changes, Domain};
-use super::endpoint::Endpoint;
+use super::domain::{Changes, IssuingDomain};
+use super::endpoint::LoopbackEndpoint;
 use super::error::SceneError;
 use super::script::Character;
 use anchorwatch_core::spiffe::BundleEndpoint;
@@ -27,7 +27,7 @@ const CONFIGURATION: &str = "anchorwatch.yaml";
 /// configuration to watch them by. All of it goes when this is dropped.
 pub struct Scene {
     clock: Arc<dyn Clock>,
-    cast: Vec<(Domain, Endpoint)>,
+    cast: Vec<(IssuingDomain, LoopbackEndpoint)>,
     endpoints: Vec<BundleEndpoint>,
     configuration: String,
     directory: Directory,
@@ -41,7 +41,7 @@ impl Scene {
         let directory = Directory::create(began).map_err(SceneError::io("make a directory"))?;
         let (mut cast, mut endpoints) = (Vec::new(), Vec::new());
         for character in Character::ALL {
-            let mut domain = Domain::new(character, began)?;
+            let mut domain = IssuingDomain::new(character, began)?;
             let Changes { document: Some(document), svid: Some(svid) } = domain.advance(began)?
             else {
                 return Err(SceneError::NoSvid { name: character.trust_domain() });
@@ -49,7 +49,7 @@ impl Scene {
             let document = document.to_bytes();
             let path = bootstrap_path(directory.path(), domain.trust_domain());
             std::fs::write(path, &document).map_err(SceneError::io("write a bootstrap bundle"))?;
-            let endpoint = Endpoint::start(&svid, document).await;
+            let endpoint = LoopbackEndpoint::start(&svid, document).await;
             let endpoint = endpoint.map_err(SceneError::io("open an endpoint"))?;
             endpoints.push(domain.bundle_endpoint(&endpoint)?);
             cast.push((domain, endpoint));

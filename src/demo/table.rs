@@ -44,7 +44,7 @@ const HEADINGS: [&str; 9] =
 
 /// The live picture of a watch.
 #[derive(Debug)]
-pub struct Table {
+pub struct DemoTable {
     is_terminal: bool,
     width: usize,
     page: Option<String>,
@@ -72,7 +72,7 @@ pub enum TableOutput {
     Lines,
 }
 
-impl Table {
+impl DemoTable {
     /// A table for a terminal of `width` columns, or for a file or a pipe.
     pub fn new(output: TableOutput, width: u16) -> Self {
         Self {

@@ -5,8 +5,8 @@ use webpki::RawPublicKeyEntity;
 use x509_parser::prelude::X509Certificate;
 
 use super::path::{self, Algorithms};
-use super::presented::{self, Chain};
-use super::refusal::Refusal;
+use super::presented::{self, PresentedChain};
+use super::refusal::PollRefusal;
 use anchorwatch_core::bundle::{Authority, Fingerprint, PublicKeyId};
 use anchorwatch_core::decision::Denials;
 use anchorwatch_core::watch::{Failure, FailureReason, PathKey, Trust};
@@ -18,7 +18,7 @@ const SIGNATURES: usize = 100;
 /// above it, carries the key or was signed by it. For a chain that did not verify: its names,
 /// dates and constraints are not looked at, only keys and signatures.
 pub(super) fn signer(
-    chain: &Chain<'_>,
+    chain: &PresentedChain<'_>,
     trust: &Trust,
     algorithms: Algorithms,
 ) -> Option<Fingerprint> {
@@ -54,14 +54,14 @@ pub(super) fn signer(
 }
 
 /// The refusal of a chain that rests on the key of this denied authority.
-pub(super) fn refusal(denied: Fingerprint) -> Refusal {
+pub(super) fn refusal(denied: Fingerprint) -> PollRefusal {
     let detail = format!("the certificate that it presents rests on the denied key of {denied}");
-    Refusal { denied: vec![denied], ..Refusal::new(FailureReason::DeniedSigner, detail) }
+    PollRefusal { denied: vec![denied], ..PollRefusal::new(FailureReason::DeniedSigner, detail) }
 }
 
 /// Nothing is left to authenticate an endpoint with. It is not asked: whatever it presented, nobody
 /// could verify it.
-pub(super) fn of_everything(trust: &Trust) -> Refusal {
+pub(super) fn of_everything(trust: &Trust) -> PollRefusal {
     let mut denied: Vec<Fingerprint> = Vec::new();
     for authority in trust.denied.iter() {
         let denial = trust.denial(authority.id.fingerprint, authority.public_key);
@@ -74,7 +74,7 @@ pub(super) fn of_everything(trust: &Trust) -> Refusal {
     let detail = format!(
         "every X.509 authority of {trust_domain} that could authenticate it is denied ({origin})"
     );
-    Refusal { denied, ..Refusal::new(FailureReason::TrustDenied, detail) }
+    PollRefusal { denied, ..PollRefusal::new(FailureReason::TrustDenied, detail) }
 }
 
 /// The key of a certificate, and how a decision names it.

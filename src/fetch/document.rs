@@ -12,7 +12,7 @@ use anchorwatch_core::spiffe::EndpointUrl;
 
 /// A document as it came.
 #[derive(Debug)]
-pub(super) struct Document {
+pub(super) struct FetchedDocument {
     /// Its bytes, within the limit.
     pub(super) body: Bytes,
     /// Where it was found, where a redirect led there.

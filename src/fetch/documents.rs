@@ -3,7 +3,7 @@
 //!
 //! A bundle of SPIRE has a few kilobytes. One of megabytes is odd, allowed, and takes half a second
 //! to read: on a thread that polls, it would hold up the others, and a thousand at once would take
-//! gigabytes. So a large one waits for room before it is read further than [`Limits::LARGE`], and
+//! gigabytes. So a large one waits for room before it is read further than [`FetchLimits::LARGE`], and
 //! for a thread that is not one of the polls'.
 
 use std::sync::Arc;
@@ -14,9 +14,9 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use super::Target;
-use super::document::{Document, DocumentPermit};
-use super::limits::Limits;
-use super::refusal::Refusal;
+use super::document::{DocumentPermit, FetchedDocument};
+use super::limits::FetchLimits;
+use super::refusal::PollRefusal;
 use anchorwatch_core::bundle::{Digest, Memory, ParseError, ParseLimits, ParsedBundle, parse_with};
 use anchorwatch_core::spiffe::EndpointUrl;
 use anchorwatch_core::watch::{ConsumerRefusal, FailureReason};
@@ -47,7 +47,7 @@ pub(super) struct Documents {
 
 impl Default for Documents {
     fn default() -> Self {
-        let units = Limits::LARGE_AT_ONCE / UNIT;
+        let units = FetchLimits::LARGE_AT_ONCE / UNIT;
         let slow = units / 4;
         // Half of the cores go on polling.
         let cores = available_parallelism().map_or(1, usize::from);
@@ -63,9 +63,9 @@ impl Documents {
     /// Waits for room for a document of so many bytes.
     pub(super) async fn room(&self, target: &Target, bytes: usize) -> DocumentPermit {
         let (lane, most) = if target.pace.is_slow() {
-            (&self.slow_room, Limits::LARGE_AT_ONCE / 4)
+            (&self.slow_room, FetchLimits::LARGE_AT_ONCE / 4)
         } else {
-            (&self.room, Limits::LARGE_AT_ONCE / 4 * 3)
+            (&self.room, FetchLimits::LARGE_AT_ONCE / 4 * 3)
         };
         // A limit that exceeds the lane takes all of it.
         let units = u32::try_from(bytes.min(most) / UNIT).unwrap_or(u32::MAX);
@@ -76,17 +76,17 @@ impl Documents {
     /// Reads a document: a large one beside the polls.
     pub(super) async fn read(
         &self,
-        document: Document,
+        document: FetchedDocument,
         target: &Target,
         deadline: Instant,
-    ) -> Result<ReadDocument, Refusal> {
+    ) -> Result<ReadDocument, PollRefusal> {
         let limits = target.limits.parse();
-        if document.body.len() <= Limits::LARGE {
+        if document.body.len() <= FetchLimits::LARGE {
             return read(document, &limits, &target.memory);
         }
         let Ok(turn) = timeout_at(deadline, Arc::clone(&self.readers).acquire_owned()).await else {
             let detail = "reading the document: other large ones were read all the time";
-            return Err(Refusal::new(FailureReason::Timeout, detail));
+            return Err(PollRefusal::new(FailureReason::Timeout, detail));
         };
         let memory = Arc::clone(&target.memory);
         let reading = tokio::task::spawn_blocking(move || {
@@ -94,17 +94,17 @@ impl Documents {
             read(document, &limits, &memory)
         });
         reading.await.unwrap_or_else(|why| {
-            Err(Refusal::new(FailureReason::Internal, format!("reading the document: {why}")))
+            Err(PollRefusal::new(FailureReason::Internal, format!("reading the document: {why}")))
         })
     }
 }
 
 fn read(
-    document: Document,
+    document: FetchedDocument,
     limits: &ParseLimits,
     memory: &Memory,
-) -> Result<ReadDocument, Refusal> {
-    let Document { body, redirected_to, room } = document;
+) -> Result<ReadDocument, PollRefusal> {
+    let FetchedDocument { body, redirected_to, room } = document;
     let parsed = parse_with(&body, limits, memory).map_err(|error| unusable(&error))?;
     let length = u64::try_from(body.len()).unwrap_or(u64::MAX);
     let news = memory.has_news(!parsed.irregularities.is_empty());
@@ -116,8 +116,8 @@ fn read(
     Ok(ReadDocument { parsed, redirected_to, body, digest, length, refusals })
 }
 
-fn unusable(error: &ParseError) -> Refusal {
-    Refusal::new(error.into(), format!("reading the document: {error}"))
+fn unusable(error: &ParseError) -> PollRefusal {
+    PollRefusal::new(error.into(), format!("reading the document: {error}"))
 }
 
 #[cfg(test)]
@@ -160,6 +160,6 @@ mod tests {
         assert!(!fast.pace.is_slow());
         // A limit beyond the bound waits for all of it, and not for ever.
         held.clear();
-        drop(documents.room(&target(), Limits::LARGE_AT_ONCE * 2).await);
+        drop(documents.room(&target(), FetchLimits::LARGE_AT_ONCE * 2).await);
     }
 }

@@ -11,11 +11,11 @@ use reqwest::header::{
 use reqwest::{Client, Proxy, Response, StatusCode};
 use tokio::time::{Instant, timeout_at};
 
-use super::document::{Document, DocumentPermit};
+use super::document::{DocumentPermit, FetchedDocument};
 use super::documents::Documents;
 use super::handshake::Handshake;
-use super::limits::Limits;
-use super::refusal::Refusal;
+use super::limits::FetchLimits;
+use super::refusal::PollRefusal;
 use super::tls::{Proof, TlsContext};
 use super::{Target, not_found};
 use crate::resolver::{Lookups, NamedBy, OldAddresses, Question, Stale};
@@ -106,16 +106,16 @@ pub(super) struct Exchange<'a> {
 
 impl Exchange<'_> {
     /// Asks for the document, within the deadline, and follows redirects to it.
-    pub(super) async fn follow(&self, trail: &mut Trail) -> Result<Document, Refusal> {
+    pub(super) async fn follow(&self, trail: &mut Trail) -> Result<FetchedDocument, PollRefusal> {
         if let Ok(outcome) = timeout_at(self.deadline, self.walk(trail)).await {
             return outcome;
         }
         let within = humantime::format_duration(self.target.limits.timeout);
         let detail = format!("{}: no complete answer within {within}", trail.doing());
-        Err(Refusal::new(FailureReason::Timeout, detail))
+        Err(PollRefusal::new(FailureReason::Timeout, detail))
     }
 
-    async fn walk(&self, trail: &mut Trail) -> Result<Document, Refusal> {
+    async fn walk(&self, trail: &mut Trail) -> Result<FetchedDocument, PollRefusal> {
         let mut seen = vec![trail.url.clone()];
         loop {
             match self.request(trail).await? {
@@ -123,7 +123,7 @@ impl Exchange<'_> {
                     trail.stage = Stage::Body;
                     let (body, room) = self.read(response, trail).await?;
                     let redirected_to = (1 < seen.len()).then(|| trail.url.clone());
-                    return Ok(Document { body, redirected_to, room });
+                    return Ok(FetchedDocument { body, redirected_to, room });
                 }
                 Reply::Redirect(url) => {
                     if seen.contains(&url) {
@@ -143,7 +143,7 @@ impl Exchange<'_> {
     }
 
     /// Goes where a redirect leads. Federation, 5.2.2.4: the same checks apply there.
-    async fn turn(&self, url: EndpointUrl, trail: &mut Trail) -> Result<(), Refusal> {
+    async fn turn(&self, url: EndpointUrl, trail: &mut Trail) -> Result<(), PollRefusal> {
         let here = url.host() == trail.url.host() && url.port() == trail.url.port();
         let mut next = Trail::new(&url, trail.addresses.clone(), trail.port);
         if here {
@@ -170,9 +170,9 @@ impl Exchange<'_> {
     }
 
     /// Asks the first address that takes the connection.
-    async fn request(&self, trail: &mut Trail) -> Result<Reply, Refusal> {
+    async fn request(&self, trail: &mut Trail) -> Result<Reply, PollRefusal> {
         let addresses = trail.addresses.clone();
-        let mut outcome = Err(Refusal::new(FailureReason::Connect, "no address to connect to"));
+        let mut outcome = Err(PollRefusal::new(FailureReason::Connect, "no address to connect to"));
         for (place, address) in addresses.iter().enumerate() {
             trail.address = Some(*address);
             trail.handshake = Arc::default();
@@ -191,7 +191,7 @@ impl Exchange<'_> {
         address: IpAddr,
         left: usize,
         trail: &Trail,
-    ) -> Result<Reply, Refusal> {
+    ) -> Result<Reply, PollRefusal> {
         // Several dead addresses share what time there is, so that the last still gets its turn.
         let share = u32::try_from(left).unwrap_or(u32::MAX);
         let remaining = self.deadline.saturating_duration_since(Instant::now());
@@ -204,7 +204,7 @@ impl Exchange<'_> {
             .get(trail.url.as_str())
             .send()
             .await
-            .map_err(|error| Refusal::of(&error, &trail.handshake, &trail.doing()))?;
+            .map_err(|error| PollRefusal::of(&error, &trail.handshake, &trail.doing()))?;
         self.reply(response, trail)
     }
 
@@ -215,9 +215,9 @@ impl Exchange<'_> {
         socket: SocketAddr,
         connect: Duration,
         trail: &Trail,
-    ) -> Result<Client, Refusal> {
+    ) -> Result<Client, PollRefusal> {
         let broken = |error: &dyn std::error::Error| {
-            Refusal::new(FailureReason::Internal, format!("preparing a request: {error}"))
+            PollRefusal::new(FailureReason::Internal, format!("preparing a request: {error}"))
         };
         let config = self.tls.config(self.proof.clone(), trail.handshake.clone());
         let config = config.map_err(|error| broken(&error))?;
@@ -227,7 +227,7 @@ impl Exchange<'_> {
             .user_agent(USER_AGENT)
             .https_only(true)
             .http1_only()
-            .http1_max_headers(Limits::HEADERS)
+            .http1_max_headers(FetchLimits::HEADERS)
             .pool_max_idle_per_host(0)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
@@ -250,7 +250,7 @@ impl Exchange<'_> {
         builder.build().map_err(|error| broken(&error))
     }
 
-    fn reply(&self, response: Response, trail: &Trail) -> Result<Reply, Refusal> {
+    fn reply(&self, response: Response, trail: &Trail) -> Result<Reply, PollRefusal> {
         let status = response.status();
         match status {
             // Federation names no status. Only 200 has the document as its body.
@@ -262,14 +262,14 @@ impl Exchange<'_> {
             | StatusCode::PERMANENT_REDIRECT => {
                 self.target_of(&response, trail).map(Reply::Redirect)
             }
-            _ => Err(Refusal::new(
+            _ => Err(PollRefusal::new(
                 FailureReason::Status,
                 format!("{}: it answered {status}", trail.doing()),
             )),
         }
     }
 
-    fn target_of(&self, response: &Response, trail: &Trail) -> Result<EndpointUrl, Refusal> {
+    fn target_of(&self, response: &Response, trail: &Trail) -> Result<EndpointUrl, PollRefusal> {
         let location = response.headers().get(LOCATION);
         let Some(location) = location.and_then(|location| location.to_str().ok()) else {
             return Err(redirect("it says nowhere to go"));
@@ -291,27 +291,28 @@ impl Exchange<'_> {
         &self,
         mut response: Response,
         trail: &Trail,
-    ) -> Result<(Bytes, Option<DocumentPermit>), Refusal> {
+    ) -> Result<(Bytes, Option<DocumentPermit>), PollRefusal> {
         let doing = trail.doing();
         let encodings = response.headers().get_all(CONTENT_ENCODING);
         if let Some(encoding) = encodings.iter().find(|value| !is_identity(value)) {
             let encoding = String::from_utf8_lossy(encoding.as_bytes());
             let detail = format!("{doing}: it is encoded as {encoding}, which was not asked for");
-            return Err(Refusal::new(FailureReason::Encoding, detail));
+            return Err(PollRefusal::new(FailureReason::Encoding, detail));
         }
         let most = self.target.limits.body;
-        let too_large =
-            || Refusal::new(FailureReason::TooLarge, format!("{doing}: it exceeds {most} bytes"));
+        let too_large = || {
+            PollRefusal::new(FailureReason::TooLarge, format!("{doing}: it exceeds {most} bytes"))
+        };
         let expected = response.content_length().map(usize::try_from);
         let expected = expected.transpose().map_err(|_| too_large())?.unwrap_or(0);
         if most < expected {
             return Err(too_large());
         }
         let mut room = None;
-        let mut body = Vec::with_capacity(expected.min(Limits::LARGE));
+        let mut body = Vec::with_capacity(expected.min(FetchLimits::LARGE));
         loop {
             let chunk = response.chunk().await;
-            let chunk = chunk.map_err(|error| Refusal::of(&error, &trail.handshake, &doing))?;
+            let chunk = chunk.map_err(|error| PollRefusal::of(&error, &trail.handshake, &doing))?;
             let Some(chunk) = chunk else {
                 room.iter_mut().for_each(DocumentPermit::complete);
                 return Ok((body.into(), room));
@@ -319,7 +320,7 @@ impl Exchange<'_> {
             if most - body.len() < chunk.len() {
                 return Err(too_large());
             }
-            if room.is_none() && Limits::LARGE < body.len() + chunk.len() {
+            if room.is_none() && FetchLimits::LARGE < body.len() + chunk.len() {
                 // All at once: who has some and waits for more would keep it from others.
                 let whole = if 0 < expected { expected } else { most };
                 room = Some(self.documents.room(self.target, whole).await);
@@ -350,6 +351,6 @@ fn without_user(location: &str) -> &str {
     if location.contains('@') { "a URL with a user name" } else { location }
 }
 
-fn redirect(detail: impl std::fmt::Display) -> Refusal {
-    Refusal::new(FailureReason::Redirect, format!("following a redirect: {detail}"))
+fn redirect(detail: impl std::fmt::Display) -> PollRefusal {
+    PollRefusal::new(FailureReason::Redirect, format!("following a redirect: {detail}"))
 }

@@ -7,7 +7,7 @@ use anchorwatch_core::watch::Policy;
 
 /// Every limit of a poll. All that comes from outside is bounded by one of these.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Limits {
+pub struct FetchLimits {
     /// The longest that one poll may take, from the name look-up to the last byte.
     pub timeout: Duration,
     /// The longest that one address may take until the TLS handshake is done.
@@ -24,7 +24,7 @@ pub struct Limits {
     pub nesting: usize,
 }
 
-impl Limits {
+impl FetchLimits {
     /// The most header fields of an answer; hyper itself bounds a head at about 400 KiB.
     pub const HEADERS: usize = 64;
     /// The most certificates beside the leaf that are kept as evidence.
@@ -36,7 +36,7 @@ impl Limits {
     pub const LARGE: usize = 64 << 10;
     /// The most bytes that large documents may take at one time while they come and are read. A
     /// quarter is for endpoints whose last large documents came slowly. Others take at most
-    /// [`Limits::LARGE`] each.
+    /// [`FetchLimits::LARGE`] each.
     pub const LARGE_AT_ONCE: usize = 64 << 20;
 
     /// What of these binds the parser.
@@ -45,7 +45,7 @@ impl Limits {
     }
 }
 
-impl Default for Limits {
+impl Default for FetchLimits {
     fn default() -> Self {
         let ParseLimits { body, keys, nesting } = ParseLimits::default();
         Self {

@@ -46,11 +46,11 @@ use anchorwatch_core::watch::{
 use documents::{Documents, ReadDocument};
 use exchange::{Exchange, Trail};
 use platform::PlatformRoots;
-use refusal::Refusal;
+use refusal::PollRefusal;
 use tls::{Proof, TlsContext};
 
 pub use crate::resolver::{Resolve, Resolving, SystemResolver};
-pub use limits::Limits;
+pub use limits::FetchLimits;
 pub use web::{WebRoots, WebRootsError};
 
 /// What is polled, and how.
@@ -65,7 +65,7 @@ pub struct Target {
     /// The `http` proxy to go through. None is ever taken from the environment.
     pub proxy: Option<Url>,
     /// What bounds the poll.
-    pub limits: Limits,
+    pub limits: FetchLimits,
     /// What the last document said: it saves reading again what did not change.
     pub memory: Arc<Memory>,
     /// Whether its last large documents came slowly.
@@ -80,7 +80,7 @@ impl Target {
             probe: Probe::default(),
             roots: None,
             proxy: None,
-            limits: Limits::default(),
+            limits: FetchLimits::default(),
             memory: Arc::default(),
             pace: Arc::default(),
         }
@@ -208,7 +208,7 @@ impl Fetcher {
         target: &Target,
         trust: Option<&Trust>,
         deadline: Instant,
-    ) -> Result<Proof, Refusal> {
+    ) -> Result<Proof, PollRefusal> {
         let EndpointProfile::HttpsSpiffe { endpoint_spiffe_id: id } = &target.endpoint.profile
         else {
             let roots = match &target.roots {
@@ -226,7 +226,7 @@ impl Fetcher {
         let Some(trust) = trust else {
             let detail =
                 format!("no X.509 authority of {} is known to authenticate it", id.trust_domain());
-            return Err(Refusal::new(FailureReason::NoTrust, detail));
+            return Err(PollRefusal::new(FailureReason::NoTrust, detail));
         };
         Ok(Proof::Svid { id: id.clone(), trust: trust.clone() })
     }
@@ -236,7 +236,7 @@ impl Fetcher {
         Exchange { lookups, tls, documents, target, proof, deadline }
     }
 
-    async fn look_up(&self, target: &Target, deadline: Instant) -> Result<Addresses, Refusal> {
+    async fn look_up(&self, target: &Target, deadline: Instant) -> Result<Addresses, PollRefusal> {
         let host = connected(target).0;
         let question = Question {
             host,
@@ -306,7 +306,7 @@ fn connected(target: &Target) -> (&str, u16) {
 type Asked = (Answer, Option<(Digest, Bytes)>);
 
 fn answer(
-    read: Result<ReadDocument, Refusal>,
+    read: Result<ReadDocument, PollRefusal>,
     trail: &Trail,
     stale: Option<&Stale>,
     target: &Target,
@@ -350,25 +350,25 @@ fn answer(
 }
 
 /// Why a name gave no address.
-fn not_found(host: &str, error: &LookupError) -> Refusal {
+fn not_found(host: &str, error: &LookupError) -> PollRefusal {
     let reason = match error {
         LookupError::TimedOut { .. } => FailureReason::Timeout,
         LookupError::Failed(_) => FailureReason::Dns,
     };
-    Refusal::new(reason, format!("looking up {host}: {error}"))
+    PollRefusal::new(reason, format!("looking up {host}: {error}"))
 }
 
 fn reported(stale: &Stale) -> StaleAddresses {
     let why = stale.failure.as_ref().map_or_else(
         || "the look-up is slow".into(),
-        |failure| UntrustedText::new(&format!("the look-up fails: {failure}"), Limits::DETAIL),
+        |failure| UntrustedText::new(&format!("the look-up fails: {failure}"), FetchLimits::DETAIL),
     );
     StaleAddresses { looked_up_at: stale.looked_up_at, why }
 }
 
-fn failure(refusal: &Refusal) -> Failure {
+fn failure(refusal: &PollRefusal) -> Failure {
     let denied = refusal.denied.clone();
-    let detail = UntrustedText::new(&refusal.detail, Limits::DETAIL);
+    let detail = UntrustedText::new(&refusal.detail, FetchLimits::DETAIL);
     Failure { denied, ..Failure::new(refusal.reason, detail) }
 }
 

@@ -9,8 +9,8 @@ use std::cell::Cell;
 use rustls::pki_types::{SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
 use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeIdIter};
 
-use super::presented::Chain;
-use super::refusal::Refusal;
+use super::presented::PresentedChain;
+use super::refusal::PollRefusal;
 use anchorwatch_core::bundle::{Fingerprint, PublicKeyId};
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::watch::{FailureReason, PathKey};
@@ -53,7 +53,7 @@ pub(super) struct Found {
 /// Verifies that the chain ends in one of `anchors`, and says in which. `accepts` may refuse a path
 /// for the certificates between: another one may do.
 pub(super) fn verify(
-    chain: &Chain<'_>,
+    chain: &PresentedChain<'_>,
     leaf: &EndEntityCert<'_>,
     anchors: &[Anchor<'_>],
     algorithms: Algorithms,
@@ -120,9 +120,9 @@ pub(super) fn wants_anchor(error: &webpki::Error) -> bool {
 
 /// The reason and the sentence for a path that did not verify; `otherwise` is the reason where a
 /// certificate is not what the profile wants.
-pub(super) fn refusal(error: &webpki::Error, otherwise: FailureReason) -> Refusal {
+pub(super) fn refusal(error: &webpki::Error, otherwise: FailureReason) -> PollRefusal {
     use webpki::Error as E;
-    let new = |reason, detail: String| Refusal::new(reason, detail);
+    let new = |reason, detail: String| PollRefusal::new(reason, detail);
     if let E::CertExpired { not_after, .. } = error {
         let detail = format!("a certificate of the chain expired at {}", moment(*not_after));
         return new(FailureReason::Expired, detail);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::refusal::Refusal;
+use super::refusal::PollRefusal;
 use super::web::WebRoots;
 use anchorwatch_core::watch::FailureReason;
 
@@ -19,7 +19,10 @@ pub(super) struct PlatformRoots {
 
 impl PlatformRoots {
     /// The roots, loaded by whoever asks first.
-    pub(super) async fn get(self: &Arc<Self>, deadline: Instant) -> Result<Arc<WebRoots>, Refusal> {
+    pub(super) async fn get(
+        self: &Arc<Self>,
+        deadline: Instant,
+    ) -> Result<Arc<WebRoots>, PollRefusal> {
         if !self.begun.swap(true, Ordering::Relaxed) {
             let roots = Arc::clone(self);
             tokio::task::spawn_blocking(move || {
@@ -31,7 +34,7 @@ impl PlatformRoots {
         let roots = loaded.ok().and_then(|loaded| loaded.ok()?.clone());
         roots.ok_or_else(|| {
             let detail = "reading the platform's root certificates: not done in time";
-            Refusal::new(FailureReason::Timeout, detail)
+            PollRefusal::new(FailureReason::Timeout, detail)
         })
     }
 }

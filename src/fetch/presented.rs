@@ -7,7 +7,7 @@ use x509_parser::asn1_rs::Tag;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::limits::Limits;
+use super::limits::FetchLimits;
 use anchorwatch_core::bundle::{Fingerprint, KeyId, Validity, key_type};
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::untrusted::UntrustedText;
@@ -21,7 +21,7 @@ const URI_LENGTH: usize = 2048;
 const NAME_LENGTH: usize = 256;
 
 /// A presented chain, as its bytes and as what they say.
-pub(super) struct Chain<'a> {
+pub(super) struct PresentedChain<'a> {
     /// The leaf.
     pub(super) leaf: &'a CertificateDer<'a>,
     /// What the leaf says; `None` where it is no certificate.
@@ -32,7 +32,7 @@ pub(super) struct Chain<'a> {
     pub(super) intermediates_parsed: Vec<(&'a CertificateDer<'a>, X509Certificate<'a>)>,
 }
 
-impl<'a> Chain<'a> {
+impl<'a> PresentedChain<'a> {
     pub(super) fn read(
         leaf: &'a CertificateDer<'a>,
         intermediates: &'a [CertificateDer<'a>],
@@ -48,7 +48,7 @@ impl<'a> Chain<'a> {
 
     /// What is kept of it; nothing where the leaf is no certificate.
     pub(super) fn evidence(&self) -> Option<Presented> {
-        let chain = self.intermediates_parsed.iter().take(Limits::CHAIN);
+        let chain = self.intermediates_parsed.iter().take(FetchLimits::CHAIN);
         Some(Presented {
             leaf: evidence(self.leaf, self.leaf_parsed.as_ref()?),
             chain: chain.map(|(der, parsed)| evidence(der, parsed)).collect(),

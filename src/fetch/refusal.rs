@@ -12,7 +12,7 @@ use anchorwatch_core::watch::FailureReason;
 /// The reason and the sentence of a failure.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{detail}")]
-pub(super) struct Refusal {
+pub(super) struct PollRefusal {
     /// The reason.
     pub(super) reason: FailureReason,
     /// What was being done and what went wrong. May hold foreign text.
@@ -21,7 +21,7 @@ pub(super) struct Refusal {
     pub(super) denied: Vec<Fingerprint>,
 }
 
-impl Refusal {
+impl PollRefusal {
     pub(super) fn new(reason: FailureReason, detail: impl Into<String>) -> Self {
         Self { reason, detail: detail.into(), denied: Vec::new() }
     }
@@ -36,7 +36,7 @@ impl Refusal {
         Self::new(FailureReason::OutOfDescriptors, detail)
     }
 
-    /// As the error of a certificate verifier, from which [`Refusal::of`] finds it again.
+    /// As the error of a certificate verifier, from which [`PollRefusal::of`] finds it again.
     pub(super) fn into_rustls(self) -> rustls::Error {
         CertificateError::Other(OtherError(std::sync::Arc::new(self))).into()
     }
@@ -97,7 +97,7 @@ fn is_out_of_descriptors(error: &(dyn Error + 'static)) -> bool {
 }
 
 /// What our own verifier said, where it was the one to refuse.
-fn verdict(error: &rustls::Error) -> Option<&Refusal> {
+fn verdict(error: &rustls::Error) -> Option<&PollRefusal> {
     let rustls::Error::InvalidCertificate(CertificateError::Other(other)) = error else {
         return None;
     };

@@ -10,8 +10,8 @@ use x509_parser::prelude::X509Certificate;
 
 use super::denied;
 use super::path::{self, Algorithms, Anchor, AnyPurpose, Found};
-use super::presented::{self, Chain};
-use super::refusal::Refusal;
+use super::presented::{self, PresentedChain};
+use super::refusal::PollRefusal;
 use anchorwatch_core::bundle::{Authority, Certificate, Fingerprint, Validity};
 use anchorwatch_core::spiffe::SpiffeId;
 use anchorwatch_core::time::Timestamp;
@@ -19,7 +19,7 @@ use anchorwatch_core::watch::{FailureReason, PathKey, Policy, Trust};
 
 /// A chain that verified.
 #[derive(Clone, Debug)]
-pub(super) struct Verified {
+pub(super) struct VerifiedSvid {
     /// The authority that it ends in.
     pub(super) anchor: Fingerprint,
     /// The keys that it rests on, from the leaf's own to the authority's.
@@ -40,12 +40,12 @@ struct Candidate<'a> {
 /// certificate of the path may carry a denied key; where only a denied authority can have signed
 /// what was presented, the refusal names it.
 pub(super) fn verify(
-    chain: &Chain<'_>,
+    chain: &PresentedChain<'_>,
     trust: &Trust,
     id: &SpiffeId,
     algorithms: Algorithms,
     now: Timestamp,
-) -> Result<Verified, Refusal> {
+) -> Result<VerifiedSvid, PollRefusal> {
     let leaf = EndEntityCert::try_from(chain.leaf)
         .map_err(|error| not_svid(format!("the endpoint's certificate cannot be read: {error}")))?;
     let Some(parsed) = &chain.leaf_parsed else {
@@ -73,7 +73,7 @@ pub(super) fn verify(
         not_after: whole.not_after.min(one.not_after),
     });
     let path = [own].into_iter().chain(between).chain([root]).collect();
-    Ok(Verified { anchor: fingerprint, path, validity })
+    Ok(VerifiedSvid { anchor: fingerprint, path, validity })
 }
 
 /// The moment to verify at. SPIRE backdates by 10 s, so an issuer whose clock is ahead by more makes
@@ -121,7 +121,7 @@ enum PathLength {
 
 /// The search for a path.
 struct Search<'a> {
-    chain: &'a Chain<'a>,
+    chain: &'a PresentedChain<'a>,
     leaf: &'a EndEntityCert<'a>,
     trust: &'a Trust,
     algorithms: Algorithms,
@@ -200,7 +200,7 @@ impl Search<'_> {
     }
 
     /// Why no usable authority anchors the chain: perhaps one does that may not.
-    fn explain(&self, error: &webpki::Error, candidates: &[Candidate<'_>]) -> Refusal {
+    fn explain(&self, error: &webpki::Error, candidates: &[Candidate<'_>]) -> PollRefusal {
         let Search { chain, trust, .. } = *self;
         let all: Vec<&Candidate<'_>> = candidates.iter().collect();
         let faulty = path::wants_anchor(error)
@@ -214,7 +214,7 @@ impl Search<'_> {
         if matches!(error, webpki::Error::NameConstraintViolation)
             && self.has_uri_constraints(candidates)
         {
-            return Refusal::new(
+            return PollRefusal::new(
                 FailureReason::NameConstraints,
                 "an authority of the chain constrains URI names, which cannot be verified here",
             );
@@ -228,11 +228,11 @@ impl Search<'_> {
                 let what = "allows fewer certificates below it than the chain has";
                 (FailureReason::UntrustedChain, what.to_owned())
             });
-            return Refusal::new(reason, format!("the authority {name} that signed it {what}"));
+            return PollRefusal::new(reason, format!("the authority {name} that signed it {what}"));
         }
         let signer = chain.authority_key_ids().pop();
         let signer = signer.map_or_else(|| "an unnamed key".to_owned(), |key| format!("key {key}"));
-        Refusal::new(
+        PollRefusal::new(
             FailureReason::UntrustedChain,
             format!(
                 "signed by {signer}, and by none of the {} X.509 authorities of {} ({})",
@@ -251,7 +251,7 @@ impl Search<'_> {
 }
 
 /// Whether a leaf whose path verified is the X509-SVID of `id`.
-fn check_leaf(leaf: &X509Certificate<'_>, id: &SpiffeId) -> Result<(), Refusal> {
+fn check_leaf(leaf: &X509Certificate<'_>, id: &SpiffeId) -> Result<(), PollRefusal> {
     // A duplicate of an extension is an error of these, as it is to Go.
     let constraints = leaf.basic_constraints().map_err(|_| unreadable("basic constraints"))?;
     if constraints.is_some_and(|constraints| constraints.value.ca) {
@@ -299,7 +299,7 @@ fn check_leaf(leaf: &X509Certificate<'_>, id: &SpiffeId) -> Result<(), Refusal> 
         return Err(not_svid(format!("its SPIFFE ID {presented} has no path (X509-SVID, 5.2)")));
     }
     if presented != *id {
-        return Err(Refusal::new(
+        return Err(PollRefusal::new(
             FailureReason::WrongSpiffeId,
             format!("it presents the SVID of {presented}, and {id} is wanted"),
         ));
@@ -307,11 +307,11 @@ fn check_leaf(leaf: &X509Certificate<'_>, id: &SpiffeId) -> Result<(), Refusal> 
     Ok(())
 }
 
-fn not_svid(detail: impl Into<String>) -> Refusal {
-    Refusal::new(FailureReason::NotX509Svid, detail)
+fn not_svid(detail: impl Into<String>) -> PollRefusal {
+    PollRefusal::new(FailureReason::NotX509Svid, detail)
 }
 
-fn unreadable(what: &str) -> Refusal {
+fn unreadable(what: &str) -> PollRefusal {
     not_svid(format!("its {what} cannot be read, or stand there twice"))
 }
 
@@ -319,7 +319,7 @@ fn unreadable(what: &str) -> Refusal {
 #[cfg(feature = "demo")]
 mod tests {
     use super::*;
-    use crate::demo::mint::{KeyAlgorithm, X509Ca};
+    use crate::demo::mint::{DemoKeyAlgorithm, X509Ca};
     use anchorwatch_core::bundle::{AuthorityId, SvidType};
     use anchorwatch_core::watch::TrustOrigin;
 
@@ -335,7 +335,7 @@ mod tests {
         };
         let id: SpiffeId = "spiffe://example.org/spire/server".parse().unwrap();
         let trust_domain = id.trust_domain();
-        let root = X509Ca::mint(trust_domain, until(HOUR), KeyAlgorithm::EcP256).unwrap();
+        let root = X509Ca::mint(trust_domain, until(HOUR), DemoKeyAlgorithm::EcP256).unwrap();
         let below = root.intermediate(trust_domain, until(60)).unwrap();
         let svid = below.svid(&id, until(HOUR)).unwrap();
         let certificate = Certificate::parse(root.certificate()).unwrap();
@@ -351,7 +351,7 @@ mod tests {
         let provider = rustls::crypto::aws_lc_rs::default_provider();
         let algorithms = provider.signature_verification_algorithms.all;
         let above = [below.certificate().clone()];
-        let mut chain = Chain::read(&svid.chain()[0], &above);
+        let mut chain = PresentedChain::read(&svid.chain()[0], &above);
         let verified = verify(&chain, &trust, &id, algorithms, now).unwrap();
         assert_eq!(verified.validity, until(60), "the first of them to end");
         chain.intermediates_parsed.clear();

@@ -16,8 +16,8 @@ use rustls::{
 use super::denied;
 use super::handshake::Handshake;
 use super::memo::Memo;
-use super::presented::Chain;
-use super::refusal::Refusal;
+use super::presented::PresentedChain;
+use super::refusal::PollRefusal;
 use super::svid;
 use super::web::WebRoots;
 use anchorwatch_core::spiffe::SpiffeId;
@@ -109,7 +109,7 @@ impl Verifier {
         intermediates: &[CertificateDer<'_>],
         host: &ServerName<'_>,
         now: Timestamp,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), PollRefusal> {
         let algorithms = self.context.provider.signature_verification_algorithms.all;
         match &self.proof {
             Proof::Svid { id, trust } => {
@@ -118,19 +118,19 @@ impl Verifier {
                     self.handshake.keep(Some(presented));
                     return Ok(());
                 }
-                let chain = Chain::read(leaf, intermediates);
+                let chain = PresentedChain::read(leaf, intermediates);
                 let evidence = chain.evidence();
                 self.handshake.keep(evidence.clone());
                 let verified = svid::verify(&chain, trust, id, algorithms, now)?;
                 if let Some(evidence) = evidence {
-                    let svid::Verified { anchor, path, validity } = verified;
+                    let svid::VerifiedSvid { anchor, path, validity } = verified;
                     let presented = Presented { anchor: Some(anchor), path, ..evidence };
                     self.handshake.keep(Some(presented.clone()));
                     self.context.memo.remember(key, validity, presented, now);
                 }
             }
             Proof::Web(roots) => {
-                let chain = Chain::read(leaf, intermediates);
+                let chain = PresentedChain::read(leaf, intermediates);
                 let evidence = chain.evidence();
                 self.handshake.keep(evidence.clone());
                 let above = roots.verify(&chain, host, algorithms, now)?;
@@ -156,7 +156,7 @@ impl Verifier {
             self.handshake.disown();
             let detail =
                 format!("it does not hold the key of the certificate it presents: {error}");
-            Refusal::new(FailureReason::Tls, detail).into_rustls()
+            PollRefusal::new(FailureReason::Tls, detail).into_rustls()
         })
     }
 }

@@ -8,8 +8,8 @@ use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
 use super::denied;
 use super::path::{self, Algorithms, Anchor, Found};
-use super::presented::{self, Chain};
-use super::refusal::Refusal;
+use super::presented::{self, PresentedChain};
+use super::refusal::PollRefusal;
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::watch::{FailureReason, PathKey};
 
@@ -101,12 +101,12 @@ impl WebRoots {
     /// rests; the last of them is the root's.
     pub(super) fn verify(
         &self,
-        chain: &Chain<'_>,
+        chain: &PresentedChain<'_>,
         host: &ServerName<'_>,
         algorithms: Algorithms,
         now: Timestamp,
-    ) -> Result<Vec<PathKey>, Refusal> {
-        let untrusted = |detail: String| Refusal::new(FailureReason::UntrustedChain, detail);
+    ) -> Result<Vec<PathKey>, PollRefusal> {
+        let untrusted = |detail: String| PollRefusal::new(FailureReason::UntrustedChain, detail);
         let leaf = EndEntityCert::try_from(chain.leaf)
             .map_err(|error| untrusted(format!("its certificate cannot be read: {error}")))?;
         if self.is_empty() {
@@ -125,7 +125,7 @@ impl WebRoots {
         })?;
         leaf.verify_is_valid_for_subject_name(host).map_err(|_| {
             let host = host.to_str();
-            Refusal::new(FailureReason::WrongHost, format!("its certificate is not for {host}"))
+            PollRefusal::new(FailureReason::WrongHost, format!("its certificate is not for {host}"))
         })?;
         let (_, root) = self.anchors.get(place).ok_or_else(|| untrusted("no root".to_owned()))?;
         Ok(between.into_iter().chain([*root]).collect())

@@ -4,7 +4,7 @@ use std::io;
 
 use super::encoder::count;
 use super::family::{AUTHORITY, TRUST_DOMAIN, USE};
-use super::{Encoder, Family, Group, Kind, Scrape};
+use super::{Encoder, Family, FamilyKind, Group, Scrape};
 use anchorwatch_core::bundle::SvidType;
 use anchorwatch_core::untrusted::cut;
 use anchorwatch_core::view::DomainView;
@@ -21,7 +21,7 @@ const STATES: [&str; 4] = ["published", "active", "retired", "expired"];
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "anchorwatch_authorities",
-        kind: Kind::Gauge,
+        kind: FamilyKind::Gauge,
         help: "Authorities in the newest bundle, as of the last good poll.",
         labels: &[TRUST_DOMAIN, USE],
         group: Group::Authorities,
@@ -30,7 +30,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "anchorwatch_authority_info",
-        kind: Kind::Info,
+        kind: FamilyKind::Info,
         help: "An authority of the newest bundle.",
         labels: &[
             TRUST_DOMAIN,
@@ -46,7 +46,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "anchorwatch_authority_state",
-        kind: Kind::Gauge,
+        kind: FamilyKind::Gauge,
         help: "1 for the state that an authority is in, 0 for the others. Active is inferred from \
                the endpoint's own SVID, retired from the issuer's schedule, neither from the bundle.",
         labels: &[
@@ -61,7 +61,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "anchorwatch_authority_not_before_timestamp_seconds",
-        kind: Kind::Gauge,
+        kind: FamilyKind::Gauge,
         help: "From when an X.509 authority is valid.",
         labels: &[TRUST_DOMAIN, USE, AUTHORITY],
         group: Group::Authorities,
@@ -70,7 +70,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "anchorwatch_authority_not_after_timestamp_seconds",
-        kind: Kind::Gauge,
+        kind: FamilyKind::Gauge,
         help: "Until when an X.509 authority is valid.",
         labels: &[TRUST_DOMAIN, USE, AUTHORITY],
         group: Group::Authorities,
@@ -79,7 +79,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "anchorwatch_authority_first_seen_timestamp_seconds",
-        kind: Kind::Gauge,
+        kind: FamilyKind::Gauge,
         help: "The first poll that showed an authority, since its last removal.",
         labels: &[TRUST_DOMAIN, USE, AUTHORITY],
         group: Group::Authorities,

@@ -5,7 +5,7 @@ use std::io;
 use super::encoder::count;
 use super::family::{PROFILE, SOURCE, TRUST_DOMAIN};
 use super::sources::each;
-use super::{Encoder, Family, Group, Kind, Scrape};
+use super::{Encoder, Family, FamilyKind, Group, Scrape};
 use anchorwatch_core::watch::Event;
 
 /// The events that are changes of a bundle: what `kind` may be.
@@ -21,7 +21,7 @@ const CHANGES: [&str; 6] = [
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "anchorwatch_federation_info",
-        kind: Kind::Info,
+        kind: FamilyKind::Info,
         help: "A federation relationship that is monitored: which trust domain accepts the identities of which other.",
         labels: &[
             ("trust_domain", "who is watching; absent where the configuration does not say"),
@@ -34,7 +34,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "anchorwatch_bundle_info",
-        kind: Kind::Info,
+        kind: FamilyKind::Info,
         help: "The newest bundle, as of the last good poll.",
         labels: &[
             TRUST_DOMAIN,
@@ -48,7 +48,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "anchorwatch_bundle_sequence",
-        kind: Kind::Gauge,
+        kind: FamilyKind::Gauge,
         help: "The sequence number of the newest bundle; absent where it states none. A float is \
                exact below 2^53.",
         labels: &[TRUST_DOMAIN, SOURCE],
@@ -58,7 +58,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "anchorwatch_bundle_changes_total",
-        kind: Kind::Counter,
+        kind: FamilyKind::Counter,
         help: "Changes of the bundle that were recorded, by kind of event.",
         labels: &[TRUST_DOMAIN, ("kind", "the event in the journal")],
         group: Group::Bundles,
@@ -67,7 +67,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "anchorwatch_bundle_last_change_timestamp_seconds",
-        kind: Kind::Gauge,
+        kind: FamilyKind::Gauge,
         help: "The poll that showed the newest bundle first.",
         labels: &[TRUST_DOMAIN],
         group: Group::Bundles,
@@ -76,7 +76,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "anchorwatch_bundle_size_bytes",
-        kind: Kind::Gauge,
+        kind: FamilyKind::Gauge,
         help: "The length of the document in the last good poll.",
         labels: &[TRUST_DOMAIN, SOURCE],
         group: Group::Bundles,
@@ -85,7 +85,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "anchorwatch_bundle_irregularities",
-        kind: Kind::Gauge,
+        kind: FamilyKind::Gauge,
         help: "How often the newest bundle departs from the standard.",
         labels: &[TRUST_DOMAIN],
         group: Group::Bundles,
@@ -94,7 +94,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "anchorwatch_bundle_unrecorded_changes",
-        kind: Kind::Gauge,
+        kind: FamilyKind::Gauge,
         help: "Changes that were counted and not recorded, since the daily budget was spent.",
         labels: &[TRUST_DOMAIN],
         group: Group::Bundles,

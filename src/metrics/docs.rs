@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Described, Family, Group, Kind, Label, Registered, catalogue};
+use super::{Described, Family, FamilyKind, Group, Label, Registered, catalogue};
 use anchorwatch_core::watch::FailureReason;
 
 const GROUPS: [(Group, &str); 6] = [
@@ -93,11 +93,11 @@ pub fn markdown(registered: &Registered) -> String {
     page
 }
 
-fn kind(kind: Kind) -> &'static str {
+fn kind(kind: FamilyKind) -> &'static str {
     match kind {
-        Kind::Counter => "counter",
-        Kind::Gauge => "gauge",
-        Kind::Info => "info",
+        FamilyKind::Counter => "counter",
+        FamilyKind::Gauge => "gauge",
+        FamilyKind::Info => "info",
     }
 }
 

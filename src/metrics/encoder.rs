@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::Kind;
+use super::FamilyKind;
 use anchorwatch_core::untrusted::escape_line;
 
 /// How much is gathered usually: a piece is allocated once.
@@ -65,14 +65,14 @@ impl Encoder {
     pub(super) fn begin(
         &mut self,
         name: &str,
-        kind: Kind,
+        kind: FamilyKind,
         help: &str,
         unit: Option<&str>,
     ) -> io::Result<()> {
         let kind = match kind {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
-            Kind::Info => match self.format {
+            FamilyKind::Counter => "counter",
+            FamilyKind::Gauge => "gauge",
+            FamilyKind::Info => match self.format {
                 Format::OpenMetrics => "info",
                 Format::Text => "gauge",
             },

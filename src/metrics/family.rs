@@ -3,7 +3,7 @@
 use std::io;
 
 use super::encoder::Encoder;
-use super::kind::Kind;
+use super::kind::FamilyKind;
 use super::scrape::Scrape;
 
 /// What a family is about.
@@ -32,7 +32,7 @@ pub struct Family {
     /// The name in text 0.0.4.
     pub name: &'static str,
     /// What it counts or shows.
-    pub kind: Kind,
+    pub kind: FamilyKind,
     /// What it means, in a sentence.
     pub help: &'static str,
     /// Its labels, in order.
@@ -50,7 +50,7 @@ pub(super) type Render = fn(&Scrape<'_>, &mut Encoder) -> io::Result<()>;
 impl Family {
     /// Writes its help, its type and its unit.
     pub(super) fn begin(&self, out: &mut Encoder) -> io::Result<()> {
-        let unit = self.unit().filter(|_| self.kind != Kind::Info);
+        let unit = self.unit().filter(|_| self.kind != FamilyKind::Info);
         out.begin(self.name, self.kind, self.help, unit)
     }
 

@@ -5,7 +5,7 @@ use std::io;
 
 use super::encoder::count;
 use super::family::{Label, Render, TRUST_DOMAIN};
-use super::{Encoder, Family, Group, Kind, Scrape};
+use super::{Encoder, Family, FamilyKind, Group, Scrape};
 use anchorwatch_core::bundle::SvidType;
 use anchorwatch_core::decision::DecisionAction;
 use anchorwatch_core::finding::{Finding, FindingKind, Scope, Severity};
@@ -16,7 +16,7 @@ pub(super) const FAMILIES: &[Family] = &[OPEN, RAISED, DROPPED, DECISIONS];
 
 const OPEN: Family = Family {
     name: "anchorwatch_finding_open",
-    kind: Kind::Gauge,
+    kind: FamilyKind::Gauge,
     help: "1 while a finding is true, 0 for 25 hours after it ended, then gone.",
     labels: &[
         ("trust_domain", "the trust domain; empty for a finding about a key that several publish"),
@@ -48,7 +48,7 @@ const RAISED: Family = counter(
 
 const DROPPED: Family = Family {
     name: "anchorwatch_findings_dropped",
-    kind: Kind::Gauge,
+    kind: FamilyKind::Gauge,
     help: "Findings that are not listed one by one, since each kind has limited room: absent where \
            there are none. An `ack` of `findings_flood` ends the count.",
     labels: &[
@@ -94,7 +94,7 @@ const fn counter(
     labels: &'static [Label],
     render: Render,
 ) -> Family {
-    let (kind, group) = (Kind::Counter, Group::Findings);
+    let (kind, group) = (FamilyKind::Counter, Group::Findings);
     Family { name, kind, help, labels, group, per_authority: false, render }
 }
 

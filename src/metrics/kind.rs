@@ -2,7 +2,7 @@
 
 /// What a family counts or shows.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Kind {
+pub enum FamilyKind {
     /// Only grows while the process lives.
     Counter,
     /// Goes up and down.

@@ -24,7 +24,7 @@ pub use catalogue::catalogue;
 pub use docs::markdown;
 pub use encoder::{Encoder, Format};
 pub use family::{Family, Group, Label};
-pub use kind::Kind;
+pub use kind::FamilyKind;
 pub use negotiation::{accepts_gzip, negotiate};
 pub use registered::{Described, Registered};
 pub use render::{Position, render, render_piece};

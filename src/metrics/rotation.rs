@@ -4,7 +4,7 @@ use std::io;
 
 use super::encoder::count;
 use super::family::{AUTHORITY, Label, Render, TRUST_DOMAIN, USE};
-use super::{Encoder, Family, Group, Kind, Scrape};
+use super::{Encoder, Family, FamilyKind, Group, Scrape};
 use anchorwatch_core::bundle::SvidType;
 use anchorwatch_core::judge::{Case, Expected, VerdictKind, in_flight};
 use anchorwatch_core::time::{Timestamp, Window};
@@ -22,7 +22,7 @@ const fn rotation(
     labels: &'static [Label],
     render: Render,
 ) -> Family {
-    let (kind, group) = (Kind::Gauge, Group::Rotation);
+    let (kind, group) = (FamilyKind::Gauge, Group::Rotation);
     Family { name, kind, help, labels, group, per_authority: false, render }
 }
 
@@ -65,7 +65,7 @@ pub(super) const FAMILIES: &[Family] = &[
         slack,
     ),
     Family {
-        kind: Kind::Counter,
+        kind: FamilyKind::Counter,
         ..rotation(
             "anchorwatch_rotations_total",
             "Completed hand-overs, by verdict.",

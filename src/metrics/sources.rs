@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::encoder::count;
 use super::family::{Label, Render, SOURCE, TRUST_DOMAIN};
-use super::{Encoder, Family, Group, Kind, Scrape};
+use super::{Encoder, Family, FamilyKind, Group, Scrape};
 use anchorwatch_core::judge::Lockout;
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::view::DomainView;
@@ -13,60 +13,65 @@ use anchorwatch_core::watch::FailureReason;
 
 const LABELS: &[Label] = &[TRUST_DOMAIN, SOURCE];
 
-const fn source(name: &'static str, kind: Kind, help: &'static str, render: Render) -> Family {
+const fn source(
+    name: &'static str,
+    kind: FamilyKind,
+    help: &'static str,
+    render: Render,
+) -> Family {
     Family { name, kind, help, labels: LABELS, group: Group::Sources, per_authority: false, render }
 }
 
 pub(super) const FAMILIES: &[Family] = &[
     source(
         "anchorwatch_source_up",
-        Kind::Gauge,
+        FamilyKind::Gauge,
         "1 where the last poll gave an authenticated bundle, else 0.",
         up,
     ),
-    source("anchorwatch_source_polls_total", Kind::Counter, "Polls made.", polls),
+    source("anchorwatch_source_polls_total", FamilyKind::Counter, "Polls made.", polls),
     Family {
         labels: &[TRUST_DOMAIN, SOURCE, ("reason", "why the poll gave no bundle")],
         ..source(
             "anchorwatch_source_poll_failures_total",
-            Kind::Counter,
+            FamilyKind::Counter,
             "Polls that gave no bundle.",
             failures,
         )
     },
     source(
         "anchorwatch_source_last_poll_timestamp_seconds",
-        Kind::Gauge,
+        FamilyKind::Gauge,
         "The last poll, successful or not; absent before the first.",
         last_poll,
     ),
     source(
         "anchorwatch_source_last_success_timestamp_seconds",
-        Kind::Gauge,
+        FamilyKind::Gauge,
         "The last poll that gave an authenticated bundle; it survives a restart.",
         last_success,
     ),
     source(
         "anchorwatch_source_poll_interval_seconds",
-        Kind::Gauge,
+        FamilyKind::Gauge,
         "The interval at which the endpoint is polled, without jitter.",
         interval,
     ),
     source(
         "anchorwatch_source_refresh_hint_seconds",
-        Kind::Gauge,
+        FamilyKind::Gauge,
         "The refresh hint of the newest bundle; absent where it states none.",
         hint,
     ),
     source(
         "anchorwatch_source_in_sync",
-        Kind::Gauge,
+        FamilyKind::Gauge,
         "0 while an answer steps back or addresses of the name have differed since the last change.",
         in_sync,
     ),
     source(
         "anchorwatch_source_stale_addresses",
-        Kind::Gauge,
+        FamilyKind::Gauge,
         "1 while polls use addresses of an earlier name look-up, since the look-up is slow or \
          fails, else 0.",
         |scrape, out| {
@@ -78,21 +83,21 @@ pub(super) const FAMILIES: &[Family] = &[
     ),
     source(
         "anchorwatch_source_lockout_timestamp_seconds",
-        Kind::Gauge,
+        FamilyKind::Gauge,
         "Under https_spiffe the last moment at which the endpoint can be authenticated by the \
          stored authorities: the latest notAfter among those that are explained.",
         |scrape, out| lockout(scrape, out, |lockout| lockout.hard),
     ),
     source(
         "anchorwatch_source_lockout_soft_timestamp_seconds",
-        Kind::Gauge,
+        FamilyKind::Gauge,
         "Under https_spiffe the earliest moment at which the endpoint may be authenticated only by \
          an authority that a consumer which stops polling now does not have.",
         |scrape, out| lockout(scrape, out, |lockout| lockout.soft),
     ),
     source(
         "anchorwatch_source_tls_not_after_timestamp_seconds",
-        Kind::Gauge,
+        FamilyKind::Gauge,
         "Until when the certificate is valid that the endpoint presented last.",
         tls_not_after,
     ),

@@ -23,7 +23,7 @@ const UNRECORDED: &str = "the store cannot be written: this is not journaled yet
 
 /// One alert as Alertmanager takes it, but for when it ends.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct Alert {
+pub struct PushedAlert {
     /// What it is known by: no value and no time, since another label is another alert.
     pub labels: BTreeMap<&'static str, String>,
     /// What it says.
@@ -46,7 +46,7 @@ pub(super) fn rfc3339<S: serde::Serializer>(
 
 /// What is said beside the findings themselves.
 #[derive(Clone, Debug, Default)]
-pub struct Context {
+pub struct AlertContext {
     /// Where people reach the status page, without a slash at the end.
     pub external_url: Option<String>,
     /// The journal's last entry and its hash, so that a tail that is cut later is noticed.
@@ -55,8 +55,8 @@ pub struct Context {
 
 /// An alert for each critical finding. Findings that are about the same thing are one alert, as
 /// they are one series: since the earliest of them, with the evidence of the latest.
-pub fn alerts(view: &View, context: &Context) -> Vec<Alert> {
-    let mut alerts: BTreeMap<_, Alert> = BTreeMap::new();
+pub fn alerts(view: &View, context: &AlertContext) -> Vec<PushedAlert> {
+    let mut alerts: BTreeMap<_, PushedAlert> = BTreeMap::new();
     for domain in &view.domains {
         let critical = domain.findings.iter().filter(|one| one.severity == Severity::Critical);
         let mut critical: Vec<&Finding> = critical.collect();
@@ -78,7 +78,7 @@ pub fn alerts(view: &View, context: &Context) -> Vec<Alert> {
 
 /// The alerts of what was critical and ended within the last day, and when: for a process that
 /// does not know what the one before it reported.
-pub fn ended(view: &View) -> Vec<(Alert, Timestamp)> {
+pub fn ended(view: &View) -> Vec<(PushedAlert, Timestamp)> {
     let watched = view.domains.iter().map(|one| (&one.endpoint.trust_domain, &one.ended));
     let departed = view.departed.iter().map(|one| (&one.trust_domain, &one.ended));
     let of_domains = watched.chain(departed).flat_map(|(name, ended)| {
@@ -89,7 +89,7 @@ pub fn ended(view: &View) -> Vec<(Alert, Timestamp)> {
     let ended = critical.map(|(trust_domain, one)| {
         let labels = labels(trust_domain, one.key());
         let (annotations, link) = (BTreeMap::new(), String::new());
-        (Alert { labels: reported(labels.into()), annotations, since: one.at, link }, one.at)
+        (PushedAlert { labels: reported(labels.into()), annotations, since: one.at, link }, one.at)
     });
     ended.collect()
 }
@@ -115,7 +115,7 @@ fn reported(pairs: Vec<(&'static str, String)>) -> BTreeMap<&'static str, String
     shown.filter(|(_, text)| !text.is_empty()).collect()
 }
 
-fn alert(domain: &DomainView, finding: &Finding, context: &Context) -> Alert {
+fn alert(domain: &DomainView, finding: &Finding, context: &AlertContext) -> PushedAlert {
     let trust_domain = finding.trust_domain_label(&domain.endpoint.trust_domain);
     let svid_type = finding.svid_type.map_or("", SvidType::label);
     let name = alerts::name(finding.kind);
@@ -142,7 +142,7 @@ fn alert(domain: &DomainView, finding: &Finding, context: &Context) -> Alert {
         ("journal_head", context.journal_head.clone()),
         ("unrecorded", unrecorded.to_owned()),
     ];
-    Alert {
+    PushedAlert {
         labels: reported(labels.into()),
         annotations: reported(annotations.into()),
         since: finding.since,
@@ -151,7 +151,7 @@ fn alert(domain: &DomainView, finding: &Finding, context: &Context) -> Alert {
 }
 
 /// The alert of a finding about anchorwatch itself: it has no trust domain and no keys.
-fn watch_alert(watch: &WatchView, finding: &Finding, context: &Context) -> Alert {
+fn watch_alert(watch: &WatchView, finding: &Finding, context: &AlertContext) -> PushedAlert {
     let Finding { kind, svid_type, severity, .. } = finding;
     let labels = labels("", (*kind, *svid_type, &finding.subject, *severity));
     let external = context.external_url.as_deref();
@@ -169,7 +169,7 @@ fn watch_alert(watch: &WatchView, finding: &Finding, context: &Context) -> Alert
         ("journal_head", context.journal_head.clone()),
         ("unrecorded", if watch.unrecorded { UNRECORDED } else { "" }.to_owned()),
     ];
-    Alert {
+    PushedAlert {
         labels: reported(labels.into()),
         annotations: reported(annotations.into()),
         since: finding.since,

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use super::post::AlertmanagerClient;
-use super::{Context, Outbox, Posting, Recipient, Timing, alerts, ended};
+use super::{AlertContext, Outbox, Posting, Recipient, Timing, alerts, ended};
 use crate::resolver::Lookups;
 use anchorwatch_core::time::Clock;
 use anchorwatch_core::view::View;
@@ -27,7 +27,7 @@ const DEBOUNCE: Duration = Duration::from_millis(50);
 /// What is to be said, asked for whenever something changed.
 pub trait ViewSource: Send + Sync {
     /// All trust domains at this moment, and what is said beside them; `None` once nobody watches.
-    fn picture(&self) -> Option<(View, Context)>;
+    fn picture(&self) -> Option<(View, AlertContext)>;
 }
 
 /// What became of the alerts for one Alertmanager, since the process started.

@@ -11,7 +11,7 @@ mod delivery;
 mod outbox;
 mod post;
 
-pub use alert::{Alert, Context, alerts, ended};
+pub use alert::{AlertContext, PushedAlert, alerts, ended};
 pub use delivery::{Delivery, Notifier, ViewSource};
 pub use outbox::{Outbox, Posting, Timing};
 pub use post::{Recipient, SendError};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::Alert;
+use super::PushedAlert;
 use super::alert::rfc3339;
 use anchorwatch_core::time::Timestamp;
 
@@ -47,7 +47,7 @@ type Labels = BTreeMap<&'static str, String>;
 pub struct Posting {
     /// The alert.
     #[serde(flatten)]
-    pub alert: Alert,
+    pub alert: PushedAlert,
     /// When it ends: ahead while it fires, so that it ends by itself where anchorwatch dies.
     #[serde(rename = "endsAt", serialize_with = "rfc3339")]
     pub ends: Timestamp,
@@ -65,7 +65,7 @@ pub struct Outbox {
 
 #[derive(Clone, Debug)]
 struct Reported {
-    alert: Alert,
+    alert: PushedAlert,
     phase: Phase,
     /// When it was last taken; `None` where it is to be said at once.
     sent: Option<Timestamp>,
@@ -94,7 +94,7 @@ impl Outbox {
 
     /// Takes in what ended before this process began, and the one before may have died too soon to
     /// tell. An Alertmanager that never heard of it tells nobody.
-    pub fn resume(&mut self, ended: Vec<(Alert, Timestamp)>, now: Timestamp) {
+    pub fn resume(&mut self, ended: Vec<(PushedAlert, Timestamp)>, now: Timestamp) {
         for (alert, at) in ended.into_iter().take(Self::MOST) {
             let mut sent = Some(at);
             let phase = self.timing.advance_phase(Phase::Ended(at), now, &mut sent);
@@ -104,7 +104,7 @@ impl Outbox {
     }
 
     /// Takes in what is critical at `now`.
-    pub fn update(&mut self, current: Vec<Alert>, now: Timestamp) {
+    pub fn update(&mut self, current: Vec<PushedAlert>, now: Timestamp) {
         let critical: BTreeSet<&Labels> = current.iter().map(|alert| &alert.labels).collect();
         for (labels, reported) in &mut self.reported {
             if !critical.contains(labels) {
@@ -252,8 +252,8 @@ mod tests {
         start().saturating_add(Duration::from_secs(seconds))
     }
 
-    fn alert(subject: &str) -> Alert {
-        Alert {
+    fn alert(subject: &str) -> PushedAlert {
+        PushedAlert {
             labels: BTreeMap::from([("subject", subject.to_owned())]),
             annotations: BTreeMap::new(),
             since: start(),

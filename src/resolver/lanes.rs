@@ -24,7 +24,7 @@ pub(super) struct Lanes {
 }
 
 /// A place, given back when it is dropped; `None` where the runtime is going down.
-pub(super) type Place = Option<OwnedSemaphorePermit>;
+pub(super) type LanePlace = Option<OwnedSemaphorePermit>;
 
 impl Lanes {
     /// Divides so many places: a quarter for slow names, a quarter for new ones, the rest for
@@ -45,12 +45,12 @@ impl Lanes {
     }
 
     /// Waits for a place.
-    pub(super) async fn enter(&self, standing: LookupSpeed) -> Place {
+    pub(super) async fn enter(&self, standing: LookupSpeed) -> LanePlace {
         Arc::clone(self.lane(standing)).acquire_owned().await.ok()
     }
 
     /// Moves a look-up that turned out to be slow to the slow lane, where a place is free there.
-    pub(super) fn move_to_slow(&self, place: &mut Place) {
+    pub(super) fn move_to_slow(&self, place: &mut LanePlace) {
         let is_there =
             place.as_ref().is_some_and(|place| Arc::ptr_eq(place.semaphore(), &self.slow));
         if !is_there && let Ok(slow) = Arc::clone(&self.slow).try_acquire_owned() {

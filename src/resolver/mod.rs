@@ -42,7 +42,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use anchorwatch_core::time::{Clock, Timestamp};
 use lanes::Lanes;
-use names::{Join, Names, Progress, Running};
+use names::{Join, LookupProgress, Names, Running};
 
 pub use pace::{Pace, TurnSpeed};
 pub use system::SystemResolver;
@@ -221,7 +221,7 @@ impl Lookups {
                 // Another name that the same endpoint redirected to before.
                 Join::Other(receiver) => (receiver, false),
             };
-            let begun = |progress: &Progress| !matches!(progress, Progress::Queued);
+            let begun = |progress: &LookupProgress| !matches!(progress, LookupProgress::Queued);
             if progress.wait_for(begun).await.is_ok() {
                 *queued = false;
             }
@@ -232,13 +232,13 @@ impl Lookups {
         }
     }
 
-    fn begin(&self, name: &str, host: &str, progress: watch::Sender<Progress>) {
+    fn begin(&self, name: &str, host: &str, progress: watch::Sender<LookupProgress>) {
         let running = Running::new(Arc::clone(&self.names), name);
         let lookups = self.clone();
         let host: Box<str> = host.into();
         tokio::spawn(async move {
             let mut place = lookups.lanes.enter(running.standing()).await;
-            progress.send_replace(Progress::Running);
+            progress.send_replace(LookupProgress::Running);
             let began = Instant::now();
             let mut resolving = lookups.resolver.resolve(&host);
             let found = if let Ok(found) = timeout(SLOW_AFTER, &mut resolving).await {
@@ -256,7 +256,7 @@ impl Lookups {
                 began.elapsed(),
                 found.as_ref().ok().map(|found| (found, looked_up_at)),
             );
-            progress.send_replace(Progress::Done(found));
+            progress.send_replace(LookupProgress::Done(found));
         });
     }
 }
@@ -273,12 +273,14 @@ impl Addresses {
     }
 }
 
-async fn done(progress: &mut watch::Receiver<Progress>) -> Found {
-    let done = progress.wait_for(|progress| matches!(progress, Progress::Done(_))).await;
+async fn done(progress: &mut watch::Receiver<LookupProgress>) -> Found {
+    let done = progress.wait_for(|progress| matches!(progress, LookupProgress::Done(_))).await;
     match done.as_deref() {
-        Ok(Progress::Done(found)) => found.clone(),
+        Ok(LookupProgress::Done(found)) => found.clone(),
         // The resolver panicked, or the runtime is going down.
-        Ok(Progress::Queued | Progress::Running) | Err(_) => Err("the look-up was lost".into()),
+        Ok(LookupProgress::Queued | LookupProgress::Running) | Err(_) => {
+            Err("the look-up was lost".into())
+        }
     }
 }
 

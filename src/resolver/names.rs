@@ -19,7 +19,7 @@ const MAX_NAMES: usize = 262_144;
 
 /// How far a look-up came.
 #[derive(Clone, Debug)]
-pub(super) enum Progress {
+pub(super) enum LookupProgress {
     Queued,
     Running,
     Done(Found),
@@ -29,11 +29,11 @@ pub(super) enum Progress {
 #[derive(Debug)]
 pub(super) enum Join {
     /// There is none: it is to be begun.
-    New(watch::Sender<Progress>, watch::Receiver<Progress>),
+    New(watch::Sender<LookupProgress>, watch::Receiver<LookupProgress>),
     /// It is under way.
-    UnderWay(watch::Receiver<Progress>),
+    UnderWay(watch::Receiver<LookupProgress>),
     /// One of another host is under way for the same name, and must end first.
-    Other(watch::Receiver<Progress>),
+    Other(watch::Receiver<LookupProgress>),
 }
 
 /// All names.
@@ -42,7 +42,7 @@ pub(super) struct Names(Mutex<HashMap<Box<str>, Name>>);
 
 #[derive(Debug, Default)]
 struct Name {
-    under_way: Option<(Box<str>, watch::Receiver<Progress>)>,
+    under_way: Option<(Box<str>, watch::Receiver<LookupProgress>)>,
     pace: Pace,
     /// Whether a look-up was ever fast.
     proven: bool,
@@ -74,7 +74,7 @@ impl Names {
             Some((running, progress)) if **running == *host => Join::UnderWay(progress.clone()),
             Some((_, progress)) => Join::Other(progress.clone()),
             None => {
-                let (sender, receiver) = watch::channel(Progress::Queued);
+                let (sender, receiver) = watch::channel(LookupProgress::Queued);
                 known.under_way = Some((host.into(), receiver.clone()));
                 Join::New(sender, receiver)
             }

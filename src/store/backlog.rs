@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use super::Durability;
 use super::batch::Prepared;
-use super::status::{Backlogged, Dropped};
+use super::status::{Backlogged, LostEvents};
 use anchorwatch_core::spiffe::TrustDomain;
 
 /// A batch, and who waits for it.
@@ -28,7 +28,7 @@ pub(super) struct Backlog {
     turned_away: Vec<oneshot::Sender<Durability>>,
     bytes: usize,
     most: Backlogged,
-    dropped: Dropped,
+    dropped: LostEvents,
 }
 
 impl Backlog {
@@ -40,7 +40,7 @@ impl Backlog {
             turned_away: Vec::new(),
             bytes: 0,
             most,
-            dropped: Dropped::default(),
+            dropped: LostEvents::default(),
         }
     }
 
@@ -67,7 +67,7 @@ impl Backlog {
         Backlogged { batches: self.waiting.len(), bytes: self.bytes }
     }
 
-    pub(super) fn dropped(&self) -> Dropped {
+    pub(super) fn dropped(&self) -> LostEvents {
         self.dropped
     }
 

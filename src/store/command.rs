@@ -10,7 +10,7 @@ use anchorwatch_core::watch::{AuthorityRecord, PollState};
 
 /// What the writer is asked to do. The permit bounds how much may be asked.
 #[derive(Debug)]
-pub(super) enum Command {
+pub(super) enum WriterCommand {
     Append(Box<Append>),
     Together(Box<Together>),
     PollStates {
@@ -18,7 +18,7 @@ pub(super) enum Command {
         permit: Permit,
     },
     Recall {
-        recall: Recall,
+        recall: AuthorityLookup,
         permit: Permit,
     },
     Close {
@@ -53,7 +53,7 @@ pub(super) struct Together {
 
 /// Authorities to look up.
 #[derive(Debug)]
-pub(super) struct Recall {
+pub(super) struct AuthorityLookup {
     pub(super) trust_domain: TrustDomain,
     pub(super) ids: Vec<AuthorityId>,
     pub(super) reply: oneshot::Sender<Vec<AuthorityRecord>>,

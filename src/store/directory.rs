@@ -35,7 +35,7 @@ pub(super) fn beside(database: &Path, ending: &str) -> PathBuf {
 pub(super) struct Lock {
     path: PathBuf,
     file: File,
-    identity: Option<Identity>,
+    identity: Option<FileIdentity>,
     noted: Option<Chain>,
     /// Whether the medium can be written.
     writable: bool,
@@ -43,12 +43,12 @@ pub(super) struct Lock {
 
 /// Which file a path names: another one than before, where somebody removed or replaced it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Identity {
+pub(super) struct FileIdentity {
     device: u64,
     inode: u64,
 }
 
-impl Identity {
+impl FileIdentity {
     /// Which file the path names, and its length. A link is not followed.
     pub(super) fn of(path: &Path) -> std::io::Result<(Self, u64)> {
         let file = std::fs::symlink_metadata(path)?;
@@ -155,7 +155,7 @@ impl Lock {
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
         let noted = written_in(&mut file).1;
-        let identity = Identity::of(&path).ok().map(|(identity, _)| identity);
+        let identity = FileIdentity::of(&path).ok().map(|(identity, _)| identity);
         let mut lock = Self { path, file, identity, noted, writable };
         lock.write();
         Ok(Some(lock))
@@ -163,7 +163,7 @@ impl Lock {
 
     /// Whether the lock file is still the one that is locked.
     pub(super) fn is_linked(&self) -> bool {
-        let now = Identity::of(&self.path).ok().map(|(identity, _)| identity);
+        let now = FileIdentity::of(&self.path).ok().map(|(identity, _)| identity);
         now == self.identity
     }
 

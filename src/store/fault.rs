@@ -161,14 +161,14 @@ impl VerifyFault {
 
 /// What was found, as much of it as is kept.
 #[derive(Debug, Default)]
-pub struct Faults {
+pub struct VerifyFaults {
     /// The first 32.
     pub listed: Vec<VerifyFault>,
     /// How many more there are.
     pub more: u64,
 }
 
-impl Faults {
+impl VerifyFaults {
     /// How many are kept: where one is, others follow, and nobody reads thousands.
     const MOST: usize = 32;
 

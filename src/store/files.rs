@@ -7,7 +7,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::directory::{BESIDE, Identity, beside, database_in};
+use super::directory::{BESIDE, FileIdentity, beside, database_in};
 
 /// SQLite cuts its log back to this length by itself, see `journal_size_limit` in
 /// [`super::schema::open_writer`].
@@ -23,7 +23,7 @@ pub(super) struct Files {
 struct Watched {
     path: PathBuf,
     /// `None` where it was not there yet.
-    identity: Option<Identity>,
+    identity: Option<FileIdentity>,
     /// How long it was at the last look: no file of the database shrinks but for the log, which SQLite
     /// cuts back to [`LOG_CUT_TO`].
     length: u64,
@@ -63,7 +63,7 @@ impl Files {
         let database = database_in(directory);
         let files = BESIDE.iter().map(|ending| (beside(&database, ending), false));
         let watched = |(path, is_database): (PathBuf, bool)| {
-            let found = Identity::of(&path).ok();
+            let found = FileIdentity::of(&path).ok();
             let (identity, length) = (found.map(|(identity, _)| identity), found.map(|(_, n)| n));
             Watched { path, identity, length: length.unwrap_or(0), is_database }
         };
@@ -83,7 +83,7 @@ impl Files {
 
 impl Watched {
     fn look(&mut self) -> Option<How> {
-        match (self.identity, Identity::of(&self.path)) {
+        match (self.identity, FileIdentity::of(&self.path)) {
             (_, Ok((found, length))) if self.identity.is_none_or(|known| known == found) => {
                 let least =
                     if self.is_database { self.length } else { self.length.min(LOG_CUT_TO) };

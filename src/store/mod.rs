@@ -43,12 +43,12 @@ mod writer;
 
 pub use batch::Batch;
 pub use error::{LockHolder, StoreError};
-pub use fault::{Faults, VerifyFault};
+pub use fault::{VerifyFault, VerifyFaults};
 pub use health::{FaultKind, StoreFault, StoreHealth};
 pub use options::StoreOptions;
 pub use query::{AuthorityPart, AuthorityQuery, EntryRange, EventQuery, Presence, StoredEntry};
 pub use reader::StoreReader;
-pub use status::{Backlogged, Dropped, StoreStatus};
+pub use status::{Backlogged, LostEvents, StoreStatus};
 pub use verify::Verified;
 
 use std::collections::BTreeMap;
@@ -64,7 +64,7 @@ use anchorwatch_core::journal::{AuthorityEntry, RecordedEntry};
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::watch::{AuthorityRecord, DomainState, PollState};
-use command::{Append, Command, Recall, Together};
+use command::{Append, AuthorityLookup, Together, WriterCommand};
 use health::Health;
 use opening::Opening;
 use slots::{Slots, WaitingSlot};
@@ -119,7 +119,7 @@ pub struct Loaded {
 /// [`Store::close`].
 #[derive(Clone, Debug)]
 pub struct Store {
-    commands: mpsc::Sender<Command>,
+    commands: mpsc::Sender<WriterCommand>,
     places: Arc<Semaphore>,
     notes: Arc<Semaphore>,
     status: Arc<ArcSwap<StoreStatus>>,
@@ -175,7 +175,7 @@ impl Store {
             return Durability::Unrecorded;
         };
         let append = Append { batch, poll_state, reply, permit };
-        if self.commands.send(Command::Append(Box::new(append))).is_err() {
+        if self.commands.send(WriterCommand::Append(Box::new(append))).is_err() {
             tracing::error!("the store is closed already: an event is lost");
             return Durability::Unrecorded;
         }
@@ -202,7 +202,7 @@ impl Store {
         };
         let (reply, answer) = oneshot::channel();
         let together = Together { batches, reply, permit };
-        if self.commands.send(Command::Together(Box::new(together))).is_err() {
+        if self.commands.send(WriterCommand::Together(Box::new(together))).is_err() {
             return Durability::Unrecorded;
         }
         answer.await.unwrap_or(Durability::Unrecorded)
@@ -216,7 +216,7 @@ impl Store {
             return;
         };
         // Where the store is closed already, so is the watch.
-        let _closed = self.commands.send(Command::PollStates { poll_states, permit });
+        let _closed = self.commands.send(WriterCommand::PollStates { poll_states, permit });
     }
 
     /// What is on record of these authorities, those that the facts have laid aside among them,
@@ -230,11 +230,11 @@ impl Store {
             return Vec::new();
         }
         let (reply, answer) = oneshot::channel();
-        let recall = Recall { trust_domain: trust_domain.clone(), ids, reply };
+        let recall = AuthorityLookup { trust_domain: trust_domain.clone(), ids, reply };
         let Ok(permit) = Arc::clone(&self.places).acquire_owned().await else {
             return Vec::new();
         };
-        if self.commands.send(Command::Recall { recall, permit }).is_err() {
+        if self.commands.send(WriterCommand::Recall { recall, permit }).is_err() {
             return Vec::new();
         }
         answer.await.unwrap_or_default()
@@ -319,7 +319,7 @@ impl Store {
     /// appended to other handles afterwards is lost.
     pub async fn close(self) -> Result<(), StoreError> {
         let (reply, answer) = oneshot::channel();
-        if self.commands.send(Command::Close { reply }).is_err() {
+        if self.commands.send(WriterCommand::Close { reply }).is_err() {
             return Err(StoreError::Closed);
         }
         match tokio::time::timeout(CLOSING, answer).await {
@@ -334,7 +334,7 @@ impl Store {
     /// Runs this on the writer's own connection: faults are made so.
     async fn execute(&self, sql: &'static str) {
         let (reply, answer) = oneshot::channel();
-        self.commands.send(Command::Execute { sql, reply }).unwrap();
+        self.commands.send(WriterCommand::Execute { sql, reply }).unwrap();
         answer.await.unwrap();
     }
 }

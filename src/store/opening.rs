@@ -15,13 +15,13 @@ use super::health::{FaultKind, Health};
 use super::load::LoadedAll;
 use super::loaded_domain::{CheckpointPlan, LoadedDomain};
 use super::medium::{self, Medium};
-use super::progress::Progress;
+use super::progress::CheckpointProgress;
 use super::prune::Pruner;
 use super::retained::Retained;
 use super::slots::Slots;
 use super::writer::Writer;
 use super::{
-    Backlogged, Dropped, Loaded, StoreError, StoreOptions, StoreStatus, VerifyFault, checkpoint,
+    Backlogged, Loaded, LostEvents, StoreError, StoreOptions, StoreStatus, VerifyFault, checkpoint,
     load, schema, transaction, verify,
 };
 use anchorwatch_core::journal::Chain;
@@ -55,7 +55,7 @@ impl Opening {
             note(&VerifyFault::Meta { name: "created" });
         }
         let created = created.unwrap_or(now);
-        let (mut progress, mut known) = (Progress::default(), BTreeMap::new());
+        let (mut progress, mut known) = (CheckpointProgress::default(), BTreeMap::new());
         for (name, domain) in domains {
             domain.faults.iter().for_each(note);
             progress.loaded(&name, &domain);
@@ -119,7 +119,7 @@ fn status(
         last_persist_success: None,
         write_failures: 0,
         backlog: Backlogged::default(),
-        dropped: Dropped::default(),
+        dropped: LostEvents::default(),
         journal_size_bytes: transaction::size(connection).unwrap_or(0),
         head,
         created,

@@ -56,7 +56,7 @@ impl Tail {
 
 /// The tails of all trust domains.
 #[derive(Debug, Default)]
-pub(super) struct Progress {
+pub(super) struct CheckpointProgress {
     tails: HashMap<TrustDomain, Tail>,
     /// Those of which events were dropped: what is known of them is no longer what a replay of
     /// their events gives.
@@ -69,7 +69,7 @@ pub(super) struct Progress {
 #[derive(Debug, Default)]
 pub(super) struct Moved(BTreeMap<TrustDomain, Tail>);
 
-impl Progress {
+impl CheckpointProgress {
     pub(super) fn loaded(&mut self, name: &TrustDomain, domain: &LoadedDomain) {
         let mut tail = Tail { last: domain.last, ..Tail::default() };
         tail.take_in(domain.tail, domain.last, Some(&domain.state.facts));

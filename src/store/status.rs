@@ -21,7 +21,7 @@ pub struct StoreStatus {
     /// What waits to be written.
     pub backlog: Backlogged,
     /// What was lost since the process started, because too much waited.
-    pub dropped: Dropped,
+    pub dropped: LostEvents,
     /// The size of the database in bytes, its log not counted.
     pub journal_size_bytes: u64,
     /// The journal's head: with it, `store verify --head` finds a tail that was cut.
@@ -73,7 +73,7 @@ pub struct Backlogged {
 /// no more checkpoints, and its last success is not renewed, until the next start: that start goes
 /// on from what is recorded, and sees what changed since as a change.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Dropped {
+pub struct LostEvents {
     /// Batches.
     pub batches: u64,
     /// The events in them.

@@ -243,7 +243,7 @@ async fn waits_and_recovers(fault: &'static str, repair: &'static str) {
     let status = store.status();
     assert!(status.writable && status.failure.is_none());
     assert_eq!(status.backlog, Backlogged::default());
-    assert_eq!(status.dropped, Dropped::default());
+    assert_eq!(status.dropped, LostEvents::default());
     let told = store.events(EventQuery::default()).await.unwrap();
     let told: Vec<_> =
         told.iter().map(|r| (r.entry.trust_domain.as_str(), r.entry.at.as_unix())).collect();
@@ -333,11 +333,11 @@ async fn too_much_that_waits_is_dropped_and_counted() {
     a.goes_on_with(vec![body(60_000, 1)]).await;
     let recorded = a.facts.clone();
     b.goes_on_with(vec![body(60_000, 2)]).await;
-    assert_eq!(store.status().dropped, Dropped { batches: 0, events: 0, bodies: 1 });
+    assert_eq!(store.status().dropped, LostEvents { batches: 0, events: 0, bodies: 1 });
     b.goes_on().await;
     // The beginning is kept: now it is the latest that goes.
     a.goes_on().await;
-    assert_eq!(store.status().dropped, Dropped { batches: 1, events: 1, bodies: 1 });
+    assert_eq!(store.status().dropped, LostEvents { batches: 1, events: 1, bodies: 1 });
     assert_eq!(store.status().backlog.batches, 3);
     store.execute("PRAGMA query_only = 0").await;
     for _ in 0..4 {

@@ -6,14 +6,14 @@ use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::batch::{self, Prepared};
 use super::medium::WriteError;
-use super::progress::{Moved, Progress};
+use super::progress::{CheckpointProgress, Moved};
 use super::seal;
 use anchorwatch_core::journal::Chain;
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::watch::PollState;
 
 /// What a transaction that is durable changed.
-pub(super) struct Written {
+pub(super) struct WrittenBatches {
     /// The head of the journal after it.
     pub(super) chain: Chain,
     /// How far the trust domains' checkpoints lag behind now.
@@ -28,11 +28,11 @@ pub(super) struct Written {
 pub(super) fn write<'a>(
     connection: &mut Connection,
     mut chain: Chain,
-    progress: &Progress,
+    progress: &CheckpointProgress,
     checkpoint_every: usize,
     batches: impl Iterator<Item = &'a Prepared>,
     poll_states: &BTreeMap<TrustDomain, PollState>,
-) -> Result<Written, WriteError> {
+) -> Result<WrittenBatches, WriteError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let (mut moved, mut after) = (Moved::default(), Vec::new());
     for batch in batches {
@@ -49,7 +49,7 @@ pub(super) fn write<'a>(
     }
     let size = size(&transaction)?;
     transaction.commit()?;
-    Ok(Written { chain, moved, size, after })
+    Ok(WrittenBatches { chain, moved, size, after })
 }
 
 /// The size of the database in bytes.

@@ -14,12 +14,12 @@ use tokio::sync::oneshot;
 
 use super::backlog::Backlog;
 use super::batch::Prepared;
-use super::command::{Append, Command, Permit, Together};
+use super::command::{Append, Permit, Together, WriterCommand};
 use super::index;
 use super::medium::{Medium, WriteError};
-use super::progress::Progress;
+use super::progress::CheckpointProgress;
 use super::prune::Pruner;
-use super::transaction::{self, Written};
+use super::transaction::{self, WrittenBatches};
 use super::{Durability, StoreError, StoreOptions, StoreStatus};
 use anchorwatch_core::bundle::AuthorityId;
 use anchorwatch_core::journal::{Chain, record_after};
@@ -44,7 +44,7 @@ pub(super) struct Writer {
     pub(super) medium: Medium,
     pub(super) options: StoreOptions,
     pub(super) chain: Chain,
-    pub(super) progress: Progress,
+    pub(super) progress: CheckpointProgress,
     pub(super) backlog: Backlog,
     /// What is written together or refused. It never waits for a later attempt.
     pub(super) together: Vec<Together>,
@@ -65,7 +65,7 @@ enum Urgency {
 
 impl Writer {
     /// Writes until the store is closed, or nobody can ask for anything any more.
-    pub(super) fn run(mut self, commands: &Receiver<Command>) {
+    pub(super) fn run(mut self, commands: &Receiver<WriterCommand>) {
         let mut unsynced = false;
         loop {
             let pause = if self.prunes() { PRUNE_PAUSE } else { LOOK_EVERY };
@@ -102,27 +102,27 @@ impl Writer {
     }
 
     /// Takes a command in. Returns who waits for the end, where that was the command.
-    fn take(&mut self, command: Command) -> Option<oneshot::Sender<Result<(), StoreError>>> {
+    fn take(&mut self, command: WriterCommand) -> Option<oneshot::Sender<Result<(), StoreError>>> {
         match command {
-            Command::Append(append) => {
+            WriterCommand::Append(append) => {
                 let Append { batch, poll_state, reply, permit } = *append;
                 self.poll_states.insert(batch.trust_domain.clone(), poll_state);
                 self.backlog.push(batch, reply);
                 drop(permit);
             }
-            Command::Together(together) => self.together.push(*together),
-            Command::PollStates { poll_states, permit } => {
+            WriterCommand::Together(together) => self.together.push(*together),
+            WriterCommand::PollStates { poll_states, permit } => {
                 self.poll_states.extend(poll_states);
                 drop(permit);
             }
-            Command::Recall { recall, permit } => {
+            WriterCommand::Recall { recall, permit } => {
                 let records = self.recall(&recall.trust_domain, &recall.ids);
                 let _gone = recall.reply.send(records);
                 drop(permit);
             }
-            Command::Close { reply } => return Some(reply),
+            WriterCommand::Close { reply } => return Some(reply),
             #[cfg(test)]
-            Command::Execute { sql, reply } => {
+            WriterCommand::Execute { sql, reply } => {
                 self.medium.connection.execute_batch(sql).unwrap();
                 reply.send(()).unwrap();
             }
@@ -256,11 +256,11 @@ impl Writer {
     /// where it was committed.
     fn take_in(
         &mut self,
-        written: Result<Written, WriteError>,
+        written: Result<WrittenBatches, WriteError>,
     ) -> Result<(StoreStatus, Vec<Chain>), StoreStatus> {
         let (before, now) = (self.status.load_full(), self.options.clock.now());
         match written {
-            Ok(Written { chain, moved, size, after }) => {
+            Ok(WrittenBatches { chain, moved, size, after }) => {
                 self.failed_at = None;
                 self.chain = chain;
                 self.progress.advance(moved);

@@ -21,8 +21,8 @@ use tokio::task::JoinHandle;
 
 use super::admin_request::{DecisionRequest, RebootstrapRequest};
 use super::api::{Decided, FederationReport};
-use super::backend::{Backend, Decide, Rebootstrap, Rebootstrapped, SharedBackend};
-use super::context::Context;
+use super::backend::{Backend, Decide, RebootstrapOrder, Rebootstrapped, SharedBackend};
+use super::context::HandlerContext;
 use super::fault::{fault, refused};
 use super::json::Json;
 use super::listener::{Acceptor, Bounds, accept};
@@ -143,7 +143,7 @@ fn admin(backend: SharedBackend, readers: Arc<Readers>) -> Router {
         .fallback(router::nothing)
         .layer(map_response(router::nosniff))
         .layer(from_fn(admit))
-        .with_state(Context {
+        .with_state(HandlerContext {
             backend,
             readers,
             scrapes: Arc::default(),
@@ -158,7 +158,7 @@ struct CheckParameters {
 }
 
 async fn check(
-    State(context): State<Context>,
+    State(context): State<HandlerContext>,
     Parameters(parameters): Parameters<CheckParameters>,
 ) -> Response {
     match context.backend.check(parameters.trust_domain).await {
@@ -170,7 +170,7 @@ async fn check(
 }
 
 async fn decide(
-    State(context): State<Context>,
+    State(context): State<HandlerContext>,
     Extension(reader): Extension<Reader>,
     Content(body): Content<DecisionRequest>,
 ) -> Response {
@@ -191,7 +191,7 @@ async fn decide(
 }
 
 async fn take_sightings(
-    State(context): State<Context>,
+    State(context): State<HandlerContext>,
     Extension(reader): Extension<Reader>,
     lines: Bytes,
 ) -> Response {
@@ -206,13 +206,13 @@ async fn take_sightings(
 }
 
 async fn rebootstrap(
-    State(context): State<Context>,
+    State(context): State<HandlerContext>,
     Extension(reader): Extension<Reader>,
     Content(body): Content<RebootstrapRequest>,
 ) -> Response {
     let RebootstrapRequest { trust_domain, bundle, by, reason } = body;
     let uid = uid(&reader);
-    let decision = Rebootstrap { trust_domain, bundle, by, reason, uid };
+    let decision = RebootstrapOrder { trust_domain, bundle, by, reason, uid };
     let name = decision.trust_domain.clone();
     match context.backend.rebootstrap(decision).await {
         Ok(Rebootstrapped { authorities, denied, at_risk }) => {

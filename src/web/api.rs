@@ -269,7 +269,7 @@ pub struct Decided {
 
 /// Why something was not done.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct Fault {
+pub struct ApiFault {
     /// In words.
     pub error: String,
     /// For programs, where a kind of fault is worth telling from the others.
@@ -277,7 +277,7 @@ pub struct Fault {
     pub code: Option<Box<str>>,
 }
 
-impl Fault {
+impl ApiFault {
     /// A decision that could not be written to the journal, and has no effect: status 507.
     pub const NOT_RECORDED: &'static str = "not_recorded";
 }

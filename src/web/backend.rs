@@ -68,7 +68,7 @@ pub struct AuthorityFilter {
 
 /// What replaces what authenticates an endpoint.
 #[derive(Clone, Debug)]
-pub struct Rebootstrap {
+pub struct RebootstrapOrder {
     /// Of this trust domain.
     pub trust_domain: TrustDomain,
     /// The content of the file: a SPIFFE bundle, or certificates in PEM.
@@ -149,7 +149,7 @@ pub trait Backend: Send + Sync + 'static {
     /// Polls these trust domains now, or all, and gives the picture after it.
     fn check(&self, trust_domain: Option<TrustDomain>) -> Asked<'_, View>;
     /// Replaces what authenticates an endpoint.
-    fn rebootstrap(&self, decision: Rebootstrap) -> Asked<'_, Rebootstrapped>;
+    fn rebootstrap(&self, decision: RebootstrapOrder) -> Asked<'_, Rebootstrapped>;
     /// Takes in what relying parties saw of tokens, a line each, reported by a process of this user.
     fn take_sightings(&self, lines: Bytes, uid: Option<u32>) -> Asked<'_, SightingsTaken>;
     /// Does what an operator decided, or says what it would do.

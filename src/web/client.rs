@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
-use super::api::Fault;
+use super::api::ApiFault;
 
 /// The most bytes of an answer: a hundred thousand authorities.
 const ANSWER: usize = 256 << 20;
@@ -110,12 +110,12 @@ impl AdminClient {
                 .await
                 .map_err(|_| broken(format!("none within {} s", self.patience.as_secs())))??;
         if status != StatusCode::OK {
-            let Ok(Fault { error, code }) = serde_json::from_slice(&body) else {
+            let Ok(ApiFault { error, code }) = serde_json::from_slice(&body) else {
                 let error = String::from_utf8_lossy(&body).trim_end().to_owned();
                 return Err(ClientError::Refused { error });
             };
             return Err(match code.as_deref() {
-                Some(Fault::NOT_RECORDED) => ClientError::NotRecorded { error },
+                Some(ApiFault::NOT_RECORDED) => ClientError::NotRecorded { error },
                 _ => ClientError::Refused { error },
             });
         }

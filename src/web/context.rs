@@ -9,7 +9,7 @@ use super::scrape::Scrapes;
 
 /// What a handler knows.
 #[derive(Clone)]
-pub(super) struct Context {
+pub(super) struct HandlerContext {
     pub(super) backend: SharedBackend,
     pub(super) readers: Arc<Readers>,
     pub(super) scrapes: Arc<Scrapes>,

@@ -3,13 +3,13 @@
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use super::api::Fault;
+use super::api::ApiFault;
 use super::backend::BackendError;
 use super::json::Json;
 
 /// A fault as JSON.
 pub(super) fn fault(status: StatusCode, error: &str) -> Response {
-    (status, Json(Fault { error: error.to_owned(), code: None })).into_response()
+    (status, Json(ApiFault { error: error.to_owned(), code: None })).into_response()
 }
 
 /// Why the backend gave no answer.
@@ -19,8 +19,8 @@ pub(super) fn refused(why: &BackendError) -> Response {
         BackendError::Refused(_) => StatusCode::BAD_REQUEST,
         BackendError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         BackendError::NotRecorded(_) => {
-            let code = Some(Fault::NOT_RECORDED.into());
-            let fault = Fault { error: why.to_string(), code };
+            let code = Some(ApiFault::NOT_RECORDED.into());
+            let fault = ApiFault { error: why.to_string(), code };
             return (StatusCode::INSUFFICIENT_STORAGE, Json(fault)).into_response();
         }
     };

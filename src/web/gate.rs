@@ -13,7 +13,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use rustls::ServerConfig;
 
-use super::login::{Logins, Verdict};
+use super::login::{LoginVerdict, Logins};
 use super::readers::Reader;
 
 /// What protects the HTTP listener at one moment.
@@ -89,18 +89,18 @@ pub(super) async fn guard(
     }
     let authorization = request.headers().get(header::AUTHORIZATION);
     let verdict = if protection.users.is_empty() {
-        Verdict::Known
+        LoginVerdict::Known
     } else {
         let peer = request.extensions().get::<Reader>().map(Reader::peer);
         gate.logins.verdict(authorization, &protection.users, peer).await
     };
     let mut response = match verdict {
-        Verdict::Known => next.run(request).await,
-        Verdict::Unknown => {
+        LoginVerdict::Known => next.run(request).await,
+        LoginVerdict::Unknown => {
             let ask = [(header::WWW_AUTHENTICATE, "Basic")];
             (StatusCode::UNAUTHORIZED, ask, "Unauthorized\n").into_response()
         }
-        Verdict::Busy => {
+        LoginVerdict::Busy => {
             let later = [(header::RETRY_AFTER, "1")];
             (StatusCode::SERVICE_UNAVAILABLE, later, "too many logins at once\n").into_response()
         }

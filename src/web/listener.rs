@@ -21,6 +21,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_io_timeout::TimeoutStream;
 use tracing::{debug, warn};
 
+use super::ReloadOverHttp;
 use super::backend::Backend;
 use super::gate::{self, RequestGate};
 use super::readers::{CONNECTIONS, Connection, Peer, Reader, Readers};
@@ -82,15 +83,6 @@ pub struct WebListener {
     address: SocketAddr,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
-}
-
-/// Whether the configuration can be reloaded over TCP (`--web.enable-lifecycle`).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum ReloadOverHttp {
-    /// `POST /-/reload` is taken.
-    Taken,
-    /// It is answered with a refusal.
-    Refused,
 }
 
 /// How HTTP is served over TCP.

@@ -24,7 +24,7 @@ const CREDENTIALS: usize = 4 << 10;
 
 /// Whether somebody may ask.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Verdict {
+pub(super) enum LoginVerdict {
     /// They may.
     Known,
     /// They may not.
@@ -87,9 +87,9 @@ impl Logins {
         authorization: Option<&HeaderValue>,
         users: &BTreeMap<Box<str>, Box<str>>,
         peer: Option<Peer>,
-    ) -> Verdict {
+    ) -> LoginVerdict {
         let Some((user, password)) = authorization.and_then(credentials) else {
-            return Verdict::Unknown;
+            return LoginVerdict::Unknown;
         };
         let hash = std::str::from_utf8(&user).ok().and_then(|user| users.get(user)).cloned();
         let named = if hash.is_some() { NamedUser::Exists } else { NamedUser::Unknown };
@@ -104,8 +104,8 @@ impl Logins {
         let bucket = self.tag(&[&user]).map_or(0, |[first, ..]| first % 16);
         let job = Job::new(tag, (peer, bucket), password, hash, named);
         match self.checks.push(job) {
-            Some(verdict) => verdict.await.unwrap_or(Verdict::Busy),
-            None => Verdict::Busy,
+            Some(verdict) => verdict.await.unwrap_or(LoginVerdict::Busy),
+            None => LoginVerdict::Busy,
         }
     }
 
@@ -124,18 +124,18 @@ impl Checks {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn remembered(&self, tag: &Tag) -> Option<Verdict> {
+    fn remembered(&self, tag: &Tag) -> Option<LoginVerdict> {
         let has = |cache: &Mutex<HashSet<Tag>>| {
             cache.lock().unwrap_or_else(PoisonError::into_inner).contains(tag)
         };
         if has(&self.known) {
-            return Some(Verdict::Known);
+            return Some(LoginVerdict::Known);
         }
-        has(&self.unknown).then_some(Verdict::Unknown)
+        has(&self.unknown).then_some(LoginVerdict::Unknown)
     }
 
     /// Has a job done; `None` where there can be no thread that does it.
-    fn push(self: &Arc<Self>, job: Job) -> Option<tokio::sync::oneshot::Receiver<Verdict>> {
+    fn push(self: &Arc<Self>, job: Job) -> Option<tokio::sync::oneshot::Receiver<LoginVerdict>> {
         let mut state = self.state();
         if !state.has_thread {
             let checks = Arc::clone(self);
@@ -169,7 +169,7 @@ impl Checks {
             if let Some(tag) = job.tag {
                 remember(if good { &self.known } else { &self.unknown }, tag);
             }
-            if good { Verdict::Known } else { Verdict::Unknown }
+            if good { LoginVerdict::Known } else { LoginVerdict::Unknown }
         });
         self.state().queue.done(&mut job);
         job.tell(verdict);
@@ -225,12 +225,12 @@ mod tests {
         let (logins, users) = (Logins::new(), users());
         for _ in 0..2 {
             for (text, verdict) in [
-                ("alice:right", Verdict::Known),
-                ("alice:wrong", Verdict::Unknown),
-                ("alice:", Verdict::Unknown),
-                ("bob:right", Verdict::Unknown),
-                ("bob:fakepassword", Verdict::Unknown),
-                ("alice", Verdict::Unknown),
+                ("alice:right", LoginVerdict::Known),
+                ("alice:wrong", LoginVerdict::Unknown),
+                ("alice:", LoginVerdict::Unknown),
+                ("bob:right", LoginVerdict::Unknown),
+                ("bob:fakepassword", LoginVerdict::Unknown),
+                ("alice", LoginVerdict::Unknown),
             ] {
                 assert_eq!(
                     logins.verdict(Some(&basic(text)), &users, None).await,
@@ -239,9 +239,9 @@ mod tests {
                 );
             }
         }
-        assert_eq!(logins.verdict(None, &users, None).await, Verdict::Unknown);
+        assert_eq!(logins.verdict(None, &users, None).await, LoginVerdict::Unknown);
         let other = HeaderValue::from_static("Bearer abc");
-        assert_eq!(logins.verdict(Some(&other), &users, None).await, Verdict::Unknown);
+        assert_eq!(logins.verdict(Some(&other), &users, None).await, LoginVerdict::Unknown);
         assert_eq!(logins.checks.known.lock().unwrap().len(), 1);
     }
 
@@ -249,16 +249,16 @@ mod tests {
     async fn a_password_that_was_changed_is_not_remembered() {
         let (logins, mut users) = (Logins::new(), users());
         let alice = basic("alice:right");
-        assert_eq!(logins.verdict(Some(&alice), &users, None).await, Verdict::Known);
+        assert_eq!(logins.verdict(Some(&alice), &users, None).await, LoginVerdict::Known);
         users.insert("alice".into(), bcrypt::hash("other", 4).unwrap().into());
-        assert_eq!(logins.verdict(Some(&alice), &users, None).await, Verdict::Unknown);
+        assert_eq!(logins.verdict(Some(&alice), &users, None).await, LoginVerdict::Unknown);
         // Nor where it had the hash that stands for nobody's.
         let fake = basic("bob:fakepassword");
         let hash = nobody(&BTreeMap::new());
         let mut users = BTreeMap::from([("bob".into(), hash.clone()), ("carol".into(), hash)]);
-        assert_eq!(logins.verdict(Some(&fake), &users, None).await, Verdict::Known);
+        assert_eq!(logins.verdict(Some(&fake), &users, None).await, LoginVerdict::Known);
         users.remove("bob");
-        assert_eq!(logins.verdict(Some(&fake), &users, None).await, Verdict::Unknown);
+        assert_eq!(logins.verdict(Some(&fake), &users, None).await, LoginVerdict::Unknown);
     }
 
     #[test]
@@ -276,7 +276,7 @@ mod tests {
     async fn the_thread_ends_with_the_logins() {
         let (logins, users) = (Logins::new(), users());
         let alice = basic("alice:right");
-        assert_eq!(logins.verdict(Some(&alice), &users, None).await, Verdict::Known);
+        assert_eq!(logins.verdict(Some(&alice), &users, None).await, LoginVerdict::Known);
         let checks = Arc::downgrade(&logins.checks);
         drop(logins);
         while 0 < checks.strong_count() {

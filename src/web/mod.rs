@@ -19,6 +19,7 @@ mod page;
 mod paging;
 mod pieces;
 mod readers;
+mod reload;
 mod request;
 mod router;
 mod scrape;
@@ -28,13 +29,14 @@ mod site;
 pub use admin::AdminListener;
 pub use admin_request::{DecisionRequest, RebootstrapRequest};
 pub use backend::{
-    Asked, AuthorityFilter, Backend, BackendError, Decide, EventFilter, Identity, Rebootstrap,
+    Asked, AuthorityFilter, Backend, BackendError, Decide, EventFilter, Identity, RebootstrapOrder,
     Rebootstrapped, ScrapeFacts,
 };
 pub use client::{AdminClient, ClientError};
 pub use gate::{Protect, Protection, RequestGate};
-pub use listener::{ReloadOverHttp, WebListener, WebSettings};
+pub use listener::{WebListener, WebSettings};
 pub use readers::{ADMIN_CONNECTIONS, CONNECTIONS, Readers};
+pub use reload::ReloadOverHttp;
 
 /// Where HTTP is served unless told otherwise: above the range that exporters have filled.
 pub const DEFAULT_PORT: u16 = 10464;

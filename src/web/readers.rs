@@ -7,7 +7,7 @@
 //!   them. Whoever sends half a head, or nothing of a handshake, keeps nobody out.
 //! - The answers of a class have places of their own, so that pages and lists cannot take those of
 //!   scrapes and of health. Where they are taken, the slowest reader of the class gives up its own.
-//! - The bytes of answers that wait for their readers are counted, in a [`Budget`] for scrapes and
+//! - The bytes of answers that wait for their readers are counted, in a [`ReaderBudget`] for scrapes and
 //!   one for all else, until they were handed over to the kernel. A piece is rendered once there is
 //!   room for it, on a bounded number of threads.
 //! - An answer has a deadline, whatever its reader does ([`ANSWER`]).
@@ -33,8 +33,8 @@ pub(super) use peer::Peer;
 pub(super) use table::Reader;
 
 use crate::metrics::Registered;
-use budget::Budget;
-use table::Table;
+use budget::ReaderBudget;
+use table::ReaderTable;
 
 /// How many connections over TCP may be open at one time, where the process has descriptors for
 /// them.
@@ -105,11 +105,11 @@ impl Shares {
 pub struct Readers {
     connections: usize,
     shares: Shares,
-    table: Mutex<Table>,
+    table: Mutex<ReaderTable>,
     /// A connection ended, or an answer.
     freed: Notify,
-    pages: Arc<Budget>,
-    scrapes: Arc<Budget>,
+    pages: Arc<ReaderBudget>,
+    scrapes: Arc<ReaderBudget>,
     making: Arc<Semaphore>,
     page_threads: Arc<Semaphore>,
     scrape_threads: Arc<Semaphore>,
@@ -140,8 +140,8 @@ impl Readers {
             shares,
             table: Mutex::default(),
             freed: Notify::new(),
-            pages: Budget::new(PAGES),
-            scrapes: Budget::new(scrapes),
+            pages: ReaderBudget::new(PAGES),
+            scrapes: ReaderBudget::new(scrapes),
             making: Arc::new(Semaphore::new(PAGES_AT_ONCE)),
             page_threads: Arc::new(Semaphore::new(THREADS)),
             scrape_threads: Arc::new(Semaphore::new(THREADS)),
@@ -149,7 +149,7 @@ impl Readers {
         })
     }
 
-    fn table(&self) -> MutexGuard<'_, Table> {
+    fn table(&self) -> MutexGuard<'_, ReaderTable> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -163,7 +163,7 @@ impl Readers {
         Arc::clone(&self.scrape_threads)
     }
 
-    fn budget(&self, class: AnswerClass) -> &Arc<Budget> {
+    fn budget(&self, class: AnswerClass) -> &Arc<ReaderBudget> {
         match class {
             AnswerClass::Page | AnswerClass::Operation => &self.pages,
             AnswerClass::Scrape | AnswerClass::Health => &self.scrapes,

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::api::{AuthorityReport, Cursor, DomainReport, FederationReport, OpenFinding};
 use super::backend::{AuthorityFilter, BackendError, EventFilter, SharedBackend};
-use super::context::Context;
+use super::context::HandlerContext;
 use super::fault::{fault, refused};
 use super::json::Json;
 use super::paging::{self, Page};
@@ -45,11 +45,16 @@ pub(super) fn web(
         .fallback(nothing)
         .layer(map_response(nosniff))
         .layer(from_fn(admit))
-        .with_state(Context { backend, readers, scrapes: Arc::default(), reload: reload_over_http })
+        .with_state(HandlerContext {
+            backend,
+            readers,
+            scrapes: Arc::default(),
+            reload: reload_over_http,
+        })
 }
 
 /// What is read over TCP and over the admin socket alike.
-pub(super) fn reading() -> Router<Context> {
+pub(super) fn reading() -> Router<HandlerContext> {
     Router::new()
         .route("/api/v1/trust-domains", get(trust_domains))
         .route("/api/v1/trust-domains/{name}", get(trust_domain))
@@ -76,14 +81,14 @@ async fn openapi() -> Response {
     ([(header::CONTENT_TYPE, "application/json")], OPENAPI).into_response()
 }
 
-pub(super) async fn healthy(State(context): State<Context>) -> Response {
+pub(super) async fn healthy(State(context): State<HandlerContext>) -> Response {
     match context.backend.stalled() {
         None => "anchorwatch is healthy.\n".into_response(),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
     }
 }
 
-pub(super) async fn ready(State(context): State<Context>) -> Response {
+pub(super) async fn ready(State(context): State<HandlerContext>) -> Response {
     let unready = context.backend.unready();
     if unready.is_empty() {
         return "anchorwatch is ready.\n".into_response();
@@ -91,12 +96,12 @@ pub(super) async fn ready(State(context): State<Context>) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", unready.join("\n"))).into_response()
 }
 
-async fn metrics(State(context): State<Context>, headers: HeaderMap) -> Response {
+async fn metrics(State(context): State<HandlerContext>, headers: HeaderMap) -> Response {
     let threads = context.readers.scrape_threads();
     scrape::answer(&context.scrapes, &headers, threads, || context.backend.scrape())
 }
 
-async fn reload(State(context): State<Context>) -> Response {
+async fn reload(State(context): State<HandlerContext>) -> Response {
     if context.reload == ReloadOverHttp::Refused {
         let why = "reload over HTTP is off: start with --web.enable-lifecycle, or send SIGHUP\n";
         return (StatusCode::FORBIDDEN, why).into_response();
@@ -116,7 +121,7 @@ async fn reload(State(context): State<Context>) -> Response {
     }
 }
 
-async fn trust_domains(State(context): State<Context>) -> Response {
+async fn trust_domains(State(context): State<HandlerContext>) -> Response {
     let view = context.backend.view();
     let begun = on_a_thread(move || (FederationReport::before(&view), view)).await;
     let Some((before, view)) = begun else {
@@ -126,7 +131,7 @@ async fn trust_domains(State(context): State<Context>) -> Response {
     json_list(context.readers.page_threads(), before, reports, FederationReport::AFTER)
 }
 
-async fn trust_domain(State(context): State<Context>, Path(name): Path<String>) -> Response {
+async fn trust_domain(State(context): State<HandlerContext>, Path(name): Path<String>) -> Response {
     let view = context.backend.view();
     let known = name.parse::<TrustDomain>().ok();
     let Some(domain) = known.and_then(|name| view.domain(&name).map(Arc::clone)) else {
@@ -136,7 +141,7 @@ async fn trust_domain(State(context): State<Context>, Path(name): Path<String>) 
     answer.unwrap_or_else(|| fault(StatusCode::INTERNAL_SERVER_ERROR, "interrupted"))
 }
 
-async fn findings(State(context): State<Context>) -> Response {
+async fn findings(State(context): State<HandlerContext>) -> Response {
     let view = context.backend.view();
     let of_the_watch = OpenFinding::of_the_watch(&view.watch);
     let of_domains = view.domains.into_iter().flat_map(|domain| {
@@ -159,7 +164,7 @@ struct AuthorityParameters {
 }
 
 async fn authorities(
-    State(context): State<Context>,
+    State(context): State<HandlerContext>,
     uri: Uri,
     Parameters(parameters): Parameters<AuthorityParameters>,
 ) -> Response {
@@ -186,7 +191,10 @@ async fn authorities(
     page.answer(&uri, after.map(|after| ("after", after.to_string())))
 }
 
-async fn authority(State(context): State<Context>, Path(fingerprint): Path<String>) -> Response {
+async fn authority(
+    State(context): State<HandlerContext>,
+    Path(fingerprint): Path<String>,
+) -> Response {
     let Ok(fingerprint) = fingerprint.parse::<Fingerprint>() else {
         return fault(StatusCode::BAD_REQUEST, "a fingerprint is `sha256:` and 64 hex digits");
     };
@@ -221,7 +229,7 @@ struct EventParameters {
 }
 
 async fn events(
-    State(context): State<Context>,
+    State(context): State<HandlerContext>,
     uri: Uri,
     Parameters(parameters): Parameters<EventParameters>,
 ) -> Response {

@@ -11,7 +11,7 @@ use axum::routing::get;
 use serde::Deserialize;
 
 use super::backend::EventFilter;
-use super::context::Context;
+use super::context::HandlerContext;
 use super::page::{self, Frame, Wanted};
 use super::pieces::on_a_thread;
 use super::request::Parameters;
@@ -34,7 +34,7 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; base
                       form-action 'none'; frame-ancestors 'none'";
 
 /// The pages, with their style sheet.
-pub(super) fn pages() -> Router<Context> {
+pub(super) fn pages() -> Router<HandlerContext> {
     Router::new()
         .route("/", get(overview))
         .route("/trust-domain/{name}", get(domain))
@@ -93,7 +93,7 @@ struct Now {
 }
 
 impl Now {
-    fn new(context: &Context, refresh: Option<u32>) -> Self {
+    fn new(context: &HandlerContext, refresh: Option<u32>) -> Self {
         Self { view: context.backend.view(), unready: context.backend.unready(), refresh }
     }
 
@@ -107,7 +107,10 @@ impl Now {
 }
 
 /// Entries of the journal, or why they cannot be shown: a page shows the rest.
-async fn recorded(context: &Context, filter: EventFilter) -> Result<Vec<RecordedEntry>, String> {
+async fn recorded(
+    context: &HandlerContext,
+    filter: EventFilter,
+) -> Result<Vec<RecordedEntry>, String> {
     context.backend.events(filter).await.map_err(|why| why.to_string())
 }
 
@@ -119,7 +122,7 @@ struct OverviewParameters {
 }
 
 async fn overview(
-    State(context): State<Context>,
+    State(context): State<HandlerContext>,
     Parameters(OverviewParameters { refresh, page }): Parameters<OverviewParameters>,
 ) -> Response {
     let now = Now::new(&context, refresh);
@@ -133,7 +136,7 @@ struct PageParameters {
 }
 
 async fn domain(
-    State(context): State<Context>,
+    State(context): State<HandlerContext>,
     Path(name): Path<String>,
     Parameters(PageParameters { refresh }): Parameters<PageParameters>,
 ) -> Response {
@@ -152,7 +155,7 @@ async fn domain(
 }
 
 async fn finding(
-    State(context): State<Context>,
+    State(context): State<HandlerContext>,
     Path(id): Path<String>,
     Parameters(PageParameters { refresh }): Parameters<PageParameters>,
 ) -> Response {
@@ -182,7 +185,7 @@ async fn finding(
 }
 
 /// A finding that is not open: a link in an old page still says what it was.
-async fn ended(context: &Context, now: &Now, id: FindingId) -> Response {
+async fn ended(context: &HandlerContext, now: &Now, id: FindingId) -> Response {
     let is_it = |one: &RecordedEntry| matches!(&one.entry.event, Event::FindingRaised { finding } if finding.id == id);
     let (mut raised, mut before) = (None, None);
     for _ in 0..RAISED / AT_ONCE {
@@ -216,7 +219,7 @@ struct EventsParameters {
 }
 
 async fn events(
-    State(context): State<Context>,
+    State(context): State<HandlerContext>,
     Parameters(parameters): Parameters<EventsParameters>,
 ) -> Response {
     let now = Now::new(&context, None);
@@ -242,7 +245,7 @@ async fn events(
 }
 
 async fn graph(
-    State(context): State<Context>,
+    State(context): State<HandlerContext>,
     Parameters(PageParameters { refresh }): Parameters<PageParameters>,
 ) -> Response {
     let now = Now::new(&context, refresh);
@@ -250,7 +253,7 @@ async fn graph(
 }
 
 async fn about(
-    State(context): State<Context>,
+    State(context): State<HandlerContext>,
     Parameters(PageParameters { refresh }): Parameters<PageParameters>,
 ) -> Response {
     let now = Now::new(&context, refresh);

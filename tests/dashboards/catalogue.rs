@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anchorwatch::metrics::{Kind, Registered, catalogue};
+use anchorwatch::metrics::{FamilyKind, Registered, catalogue};
 use anchorwatch_core::finding::{FindingKind, Severity};
 use anchorwatch_core::judge::VerdictKind;
 
@@ -17,7 +17,7 @@ pub(crate) fn known() -> BTreeMap<String, Known> {
     let mut known = BTreeMap::new();
     for family in catalogue() {
         let labels = family.labels.iter().map(|(label, _)| (*label).to_owned()).collect();
-        let is_counter = family.kind == Kind::Counter;
+        let is_counter = family.kind == FamilyKind::Counter;
         known.insert(family.name.to_owned(), Known { is_counter, labels });
     }
     for family in Registered::new().unwrap().described() {

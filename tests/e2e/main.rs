@@ -17,7 +17,7 @@ mod webhook;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use anchorwatch::demo::mint::{JwtAuthority, KeyAlgorithm};
+use anchorwatch::demo::mint::{DemoKeyAlgorithm, JwtAuthority};
 use anchorwatch_core::alerts::alerts;
 use process::{Partner, document};
 use stack::Stack;
@@ -32,7 +32,7 @@ fn unexpected(trust_domain: &'static str) -> Alert {
 }
 
 fn key() -> JwtAuthority {
-    JwtAuthority::mint(KeyAlgorithm::EcP256).unwrap()
+    JwtAuthority::mint(DemoKeyAlgorithm::EcP256).unwrap()
 }
 
 /// Publishes a JWT key beside the one that is there, out of turn.

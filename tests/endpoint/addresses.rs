@@ -6,8 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use anchorwatch::demo::endpoint::Endpoint;
-use anchorwatch::demo::mint::Document;
+use anchorwatch::demo::endpoint::LoopbackEndpoint;
+use anchorwatch::demo::mint::IssuedDocument;
 use anchorwatch::fetch::{Fetcher, Resolve, Resolving, Target};
 use anchorwatch_core::spiffe::Probe;
 use anchorwatch_core::watch::FailureReason;
@@ -40,20 +40,20 @@ fn world(zone: &Arc<Zone>) -> World {
 }
 
 /// Endpoints at these addresses of loopback, all at one port.
-async fn replicas<const N: usize>(world: &World, addresses: [[u8; 4]; N]) -> [Endpoint; N] {
+async fn replicas<const N: usize>(world: &World, addresses: [[u8; 4]; N]) -> [LoopbackEndpoint; N] {
     // Another process may hold the port at one of the addresses; then another port will do.
     'port: loop {
         let mut port = 0;
         let mut endpoints = Vec::new();
         for (place, address) in addresses.iter().enumerate() {
             let sequence = u64::try_from(place).unwrap() + 1;
-            let document = Document {
+            let document = IssuedDocument {
                 keys: vec![world.ca.jwk().clone()],
                 sequence: Some(sequence),
                 refresh_hint: None,
             };
             let at = SocketAddr::from((*address, port));
-            match Endpoint::start_at(at, &world.svid(), document.to_bytes()).await {
+            match LoopbackEndpoint::start_at(at, &world.svid(), document.to_bytes()).await {
                 Ok(endpoint) => endpoints.push(endpoint),
                 Err(_) => continue 'port,
             }
@@ -63,7 +63,7 @@ async fn replicas<const N: usize>(world: &World, addresses: [[u8; 4]; N]) -> [En
     }
 }
 
-fn target(world: &World, endpoint: &Endpoint, probe: Probe) -> Target {
+fn target(world: &World, endpoint: &LoopbackEndpoint, probe: Probe) -> Target {
     let url = format!("https://b.test:{}/", endpoint.address().port());
     Target { probe, ..world.target(&url) }
 }
@@ -114,7 +114,7 @@ async fn each_address_is_asked_where_all_are_wanted() {
 
 #[tokio::test]
 async fn a_redirect_to_the_same_place_stays_with_its_replica() {
-    use anchorwatch::demo::endpoint::Answer;
+    use anchorwatch::demo::endpoint::ServedAnswer;
     use hyper::StatusCode;
     use hyper::header::{HeaderValue, LOCATION};
 
@@ -124,9 +124,9 @@ async fn a_redirect_to_the_same_place_stays_with_its_replica() {
     for endpoint in [&one, &two] {
         let document = world.document();
         endpoint.route(move |path| match path {
-            "/" => Answer::status(StatusCode::FOUND)
+            "/" => ServedAnswer::status(StatusCode::FOUND)
                 .with(LOCATION, HeaderValue::from_static("/bundle")),
-            _ => Answer::document(document.clone()),
+            _ => ServedAnswer::document(document.clone()),
         });
     }
     let target = target(&world, &one, Probe::AllAddresses);

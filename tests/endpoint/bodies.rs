@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use anchorwatch::demo::endpoint::Answer;
+use anchorwatch::demo::endpoint::ServedAnswer;
 use anchorwatch::fetch::Target;
 use anchorwatch_core::watch::FailureReason;
 use flate2::Compression;
@@ -18,7 +18,7 @@ async fn only_200_carries_a_document() {
     let world = World::new();
     let endpoint = world.endpoint().await;
     for status in [201, 204, 206, 304, 400, 401, 403, 404, 405, 429, 500, 503] {
-        let mut answer = Answer::document(world.document());
+        let mut answer = ServedAnswer::document(world.document());
         answer.status = StatusCode::from_u16(status).unwrap();
         endpoint.answer(answer);
         let failure = world.failure(world.target(&endpoint.url())).await;
@@ -119,12 +119,12 @@ async fn a_gzip_bomb_is_not_opened() {
     let bomb = bomb.finish().unwrap();
     for encoding in ["gzip", "br", "x-unheard-of", "identity, gzip", ""] {
         let encoding = HeaderValue::from_static(encoding);
-        endpoint.answer(Answer::document(bomb.clone()).with(CONTENT_ENCODING, encoding));
+        endpoint.answer(ServedAnswer::document(bomb.clone()).with(CONTENT_ENCODING, encoding));
         let failure = world.failure(world.target(&endpoint.url())).await;
         assert_reason(&failure, FailureReason::Encoding);
     }
     let identity = HeaderValue::from_static("Identity");
-    endpoint.answer(Answer::document(world.document()).with(CONTENT_ENCODING, identity));
+    endpoint.answer(ServedAnswer::document(world.document()).with(CONTENT_ENCODING, identity));
     world.success(world.target(&endpoint.url())).await;
 }
 

@@ -1,7 +1,7 @@
 //! A certificate that rests on a denied key authenticates nothing, and is told from others.
 
-use anchorwatch::demo::endpoint::Endpoint;
-use anchorwatch::demo::mint::{KeyAlgorithm, Svid, X509Ca, ca_params, svid_params};
+use anchorwatch::demo::endpoint::LoopbackEndpoint;
+use anchorwatch::demo::mint::{DemoKeyAlgorithm, Svid, X509Ca, ca_params, svid_params};
 use anchorwatch_core::bundle::{Certificate, Fingerprint, PublicKeyId};
 use anchorwatch_core::decision::{Decision, DecisionAction, DecisionSource, Decisions, Denials};
 use anchorwatch_core::time::Timestamp;
@@ -39,7 +39,7 @@ fn trust_but(world: &World, trusted: &[&X509Ca], denied: &[&X509Ca]) -> Trust {
 impl World {
     /// Polls an endpoint that presents this; a refused one is asked for nothing.
     async fn answer_to(&self, svid: &Svid, trust: &Trust) -> Result<Observation, Failure> {
-        let endpoint = Endpoint::start(svid, self.document()).await.unwrap();
+        let endpoint = LoopbackEndpoint::start(svid, self.document()).await.unwrap();
         let answer = self.poll(&self.target(&endpoint.url()), Some(trust)).await.answers.remove(0);
         assert_eq!(endpoint.requests(), u64::from(answer.is_ok()), "{answer:?}");
         answer
@@ -59,7 +59,7 @@ fn twin(key: &KeyPair) -> KeyPair {
 }
 
 fn new_key() -> KeyPair {
-    KeyAlgorithm::EcP256.generate().unwrap()
+    DemoKeyAlgorithm::EcP256.generate().unwrap()
 }
 
 #[tokio::test]
@@ -167,7 +167,7 @@ async fn a_remembered_path_does_not_outlive_a_denial() {
     let signed = rogue.svid(&world.id, current()).unwrap();
     let trusted = trust(&world.trust_domain, &[&world.ca, &rogue]);
     for (svid, denied) in [(&signed, &rogue), (&through, &intermediate)] {
-        let endpoint = Endpoint::start(svid, world.document()).await.unwrap();
+        let endpoint = LoopbackEndpoint::start(svid, world.document()).await.unwrap();
         let target = world.target(&endpoint.url());
         for _ in 0..2 {
             let fetched = world.poll(&target, Some(&trusted)).await;

@@ -1,7 +1,7 @@
 //! Who may answer as `https_spiffe` endpoint: the leaf (Federation, 5.2.2; X509-SVID, 2 to 5).
 
-use anchorwatch::demo::endpoint::Endpoint;
-use anchorwatch::demo::mint::{KeyAlgorithm, Svid, ca_params};
+use anchorwatch::demo::endpoint::LoopbackEndpoint;
+use anchorwatch::demo::mint::{DemoKeyAlgorithm, Svid, ca_params};
 use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile};
 use anchorwatch_core::watch::{FailureReason, TrustOrigin};
 use rcgen::{
@@ -79,7 +79,7 @@ async fn another_trust_domain_may_serve_where_it_is_configured_to() {
     let serving = "example.com".parse().unwrap();
     let (ca, id) = (ca(&serving), "spiffe://example.com/bundles".parse().unwrap());
     let svid = ca.svid(&id, current()).unwrap();
-    let endpoint = Endpoint::start(&svid, world.document()).await.unwrap();
+    let endpoint = LoopbackEndpoint::start(&svid, world.document()).await.unwrap();
     let mut target = world.target(&endpoint.url());
     target.endpoint = BundleEndpoint {
         profile: EndpointProfile::HttpsSpiffe { endpoint_spiffe_id: id },
@@ -115,7 +115,7 @@ async fn a_leaf_is_taken_only_while_it_is_valid() {
     // And what an issuer whose clock is ahead by less than a minute makes is taken.
     for (from, until) in [(-HOUR, 0), (0, HOUR), (60, HOUR)] {
         let svid = world.ca.svid(&world.id, validity(from, until)).unwrap();
-        let endpoint = Endpoint::start(&svid, world.document()).await.unwrap();
+        let endpoint = LoopbackEndpoint::start(&svid, world.document()).await.unwrap();
         world.success(world.target(&endpoint.url())).await;
     }
 }
@@ -200,7 +200,7 @@ async fn a_ca_may_not_serve() {
         assert_reason(&world.refusal_of(svid).await, FailureReason::NotX509Svid);
     }
     // An authority that presents its own certificate, under which the handshake does verify.
-    let key = KeyAlgorithm::EcP256.generate().unwrap();
+    let key = DemoKeyAlgorithm::EcP256.generate().unwrap();
     let params = ca_params("spiffe://example.org", current()).unwrap();
     let certificate = params.self_signed(&key).unwrap().der().clone();
     let failure = world.refusal_of(Svid::new(vec![certificate], &key).unwrap()).await;
@@ -224,7 +224,7 @@ async fn what_go_spiffe_takes_is_no_refusal() {
         world.odd_svid(|params| params.use_authority_key_identifier_extension = false),
     ];
     for svid in taken {
-        let endpoint = Endpoint::start(&svid, world.document()).await.unwrap();
+        let endpoint = LoopbackEndpoint::start(&svid, world.document()).await.unwrap();
         world.success(world.target(&endpoint.url())).await;
     }
 }
@@ -243,7 +243,7 @@ async fn an_extension_that_must_be_understood_and_is_not_is_refused() {
 #[tokio::test]
 async fn what_is_no_certificate_is_no_svid() {
     let world = World::new();
-    let key = KeyAlgorithm::EcP256.generate().unwrap();
+    let key = DemoKeyAlgorithm::EcP256.generate().unwrap();
     for der in [&b"\x30\x03\x02\x01\x05"[..], b"certificate"] {
         let svid = Svid::new(vec![der.to_vec().into()], &key).unwrap();
         let failure = world.refusal_of(svid).await;
@@ -256,7 +256,7 @@ async fn what_is_no_certificate_is_no_svid() {
 async fn whoever_presents_an_svid_must_hold_its_key() {
     let world = World::new();
     let stolen = world.svid().chain().to_vec();
-    let key = KeyAlgorithm::EcP256.generate().unwrap();
+    let key = DemoKeyAlgorithm::EcP256.generate().unwrap();
     let failure = world.refusal_of(Svid::new(stolen, &key).unwrap()).await;
     assert_reason(&failure, FailureReason::Tls);
     assert_eq!(failure.presented.unwrap().anchor, None, "nothing was proved");
@@ -266,9 +266,9 @@ async fn whoever_presents_an_svid_must_hold_its_key() {
 async fn a_key_that_was_remembered_with_its_path_must_still_be_held() {
     let world = World::new();
     let svid = world.svid();
-    let endpoint = Endpoint::start(&svid, world.document()).await.unwrap();
+    let endpoint = LoopbackEndpoint::start(&svid, world.document()).await.unwrap();
     world.success(world.target(&endpoint.url())).await;
-    let key = KeyAlgorithm::EcP256.generate().unwrap();
+    let key = DemoKeyAlgorithm::EcP256.generate().unwrap();
     endpoint.present(&Svid::new(svid.chain().to_vec(), &key).unwrap());
     let failure = world.failure(world.target(&endpoint.url())).await;
     assert_reason(&failure, FailureReason::Tls);

@@ -1,8 +1,8 @@
 //! Which authority may vouch for an endpoint: the path, and how long it is believed (X509-SVID, 4
 //! and 5.1; RFC 5280, 6).
 
-use anchorwatch::demo::endpoint::Endpoint;
-use anchorwatch::demo::mint::{KeyAlgorithm, Svid, X509Ca, ca_params, svid_params};
+use anchorwatch::demo::endpoint::LoopbackEndpoint;
+use anchorwatch::demo::mint::{DemoKeyAlgorithm, Svid, X509Ca, ca_params, svid_params};
 use anchorwatch_core::watch::{Failure, FailureReason, Observation, Trust};
 use rcgen::{
     BasicConstraints, CustomExtension, GeneralSubtree, IsCa, KeyIdMethod, KeyUsagePurpose,
@@ -13,7 +13,7 @@ use crate::support::{HOUR, World, assert_reason, ca, current, odd_ca, trust, val
 
 impl World {
     async fn poll_with(&self, svid: &Svid, trust: &Trust) -> Result<Observation, Failure> {
-        let endpoint = Endpoint::start(svid, self.document()).await.unwrap();
+        let endpoint = LoopbackEndpoint::start(svid, self.document()).await.unwrap();
         self.poll(&self.target(&endpoint.url()), Some(trust)).await.answers.remove(0)
     }
 
@@ -41,7 +41,7 @@ async fn a_forged_authority_of_the_same_name_and_key_identifier_vouches_for_nobo
     let twin = || {
         let mut params = params.clone();
         params.key_identifier_method = named.clone();
-        X509Ca::from_params(params, KeyAlgorithm::EcP256.generate().unwrap()).unwrap()
+        X509Ca::from_params(params, DemoKeyAlgorithm::EcP256.generate().unwrap()).unwrap()
     };
     let (real, forged) = (twin(), twin());
     let svid = forged.svid(&world.id, current()).unwrap();
@@ -56,7 +56,7 @@ async fn a_forged_authority_of_the_same_name_and_key_identifier_vouches_for_nobo
 #[tokio::test]
 async fn a_self_signed_svid_vouches_for_nothing_even_where_it_is_listed() {
     let world = World::new();
-    let key = KeyAlgorithm::EcP256.generate().unwrap();
+    let key = DemoKeyAlgorithm::EcP256.generate().unwrap();
     let params = svid_params(&world.id, current()).unwrap();
     let certificate = params.self_signed(&key).unwrap().der().clone();
     let svid = Svid::new(vec![certificate], &key).unwrap();
@@ -64,7 +64,7 @@ async fn a_self_signed_svid_vouches_for_nothing_even_where_it_is_listed() {
     let listed = X509Ca::from_params(params, key).unwrap();
     let key = listed.sign(
         &svid_params(&world.id, current()).unwrap(),
-        &KeyAlgorithm::EcP256.generate().unwrap(),
+        &DemoKeyAlgorithm::EcP256.generate().unwrap(),
     );
     let outcome = world.poll_with(&key.unwrap(), &trust(&world.trust_domain, &[&listed])).await;
     assert_reason(&outcome.unwrap_err(), FailureReason::UntrustedChain);
@@ -74,7 +74,7 @@ async fn a_self_signed_svid_vouches_for_nothing_even_where_it_is_listed() {
 async fn an_authority_vouches_only_while_it_is_valid_itself() {
     let world = World::new();
     for (from, until) in [(-HOUR, -1), (1, HOUR)] {
-        let ca = X509Ca::mint(&world.trust_domain, validity(from, until), KeyAlgorithm::EcP256);
+        let ca = X509Ca::mint(&world.trust_domain, validity(from, until), DemoKeyAlgorithm::EcP256);
         let failure = world.poll_signed_by(&ca.unwrap()).await.unwrap_err();
         assert_reason(&failure, FailureReason::Expired);
     }
@@ -120,7 +120,7 @@ async fn an_intermediate_must_be_a_ca_and_valid() {
     let mut params = svid_params(&world.id, current()).unwrap();
     params.distinguished_name =
         ca_params("spiffe://example.org", current()).unwrap().distinguished_name;
-    let workload = world.ca.sign_ca(params, KeyAlgorithm::EcP256.generate().unwrap()).unwrap();
+    let workload = world.ca.sign_ca(params, DemoKeyAlgorithm::EcP256.generate().unwrap()).unwrap();
     let svid = workload.svid(&world.id, current()).unwrap();
     let failure = world.refusal_of(svid.with(workload.certificate().clone())).await;
     assert_reason(&failure, FailureReason::UntrustedChain);
@@ -153,7 +153,7 @@ async fn two_authorities_may_have_one_subject() {
 async fn a_key_identifier_that_misleads_does_not_lock_out() {
     let world = World::new();
     let params = ca_params("spiffe://example.org", current()).unwrap();
-    let key = KeyAlgorithm::EcP256.generate().unwrap();
+    let key = DemoKeyAlgorithm::EcP256.generate().unwrap();
     let mut signing = params.clone();
     signing.key_identifier_method = KeyIdMethod::PreSpecified(vec![7; 20]);
     // The leaf names key 07…, which another authority carries.
@@ -193,7 +193,7 @@ async fn dns_name_constraints_bind_dns_names_alone() {
     world.poll_signed_by(&constrained).await.unwrap();
     let mut params = svid_params(&world.id, current()).unwrap();
     params.subject_alt_names.push(SanType::DnsName("example.com".try_into().unwrap()));
-    let svid = constrained.sign(&params, &KeyAlgorithm::EcP256.generate().unwrap()).unwrap();
+    let svid = constrained.sign(&params, &DemoKeyAlgorithm::EcP256.generate().unwrap()).unwrap();
     let outcome = world.poll_with(&svid, &trust(&world.trust_domain, &[&constrained])).await;
     assert_reason(&outcome.unwrap_err(), FailureReason::UntrustedChain);
 }
@@ -201,16 +201,16 @@ async fn dns_name_constraints_bind_dns_names_alone() {
 #[tokio::test]
 async fn keys_of_every_common_kind_authenticate() {
     let world = World::new();
-    for algorithm in [KeyAlgorithm::EcP384, KeyAlgorithm::Rsa2048] {
+    for algorithm in [DemoKeyAlgorithm::EcP384, DemoKeyAlgorithm::Rsa2048] {
         let ca = X509Ca::mint(&world.trust_domain, current(), algorithm).unwrap();
         let params = svid_params(&world.id, current()).unwrap();
         let svid = ca.sign(&params, &algorithm.generate().unwrap()).unwrap();
         let trust = trust(&world.trust_domain, &[&ca]);
         let source = world.poll_with(&svid, &trust).await.unwrap().source;
         let expected = match algorithm {
-            KeyAlgorithm::EcP256 => "ec-p256",
-            KeyAlgorithm::EcP384 => "ec-p384",
-            KeyAlgorithm::Rsa2048 => "rsa-2048",
+            DemoKeyAlgorithm::EcP256 => "ec-p256",
+            DemoKeyAlgorithm::EcP384 => "ec-p384",
+            DemoKeyAlgorithm::Rsa2048 => "rsa-2048",
         };
         assert_eq!(source.presented.unwrap().leaf.key_type.unwrap().to_string(), expected);
     }

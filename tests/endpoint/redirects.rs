@@ -1,19 +1,19 @@
 //! Redirects (Federation, 5.2.1.4 and 5.2.2.4): followed by hand, and never remembered.
 
-use anchorwatch::demo::endpoint::{Answer, Endpoint};
+use anchorwatch::demo::endpoint::{LoopbackEndpoint, ServedAnswer};
 use anchorwatch_core::watch::FailureReason;
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, LOCATION};
 
 use crate::support::{World, assert_reason, current};
 
-fn to(status: u16, url: &str) -> Answer {
+fn to(status: u16, url: &str) -> ServedAnswer {
     let location = HeaderValue::from_str(url).unwrap();
-    Answer::status(StatusCode::from_u16(status).unwrap()).with(LOCATION, location)
+    ServedAnswer::status(StatusCode::from_u16(status).unwrap()).with(LOCATION, location)
 }
 
 /// An endpoint that is in order and sends its clients elsewhere.
-async fn redirecting(world: &World, url: &str) -> Endpoint {
+async fn redirecting(world: &World, url: &str) -> LoopbackEndpoint {
     let endpoint = world.endpoint().await;
     endpoint.answer(to(302, url));
     endpoint
@@ -41,7 +41,7 @@ async fn a_redirect_may_be_relative() {
     let document = world.document();
     endpoint.route(move |path| match path {
         "/" => to(302, "bundle.json"),
-        _ => Answer::document(document.clone()),
+        _ => ServedAnswer::document(document.clone()),
     });
     let observation = world.success(world.target(&endpoint.url())).await;
     let url = format!("{}bundle.json", endpoint.url());
@@ -66,7 +66,7 @@ async fn a_redirect_leads_nowhere_but_to_an_endpoint_url() {
     }
     assert_eq!(other.connections(), 0);
     let endpoint = world.endpoint().await;
-    endpoint.answer(Answer::status(StatusCode::FOUND));
+    endpoint.answer(ServedAnswer::status(StatusCode::FOUND));
     let failure = world.failure(world.target(&endpoint.url())).await;
     assert_reason(&failure, FailureReason::Redirect);
 }
@@ -76,7 +76,7 @@ async fn whoever_a_redirect_leads_to_must_have_the_same_id() {
     let world = World::new();
     let id = "spiffe://example.org/other".parse().unwrap();
     let svid = world.ca.svid(&id, current()).unwrap();
-    let other = Endpoint::start(&svid, world.document()).await.unwrap();
+    let other = LoopbackEndpoint::start(&svid, world.document()).await.unwrap();
     let endpoint = redirecting(&world, &other.url()).await;
     let failure = world.failure(world.target(&endpoint.url())).await;
     assert_reason(&failure, FailureReason::WrongSpiffeId);
@@ -94,8 +94,8 @@ async fn redirects_end_after_three() {
         "/" => to(302, "/1"),
         "/1" => to(302, "/2"),
         "/2" => to(302, "/3"),
-        "/3" => Answer::document(document.clone()),
-        _ => Answer::status(StatusCode::NOT_FOUND),
+        "/3" => ServedAnswer::document(document.clone()),
+        _ => ServedAnswer::status(StatusCode::NOT_FOUND),
     });
     world.success(world.target(&endpoint.url())).await;
     let mut target = world.target(&endpoint.url());

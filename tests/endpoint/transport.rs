@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anchorwatch::demo::endpoint::Endpoint;
+use anchorwatch::demo::endpoint::LoopbackEndpoint;
 use anchorwatch::demo::mint::X509Ca;
 use anchorwatch::fetch::Target;
 use anchorwatch_core::watch::FailureReason;
@@ -242,7 +242,7 @@ async fn a_poll_that_gave_up_leaves_no_connection_behind() {
 /// A server that knows only one version of TLS and asks for a client certificate.
 fn asking(
     world: &World,
-    endpoint: &Endpoint,
+    endpoint: &LoopbackEndpoint,
     version: &'static SupportedProtocolVersion,
     insists: bool,
 ) -> ServerConfig {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use anchorwatch::demo::endpoint::Endpoint;
+use anchorwatch::demo::endpoint::LoopbackEndpoint;
 use anchorwatch::demo::mint::{Svid, X509Ca};
 use anchorwatch::fetch::{Fetcher, Resolve, Resolving, Target, WebRoots, WebRootsError};
 use anchorwatch_core::bundle::Fingerprint;
@@ -33,7 +33,7 @@ fn certificate(world: &World, name: &str) -> Svid {
     })
 }
 
-fn target(world: &World, endpoint: &Endpoint, authority: &X509Ca) -> Target {
+fn target(world: &World, endpoint: &LoopbackEndpoint, authority: &X509Ca) -> Target {
     let url = format!("https://bundles.example.test:{}/", endpoint.address().port());
     let roots = WebRoots::from_pem(authority.pem().as_bytes()).unwrap();
     Target { roots: Some(Arc::new(roots)), ..world.web_target(&url) }
@@ -44,7 +44,7 @@ async fn a_certificate_for_the_host_under_the_ca_file_is_taken() {
     let world = world();
     for name in ["bundles.example.test", "*.example.test"] {
         let svid = certificate(&world, name);
-        let endpoint = Endpoint::start(&svid, world.document()).await.unwrap();
+        let endpoint = LoopbackEndpoint::start(&svid, world.document()).await.unwrap();
         let target = target(&world, &endpoint, &world.ca);
         // Whatever is trusted under the other profile has no part in it.
         let mut fetched = world.poll(&target, None).await;
@@ -63,12 +63,12 @@ async fn the_certificate_must_be_for_the_host() {
     });
     // An SVID without a DNS name is for no host.
     for svid in [certificate(&world, "other.test"), world.svid(), address.clone()] {
-        let endpoint = Endpoint::start(&svid, world.document()).await.unwrap();
+        let endpoint = LoopbackEndpoint::start(&svid, world.document()).await.unwrap();
         let failure = world.failure(target(&world, &endpoint, &world.ca)).await;
         assert_reason(&failure, FailureReason::WrongHost);
         assert_eq!(failure.presented.unwrap().anchor, None);
     }
-    let endpoint = Endpoint::start(&address, world.document()).await.unwrap();
+    let endpoint = LoopbackEndpoint::start(&address, world.document()).await.unwrap();
     let mut target = target(&world, &endpoint, &world.ca);
     target.endpoint.url = endpoint.url().parse().unwrap();
     world.success(target).await;
@@ -78,7 +78,7 @@ async fn the_certificate_must_be_for_the_host() {
 async fn an_unknown_authority_vouches_for_no_host() {
     let world = world();
     let svid = certificate(&world, "bundles.example.test");
-    let endpoint = Endpoint::start(&svid, world.document()).await.unwrap();
+    let endpoint = LoopbackEndpoint::start(&svid, world.document()).await.unwrap();
     let failure = world.failure(target(&world, &endpoint, &ca(&world.trust_domain))).await;
     assert_reason(&failure, FailureReason::UntrustedChain);
     // Nor do the platform's roots know it, if there are any.
@@ -105,7 +105,7 @@ async fn a_certificate_of_the_web_is_valid_and_for_servers() {
     for (svid, reason) in
         [(expired, FailureReason::Expired), (client, FailureReason::UntrustedChain)]
     {
-        let endpoint = Endpoint::start(&svid, world.document()).await.unwrap();
+        let endpoint = LoopbackEndpoint::start(&svid, world.document()).await.unwrap();
         let failure = world.failure(target(&world, &endpoint, &world.ca)).await;
         assert_reason(&failure, reason);
     }

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use anchorwatch::demo::mint::{JwtAuthority, KeyAlgorithm, X509Ca, ca_params};
+use anchorwatch::demo::mint::{DemoKeyAlgorithm, JwtAuthority, X509Ca, ca_params};
 use anchorwatch_core::bundle::Fingerprint;
 use rcgen::KeyPair;
 use rusqlite::Connection;
@@ -50,10 +50,10 @@ impl Scene {
         for name in names {
             daemon.until("up", |daemon| daemon.domain(name)["up"] == true);
         }
-        let rogue_pair = KeyAlgorithm::EcP256.generate().unwrap();
+        let rogue_pair = DemoKeyAlgorithm::EcP256.generate().unwrap();
         let rogue = authority(names[0], &rogue_pair);
         let rogue_key =
-            JwtAuthority::with_kid(KeyAlgorithm::EcP256, "rogue-key".to_owned()).unwrap();
+            JwtAuthority::with_kid(DemoKeyAlgorithm::EcP256, "rogue-key".to_owned()).unwrap();
         Self { folder, config, partners, rogue, rogue_pair, rogue_key, daemon }
     }
 
@@ -383,9 +383,10 @@ async fn a_denied_key_authenticates_no_endpoint_that_another_trust_domain_serves
     for name in ["b.example", "c.example"] {
         daemon.until("up", |daemon| daemon.domain(name)["up"] == true);
     }
-    let rogue_pair = KeyAlgorithm::EcP256.generate().unwrap();
+    let rogue_pair = DemoKeyAlgorithm::EcP256.generate().unwrap();
     let rogue = authority("b.example", &rogue_pair);
-    let rogue_key = JwtAuthority::with_kid(KeyAlgorithm::EcP256, "rogue-key".to_owned()).unwrap();
+    let rogue_key =
+        JwtAuthority::with_kid(DemoKeyAlgorithm::EcP256, "rogue-key".to_owned()).unwrap();
     let partners = vec![server, other];
     let scene = Scene { folder, config, partners, rogue, rogue_pair, rogue_key, daemon };
     scene.plant_and_deny();

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anchorwatch::daemon::SystemClock;
-use anchorwatch::demo::mint::{JwtAuthority, KeyAlgorithm, X509Ca, ca_params};
+use anchorwatch::demo::mint::{DemoKeyAlgorithm, JwtAuthority, X509Ca, ca_params};
 use anchorwatch_core::bundle::Validity;
 use anchorwatch_core::time::Clock as _;
 use axum::Router;
@@ -124,7 +124,7 @@ impl Scene {
 }
 
 fn junk(count: usize) -> Vec<Value> {
-    let mint = || json!(JwtAuthority::mint(KeyAlgorithm::EcP256).unwrap().jwk());
+    let mint = || json!(JwtAuthority::mint(DemoKeyAlgorithm::EcP256).unwrap().jwk());
     (0..count).map(|_| mint()).collect()
 }
 
@@ -135,7 +135,7 @@ fn rogue() -> (Value, String) {
         not_before: now.saturating_sub(Duration::from_secs(10)),
         not_after: now.saturating_add(Duration::from_hours(10 * 365 * 24)),
     };
-    let rogue = X509Ca::mint(&NAME.parse().unwrap(), validity, KeyAlgorithm::EcP256).unwrap();
+    let rogue = X509Ca::mint(&NAME.parse().unwrap(), validity, DemoKeyAlgorithm::EcP256).unwrap();
     let fingerprint = anchorwatch_core::bundle::Fingerprint::of(rogue.certificate());
     (json!(rogue.jwk()), fingerprint.to_string())
 }
@@ -283,7 +283,7 @@ async fn past_a_spent_budget_an_impostor_and_an_outage_are_found() {
     let unrecorded = metrics.lines().find_map(|line| line.strip_prefix(&unrecorded)).unwrap();
     assert!(0 < unrecorded.parse::<u64>().unwrap(), "the reserve is spent");
 
-    let impostor = X509Ca::mint(&NAME.parse().unwrap(), day(), KeyAlgorithm::EcP256).unwrap();
+    let impostor = X509Ca::mint(&NAME.parse().unwrap(), day(), DemoKeyAlgorithm::EcP256).unwrap();
     scene.partner.endpoint.present(&impostor.svid(&id(NAME), hour()).unwrap());
     let found = |kind| scene.finding(kind, None).is_some();
     scene.daemon.until("unauthenticated", |_| found("endpoint_unauthenticated"));
@@ -295,7 +295,7 @@ async fn past_a_spent_budget_an_impostor_and_an_outage_are_found() {
 fn large() -> Value {
     let mut params = ca_params(&format!("spiffe://{NAME}"), day()).unwrap();
     params.serial_number = Some(SerialNumber::from_slice(&vec![0x7f; 1 << 20]));
-    let key = KeyAlgorithm::EcP256.generate().unwrap();
+    let key = DemoKeyAlgorithm::EcP256.generate().unwrap();
     json!(X509Ca::from_params(params, key).unwrap().jwk())
 }
 

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anchorwatch::demo::mint::{JwtAuthority, KeyAlgorithm, X509Ca};
+use anchorwatch::demo::mint::{DemoKeyAlgorithm, JwtAuthority, X509Ca};
 use anchorwatch_core::bundle::Fingerprint;
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -50,7 +50,7 @@ impl Scene {
         let scene = Self { folder, config, partners, daemon };
         scene.until_all_are_up();
         let keys: Vec<_> =
-            (0..count).map(|_| JwtAuthority::mint(KeyAlgorithm::EcP256).unwrap()).collect();
+            (0..count).map(|_| JwtAuthority::mint(DemoKeyAlgorithm::EcP256).unwrap()).collect();
         let first = &scene.partners[0];
         let listed: Vec<_> = std::iter::once(&first.key).chain(&keys).collect();
         first.endpoint.serve(document(&[&first.authority], &listed, 2));
@@ -330,7 +330,7 @@ async fn a_decision_that_cannot_be_written_is_refused_and_never_takes_effect() {
     let rogue = unexpected(&scene.daemon);
     let [one, other] = &rogue.iter().collect::<Vec<_>>()[..] else { panic!("{rogue:?}") };
     let incident = scene.daemon.findings()[0]["incident"].as_str().unwrap().to_owned();
-    let fresh = X509Ca::mint(&NAMES[1].parse().unwrap(), hour(), KeyAlgorithm::EcP256).unwrap();
+    let fresh = X509Ca::mint(&NAMES[1].parse().unwrap(), hour(), DemoKeyAlgorithm::EcP256).unwrap();
     let file = scene.folder.path().join("fresh.pem");
     std::fs::write(&file, fresh.pem()).unwrap();
     let decisions: [Vec<&str>; 8] = [
@@ -358,7 +358,7 @@ async fn a_decision_that_cannot_be_written_is_refused_and_never_takes_effect() {
     let store = scene.hold_the_store();
     // What happens meanwhile waits to be written; a decision does not.
     let second = &scene.partners[1];
-    let key = JwtAuthority::mint(KeyAlgorithm::EcP256).unwrap();
+    let key = JwtAuthority::mint(DemoKeyAlgorithm::EcP256).unwrap();
     second.endpoint.serve(document(&[&second.authority], &[&key], 2));
     scene.daemon.until("seen", |daemon| daemon.domain(NAMES[1])["sequence"] == 2);
     let open = unexpected(&scene.daemon);
@@ -518,7 +518,7 @@ async fn polls_that_hang_hold_up_neither_a_reload_nor_a_decision_nor_an_end() {
             let name = format!("silent{place}.example");
             // The certificate of the file names another trust domain: one each would do the same.
             let authority =
-                X509Ca::mint(&name.parse().unwrap(), hour(), KeyAlgorithm::EcP256).unwrap();
+                X509Ca::mint(&name.parse().unwrap(), hour(), DemoKeyAlgorithm::EcP256).unwrap();
             let file = file.with_file_name(format!("{name}.pem"));
             std::fs::write(&file, authority.pem()).unwrap();
             relationship(&name, &silence.url, &id(&name), Some(&file)) + "    timeout: 5m\n"
@@ -570,7 +570,7 @@ async fn an_answer_of_an_endpoint_that_was_replaced_meanwhile_does_not_count() {
     daemon.until("up", |daemon| daemon.domain("good.example")["up"] == true);
 
     // The same identity elsewhere, which answers with other keys, but not soon.
-    let planted = JwtAuthority::mint(KeyAlgorithm::EcP256).unwrap();
+    let planted = JwtAuthority::mint(DemoKeyAlgorithm::EcP256).unwrap();
     let late = document(&[&partner.authority], &[&partner.key, &planted], 9);
     let late =
         [format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", late.len()).into_bytes(), late]

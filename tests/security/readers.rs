@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anchorwatch::demo::endpoint::Endpoint;
-use anchorwatch::demo::mint::{Document, JwtAuthority, KeyAlgorithm, X509Ca};
+use anchorwatch::demo::endpoint::LoopbackEndpoint;
+use anchorwatch::demo::mint::{DemoKeyAlgorithm, IssuedDocument, JwtAuthority, X509Ca};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
@@ -36,7 +36,7 @@ struct Large {
     process: Process,
     address: SocketAddr,
     config: PathBuf,
-    _endpoints: Vec<Endpoint>,
+    _endpoints: Vec<LoopbackEndpoint>,
     _folder: tempfile::TempDir,
 }
 
@@ -45,16 +45,16 @@ impl Large {
         let folder = tempfile::tempdir().unwrap();
         let (mut endpoints, mut relationships) = (Vec::new(), String::new());
         for name in ["one.example", "two.example"] {
-            let authority = X509Ca::mint(&name.parse().unwrap(), day(), KeyAlgorithm::EcP256);
+            let authority = X509Ca::mint(&name.parse().unwrap(), day(), DemoKeyAlgorithm::EcP256);
             let authority = authority.unwrap();
             // Quotes take two bytes in JSON, and in a label.
             let kid = |n: usize| format!("{n}{}", "\"".repeat(200));
-            let mint = |n| JwtAuthority::with_kid(KeyAlgorithm::EcP256, kid(n)).unwrap();
+            let mint = |n| JwtAuthority::with_kid(DemoKeyAlgorithm::EcP256, kid(n)).unwrap();
             let keys = (0..KEYS).map(|n| mint(n).jwk().clone());
             let keys = std::iter::once(authority.jwk().clone()).chain(keys).collect();
-            let document = Document { keys, sequence: Some(1), refresh_hint: Some(3_600) };
+            let document = IssuedDocument { keys, sequence: Some(1), refresh_hint: Some(3_600) };
             let svid = authority.svid(&id(name), hour()).unwrap();
-            let endpoint = Endpoint::start(&svid, document.to_bytes()).await.unwrap();
+            let endpoint = LoopbackEndpoint::start(&svid, document.to_bytes()).await.unwrap();
             let file = folder.path().join(format!("{name}.pem"));
             std::fs::write(&file, authority.pem()).unwrap();
             relationships += &relationship(name, &endpoint.url(), &id(name), Some(&file));

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anchorwatch::config::Config;
 use anchorwatch::daemon::{Daemon, Options, SystemClock};
-use anchorwatch::fetch::{Fetcher, Limits, Resolve, Resolving};
+use anchorwatch::fetch::{FetchLimits, Fetcher, Resolve, Resolving};
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::view::DomainView;
 use serde_json::Value;
@@ -265,8 +265,8 @@ fn a_large_document_is_read_beside_the_threads_that_poll() {
             let pad = "x".repeat(bytes);
             document.replacen('{', &format!("{{\"pad\":\"{pad}\","), 1)
         };
-        large.serve(padded(Limits::LARGE));
-        small.serve(padded(Limits::LARGE / 2));
+        large.serve(padded(FetchLimits::LARGE));
+        small.serve(padded(FetchLimits::LARGE / 2));
         // The one thread that is not for polls is taken.
         let (free, taken) = std::sync::mpsc::channel::<()>();
         tokio::task::spawn_blocking(move || taken.recv());

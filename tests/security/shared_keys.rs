@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use anchorwatch::demo::endpoint::{Answer, Endpoint};
-use anchorwatch::demo::mint::{JwtAuthority, KeyAlgorithm, X509Ca, ca_params};
+use anchorwatch::demo::endpoint::{LoopbackEndpoint, ServedAnswer};
+use anchorwatch::demo::mint::{DemoKeyAlgorithm, JwtAuthority, X509Ca, ca_params};
 use anchorwatch_core::spiffe::TrustDomain;
 use hyper::StatusCode;
 use rcgen::KeyPair;
@@ -29,28 +29,29 @@ fn corporate_root() -> X509Ca {
 /// its own.
 struct Fleet {
     folder: TempDir,
-    endpoint: Endpoint,
+    endpoint: LoopbackEndpoint,
     hub: X509Ca,
 }
 
 impl Fleet {
     async fn start(largest: usize) -> Self {
-        let hub = X509Ca::mint(&HUB.parse::<TrustDomain>().unwrap(), day(), KeyAlgorithm::EcP256)
-            .unwrap();
-        let key = JwtAuthority::mint(KeyAlgorithm::EcP256).unwrap();
+        let hub =
+            X509Ca::mint(&HUB.parse::<TrustDomain>().unwrap(), day(), DemoKeyAlgorithm::EcP256)
+                .unwrap();
+        let key = JwtAuthority::mint(DemoKeyAlgorithm::EcP256).unwrap();
         let svid = hub.svid(&id(HUB), hour()).unwrap();
         let own = document(&[&hub], &[&key], 1);
-        let endpoint = Endpoint::start(&svid, own.clone()).await.unwrap();
+        let endpoint = LoopbackEndpoint::start(&svid, own.clone()).await.unwrap();
         let roots = [corporate_root(), corporate_root()];
         let mut served: BTreeMap<String, Vec<u8>> = BTreeMap::new();
         served.insert("/".to_owned(), own);
         for place in 0..largest {
-            let key = JwtAuthority::mint(KeyAlgorithm::EcP256).unwrap();
+            let key = JwtAuthority::mint(DemoKeyAlgorithm::EcP256).unwrap();
             served.insert(path(place), document(&[&roots[0], &roots[1]], &[&key], 1));
         }
         endpoint.route(move |path| match served.get(path) {
-            Some(document) => Answer::document(document.clone()),
-            None => Answer::status(StatusCode::NOT_FOUND),
+            Some(document) => ServedAnswer::document(document.clone()),
+            None => ServedAnswer::status(StatusCode::NOT_FOUND),
         });
         Self { folder: tempfile::tempdir().unwrap(), endpoint, hub }
     }

@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use anchorwatch::demo::mint::{JwtAuthority, KeyAlgorithm};
+use anchorwatch::demo::mint::{DemoKeyAlgorithm, JwtAuthority};
 use rusqlite::Connection;
 use serde_json::Value;
 
@@ -128,7 +128,7 @@ impl World {
 
     /// A new JWT key, under the next sequence number; waits until the daemon shows it.
     fn publishes(&self, daemon: &Process, sequence: u64) {
-        let key = JwtAuthority::mint(KeyAlgorithm::EcP256).unwrap();
+        let key = JwtAuthority::mint(DemoKeyAlgorithm::EcP256).unwrap();
         let keys = [&self.partner.key, &key];
         self.partner.endpoint.serve(document(&[&self.partner.authority], &keys, sequence));
         daemon.until("sees the key", |daemon| daemon.domain("b.example")["sequence"] == sequence);

@@ -12,8 +12,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use anchorwatch::demo::endpoint::{Answer, Endpoint};
-use anchorwatch::demo::mint::{JwtAuthority, KeyAlgorithm, X509Ca, ca_params, svid_params};
+use anchorwatch::demo::endpoint::{LoopbackEndpoint, ServedAnswer};
+use anchorwatch::demo::mint::{DemoKeyAlgorithm, JwtAuthority, X509Ca, ca_params, svid_params};
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, LOCATION};
 use rcgen::{DnType, DnValue, SanType};
@@ -138,7 +138,7 @@ fn elements() -> Vec<Value> {
         elements.push(json!({"use": "jwt-svid", "kty": "OKP", "crv": text, "x": number,
             "kid": format!("{text}2")}));
         elements.push(json!({"use": text, "kty": "EC"}));
-        let key = JwtAuthority::with_kid(KeyAlgorithm::EcP256, format!("{text}3")).unwrap();
+        let key = JwtAuthority::with_kid(DemoKeyAlgorithm::EcP256, format!("{text}3")).unwrap();
         let mut key = serde_json::to_value(key.jwk()).unwrap();
         key[format!("m{text}")] = json!("undefined");
         elements.push(key);
@@ -156,7 +156,7 @@ fn certificate(name: &str, uri: Option<&str>) -> X509Ca {
     params.distinguished_name.push(DnType::CommonName, DnValue::Utf8String(all));
     let uri = uri.map(|uri| SanType::URI(uri.try_into().unwrap()));
     params.subject_alt_names.extend(uri);
-    X509Ca::from_params(params, KeyAlgorithm::EcP256.generate().unwrap()).unwrap()
+    X509Ca::from_params(params, DemoKeyAlgorithm::EcP256.generate().unwrap()).unwrap()
 }
 
 /// A document as text: with a member that stands twice, and one that stands in another case.
@@ -283,7 +283,7 @@ struct Scene {
     config: PathBuf,
     hostile: Partner,
     /// They present a hostile certificate, lead elsewhere, and break off.
-    others: Vec<(Endpoint, X509Ca)>,
+    others: Vec<(LoopbackEndpoint, X509Ca)>,
     told: Arc<Mutex<Vec<u8>>>,
 }
 
@@ -307,12 +307,12 @@ impl Scene {
                 let uri = "spiffe://leaf.example/a\u{1b}[2J\u{7}\nFORGED";
                 params.subject_alt_names = vec![SanType::URI(uri.try_into().unwrap())];
             }
-            let key = KeyAlgorithm::EcP256.generate().unwrap();
+            let key = DemoKeyAlgorithm::EcP256.generate().unwrap();
             let svid = authority.sign(&params, &key).unwrap();
-            let endpoint = Endpoint::start(&svid, "{}").await.unwrap();
+            let endpoint = LoopbackEndpoint::start(&svid, "{}").await.unwrap();
             let target = "ftp://a\u{202e}b\u{200b}c\u{3164}d\u{fff9}e/\u{feff}";
             let target = HeaderValue::from_bytes(target.as_bytes()).unwrap();
-            endpoint.answer(Answer::status(StatusCode::FOUND).with(LOCATION, target));
+            endpoint.answer(ServedAnswer::status(StatusCode::FOUND).with(LOCATION, target));
             let file = folder.path().join(name);
             fs::write(&file, authority.pem()).unwrap();
             relationships.push(relationship(name, &endpoint.url(), &id(name), Some(&file)));

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use anchorwatch::daemon::SystemClock;
-use anchorwatch::demo::mint::{JwtAuthority, KeyAlgorithm, X509Ca};
+use anchorwatch::demo::mint::{DemoKeyAlgorithm, JwtAuthority, X509Ca};
 use anchorwatch_core::bundle::{Fingerprint, Validity};
 use anchorwatch_core::time::Clock as _;
 use serde_json::Value;
@@ -39,12 +39,12 @@ fn a_rogue_authority_in_a_flood_of_keys_is_raised_under_its_own_name() {
     }
 
     let domain = "flood.example".parse().unwrap();
-    let rogue = X509Ca::mint(&domain, ten_years(), KeyAlgorithm::EcP256).unwrap();
+    let rogue = X509Ca::mint(&domain, ten_years(), DemoKeyAlgorithm::EcP256).unwrap();
     let appears = rounds / 2;
     let (mut sequence, mut published, mut memory) = (1, 0, None);
     for round in 0..rounds {
         let junk: Vec<JwtAuthority> =
-            (0..KEYS).map(|_| JwtAuthority::mint(KeyAlgorithm::EcP256).unwrap()).collect();
+            (0..KEYS).map(|_| JwtAuthority::mint(DemoKeyAlgorithm::EcP256).unwrap()).collect();
         let keys: Vec<&JwtAuthority> = junk.iter().chain([&flooded.key]).collect();
         let mut authorities = vec![&flooded.authority];
         if (appears..appears + ROGUE_FOR).contains(&round) {
@@ -72,7 +72,7 @@ fn a_rogue_authority_in_a_flood_of_keys_is_raised_under_its_own_name() {
         "no series is about the rogue authority"
     );
     assert_eq!(daemon.domain("calm.example")["up"], true);
-    let impostor = X509Ca::mint(&domain, ten_years(), KeyAlgorithm::EcP256).unwrap();
+    let impostor = X509Ca::mint(&domain, ten_years(), DemoKeyAlgorithm::EcP256).unwrap();
     flooded.endpoint.present(&impostor.svid(&id("flood.example"), hour()).unwrap());
     for kind in ["churn", "endpoint_unauthenticated", "source_stale"] {
         daemon.until(kind, |daemon| daemon.findings().iter().any(|one| one["kind"] == kind));

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use anchorwatch::demo::endpoint::Endpoint;
-use anchorwatch::demo::mint::{JwtAuthority, KeyAlgorithm, X509Ca};
+use anchorwatch::demo::endpoint::LoopbackEndpoint;
+use anchorwatch::demo::mint::{DemoKeyAlgorithm, JwtAuthority, X509Ca};
 
 use crate::process::{document, hour, id, relationship};
 
@@ -16,7 +16,7 @@ const X509_EVERY: u64 = 10;
 
 pub(crate) struct Issuer {
     pub(crate) name: String,
-    endpoint: Endpoint,
+    endpoint: LoopbackEndpoint,
     authorities: Vec<X509Ca>,
     keys: Vec<JwtAuthority>,
     sequence: u64,
@@ -29,11 +29,11 @@ pub(crate) struct Issuer {
 impl Issuer {
     pub(crate) async fn start(name: &str) -> Self {
         let domain = name.parse().unwrap();
-        let authorities = vec![X509Ca::mint(&domain, hour(), KeyAlgorithm::EcP256).unwrap()];
-        let keys = vec![JwtAuthority::mint(KeyAlgorithm::EcP256).unwrap()];
+        let authorities = vec![X509Ca::mint(&domain, hour(), DemoKeyAlgorithm::EcP256).unwrap()];
+        let keys = vec![JwtAuthority::mint(DemoKeyAlgorithm::EcP256).unwrap()];
         let svid = authorities[0].svid(&id(name), hour()).unwrap();
         let served = document(&[&authorities[0]], &[&keys[0]], 1);
-        let endpoint = Endpoint::start(&svid, served).await.unwrap();
+        let endpoint = LoopbackEndpoint::start(&svid, served).await.unwrap();
         let (name, shown) = (name.to_owned(), Arc::default());
         Self { name, endpoint, authorities, keys, sequence: 1, newest_x509: 1, shown }
     }
@@ -61,9 +61,9 @@ impl Issuer {
             let signing = self.authorities.last().unwrap();
             self.endpoint.present(&signing.svid(&id(&self.name), hour()).unwrap());
             let domain = self.name.parse().unwrap();
-            self.authorities.push(X509Ca::mint(&domain, hour(), KeyAlgorithm::EcP256).unwrap());
+            self.authorities.push(X509Ca::mint(&domain, hour(), DemoKeyAlgorithm::EcP256).unwrap());
         } else {
-            self.keys.push(JwtAuthority::mint(KeyAlgorithm::EcP256).unwrap());
+            self.keys.push(JwtAuthority::mint(DemoKeyAlgorithm::EcP256).unwrap());
         }
         let old = self.authorities.len().saturating_sub(LISTED);
         self.authorities.drain(..old);

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use anchorwatch::demo::endpoint::Endpoint;
+use anchorwatch::demo::endpoint::LoopbackEndpoint;
 use anchorwatch::demo::mint::{
-    Document, JwtAuthority, KeyAlgorithm, Svid, X509Ca, ca_params, svid_params,
+    DemoKeyAlgorithm, IssuedDocument, JwtAuthority, Svid, X509Ca, ca_params, svid_params,
 };
 use anchorwatch::fetch::{Fetched, Fetcher, Target};
 use anchorwatch_core::bundle::{Authority, AuthorityId, Certificate, SvidType, Validity};
@@ -94,19 +94,19 @@ impl World {
     pub(crate) fn odd_svid(&self, change: impl FnOnce(&mut CertificateParams)) -> Svid {
         let mut params = svid_params(&self.id, current()).unwrap();
         change(&mut params);
-        self.ca.sign(&params, &KeyAlgorithm::EcP256.generate().unwrap()).unwrap()
+        self.ca.sign(&params, &DemoKeyAlgorithm::EcP256.generate().unwrap()).unwrap()
     }
 
     /// A bundle of its authority and one JWT key.
     pub(crate) fn document(&self) -> Vec<u8> {
-        let jwt = JwtAuthority::mint(KeyAlgorithm::EcP256).unwrap();
+        let jwt = JwtAuthority::mint(DemoKeyAlgorithm::EcP256).unwrap();
         let keys = vec![self.ca.jwk().clone(), jwt.jwk().clone()];
-        Document { keys, sequence: Some(1), refresh_hint: Some(300) }.to_bytes()
+        IssuedDocument { keys, sequence: Some(1), refresh_hint: Some(300) }.to_bytes()
     }
 
     /// An endpoint that is in order.
-    pub(crate) async fn endpoint(&self) -> Endpoint {
-        Endpoint::start(&self.svid(), self.document()).await.unwrap()
+    pub(crate) async fn endpoint(&self) -> LoopbackEndpoint {
+        LoopbackEndpoint::start(&self.svid(), self.document()).await.unwrap()
     }
 
     /// What a watch that knows its bundle trusts.
@@ -171,7 +171,7 @@ impl World {
     pub(crate) fn refusal_of(&self, svid: Svid) -> impl Future<Output = Failure> {
         let caller = std::panic::Location::caller();
         async move {
-            let endpoint = Endpoint::start(&svid, self.document()).await.unwrap();
+            let endpoint = LoopbackEndpoint::start(&svid, self.document()).await.unwrap();
             let failure = self.failure(self.target(&endpoint.url())).await;
             assert_eq!(endpoint.requests(), 0, "{caller}: nothing is asked before it has proved");
             failure
@@ -181,14 +181,14 @@ impl World {
 
 /// A self-signed authority of a trust domain, in SPIRE's shape.
 pub(crate) fn ca(trust_domain: &TrustDomain) -> X509Ca {
-    X509Ca::mint(trust_domain, current(), KeyAlgorithm::EcP256).unwrap()
+    X509Ca::mint(trust_domain, current(), DemoKeyAlgorithm::EcP256).unwrap()
 }
 
 /// A self-signed authority with something changed.
 pub(crate) fn odd_ca(change: impl FnOnce(&mut CertificateParams)) -> X509Ca {
     let mut params = ca_params("spiffe://example.org", current()).unwrap();
     change(&mut params);
-    X509Ca::from_params(params, KeyAlgorithm::EcP256.generate().unwrap()).unwrap()
+    X509Ca::from_params(params, DemoKeyAlgorithm::EcP256.generate().unwrap()).unwrap()
 }
 
 /// The trust in a bundle of these authorities.

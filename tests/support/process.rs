@@ -8,8 +8,8 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use anchorwatch::daemon::SystemClock;
-use anchorwatch::demo::endpoint::Endpoint;
-use anchorwatch::demo::mint::{Document, JwtAuthority, KeyAlgorithm, X509Ca};
+use anchorwatch::demo::endpoint::LoopbackEndpoint;
+use anchorwatch::demo::mint::{DemoKeyAlgorithm, IssuedDocument, JwtAuthority, X509Ca};
 use anchorwatch_core::bundle::Validity;
 use anchorwatch_core::spiffe::{SpiffeId, TrustDomain};
 use anchorwatch_core::time::Clock as _;
@@ -26,16 +26,17 @@ pub(crate) struct Partner {
     pub(crate) name: String,
     pub(crate) authority: X509Ca,
     pub(crate) key: JwtAuthority,
-    pub(crate) endpoint: Endpoint,
+    pub(crate) endpoint: LoopbackEndpoint,
 }
 
 impl Partner {
     pub(crate) async fn start(name: &str) -> Self {
         let domain: TrustDomain = name.parse().unwrap();
-        let authority = X509Ca::mint(&domain, day(), KeyAlgorithm::EcP256).unwrap();
-        let key = JwtAuthority::mint(KeyAlgorithm::EcP256).unwrap();
+        let authority = X509Ca::mint(&domain, day(), DemoKeyAlgorithm::EcP256).unwrap();
+        let key = JwtAuthority::mint(DemoKeyAlgorithm::EcP256).unwrap();
         let svid = authority.svid(&id(name), hour()).unwrap();
-        let endpoint = Endpoint::start(&svid, document(&[&authority], &[&key], 1)).await.unwrap();
+        let endpoint =
+            LoopbackEndpoint::start(&svid, document(&[&authority], &[&key], 1)).await.unwrap();
         Self { name: name.to_owned(), authority, key, endpoint }
     }
 
@@ -71,7 +72,7 @@ pub(crate) fn id(name: &str) -> SpiffeId {
 pub(crate) fn document(authorities: &[&X509Ca], keys: &[&JwtAuthority], sequence: u64) -> Vec<u8> {
     let x509 = authorities.iter().map(|authority| authority.jwk().clone());
     let keys = x509.chain(keys.iter().map(|key| key.jwk().clone())).collect();
-    Document { keys, sequence: Some(sequence), refresh_hint: Some(60) }.to_bytes()
+    IssuedDocument { keys, sequence: Some(sequence), refresh_hint: Some(60) }.to_bytes()
 }
 
 pub(crate) fn relationship(

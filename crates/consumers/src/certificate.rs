@@ -4,13 +4,13 @@
 use std::collections::BTreeSet;
 
 use crate::der::{Der, SEQUENCE, constructed, context};
-use crate::extensions::Extension;
+use crate::extensions::CertificateExtension;
 use crate::key::{self, Certified, PublicKey};
 use crate::name;
 
 /// What a consumer looks at in a certificate.
 #[derive(Clone, Debug)]
-pub(crate) struct Certificate {
+pub(crate) struct GoCertificate {
     pub(crate) der: Vec<u8>,
     /// `None` where Go does not know the key's algorithm.
     pub(crate) key: Option<PublicKey>,
@@ -19,7 +19,7 @@ pub(crate) struct Certificate {
     pub(crate) lifetime: i64,
 }
 
-impl Certificate {
+impl GoCertificate {
     /// Reads a certificate; else says which part of it Go does not take.
     pub(crate) fn parse(der: Vec<u8>) -> Result<Self, &'static str> {
         let Facts { key, is_ca, lifetime } = facts(&der)?;
@@ -105,7 +105,8 @@ fn rest(body: &mut Der<'_>, version: u8) -> Result<bool, &'static str> {
     let mut listed = extensions.read(SEQUENCE).ok_or("its extensions")?;
     let (mut seen, mut all) = (BTreeSet::new(), Vec::new());
     while !listed.is_empty() {
-        let extension = listed.read(SEQUENCE).and_then(Extension::read).ok_or("an extension")?;
+        let extension =
+            listed.read(SEQUENCE).and_then(CertificateExtension::read).ok_or("an extension")?;
         if !seen.insert(extension.id) {
             return Err("an extension that stands twice");
         }

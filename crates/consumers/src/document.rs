@@ -5,14 +5,14 @@ use std::ops::Range;
 
 use crate::bytes::{Raw, first_value, trailing};
 use crate::jwk::{Jose, Jwk, read, wrong_type};
-use crate::reading::{Refusal, RefusalReason as Reason};
+use crate::reading::{DocumentRefusal, RefusalReason as Reason};
 use crate::text::unquoted;
 use anchorwatch_core::bundle::ParseLimits;
 use anchorwatch_core::bundle::folded;
 
 /// What a consumer reads in a document.
 #[derive(Debug, Default)]
-pub(crate) struct Document<'a> {
+pub(crate) struct GoDocument<'a> {
     /// `None` where `keys` is absent or null.
     pub(crate) keys: Option<Vec<(usize, Jwk<'a>)>>,
     /// `spiffe_refresh_hint` in seconds, which may be less than nothing.
@@ -30,8 +30,8 @@ pub(crate) struct Dialect {
 }
 
 /// Reads a document, or says why it is refused before any key of it is looked at.
-pub(crate) fn document(bytes: &[u8], dialect: Dialect) -> Result<Document<'_>, Refusal> {
-    let refuse = |offset: usize, reason: Reason| Refusal { entry: None, offset, reason };
+pub(crate) fn document(bytes: &[u8], dialect: Dialect) -> Result<GoDocument<'_>, DocumentRefusal> {
+    let refuse = |offset: usize, reason: Reason| DocumentRefusal { entry: None, offset, reason };
     let limits = ParseLimits::default();
     if limits.body < bytes.len() {
         return Err(refuse(0, Reason::TooLarge));
@@ -44,7 +44,7 @@ pub(crate) fn document(bytes: &[u8], dialect: Dialect) -> Result<Document<'_>, R
     }
     let start = value.start;
     let whole = Raw { bytes: bytes.get(value).unwrap_or_default(), offset: start };
-    let mut document = Document::default();
+    let mut document = GoDocument::default();
     match whole.kind() {
         b'{' => (),
         b'n' => return Ok(document),
@@ -67,7 +67,7 @@ pub(crate) fn document(bytes: &[u8], dialect: Dialect) -> Result<Document<'_>, R
                         return Err(refuse(element.offset, Reason::TooLarge));
                     }
                     let jwk = read(element, dialect.jose, &mut private_keys).map_err(|reason| {
-                        Refusal { entry: entry(place), offset: element.offset, reason }
+                        DocumentRefusal { entry: entry(place), offset: element.offset, reason }
                     })?;
                     keys.push((element.offset, jwk));
                 }

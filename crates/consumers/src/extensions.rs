@@ -11,13 +11,13 @@ const AUTHORITY_ACCESS: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x01, 0x01
 
 /// One extension.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Extension<'a> {
+pub(crate) struct CertificateExtension<'a> {
     pub(crate) id: &'a [u8],
     pub(crate) critical: bool,
     pub(crate) value: Der<'a>,
 }
 
-impl<'a> Extension<'a> {
+impl<'a> CertificateExtension<'a> {
     pub(crate) fn read(mut der: Der<'a>) -> Option<Self> {
         let id = der.oid()?;
         let critical = if der.peek(super::der::BOOLEAN) { der.boolean()? } else { false };

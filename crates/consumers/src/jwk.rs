@@ -8,7 +8,7 @@ use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 
 use crate::bytes::Raw;
-use crate::certificate::Certificate;
+use crate::certificate::GoCertificate;
 use crate::key::{Curve, PublicKey};
 use crate::reading::RefusalReason as Reason;
 use crate::text::unquoted;
@@ -31,13 +31,13 @@ pub(crate) enum Jose {
 pub(crate) struct Jwk<'a> {
     pub(crate) key_use: Cow<'a, str>,
     pub(crate) kid: Cow<'a, str>,
-    pub(crate) key: Key,
-    pub(crate) certificates: Vec<Certificate>,
+    pub(crate) key: ElementKey,
+    pub(crate) certificates: Vec<GoCertificate>,
 }
 
 /// The key of an element.
 #[derive(Debug)]
-pub(crate) enum Key {
+pub(crate) enum ElementKey {
     Public(PublicKey),
     /// A private key, as its public half.
     Private(PublicKey),
@@ -45,7 +45,7 @@ pub(crate) enum Key {
     Symmetric,
 }
 
-impl Key {
+impl ElementKey {
     pub(crate) fn public(&self) -> Option<&PublicKey> {
         match self {
             Self::Public(key) | Self::Private(key) => Some(key),
@@ -158,7 +158,7 @@ pub(crate) fn read<'a>(
     let mut certificates = Vec::with_capacity(fields.x5c.len().min(4));
     for text in std::mem::take(&mut fields.x5c) {
         let der = base64::standard(&text).ok_or_else(|| invalid_encoding("x5c"))?;
-        let certificate = Certificate::parse(der)
+        let certificate = GoCertificate::parse(der)
             .map_err(|detail| Reason::UnreadableCertificate { detail: detail.into() })?;
         certificates.push(certificate);
     }
@@ -170,7 +170,7 @@ pub(crate) fn read<'a>(
         "oct" if certified.is_some() => {
             return Err(invalid_key("a symmetric key with a certificate"));
         }
-        "oct" => fields.bytes("k").map(|_| Key::Symmetric)?,
+        "oct" => fields.bytes("k").map(|_| ElementKey::Symmetric)?,
         "" => return Err(Reason::MissingKeyType),
         other => return Err(Reason::UnsupportedKeyType { name: UntrustedText::new(other, 64) }),
     };
@@ -188,7 +188,7 @@ pub(crate) fn read<'a>(
     Ok(Jwk { key_use: fields.take("use"), kid: fields.take("kid"), key, certificates })
 }
 
-fn elliptic(fields: &Fields<'_>, certified: Option<&PublicKey>) -> Result<Key, Reason> {
+fn elliptic(fields: &Fields<'_>, certified: Option<&PublicKey>) -> Result<ElementKey, Reason> {
     let crv = fields.text("crv");
     let curve = Curve::named(crv)
         .ok_or_else(|| Reason::UnsupportedCurve { name: UntrustedText::new(crv, 64) })?;
@@ -204,16 +204,16 @@ fn elliptic(fields: &Fields<'_>, certified: Option<&PublicKey>) -> Result<Key, R
     let key = PublicKey::of_coordinates(curve, x, y, certified)
         .ok_or_else(|| invalid_key("x and y are not on the curve"))?;
     // Nobody looks whether a private key fits its point.
-    Ok(if private.is_some() { Key::Private(key) } else { Key::Public(key) })
+    Ok(if private.is_some() { ElementKey::Private(key) } else { ElementKey::Public(key) })
 }
 
-fn of_rsa(fields: &Fields<'_>, private_keys: &mut u32) -> Result<Key, Reason> {
+fn of_rsa(fields: &Fields<'_>, private_keys: &mut u32) -> Result<ElementKey, Reason> {
     let modulus = strip_leading_zeros(fields.bytes("n")?);
     // Go takes the low 64 bits.
     let low = fields.bytes("e")?.rchunks(8).next().unwrap_or_default();
     let exponent = low.iter().fold(0, |sum, byte| sum << 8 | i64::from(*byte));
     let key = PublicKey::Rsa(modulus.to_vec(), exponent);
-    let Some(private) = fields.optional("d") else { return Ok(Key::Public(key)) };
+    let Some(private) = fields.optional("d") else { return Ok(ElementKey::Public(key)) };
     let crt = match ["dp", "dq", "qi"].map(|name| fields.optional(name)) {
         [Some(dp), Some(dq), Some(qi)] => {
             Some([strip_leading_zeros(dp), strip_leading_zeros(dq), strip_leading_zeros(qi)])
@@ -232,16 +232,20 @@ fn of_rsa(fields: &Fields<'_>, private_keys: &mut u32) -> Result<Key, Reason> {
     if *private_keys <= MOST_PRIVATE && !rsa::is_whole(&numbers) {
         return Err(invalid_key("the numbers of the private key do not belong together"));
     }
-    Ok(Key::Private(key))
+    Ok(ElementKey::Private(key))
 }
 
-fn ed25519(fields: &Fields<'_>, jose: Jose) -> Result<Key, Reason> {
+fn ed25519(fields: &Fields<'_>, jose: Jose) -> Result<ElementKey, Reason> {
     let (x, private) = (fields.bytes("x")?, fields.optional("d"));
     if jose == Jose::V4_1_4 {
         let mut x = x.to_vec();
         x.resize(32, 0);
         let key = PublicKey::Ed25519(x);
-        return Ok(if private.is_some() { Key::Private(key) } else { Key::Public(key) });
+        return Ok(if private.is_some() {
+            ElementKey::Private(key)
+        } else {
+            ElementKey::Public(key)
+        });
     }
     if x.len() != 32 {
         return Err(invalid_key("x has not 32 bytes"));
@@ -250,12 +254,12 @@ fn ed25519(fields: &Fields<'_>, jose: Jose) -> Result<Key, Reason> {
         return Err(invalid_key("x is a point of low order"));
     }
     let key = PublicKey::Ed25519(x.to_vec());
-    let Some(seed) = private else { return Ok(Key::Public(key)) };
+    let Some(seed) = private else { return Ok(ElementKey::Public(key)) };
     let pair = Ed25519KeyPair::from_seed_unchecked(seed).ok().filter(|_| seed.len() == 32);
     match pair {
         None => Err(invalid_key("d has not 32 bytes")),
         Some(pair) if pair.public_key().as_ref() != x => Err(invalid_key("x does not fit d")),
-        Some(_) => Ok(Key::Private(key)),
+        Some(_) => Ok(ElementKey::Private(key)),
     }
 }
 

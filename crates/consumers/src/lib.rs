@@ -26,7 +26,9 @@ mod uri;
 
 pub use document::element_ranges;
 pub use profile::read;
-pub use reading::{Acceptance, Ignored, IgnoredReason, Kept, Reading, Refusal, RefusalReason};
+pub use reading::{
+    Acceptance, ConsumerVerdict, DocumentRefusal, Ignored, IgnoredReason, KeptKey, RefusalReason,
+};
 
 use anchorwatch_core::bundle::consumer::Consumer;
 use anchorwatch_core::untrusted::cut;

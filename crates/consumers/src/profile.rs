@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::document::{Dialect, document};
-use crate::jwk::{Jose, Jwk, Key};
+use crate::jwk::{ElementKey, Jose, Jwk};
 use crate::key::PublicKey;
 use crate::reading::{
-    Acceptance, Ignored, IgnoredReason, Kept, Reading, Refusal, RefusalReason as Reason,
+    Acceptance, ConsumerVerdict, DocumentRefusal, Ignored, IgnoredReason, KeptKey,
+    RefusalReason as Reason,
 };
 use anchorwatch_core::bundle::consumer::{Consumer, Version};
 use anchorwatch_core::bundle::{Fingerprint, SvidType};
@@ -89,17 +90,17 @@ impl Rules {
 /// What a consumer would do with the bytes of a document, as they were served.
 ///
 /// Redacted bytes are another document: a private member counts for some consumers.
-pub fn read(consumer: Consumer, bytes: &[u8]) -> Reading {
+pub fn read(consumer: Consumer, bytes: &[u8]) -> ConsumerVerdict {
     match accepted(consumer, bytes) {
-        Ok(acceptance) => Reading::Accepts(acceptance),
-        Err(refusal) => Reading::Rejects(refusal),
+        Ok(acceptance) => ConsumerVerdict::Accepts(acceptance),
+        Err(refusal) => ConsumerVerdict::Rejects(refusal),
     }
 }
 
-fn accepted(consumer: Consumer, bytes: &[u8]) -> Result<Acceptance, Refusal> {
+fn accepted(consumer: Consumer, bytes: &[u8]) -> Result<Acceptance, DocumentRefusal> {
     let rules = Rules::of(consumer);
     let document = document(bytes, rules.dialect)?;
-    let whole = |reason: Reason| Refusal { entry: None, offset: 0, reason };
+    let whole = |reason: Reason| DocumentRefusal { entry: None, offset: 0, reason };
     if document.keys.is_none() && rules.wants_keys {
         return Err(whole(Reason::MissingKeys));
     }
@@ -107,7 +108,7 @@ fn accepted(consumer: Consumer, bytes: &[u8]) -> Result<Acceptance, Refusal> {
     let refused = |place: u32, reason: Reason| {
         let key = usize::try_from(place).ok().and_then(|place| keys.get(place));
         let offset = key.map_or(0, |(offset, _)| *offset);
-        Refusal { entry: Some(place), offset, reason }
+        DocumentRefusal { entry: Some(place), offset, reason }
     };
     let mut holding = Holding::default();
     for (place, (_, jwk)) in (0_u32..).zip(&keys) {
@@ -117,7 +118,7 @@ fn accepted(consumer: Consumer, bytes: &[u8]) -> Result<Acceptance, Refusal> {
         return Err(whole(Reason::NoX509Authority));
     }
     holding.ignored.sort_by_key(|ignored| ignored.entry);
-    let mut kept: Vec<Kept> = holding.kept.into_values().collect();
+    let mut kept: Vec<KeptKey> = holding.kept.into_values().collect();
     kept.sort_by_key(|kept| kept.entry);
     if rules.stores {
         // What a later key replaced is not stored.
@@ -136,7 +137,7 @@ fn accepted(consumer: Consumer, bytes: &[u8]) -> Result<Acceptance, Refusal> {
 #[derive(Debug, Default)]
 struct Holding {
     /// By use, and by fingerprint or key ID.
-    kept: BTreeMap<(SvidType, Identity), Kept>,
+    kept: BTreeMap<(SvidType, Identity), KeptKey>,
     ignored: Vec<Ignored>,
     shortest: Option<Duration>,
 }
@@ -199,12 +200,12 @@ impl Holding {
         }
         let fingerprint = Some(fingerprint);
         self.kept
-            .insert(identity, Kept { entry, svid_type: SvidType::X509, fingerprint, kid: None });
+            .insert(identity, KeptKey { entry, svid_type: SvidType::X509, fingerprint, kid: None });
         Ok(())
     }
 
     fn signing_key(&mut self, entry: u32, svid_type: SvidType, jwk: &Jwk<'_>) {
-        let kept = Kept {
+        let kept = KeptKey {
             entry,
             svid_type,
             fingerprint: jwk.key.public().and_then(PublicKey::thumbprint),
@@ -218,12 +219,14 @@ impl Holding {
 }
 
 /// SPIRE keeps a key as its SubjectPublicKeyInfo.
-fn storable(key: &Key) -> Result<(), Reason> {
+fn storable(key: &ElementKey) -> Result<(), Reason> {
     match key {
-        Key::Private(_) | Key::Symmetric => Err(Reason::NotPublic),
-        Key::Public(PublicKey::Rsa(modulus, exponent)) if modulus.is_empty() || *exponent <= 0 => {
+        ElementKey::Private(_) | ElementKey::Symmetric => Err(Reason::NotPublic),
+        ElementKey::Public(PublicKey::Rsa(modulus, exponent))
+            if modulus.is_empty() || *exponent <= 0 =>
+        {
             Err(Reason::NotReadBack)
         }
-        Key::Public(_) => Ok(()),
+        ElementKey::Public(_) => Ok(()),
     }
 }

@@ -11,16 +11,16 @@ use anchorwatch_core::untrusted::UntrustedText;
 /// What a consumer would do with a document.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(tag = "verdict", rename_all = "snake_case")]
-pub enum Reading {
+pub enum ConsumerVerdict {
     /// It takes the document in place of the one that it has.
     Accepts(Acceptance),
     /// It refuses the document as a whole.
-    Rejects(Refusal),
+    Rejects(DocumentRefusal),
 }
 
-impl Reading {
+impl ConsumerVerdict {
     /// Why it is refused.
-    pub fn refusal(&self) -> Option<&Refusal> {
+    pub fn refusal(&self) -> Option<&DocumentRefusal> {
         match self {
             Self::Accepts(_) => None,
             Self::Rejects(refusal) => Some(refusal),
@@ -41,7 +41,7 @@ impl Reading {
 pub struct Acceptance {
     /// The keys that it trusts from then on, in the order of the document. None at all is a
     /// document that revokes everything (Bundle, 4.1.3).
-    pub kept: Vec<Kept>,
+    pub kept: Vec<KeptKey>,
     /// The elements of which nothing is kept, in the order of the document.
     pub ignored: Vec<Ignored>,
     /// How long it waits until it asks again, in whole seconds.
@@ -51,7 +51,7 @@ pub struct Acceptance {
 
 /// A key that a consumer keeps.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Kept {
+pub struct KeptKey {
     /// Where it stands among the `keys`, counted from 0.
     pub entry: u32,
     /// What it is trusted for.
@@ -66,7 +66,7 @@ pub struct Kept {
     pub kid: Option<UntrustedText>,
 }
 
-impl Kept {
+impl KeptKey {
     /// The authority that this is.
     pub fn id(&self) -> Option<AuthorityId> {
         let svid_type = self.svid_type;
@@ -122,7 +122,7 @@ impl fmt::Display for IgnoredReason {
 
 /// Why a consumer refuses a document, and where.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Refusal {
+pub struct DocumentRefusal {
     /// The element of `keys`, counted from 0; `None` where it is the document's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entry: Option<u32>,
@@ -133,7 +133,7 @@ pub struct Refusal {
     pub reason: RefusalReason,
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for DocumentRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(entry) = self.entry {
             write!(f, "keys[{entry}]: ")?;

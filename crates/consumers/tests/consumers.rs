@@ -6,7 +6,7 @@
 use std::fs;
 use std::sync::LazyLock;
 
-use anchorwatch_consumers::{Reading, element_ranges, read};
+use anchorwatch_consumers::{ConsumerVerdict, element_ranges, read};
 use anchorwatch_core::bundle::consumer::Consumer;
 use anchorwatch_core::bundle::{ParseLimits, parse};
 use proptest::prelude::*;
@@ -34,12 +34,16 @@ fn every_consumer_has_a_verdict_on_every_document_and_it_can_be_stored() {
         for consumer in all() {
             let reading = read(consumer, body);
             let stored = serde_json::to_string(&reading).unwrap();
-            assert_eq!(serde_json::from_str::<Reading>(&stored).unwrap(), reading, "{name}");
+            assert_eq!(
+                serde_json::from_str::<ConsumerVerdict>(&stored).unwrap(),
+                reading,
+                "{name}"
+            );
             // What is secret in the corpus begins with this word.
             assert!(!stored.contains("SECRET"), "{name}");
             match reading {
-                Reading::Accepts(_) => taken += 1,
-                Reading::Rejects(_) => refused += 1,
+                ConsumerVerdict::Accepts(_) => taken += 1,
+                ConsumerVerdict::Rejects(_) => refused += 1,
             }
         }
     }
@@ -62,7 +66,7 @@ fn the_strictest_spire_takes_nothing_that_another_spire_refuses() {
 fn what_a_consumer_keeps_our_parser_knows() {
     let mut compared = 0;
     for (name, body) in DOCUMENTS.iter() {
-        let (Ok(parsed), Reading::Accepts(read)) =
+        let (Ok(parsed), ConsumerVerdict::Accepts(read)) =
             (parse(body, &ParseLimits::default()), read(Consumer::GoSpiffe, body))
         else {
             continue;

@@ -130,7 +130,7 @@ pub(in crate::cli) struct Deny {
 pub(in crate::cli) struct Target {
     /// Authority, by its full fingerprint: `sha256:` and 64 hex digits, or the digits alone.
     #[arg(value_name = "FINGERPRINT", value_parser = named)]
-    pub(super) fingerprint: Option<Named>,
+    pub(super) fingerprint: Option<NamedAuthority>,
     /// Incident whose authorities are all meant; each is printed first.
     #[arg(long, value_name = "ID")]
     pub(super) incident: Option<IncidentId>,
@@ -138,21 +138,21 @@ pub(in crate::cli) struct Target {
 
 /// How an authority is named.
 #[derive(Clone, Debug)]
-pub(super) enum Named {
+pub(super) enum NamedAuthority {
     Whole(Fingerprint),
     /// The beginning of a fingerprint: good for a hint, never for a decision.
     Beginning(String),
 }
 
-fn named(text: &str) -> Result<Named, String> {
+fn named(text: &str) -> Result<NamedAuthority, String> {
     const LEAST: usize = 16;
     let digits = text.strip_prefix("sha256:").unwrap_or(text);
     if let Ok(fingerprint) = format!("sha256:{digits}").parse() {
-        return Ok(Named::Whole(fingerprint));
+        return Ok(NamedAuthority::Whole(fingerprint));
     }
     let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     if LEAST <= digits.len() && digits.bytes().all(hex) {
-        return Ok(Named::Beginning(digits.to_owned()));
+        return Ok(NamedAuthority::Beginning(digits.to_owned()));
     }
     Err("a whole fingerprint is wanted: `sha256:` and 64 lower-case hex digits".to_owned())
 }

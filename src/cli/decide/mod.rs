@@ -2,11 +2,11 @@
 
 mod arguments;
 
-use arguments::Named;
+use arguments::NamedAuthority;
 pub(super) use arguments::*;
 
 use super::output::{complain, print};
-use super::source::{self, Source};
+use super::source::{self, StateSource};
 use super::{Exit, Global, runtime};
 use crate::web::AdminClient;
 use crate::web::api::{Decided, OpenFinding};
@@ -110,8 +110,8 @@ fn authorities(
 ) -> Exit {
     with_daemon(global, async |client: &AdminClient| {
         let fingerprints = match &target.fingerprint {
-            Some(Named::Whole(fingerprint)) => vec![*fingerprint],
-            Some(Named::Beginning(digits)) => return Err(not_whole(client, digits).await),
+            Some(NamedAuthority::Whole(fingerprint)) => vec![*fingerprint],
+            Some(NamedAuthority::Beginning(digits)) => return Err(not_whole(client, digits).await),
             None => {
                 let open = of_incident(client, target.incident).await?;
                 let about = open.iter().filter(|one| is_decided_by_key(&one.kind));
@@ -185,8 +185,8 @@ fn with_daemon(
     };
     runtime(async {
         match source::find(&config).await {
-            Source::Daemon(client) => decide(&client).await.err().unwrap_or(Exit::Ok),
-            Source::Store(_) => {
+            StateSource::Daemon(client) => decide(&client).await.err().unwrap_or(Exit::Ok),
+            StateSource::Store(_) => {
                 let socket = config.admin_socket.display();
                 complain(&format!("no daemon answers on {socket}: a decision needs one"));
                 Exit::CannotLook

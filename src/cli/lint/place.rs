@@ -7,7 +7,7 @@ use serde::Serialize;
 /// Where something stands, counted from 1. A column counts characters, and `end_column` is the one
 /// after the last.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-pub(super) struct Place {
+pub(super) struct LintPlace {
     pub(super) line: usize,
     pub(super) column: usize,
     pub(super) end_line: usize,
@@ -51,10 +51,10 @@ impl<'a> LineIndex<'a> {
     }
 
     /// Where these bytes stand. What lies behind the document stands at its end.
-    pub(super) fn place(&self, range: Range<usize>) -> Place {
+    pub(super) fn place(&self, range: Range<usize>) -> LintPlace {
         let (line, column) = self.at(range.start);
         let (end_line, end_column) = self.at(range.end.max(range.start));
-        Place { line, column, end_line, end_column }
+        LintPlace { line, column, end_line, end_column }
     }
 
     fn at(&self, offset: usize) -> (usize, usize) {
@@ -88,7 +88,7 @@ mod tests {
     fn lines_and_columns_count_from_1_and_in_characters() {
         let lines = LineIndex::new("ab\n\u{e9}c\n".as_bytes());
         let place = |range| {
-            let Place { line, column, end_line, end_column } = lines.place(range);
+            let LintPlace { line, column, end_line, end_column } = lines.place(range);
             (line, column, end_line, end_column)
         };
         assert_eq!(place(0..2), (1, 1, 1, 3));

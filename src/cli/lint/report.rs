@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use super::place::{LineIndex, Place};
-use anchorwatch_consumers::{Reading, element_ranges};
+use super::place::{LineIndex, LintPlace};
+use anchorwatch_consumers::{ConsumerVerdict, element_ranges};
 use anchorwatch_core::bundle::consumer::Consumer;
 use anchorwatch_core::bundle::{
     AuthorityId, IrregularityKind, ParseError, ParseLimits, ParsedBundle, StatedNumber, parse,
@@ -47,25 +47,25 @@ pub(super) struct Departure {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) entry: Option<u32>,
     #[serde(flatten)]
-    pub(super) place: Place,
+    pub(super) place: LintPlace,
 }
 
 /// What one consumer does with the document.
 #[derive(Debug, Serialize)]
-pub(super) struct Answer {
+pub(super) struct ConsumerAnswer {
     pub(super) consumer: Consumer,
     #[serde(flatten)]
-    pub(super) reading: Reading,
+    pub(super) reading: ConsumerVerdict,
     /// Why it is refused, for a person.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) message: Option<String>,
     #[serde(flatten)]
-    pub(super) place: Option<Place>,
+    pub(super) place: Option<LintPlace>,
 }
 
 /// What there is to say of one document.
 #[derive(Debug, Serialize)]
-pub(super) struct Report {
+pub(super) struct LintReport {
     pub(super) document: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) trust_domain: Option<TrustDomain>,
@@ -77,7 +77,7 @@ pub(super) struct Report {
     /// How many more there are.
     #[serde(skip_serializing_if = "is_zero")]
     pub(super) not_listed: usize,
-    pub(super) consumers: Vec<Answer>,
+    pub(super) consumers: Vec<ConsumerAnswer>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
@@ -85,7 +85,7 @@ fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
-impl Report {
+impl LintReport {
     pub(super) fn new(
         document: String,
         bytes: &[u8],
@@ -93,7 +93,7 @@ impl Report {
         consumers: &[Consumer],
     ) -> Self {
         let looking = Looking { lines: LineIndex::new(bytes), elements: element_ranges(bytes) };
-        let consumers: Vec<Answer> =
+        let consumers: Vec<ConsumerAnswer> =
             consumers.iter().map(|consumer| looking.answer(*consumer, bytes)).collect();
         let parsed = parse(bytes, &ParseLimits::default());
         let mut departures = match &parsed {
@@ -136,13 +136,13 @@ struct Looking<'a> {
 }
 
 impl Looking<'_> {
-    fn place(&self, entry: Option<u32>) -> Place {
+    fn place(&self, entry: Option<u32>) -> LintPlace {
         let entry = entry.and_then(|entry| usize::try_from(entry).ok());
         let range = entry.and_then(|entry| self.elements.get(entry).cloned());
         self.lines.place(range.unwrap_or(0..0))
     }
 
-    fn answer(&self, consumer: Consumer, bytes: &[u8]) -> Answer {
+    fn answer(&self, consumer: Consumer, bytes: &[u8]) -> ConsumerAnswer {
         let reading = anchorwatch_consumers::read(consumer, bytes);
         let refusal = reading.refusal();
         let place = refusal.map(|refusal| match refusal.entry {
@@ -153,11 +153,11 @@ impl Looking<'_> {
             _ => self.lines.place(refusal.offset..refusal.offset),
         });
         let message = refusal.map(ToString::to_string);
-        Answer { consumer, reading, message, place }
+        ConsumerAnswer { consumer, reading, message, place }
     }
 
     /// The element that begins there, or the place itself.
-    fn starts_at(&self, offset: usize) -> Place {
+    fn starts_at(&self, offset: usize) -> LintPlace {
         let element = self.elements.iter().find(|element| element.start == offset);
         self.lines.place(element.cloned().unwrap_or(offset..offset))
     }
@@ -166,7 +166,7 @@ impl Looking<'_> {
         &self,
         parsed: &ParsedBundle,
         trust_domain: Option<&TrustDomain>,
-        consumers: &[Answer],
+        consumers: &[ConsumerAnswer],
     ) -> Vec<Departure> {
         let of = |rule, level, clause, message, entry| Departure {
             rule,
@@ -217,7 +217,7 @@ impl Looking<'_> {
         departures
     }
 
-    fn unusable(&self, error: &ParseError, consumers: &[Answer]) -> Departure {
+    fn unusable(&self, error: &ParseError, consumers: &[ConsumerAnswer]) -> Departure {
         let (rule, clause) = match error {
             ParseError::NotJson { .. } => ("not_json", "RFC 8259, 2"),
             ParseError::NotABundle { .. } => ("not_a_bundle", "Bundle, 4.1.3"),

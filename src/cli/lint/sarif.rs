@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::place::Place;
-use super::report::{Level, Report};
+use super::place::LintPlace;
+use super::report::{Level, LintReport};
 
 /// The schema that a log names, and keeps to.
 const SCHEMA: &str =
@@ -19,7 +19,7 @@ pub(super) enum Execution {
 }
 
 /// One log with one run (SARIF, 3.13 and 3.14).
-pub(super) fn log(reports: &[Report], execution: Execution) -> Value {
+pub(super) fn log(reports: &[LintReport], execution: Execution) -> Value {
     let mut run = Run::default();
     for report in reports {
         run.add(report);
@@ -78,7 +78,7 @@ struct Run {
 }
 
 impl Run {
-    fn add(&mut self, report: &Report) {
+    fn add(&mut self, report: &LintReport) {
         for departure in &report.departures {
             let id = departure.rule.to_owned();
             let text = format!("The document departs from {}.", departure.clause);
@@ -112,9 +112,9 @@ impl Run {
     }
 }
 
-fn located(report: &Report, place: Option<Place>) -> Value {
+fn located(report: &LintReport, place: Option<LintPlace>) -> Value {
     let region = match place {
-        Some(Place { line, column, end_line, end_column }) => json!({
+        Some(LintPlace { line, column, end_line, end_column }) => json!({
             "startLine": line,
             "startColumn": column,
             "endLine": end_line,

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::report::{Answer, Report};
+use super::report::{ConsumerAnswer, LintReport};
 use crate::cli::output::table;
-use anchorwatch_consumers::{Acceptance, Kept, Reading};
+use anchorwatch_consumers::{Acceptance, ConsumerVerdict, KeptKey};
 use anchorwatch_core::bundle::SvidType;
 use anchorwatch_core::time::duration_text;
 use anchorwatch_core::untrusted::escape_line;
@@ -14,12 +14,12 @@ use anchorwatch_core::untrusted::escape_line;
 const MOST: usize = 200;
 
 /// All reports, one after another.
-pub(super) fn text(reports: &[Report]) -> String {
+pub(super) fn text(reports: &[LintReport]) -> String {
     let reports: Vec<String> = reports.iter().map(one).collect();
     reports.join("\n\n")
 }
 
-fn one(report: &Report) -> String {
+fn one(report: &LintReport) -> String {
     let mut text = escape_line(&report.document).into_owned();
     match report.authorities {
         None => text.push_str(": no bundle"),
@@ -54,10 +54,10 @@ fn one(report: &Report) -> String {
     text
 }
 
-fn verdict(answer: &Answer) -> String {
+fn verdict(answer: &ConsumerAnswer) -> String {
     let acceptance = match &answer.reading {
-        Reading::Accepts(acceptance) => acceptance,
-        Reading::Rejects(refusal) => {
+        ConsumerVerdict::Accepts(acceptance) => acceptance,
+        ConsumerVerdict::Rejects(refusal) => {
             let line = answer.place.map(|place| format!("line {}: ", place.line));
             return format!("refuses: {}{refusal}", line.unwrap_or_default());
         }
@@ -88,8 +88,8 @@ fn verdict(answer: &Answer) -> String {
 }
 
 /// The keys that anyone keeps, and who does.
-fn keys(answers: &[Answer]) -> String {
-    let mut rows: BTreeMap<u32, (&Kept, Vec<String>)> = BTreeMap::new();
+fn keys(answers: &[ConsumerAnswer]) -> String {
+    let mut rows: BTreeMap<u32, (&KeptKey, Vec<String>)> = BTreeMap::new();
     let mut accepting = 0;
     for answer in answers {
         let Some(acceptance) = answer.reading.acceptance() else { continue };

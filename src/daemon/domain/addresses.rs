@@ -2,10 +2,10 @@
 
 use tracing::{info, warn};
 
-use super::Domain;
+use super::WatchedDomain;
 use anchorwatch_core::view::StaleAddresses;
 
-impl Domain {
+impl WatchedDomain {
     /// Shows whether the last poll used addresses of an earlier look-up, and logs when that begins
     /// and ends.
     pub(super) fn note_stale_addresses(&mut self, stale: Option<StaleAddresses>) {

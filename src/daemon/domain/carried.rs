@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use super::Domain;
+use super::WatchedDomain;
 use crate::daemon::poll_context::PollContext;
 use anchorwatch_core::decision::{Decision, DecisionAction, Decisions};
 use anchorwatch_core::watch::{Event, Facts};
 
-impl Domain {
+impl WatchedDomain {
     /// What is known, under every denial that binds. One that waits to be journaled here is in the
     /// journal of another trust domain already: it binds from the first poll, and does not wait for
     /// the disk.
@@ -56,8 +56,8 @@ mod tests {
     use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
     use rusqlite::Connection;
 
-    use crate::daemon::domain::Domain;
-    use crate::daemon::testing::Scene;
+    use crate::daemon::domain::WatchedDomain;
+    use crate::daemon::testing::TestScene;
     use anchorwatch_core::judge;
 
     fn authority(key: &KeyPair) -> rcgen::Certificate {
@@ -69,7 +69,7 @@ mod tests {
     }
 
     /// What a trust domain decided by which this key is denied.
-    fn elsewhere(scene: &Scene, denied: &[u8]) -> DomainState {
+    fn elsewhere(scene: &TestScene, denied: &[u8]) -> DomainState {
         let mut state = DomainState::default();
         let fingerprint = Fingerprint::of(denied);
         let action = DecisionAction::Deny {
@@ -86,19 +86,19 @@ mod tests {
     }
 
     /// The trust domain with this bootstrap file.
-    fn bootstrapped(scene: &Scene, certificate: &rcgen::Certificate) -> Domain {
+    fn bootstrapped(scene: &TestScene, certificate: &rcgen::Certificate) -> WatchedDomain {
         let mut relation = scene.relation();
         let name = relation.relationship.trust_domain().clone();
         let listed = crate::config::bootstrap::parse_bytes(certificate.pem().as_bytes(), &name);
         relation.bootstrap = Ok(listed.unwrap());
-        Domain::new(relation, DomainState::default())
+        WatchedDomain::new(relation, DomainState::default())
     }
 
     const SPIFFE: &str = "https_spiffe: {endpoint_spiffe_id: \"spiffe://a.example/server\"}";
 
     #[tokio::test]
     async fn a_denial_that_waits_for_the_journal_binds_from_the_first_poll() {
-        let scene = Scene::with_profile(SPIFFE);
+        let scene = TestScene::with_profile(SPIFFE);
         let rogue = authority(&KeyPair::generate().unwrap());
         let mut domain = bootstrapped(&scene, &rogue);
         let known = elsewhere(&scene, rogue.der());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tracing::{info, warn};
 
-use super::Domain;
+use super::WatchedDomain;
 use super::carried::names_denied_keys;
 use super::recorded::report_change;
 use crate::daemon::decision_part::DecisionPart;
@@ -26,7 +26,7 @@ struct Draft {
     trusted: Option<Arc<[Arc<Authority>]>>,
 }
 
-impl Domain {
+impl WatchedDomain {
     /// Works out what a decision comes to, gives that away to be recorded with the parts of others,
     /// and takes it over only where all of it was committed.
     pub(in crate::daemon) async fn take_part(&mut self, shared: &PollContext, part: DecisionPart) {

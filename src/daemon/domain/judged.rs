@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tracing::error;
 
-use super::Domain;
+use super::WatchedDomain;
 use super::recorded::ReportChange;
 use crate::daemon::log;
 use crate::daemon::poll_context::PollContext;
@@ -16,7 +16,7 @@ use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::view::{DomainView, Ended};
 use anchorwatch_core::watch::{self, FailureReason};
 
-impl Domain {
+impl WatchedDomain {
     /// Judges anew, since time alone changes what is to be said, and publishes what differs.
     pub(in crate::daemon) async fn tick(&mut self, shared: &PollContext) {
         let at = shared.clock.now();

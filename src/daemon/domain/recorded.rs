@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use hyper::body::Bytes;
 
-use super::Domain;
+use super::WatchedDomain;
 use crate::daemon::log;
 use crate::daemon::poll_context::PollContext;
 use crate::store::{Batch, Durability};
@@ -32,7 +32,7 @@ pub(in crate::daemon) struct Sighted {
     pub(in crate::daemon) refused: Vec<UntrustedText>,
 }
 
-impl Domain {
+impl WatchedDomain {
     /// Records events that no poll brought and nobody decided, with the findings that begin and end
     /// with them.
     pub(super) async fn note(&mut self, shared: &PollContext, events: Vec<Event>) {

@@ -115,7 +115,7 @@ fn visible(frame: &str) -> Vec<String> {
 
 #[test]
 fn a_frame_shows_every_domain_and_the_address_of_the_page() {
-    let mut table = Table::new(TableOutput::Terminal, 120).with_page("http://127.0.0.1:10464/");
+    let mut table = DemoTable::new(TableOutput::Terminal, 120).with_page("http://127.0.0.1:10464/");
     let frame = table.frame(&view(vec![domain("a.example"), domain("longer.example")]));
     assert_eq!(
         visible(&frame),
@@ -132,7 +132,7 @@ fn a_frame_shows_every_domain_and_the_address_of_the_page() {
 
 #[test]
 fn a_frame_takes_the_place_of_the_one_before() {
-    let mut table = Table::new(TableOutput::Terminal, 80);
+    let mut table = DemoTable::new(TableOutput::Terminal, 80);
     let view = view(vec![domain("a.example")]);
     let first = table.frame(&view);
     assert!(first.contains(HIDE_CURSOR) && !first.contains("A\r"));
@@ -148,7 +148,7 @@ fn a_frame_takes_the_place_of_the_one_before() {
 fn no_line_is_as_wide_as_the_terminal() {
     for width in [0, 1, 2, 20, 79, 80] {
         let mut table =
-            Table::new(TableOutput::Terminal, width).with_page("http://127.0.0.1:10464/");
+            DemoTable::new(TableOutput::Terminal, width).with_page("http://127.0.0.1:10464/");
         for second in 0..100 {
             table.line(&recorded(second, introduced(SvidType::Jwt, 3, Some(at(0)), 1)));
         }
@@ -163,7 +163,7 @@ fn no_line_is_as_wide_as_the_terminal() {
 
 #[test]
 fn elsewhere_each_change_is_a_line() {
-    let mut table = Table::new(TableOutput::Lines, 80).with_page("http://127.0.0.1:10464/");
+    let mut table = DemoTable::new(TableOutput::Lines, 80).with_page("http://127.0.0.1:10464/");
     assert_eq!(table.heading(), "page: http://127.0.0.1:10464/\n");
     let mut line = |seconds, event| table.line(&recorded(seconds, event));
     assert_eq!(line(0, introduced(SvidType::X509, 1, None, 0)), None, "the baseline's keys");
@@ -187,7 +187,7 @@ fn elsewhere_each_change_is_a_line() {
 
 #[test]
 fn a_summary_says_what_each_domain_came_to() {
-    let mut table = Table::new(TableOutput::Lines, 80);
+    let mut table = DemoTable::new(TableOutput::Lines, 80);
     table.line(&recorded(-50, changed(2)));
     let summary = table.summary(&view(vec![domain("a.example"), domain("bc.example")]));
     assert_eq!(

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::store::column::{from_number, number};
-use crate::store::{Faults, StoreError, VerifyFault};
+use crate::store::{StoreError, VerifyFault, VerifyFaults};
 use anchorwatch_core::bundle::Digest;
 use anchorwatch_core::journal::{Chain, GENESIS};
 use anchorwatch_core::spiffe::TrustDomain;
@@ -45,7 +45,7 @@ impl ChainWalk {
     pub(super) fn portion(
         &mut self,
         connection: &Connection,
-        faults: &mut Faults,
+        faults: &mut VerifyFaults,
         take: &mut dyn FnMut(Chain),
     ) -> Result<bool, StoreError> {
         let failed = || StoreError::database("read the journal");

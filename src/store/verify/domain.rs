@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::store::column::number;
 use crate::store::row::{COLUMNS, StoredRow};
-use crate::store::{Faults, StoreError, VerifyFault, checkpoint, load};
+use crate::store::{StoreError, VerifyFault, VerifyFaults, checkpoint, load};
 use anchorwatch_core::bundle::AuthorityId;
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::watch::{Event, Facts};
@@ -41,7 +41,7 @@ impl DomainWalk {
     pub(super) fn new(
         connection: &Connection,
         all: u64,
-        faults: &mut Faults,
+        faults: &mut VerifyFaults,
     ) -> Result<Self, StoreError> {
         let (names, wrong) = load::names(connection)?;
         for fault in wrong {
@@ -63,7 +63,7 @@ impl DomainWalk {
     pub(super) fn portion(
         &mut self,
         connection: &Connection,
-        faults: &mut Faults,
+        faults: &mut VerifyFaults,
     ) -> Result<bool, StoreError> {
         let mut current = if let Some(current) = self.current.take() {
             current
@@ -90,7 +90,7 @@ impl DomainWalk {
         &mut self,
         connection: &Connection,
         current: &mut Current,
-        faults: &mut Faults,
+        faults: &mut VerifyFaults,
     ) -> Result<u64, StoreError> {
         let select = format!(
             "SELECT {COLUMNS}, e.kind, e.authority FROM events e
@@ -139,7 +139,7 @@ impl DomainWalk {
         &mut self,
         connection: &Connection,
         current: &mut Current,
-        faults: &mut Faults,
+        faults: &mut VerifyFaults,
     ) -> Result<(), StoreError> {
         let (name, place) = (&current.name, current.last);
         let differs = || VerifyFault::Checkpoint { trust_domain: name.clone(), number: place };
@@ -175,7 +175,7 @@ impl DomainWalk {
         &mut self,
         connection: &Connection,
         current: &Current,
-        faults: &mut Faults,
+        faults: &mut VerifyFaults,
     ) -> Result<(), StoreError> {
         if 0 < current.last {
             self.trust_domains = self.trust_domains.saturating_add(1);

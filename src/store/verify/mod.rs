@@ -10,7 +10,7 @@ mod tables;
 
 use rusqlite::Connection;
 
-use super::{Faults, StoreError, StoreReader, VerifyFault, directory, load};
+use super::{StoreError, StoreReader, VerifyFault, VerifyFaults, directory, load};
 use anchorwatch_core::bundle::Digest;
 use anchorwatch_core::journal::Chain;
 use chain::ChainWalk;
@@ -53,7 +53,7 @@ impl StoreReader {
         &self,
         noted: Option<Digest>,
         progress: &mut dyn FnMut(u64, u64),
-    ) -> Result<Verified, Faults> {
+    ) -> Result<Verified, VerifyFaults> {
         let of_the_lock = directory::noted_head(&self.directory).map(|chain| chain.head);
         let mut verification = Verification::new(noted.into_iter().chain(of_the_lock));
         let last = load::head(&self.connection).map_or(0, |head| head.number);
@@ -88,8 +88,8 @@ pub(super) fn tail(
     connection: &Connection,
     head: Chain,
     noted: Option<Chain>,
-) -> Result<Faults, StoreError> {
-    let mut faults = Faults::default();
+) -> Result<VerifyFaults, StoreError> {
+    let mut faults = VerifyFaults::default();
     let mut walk = ChainWalk::after(connection, head.number.saturating_sub(TAIL))?;
     let mut digests = walk.digests();
     while !walk.portion(connection, &mut faults, &mut |chain| digests.push(chain))? {}
@@ -109,7 +109,7 @@ pub(super) struct Verification {
     phase: Phase,
     noted: Vec<Noted>,
     verified: Verified,
-    faults: Faults,
+    faults: VerifyFaults,
 }
 
 #[derive(Debug)]
@@ -145,7 +145,7 @@ impl Verification {
                 bodies: 0,
                 noted: None,
             },
-            faults: Faults::default(),
+            faults: VerifyFaults::default(),
         }
     }
 
@@ -227,7 +227,7 @@ impl Verification {
     }
 
     /// What was looked at, and what is not as it was written.
-    pub(super) fn finish(self) -> (Verified, Faults) {
+    pub(super) fn finish(self) -> (Verified, VerifyFaults) {
         let Self { noted, mut verified, mut faults, .. } = self;
         verified.noted = noted.first().and_then(|first| first.at);
         for one in noted.iter().filter(|one| one.at.is_none()) {

@@ -6,7 +6,9 @@ use rusqlite::{Connection, Row, params};
 
 use crate::store::column::trust_domain;
 use crate::store::load::each_event;
-use crate::store::{Faults, StoreError, VerifyFault, checkpoint, index, poll_state, schema, seal};
+use crate::store::{
+    StoreError, VerifyFault, VerifyFaults, checkpoint, index, poll_state, schema, seal,
+};
 use anchorwatch_core::bundle::{AuthorityId, Digest};
 use anchorwatch_core::journal::record_after;
 use anchorwatch_core::spiffe::TrustDomain;
@@ -58,7 +60,7 @@ impl Tables {
     pub(super) fn portion(
         &mut self,
         connection: &Connection,
-        faults: &mut Faults,
+        faults: &mut VerifyFaults,
     ) -> Result<bool, StoreError> {
         let count = match self.table {
             Table::Authorities => self.authorities(connection, faults)?,
@@ -102,7 +104,7 @@ impl Tables {
     fn authorities(
         &mut self,
         connection: &Connection,
-        faults: &mut Faults,
+        faults: &mut VerifyFaults,
     ) -> Result<usize, StoreError> {
         let failed = || StoreError::database("read the authorities");
         let mut rows = Vec::new();
@@ -150,7 +152,7 @@ impl Tables {
     fn bodies(
         &mut self,
         connection: &Connection,
-        faults: &mut Faults,
+        faults: &mut VerifyFaults,
     ) -> Result<usize, StoreError> {
         let failed = || StoreError::database("read the documents");
         let select =
@@ -176,7 +178,7 @@ impl Tables {
     fn checkpoints(
         &mut self,
         connection: &Connection,
-        faults: &mut Faults,
+        faults: &mut VerifyFaults,
     ) -> Result<usize, StoreError> {
         let select = "SELECT rowid, trust_domain FROM checkpoints
             WHERE ?1 < rowid ORDER BY rowid LIMIT ?2";
@@ -209,7 +211,7 @@ impl Tables {
     fn poll_states(
         &mut self,
         connection: &Connection,
-        faults: &mut Faults,
+        faults: &mut VerifyFaults,
     ) -> Result<usize, StoreError> {
         let select =
             "SELECT rowid, trust_domain FROM poll_states WHERE ?1 < rowid ORDER BY rowid LIMIT ?2";
@@ -243,7 +245,7 @@ fn replay(
     Ok(record_after(None, id, events.iter().map(|(at, event)| (*at, event))))
 }
 
-fn meta(connection: &Connection, faults: &mut Faults) -> Result<(), StoreError> {
+fn meta(connection: &Connection, faults: &mut VerifyFaults) -> Result<(), StoreError> {
     let failed = || StoreError::database("read the store's own record");
     let all = "SELECT name, value, digest FROM meta";
     let mut statement = connection.prepare_cached(all).map_err(failed())?;
@@ -264,7 +266,7 @@ fn meta(connection: &Connection, faults: &mut Faults) -> Result<(), StoreError> 
 }
 
 /// Compares the schema with the one that this version makes.
-pub(super) fn schema(connection: &Connection, faults: &mut Faults) -> Result<(), StoreError> {
+pub(super) fn schema(connection: &Connection, faults: &mut VerifyFaults) -> Result<(), StoreError> {
     let failed = || StoreError::database("read the store's schema");
     let made = schema::declared(&schema::open_in_memory()?).map_err(failed())?;
     let there = schema::declared(connection).map_err(failed())?;
@@ -280,7 +282,7 @@ pub(super) fn schema(connection: &Connection, faults: &mut Faults) -> Result<(),
 }
 
 /// Lets SQLite look at every page of the file, and at every index beside its table.
-pub(super) fn pages(connection: &Connection, faults: &mut Faults) -> Result<(), StoreError> {
+pub(super) fn pages(connection: &Connection, faults: &mut VerifyFaults) -> Result<(), StoreError> {
     let failed = || StoreError::database("check the pages of the store");
     let mut statement = connection.prepare("PRAGMA integrity_check(32)").map_err(failed())?;
     let mut rows = statement.query([]).map_err(failed())?;

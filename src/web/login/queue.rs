@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 
 use tokio::sync::oneshot;
 
-use super::{Tag, Verdict};
+use super::{LoginVerdict, Tag};
 use crate::web::readers::Peer;
 
 /// How many may wait. At cost 10 each takes some 60 ms.
@@ -38,7 +38,7 @@ pub(super) struct Job {
     pub(super) password: Vec<u8>,
     pub(super) hash: Box<str>,
     pub(super) user: NamedUser,
-    waiting: Vec<oneshot::Sender<Verdict>>,
+    waiting: Vec<oneshot::Sender<LoginVerdict>>,
 }
 
 impl Job {
@@ -53,7 +53,7 @@ impl Job {
     }
 
     /// Tells whoever still waits.
-    pub(super) fn tell(self, verdict: Verdict) {
+    pub(super) fn tell(self, verdict: LoginVerdict) {
         for waiting in self.waiting {
             // Whoever has gone need not know.
             let _ = waiting.send(verdict);
@@ -65,14 +65,14 @@ impl Job {
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     jobs: Vec<Job>,
-    running: Option<(Tag, Vec<oneshot::Sender<Verdict>>)>,
+    running: Option<(Tag, Vec<oneshot::Sender<LoginVerdict>>)>,
     turns: HashMap<Share, u64>,
     turn: u64,
 }
 
 impl Queue {
     /// Puts a job into the queue. The same credentials are checked once, however many ask.
-    pub(super) fn push(&mut self, mut job: Job) -> oneshot::Receiver<Verdict> {
+    pub(super) fn push(&mut self, mut job: Job) -> oneshot::Receiver<LoginVerdict> {
         let (sender, receiver) = oneshot::channel();
         if let (Some(tag), Some((running, waiting))) = (job.tag, &mut self.running)
             && *running == tag
@@ -125,7 +125,7 @@ impl Queue {
     /// Nothing is checked any more.
     pub(super) fn close(&mut self) {
         for job in self.jobs.drain(..) {
-            job.tell(Verdict::Busy);
+            job.tell(LoginVerdict::Busy);
         }
     }
 
@@ -141,7 +141,7 @@ impl Queue {
         let jobs = self.jobs.iter().enumerate();
         let loser = jobs.max_by_key(|(place, job)| (weight(job), oldest_first(*place)));
         if let Some((place, _)) = loser {
-            self.jobs.remove(place).tell(Verdict::Busy);
+            self.jobs.remove(place).tell(LoginVerdict::Busy);
         }
     }
 
@@ -167,7 +167,7 @@ mod tests {
         let mut job = queue.pop()?;
         queue.done(&mut job);
         let number = job.password[0];
-        job.tell(Verdict::Unknown);
+        job.tell(LoginVerdict::Unknown);
         Some(number)
     }
 
@@ -194,7 +194,7 @@ mod tests {
         assert!(first.try_recv().is_err(), "the oldest of all still waits");
         let mut turned_away = 0;
         for waiting in &mut held {
-            turned_away += usize::from(waiting.try_recv() == Ok(Verdict::Busy));
+            turned_away += usize::from(waiting.try_recv() == Ok(LoginVerdict::Busy));
         }
         assert_eq!(turned_away, 70 + 1 - WAITING);
         assert!(held.last_mut().unwrap().try_recv().is_err());
@@ -208,9 +208,9 @@ mod tests {
         let mut running = queue.pop().unwrap();
         held.push(queue.push(job(1, 0, 1)));
         queue.done(&mut running);
-        running.tell(Verdict::Known);
+        running.tell(LoginVerdict::Known);
         for one in &mut held {
-            assert_eq!(one.try_recv(), Ok(Verdict::Known));
+            assert_eq!(one.try_recv(), Ok(LoginVerdict::Known));
         }
         assert!(queue.pop().is_none());
     }

@@ -5,7 +5,7 @@ use super::html::Html;
 use super::journal::{self, EntriesOf};
 use super::life::Life;
 use super::particulars::Particulars;
-use super::remedy::{self, Command};
+use super::remedy::{self, RemedyCommand};
 use super::words::{badge, bracket, maybe_stretch, near, stretch, tone, words};
 use crate::web::api::OpenFinding;
 use anchorwatch_core::alerts;
@@ -155,12 +155,12 @@ fn decide(html: &mut Html, domain: &DomainView, finding: &Finding, key: Option<F
     html.raw("</section>");
 }
 
-fn commands(html: &mut Html, heading: &'static str, commands: &[Command]) {
+fn commands(html: &mut Html, heading: &'static str, commands: &[RemedyCommand]) {
     if commands.is_empty() {
         return;
     }
     html.raw("<h3>").raw(heading).raw("</h3><dl class=\"commands\">");
-    for Command { when, line } in commands {
+    for RemedyCommand { when, line } in commands {
         html.raw("<div><dt>").raw(when).raw("</dt><dd><pre><code>");
         for (place, word) in line.split(' ').enumerate() {
             // An option is never broken after its dashes.

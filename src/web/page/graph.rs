@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::frame::{Frame, Section};
 use super::html::Html;
 use super::standing::Condition;
-use super::table::Table;
+use super::table::HtmlTable;
 use super::words::{badge, count};
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::untrusted::cut;
@@ -192,7 +192,7 @@ fn text(html: &mut Html, class: &'static str, x: usize, y: usize, words: &str) {
 
 fn table(view: &View, nodes: &[Node<'_>]) -> Html {
     const HEADINGS: &[&str] = &["trust domain", "trusted by", "proof", "chain", "state"];
-    let mut table = Table::new("Who trusts whom, and what proves each endpoint", HEADINGS);
+    let mut table = HtmlTable::new("Who trusts whom, and what proves each endpoint", HEADINGS);
     for node in nodes {
         let name = &node.domain.endpoint.trust_domain;
         let mut link = Html::default();

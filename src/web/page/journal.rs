@@ -2,7 +2,7 @@
 
 use super::frame::{Frame, Section};
 use super::html::Html;
-use super::table::Table;
+use super::table::HtmlTable;
 use super::words::moment;
 use anchorwatch_core::bundle::Fingerprint;
 use anchorwatch_core::journal::{RecordedEntry, describe};
@@ -119,7 +119,7 @@ pub(super) fn listed(events: &Result<Vec<RecordedEntry>, String>, of: EntriesOf)
         EntriesOf::AllTrustDomains => &["number", "at", "trust domain", "what happened"],
         EntriesOf::OneTrustDomain => &["number", "at", "what happened"],
     };
-    let mut table = Table::new("Events, the newest first", columns);
+    let mut table = HtmlTable::new("Events, the newest first", columns);
     for RecordedEntry { number, entry, .. } in events.iter().rev() {
         let what = Html::of(describe(&entry.event));
         let (number, at) = (Html::of(number), moment(entry.at));

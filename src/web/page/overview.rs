@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use super::frame::{Frame, Section};
 use super::html::Html;
 use super::standing::Condition;
-use super::table::Table;
+use super::table::HtmlTable;
 use super::words::{NOTHING, badge, count, distance, near, tone, words};
 use crate::web::api::RotationReport;
 use anchorwatch_core::finding::{Finding, Severity};
@@ -36,7 +36,7 @@ pub(in crate::web) fn overview(frame: &Frame<'_>, view: &View, page: usize) -> S
     summary(&mut html, &domains, view);
     findings(&mut html, &domains, view);
     html.raw("<section aria-labelledby=\"domains\"><h2 id=\"domains\">Watched</h2>");
-    let mut table = Table::new("Trust domains, the most urgent first", HEADINGS);
+    let mut table = HtmlTable::new("Trust domains, the most urgent first", HEADINGS);
     let first = page.saturating_mul(SHOWN);
     for domain in domains.iter().skip(first).take(SHOWN) {
         table.row(&row(domain, view.at));

@@ -6,7 +6,7 @@ use anchorwatch_core::view::DomainView;
 
 /// A command as it is typed, and when it is the right one.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Command {
+pub(super) struct RemedyCommand {
     pub(super) when: &'static str,
     pub(super) line: String,
 }
@@ -14,7 +14,7 @@ pub(super) struct Command {
 /// What every decision carries.
 const WORDS: &str = "--by YOUR-NAME --reason 'WHY'";
 
-impl Command {
+impl RemedyCommand {
     fn new(when: &'static str, line: String) -> Self {
         Self { when, line }
     }
@@ -25,22 +25,22 @@ pub(super) fn looks(
     finding: &Finding,
     domain: &DomainView,
     about: Option<Fingerprint>,
-) -> Vec<Command> {
+) -> Vec<RemedyCommand> {
     let name = &domain.endpoint.trust_domain;
     let mut commands = Vec::new();
     if let Some(fingerprint) = about {
         let line = format!("anchorwatch show {fingerprint}");
-        commands.push(Command::new("everything on record of the authority", line));
+        commands.push(RemedyCommand::new("everything on record of the authority", line));
     }
     if let FindingKind::ConsumerRejects
     | FindingKind::IrregularDocument
     | FindingKind::RefreshHint = finding.kind
     {
         let line = format!("anchorwatch lint {}", quoted(domain.endpoint.url.as_str()));
-        commands.push(Command::new("the place in the document, and the clause", line));
+        commands.push(RemedyCommand::new("the place in the document, and the clause", line));
     }
     let line = format!("anchorwatch events --trust-domain {name}");
-    commands.push(Command::new("what happened before and after", line));
+    commands.push(RemedyCommand::new("what happened before and after", line));
     commands
 }
 
@@ -49,37 +49,37 @@ pub(super) fn decisions(
     finding: &Finding,
     domain: &DomainView,
     about: Option<Fingerprint>,
-) -> Vec<Command> {
+) -> Vec<RemedyCommand> {
     let name = &domain.endpoint.trust_domain;
     let mut commands = Vec::new();
     if let (true, Some(fingerprint)) = (is_about_a_key(finding.kind), about) {
         let line = format!("anchorwatch approve {fingerprint} --trust-domain {name} {WORDS}");
-        commands.push(Command::new("the partner confirms this whole fingerprint", line));
+        commands.push(RemedyCommand::new("the partner confirms this whole fingerprint", line));
         let line = format!("anchorwatch deny {fingerprint} --trust-domain {name} {WORDS}");
-        commands.push(Command::new("the partner does not know it", line));
+        commands.push(RemedyCommand::new("the partner does not know it", line));
     }
     if finding.kind == FindingKind::RotationOverdue {
         for line in overdue(finding, domain) {
             let line = format!("anchorwatch retire-lineage {name} {line} {WORDS}");
-            commands.push(Command::new("the server was taken away on purpose", line));
+            commands.push(RemedyCommand::new("the server was taken away on purpose", line));
         }
     }
     if finding.kind == FindingKind::BaselineMissing {
         let line = format!("anchorwatch baseline {name} {WORDS}");
-        commands.push(Command::new("the fingerprints are those of the partner", line));
+        commands.push(RemedyCommand::new("the fingerprints are those of the partner", line));
     }
     if let FindingKind::LockoutImminent
     | FindingKind::EndpointUnauthenticated
     | FindingKind::BootstrapUnusable = finding.kind
     {
         let line = format!("anchorwatch rebootstrap {name} FILE {WORDS}");
-        commands.push(Command::new("the partner's bundle came by another way", line));
+        commands.push(RemedyCommand::new("the partner's bundle came by another way", line));
     }
     let waits =
         finding.kind.nature() == Nature::Event && finding.kind != FindingKind::UnexpectedAuthority;
     if waits || finding.kind == FindingKind::SvidTypeVanished {
         let line = format!("anchorwatch ack {} {WORDS}", finding.id);
-        commands.push(Command::new("it was looked at, and is understood", line));
+        commands.push(RemedyCommand::new("it was looked at, and is understood", line));
     }
     commands
 }

@@ -2,7 +2,7 @@
 
 use super::html::Html;
 use super::particulars::Particulars;
-use super::table::Table;
+use super::table::HtmlTable;
 use super::words::{NOTHING, badge, bracket, maybe, maybe_stretch, near, short, words};
 use crate::web::api::{HandOverReport, LineageReport, RotationReport};
 use anchorwatch_core::time::Timestamp;
@@ -30,7 +30,7 @@ pub(super) fn section(rotation: &RotationReport, now: Timestamp) -> Html {
 
 fn lineages(lineages: &[LineageReport]) -> Html {
     const HEADINGS: &[&str] = &["lineage", "use", "newest", "next due", "on time until", "state"];
-    let mut table = Table::new("The chains of the issuer's replicas", HEADINGS);
+    let mut table = HtmlTable::new("The chains of the issuer's replicas", HEADINGS);
     for line in lineages {
         let newest = line.newest.map_or_else(|| "none seen yet".to_owned(), |one| one.short());
         table.row(&[
@@ -48,7 +48,7 @@ fn lineages(lineages: &[LineageReport]) -> Html {
 fn handovers(handovers: &[HandOverReport]) -> Html {
     const HEADINGS: &[&str] =
         &["removed", "use", "old", "new", "verdict", "slack", "tokens killed", "T"];
-    let mut table = Table::new("Hand-overs that finished, the newest first", HEADINGS);
+    let mut table = HtmlTable::new("Hand-overs that finished, the newest first", HEADINGS);
     for one in handovers.iter().rev().take(SHOWN) {
         table.row(&[
             Html::of(bracket(one.removed)),
@@ -89,7 +89,7 @@ fn share([least, most]: [f64; 2]) -> String {
     format!("{least:.0} to {most:.0} %")
 }
 
-fn or_say(table: Table, otherwise: &'static str) -> Html {
+fn or_say(table: HtmlTable, otherwise: &'static str) -> Html {
     let mut html = table.into_html();
     if html.is_empty() {
         html.raw("<p class=\"dim\">").raw(otherwise).raw("</p>");

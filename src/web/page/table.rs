@@ -6,13 +6,13 @@ use super::html::Html;
 ///
 /// The roles are written out, since a table that is laid out as cards loses those that it has by
 /// itself in some browsers.
-pub(super) struct Table {
+pub(super) struct HtmlTable {
     headings: &'static [&'static str],
     html: Html,
     rows: usize,
 }
 
-impl Table {
+impl HtmlTable {
     /// A table with this caption, read out before it, and these columns.
     pub(super) fn new(caption: &str, headings: &'static [&'static str]) -> Self {
         let mut html = Html::default();

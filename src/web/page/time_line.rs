@@ -7,7 +7,7 @@ use super::html::Html;
 use super::life::{Leaving, Life};
 use super::scale::Scale;
 use super::svg;
-use super::table::Table;
+use super::table::HtmlTable;
 use super::words::{NOTHING, bracket, maybe_stretch, second, short, stretch, words};
 use crate::web::api::LineageReport;
 use anchorwatch_core::bundle::SvidType;
@@ -303,7 +303,8 @@ fn listed(lives: &[Life]) -> Html {
         "leaves",
         "overlap",
     ];
-    let mut table = Table::new("Authorities, the latest published first within each use", HEADINGS);
+    let mut table =
+        HtmlTable::new("Authorities, the latest published first within each use", HEADINGS);
     for life in lives {
         let leaves = match life.leaving {
             Leaving::Seen(removed) => format!("removed {}", bracket(removed)),

@@ -9,7 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::answer::Answer;
+use super::answer::BudgetedAnswer;
 use super::{AnswerClass, PATIENCE, Place, Reader};
 
 impl AnswerClass {
@@ -47,7 +47,7 @@ pub(in crate::web) async fn admit(request: Request, next: Next) -> Response {
     };
     let response = next.run(request).await;
     let (head, body) = response.into_parts();
-    let answer = Answer::new(body, place);
+    let answer = BudgetedAnswer::new(body, place);
     drop(making);
     Response::from_parts(head, Body::new(answer))
 }

@@ -14,7 +14,7 @@ use super::budget::Charge;
 pub(in crate::web) const PIECE: usize = 64 << 10;
 
 /// A body whose pieces are made once there is room for them, and count until they are written.
-pub(super) struct Answer {
+pub(super) struct BudgetedAnswer {
     body: Body,
     place: Arc<Place>,
     /// What the next piece is counted as, before it is made.
@@ -25,7 +25,7 @@ pub(super) struct Answer {
     counted: Option<Arc<Charge>>,
 }
 
-impl Answer {
+impl BudgetedAnswer {
     /// A body that is whole already counts from now on.
     pub(super) fn new(body: Body, place: Place) -> Self {
         let whole = body.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
@@ -68,7 +68,7 @@ impl Answer {
     }
 }
 
-impl HttpBody for Answer {
+impl HttpBody for BudgetedAnswer {
     type Data = Bytes;
     type Error = axum::Error;
 

@@ -13,7 +13,7 @@ use super::PRESS;
 /// used up: it is exceeded by what is made at that moment, and then nobody gets room until that
 /// much is read. (A semaphore cannot hold less than nothing.)
 #[derive(Debug)]
-pub(super) struct Budget {
+pub(super) struct ReaderBudget {
     limit: usize,
     held: AtomicUsize,
     /// Who waits for room waits in a queue, and one at a time waits for [`Self::freed`].
@@ -21,7 +21,7 @@ pub(super) struct Budget {
     freed: Notify,
 }
 
-impl Budget {
+impl ReaderBudget {
     pub(super) fn new(limit: usize) -> Arc<Self> {
         let (held, turn) = (AtomicUsize::new(0), Semaphore::new(1));
         Arc::new(Self { limit, held, turn, freed: Notify::new() })
@@ -62,7 +62,7 @@ impl Budget {
 /// Bytes that are counted until this is dropped.
 #[derive(Debug)]
 pub(super) struct Charge {
-    budget: Arc<Budget>,
+    budget: Arc<ReaderBudget>,
     bytes: usize,
 }
 
@@ -89,7 +89,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_waits_gets_room_in_order_and_what_is_there_is_counted() {
-        let budget = Budget::new(100);
+        let budget = ReaderBudget::new(100);
         let mut first = budget.try_reserve(60).unwrap();
         let second = budget.try_reserve(60).expect("it is not used up yet");
         assert!(budget.try_reserve(1).is_none());
@@ -105,7 +105,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_waits_presses_those_who_hold() {
-        let budget = Budget::new(1);
+        let budget = ReaderBudget::new(1);
         let held = std::sync::Mutex::new(Some(budget.charge(1)));
         let room = Arc::clone(&budget).reserve(1, || drop(held.lock().unwrap().take()));
         drop(room.await);

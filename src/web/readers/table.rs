@@ -70,13 +70,13 @@ impl Entry {
 
 /// All connections.
 #[derive(Debug, Default)]
-pub(super) struct Table {
+pub(super) struct ReaderTable {
     entries: BTreeMap<u64, Entry>,
     /// Connections and answers are numbered alike.
     next: u64,
 }
 
-impl Table {
+impl ReaderTable {
     pub(super) fn length(&self) -> usize {
         self.entries.len()
     }

@@ -6,7 +6,7 @@ use anchorwatch_core::time::Timestamp;
 
 /// One replica's keys of one use. X.509 and JWT keys are two chains, each on its own clock.
 #[derive(Clone, Debug)]
-pub(super) struct Chain {
+pub(super) struct IssuerChain {
     pub(super) svid_type: SvidType,
     /// The key that signs.
     pub(super) current: Option<IssuedKey>,
@@ -54,7 +54,7 @@ pub(super) struct SigningHandOver {
     pub(super) activated: KeyNumber,
 }
 
-impl Chain {
+impl IssuerChain {
     pub(super) fn new(svid_type: SvidType) -> Self {
         Self { svid_type, current: None, next: Next::Empty, failing_until: None, next_tick: 0 }
     }

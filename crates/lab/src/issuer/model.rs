@@ -296,7 +296,7 @@ impl Issuer {
         &mut self,
         replica: ReplicaNumber,
         svid_type: SvidType,
-    ) -> Option<&mut super::chain::Chain> {
+    ) -> Option<&mut super::chain::IssuerChain> {
         self.replicas.get_mut(&replica)?.chain_mut(svid_type)
     }
 }

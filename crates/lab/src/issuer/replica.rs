@@ -1,6 +1,6 @@
 //! One server: two chains and the ticks at which it looks at them.
 
-use super::chain::Chain;
+use super::chain::IssuerChain;
 use super::settings::times;
 use super::{IssuedKey, IssuerSettings, KeyStore, ReplicaNumber};
 use anchorwatch_core::bundle::SvidType;
@@ -12,8 +12,8 @@ pub(super) struct Replica {
     number: ReplicaNumber,
     pub(super) running: bool,
     started_at: Timestamp,
-    x509: Chain,
-    jwt: Chain,
+    x509: IssuerChain,
+    jwt: IssuerChain,
     /// The tick in which an X.509 authority was prepared last: what delays the JWT look in it.
     x509_prepared_in: Option<u64>,
     /// How many prunes there were since the start.
@@ -26,8 +26,8 @@ impl Replica {
             number,
             running: false,
             started_at: Timestamp::default(),
-            x509: Chain::new(SvidType::X509),
-            jwt: Chain::new(SvidType::Jwt),
+            x509: IssuerChain::new(SvidType::X509),
+            jwt: IssuerChain::new(SvidType::Jwt),
             x509_prepared_in: None,
             prunes: 0,
         }
@@ -64,7 +64,7 @@ impl Replica {
         }
     }
 
-    pub(super) fn chain(&self, svid_type: SvidType) -> Option<&Chain> {
+    pub(super) fn chain(&self, svid_type: SvidType) -> Option<&IssuerChain> {
         match svid_type {
             SvidType::X509 => Some(&self.x509),
             SvidType::Jwt => Some(&self.jwt),
@@ -72,7 +72,7 @@ impl Replica {
         }
     }
 
-    pub(super) fn chain_mut(&mut self, svid_type: SvidType) -> Option<&mut Chain> {
+    pub(super) fn chain_mut(&mut self, svid_type: SvidType) -> Option<&mut IssuerChain> {
         match svid_type {
             SvidType::X509 => Some(&mut self.x509),
             SvidType::Jwt => Some(&mut self.jwt),
@@ -88,7 +88,7 @@ impl Replica {
     /// The next look at which a chain finds something due: its tick, and when.
     pub(super) fn next_look(
         &self,
-        chain: &Chain,
+        chain: &IssuerChain,
         settings: &IssuerSettings,
     ) -> Option<(u64, Timestamp)> {
         let first = chain.next_tick;
@@ -111,7 +111,7 @@ impl Replica {
     }
 
     /// When a chain looks in this tick.
-    fn look_at(&self, chain: &Chain, tick: u64, settings: &IssuerSettings) -> Timestamp {
+    fn look_at(&self, chain: &IssuerChain, tick: u64, settings: &IssuerSettings) -> Timestamp {
         let at = self
             .started_at
             .saturating_add(times(settings.rotator_tick(), tick))

@@ -47,7 +47,7 @@ impl Latest {
 
 /// What must be said of an incident.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Expected {
+pub enum ExpectedFinding {
     /// This finding, at least so urgent, by then.
     Raised(FindingKind, Severity, Latest),
     /// Nothing critical.
@@ -62,7 +62,7 @@ pub struct Promise {
     /// Under which policy.
     pub policy: JudgementPolicy,
     /// What must be said.
-    pub expected: Expected,
+    pub expected: ExpectedFinding,
     /// Why it is in this list and not in the other, where one may wonder.
     pub why: &'static str,
 }
@@ -74,13 +74,13 @@ const fn raised(
     latest: Latest,
     why: &'static str,
 ) -> Promise {
-    let expected = Expected::Raised(kind, severity, latest);
+    let expected = ExpectedFinding::Raised(kind, severity, latest);
     Promise { incident, policy: JudgementPolicy::Scheduled, expected, why }
 }
 
 const fn quiet(incident: Incident, why: &'static str) -> Promise {
     let policy = JudgementPolicy::Scheduled;
-    Promise { incident, policy, expected: Expected::Quiet, why }
+    Promise { incident, policy, expected: ExpectedFinding::Quiet, why }
 }
 
 use FindingKind as F;
@@ -103,7 +103,7 @@ pub const ROWS: &[Promise] = &[
     Promise {
         incident: I::InjectedJwtTimed,
         policy: JudgementPolicy::Pinned,
-        expected: Expected::Raised(F::UnexpectedAuthority, Critical, FirstPoll),
+        expected: ExpectedFinding::Raised(F::UnexpectedAuthority, Critical, FirstPoll),
         why: "under pinned a date explains nothing",
     },
     raised(I::InjectedRoot, F::UnexpectedAuthority, Critical, FirstPoll, ""),
@@ -283,8 +283,8 @@ impl Promise {
         let policy = Policy { judgement: self.policy, ..scenario.policy() };
         let world_run = play(&scenario, seed, &policy, keys);
         let kept = match self.expected {
-            Expected::Quiet => !world_run.raised.iter().any(|raised| self.breaks(raised)),
-            Expected::Raised(kind, severity, latest) => {
+            ExpectedFinding::Quiet => !world_run.raised.iter().any(|raised| self.breaks(raised)),
+            ExpectedFinding::Raised(kind, severity, latest) => {
                 let limit = limit(&world_run, &scenario, kind, latest);
                 world_run.of(kind).any(|raised| {
                     severity <= raised.finding.severity

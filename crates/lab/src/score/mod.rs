@@ -11,7 +11,7 @@ mod verdicts;
 mod world_run;
 
 pub use clean::{Clean, CleanRow, clean_rows};
-pub use expected::{Expected, IncidentRow, Latest, Promise, ROWS};
+pub use expected::{ExpectedFinding, IncidentRow, Latest, Promise, ROWS};
 pub use restarts::{RestartRow, restart_row};
 pub use stalls::{StallMask, StallRow, stall_row};
 pub use verdicts::{VerdictScore, verdicts};

@@ -8,7 +8,7 @@ use super::der::{
     BIT_STRING, BOOLEAN, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, PRINTABLE_STRING, SEQUENCE, SET,
     element, explicit, implicit, integer, moment,
 };
-use super::key::PublicKey;
+use super::key::SimulatedKey;
 use anchorwatch_core::bundle::Validity;
 
 /// `ecdsa-with-SHA256` (RFC 5758, 3.2).
@@ -28,7 +28,7 @@ const CERTIFICATE_AND_CRL_SIGNING: &[u8] = &[0x03, 0x02, 0x01, 0x06];
 
 /// Whose certificate it is.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Subject<'a> {
+pub(super) enum CertificateSubject<'a> {
     /// `C=US,O=SPIFFE,serialNumber=…` and the trust domain's ID, as SPIRE gives them.
     Spire {
         /// The SPIFFE ID of the trust domain.
@@ -43,18 +43,18 @@ pub(super) enum Subject<'a> {
 
 /// A self-signed authority's certificate.
 pub(super) fn authority(
-    subject: Subject<'_>,
-    key: &PublicKey,
+    subject: CertificateSubject<'_>,
+    key: &SimulatedKey,
     validity: Validity,
     random: &mut Random,
 ) -> Vec<u8> {
     let serial = random.bytes::<16>();
     let name = match subject {
-        Subject::Spire { .. } => {
+        CertificateSubject::Spire { .. } => {
             let digits = u128::from_be_bytes(serial).to_string();
             name(&[(COUNTRY, "US"), (ORGANIZATION, "SPIFFE"), (SERIAL_NUMBER, &digits)])
         }
-        Subject::Corporate { name: common } => {
+        CertificateSubject::Corporate { name: common } => {
             name(&[(COUNTRY, "US"), (ORGANIZATION, "Example"), (COMMON_NAME, common)])
         }
     };
@@ -79,7 +79,7 @@ pub(super) fn authority(
 }
 
 /// The identifier of a key, as SPIRE makes it (RFC 5280, 4.2.1.2: the SHA-1 of its bits).
-pub(super) fn key_id(key: &PublicKey) -> Vec<u8> {
+pub(super) fn key_id(key: &SimulatedKey) -> Vec<u8> {
     digest(&SHA1_FOR_LEGACY_USE_ONLY, &key.bits()).as_ref().to_vec()
 }
 
@@ -93,7 +93,7 @@ fn name(attributes: &[(&[u8], &str)]) -> Vec<u8> {
     element(SEQUENCE, &[&sets])
 }
 
-fn extensions(subject: Subject<'_>, key: &PublicKey) -> Vec<u8> {
+fn extensions(subject: CertificateSubject<'_>, key: &SimulatedKey) -> Vec<u8> {
     let is_ca = element(SEQUENCE, &[&element(BOOLEAN, &[&[0xff]])]);
     let key_id = element(OCTET_STRING, &[&key_id(key)]);
     let mut all = [
@@ -102,7 +102,7 @@ fn extensions(subject: Subject<'_>, key: &PublicKey) -> Vec<u8> {
         extension(SUBJECT_KEY_IDENTIFIER, Criticality::NotCritical, &key_id),
     ]
     .concat();
-    if let Subject::Spire { id } = subject {
+    if let CertificateSubject::Spire { id } = subject {
         let names = element(SEQUENCE, &[&element(implicit(6), &[id.as_bytes()])]);
         all.extend(extension(SUBJECT_ALTERNATIVE_NAME, Criticality::NotCritical, &names));
     }

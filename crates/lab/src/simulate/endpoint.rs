@@ -14,7 +14,7 @@ use anchorwatch_core::watch::{Presented, PresentedCertificate};
 /// The endpoint of one origin: its servers, and the keys that may sign for them. All times are the
 /// issuer's.
 #[derive(Clone, Debug)]
-pub(super) struct Endpoint {
+pub(super) struct SimulatedEndpoint {
     /// X.509 keys that may sign, those of an upstream authority's too.
     signers: BTreeMap<KeyNumber, Signer>,
     servers: BTreeMap<ReplicaNumber, Server>,
@@ -39,7 +39,7 @@ pub(super) struct Presentation {
     pub(super) anchor: Fingerprint,
 }
 
-impl Endpoint {
+impl SimulatedEndpoint {
     pub(super) fn new(ttl: Duration, algorithm: KeyAlgorithm) -> Self {
         Self { signers: BTreeMap::new(), servers: BTreeMap::new(), ttl, algorithm }
     }

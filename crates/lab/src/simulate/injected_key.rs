@@ -10,11 +10,11 @@ use anchorwatch_core::bundle::SvidType;
 #[derive(Clone, Debug)]
 pub(super) struct InjectedKey {
     pub(super) kind: PublicationCause,
-    pub(super) look: Look,
+    pub(super) look: KeyAppearance,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Look {
+pub(super) enum KeyAppearance {
     /// As the domain's own keys.
     Matched,
     /// A JWT key with this key ID, made of this.
@@ -24,7 +24,7 @@ pub(super) enum Look {
 }
 
 impl InjectedKey {
-    pub(super) fn new(kind: PublicationCause, look: Look) -> Self {
+    pub(super) fn new(kind: PublicationCause, look: KeyAppearance) -> Self {
         Self { kind, look }
     }
 
@@ -36,10 +36,12 @@ impl InjectedKey {
         key: &IssuedKey,
     ) -> Option<Minted> {
         match (&self.look, key.svid_type) {
-            (Look::Known(minted), _) => Some(minted.clone()),
-            (Look::Jwt { kid, algorithm }, _) => Some(mint.jwt_with(*algorithm, kid)),
-            (Look::Matched, SvidType::X509) => mint.x509(charter.x509_key, key.validity),
-            (Look::Matched, SvidType::Jwt | SvidType::Wit) => Some(mint.jwt(charter.jwt_key)),
+            (KeyAppearance::Known(minted), _) => Some(minted.clone()),
+            (KeyAppearance::Jwt { kid, algorithm }, _) => Some(mint.jwt_with(*algorithm, kid)),
+            (KeyAppearance::Matched, SvidType::X509) => mint.x509(charter.x509_key, key.validity),
+            (KeyAppearance::Matched, SvidType::Jwt | SvidType::Wit) => {
+                Some(mint.jwt(charter.jwt_key))
+            }
         }
     }
 }

@@ -42,14 +42,14 @@ impl KeyAlgorithm {
 
 /// A public key: what stands in a JWK and in a certificate.
 #[derive(Clone, Debug)]
-pub(super) enum PublicKey {
+pub(super) enum SimulatedKey {
     /// A point on a curve, uncompressed (SEC 1, 2.3.3).
     Point { key_type: KeyType, curve: &'static str, point: Box<[u8]> },
     /// A modulus; the exponent is 65,537.
     Modulus(Box<[u8; 256]>),
 }
 
-impl PublicKey {
+impl SimulatedKey {
     /// The public key that these random bytes give.
     pub(super) fn generate(algorithm: KeyAlgorithm, random: &mut Random) -> Self {
         match algorithm {

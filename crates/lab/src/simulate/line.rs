@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::turn::{Answered, Outcome};
-use super::version::Version;
+use super::version::BundleVersion;
 use super::{Random, Truth, Turn};
 use anchorwatch_core::bundle::Validity;
 use anchorwatch_core::spiffe::TrustDomain;
@@ -14,7 +14,7 @@ use anchorwatch_core::watch::{Presented, PresentedCertificate};
 #[derive(Debug)]
 pub struct ObservationLines {
     trust_domain: TrustDomain,
-    served: Option<Arc<Version>>,
+    served: Option<Arc<BundleVersion>>,
     presented: Option<Presented>,
 }
 
@@ -48,7 +48,7 @@ impl ObservationLines {
         lines
     }
 
-    fn bundle(&mut self, version: &Arc<Version>, line: &mut String) {
+    fn bundle(&mut self, version: &Arc<BundleVersion>, line: &mut String) {
         if self.served.as_ref().is_some_and(|served| served.number == version.number) {
             line.push_str(r#","unchanged":true"#);
             return;

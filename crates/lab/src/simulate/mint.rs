@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::Random;
-use super::certificate::{self, Subject};
-use super::key::{KeyAlgorithm, PublicKey};
+use super::certificate::{self, CertificateSubject};
+use super::key::{KeyAlgorithm, SimulatedKey};
 use super::pool::{Draw, KeyPool, PooledKey};
 use anchorwatch_core::bundle::{Authority, AuthorityId, Certificate, KeyId, SvidType, Validity};
 use anchorwatch_core::spiffe::TrustDomain;
@@ -22,7 +22,7 @@ const KID_LENGTH: usize = 32;
 pub struct Minted {
     /// What the parser makes of the element.
     pub authority: Arc<Authority>,
-    key: Arc<PublicKey>,
+    key: Arc<SimulatedKey>,
 }
 
 impl Minted {
@@ -76,7 +76,7 @@ impl Mint {
 
     fn key(&mut self, algorithm: KeyAlgorithm) -> PooledKey {
         let drawn = if algorithm == KeyAlgorithm::EcP256 { self.draw.next() } else { None };
-        drawn.unwrap_or_else(|| PooledKey::new(PublicKey::generate(algorithm, &mut self.random)))
+        drawn.unwrap_or_else(|| PooledKey::new(SimulatedKey::generate(algorithm, &mut self.random)))
     }
 
     /// Makes other keys from now on than a copy of this mint.
@@ -93,20 +93,20 @@ impl Mint {
     /// An X.509 authority as SPIRE makes it. `None` for a date that no certificate can state.
     pub fn x509(&mut self, algorithm: KeyAlgorithm, validity: Validity) -> Option<Minted> {
         let id = self.id.clone();
-        self.certified(algorithm, validity, Subject::Spire { id: &id })
+        self.certified(algorithm, validity, CertificateSubject::Spire { id: &id })
     }
 
     /// The root of an upstream authority: a corporate one, without SPIFFE ID.
     pub fn root(&mut self, algorithm: KeyAlgorithm, validity: Validity) -> Option<Minted> {
         let name = format!("Example Root {}", self.random.below(10_000));
-        self.certified(algorithm, validity, Subject::Corporate { name: &name })
+        self.certified(algorithm, validity, CertificateSubject::Corporate { name: &name })
     }
 
     fn certified(
         &mut self,
         algorithm: KeyAlgorithm,
         validity: Validity,
-        subject: Subject<'_>,
+        subject: CertificateSubject<'_>,
     ) -> Option<Minted> {
         let PooledKey { key, .. } = self.key(algorithm);
         let der = certificate::authority(subject, &key, validity, &mut self.random);

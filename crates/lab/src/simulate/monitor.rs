@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::endpoint::Presentation;
 use super::origin::shifted;
-use super::turn::{Seen, Skipped};
-use super::version::Version;
+use super::turn::{Skipped, SkippedContent};
+use super::version::BundleVersion;
 use super::{Observer, Random};
 use anchorwatch_core::bundle::Fingerprint;
 use anchorwatch_core::time::Timestamp;
@@ -34,7 +34,7 @@ pub(super) struct Look {
 
 #[derive(Clone, Debug)]
 pub(super) enum LookOutcome {
-    Served(Arc<Version>),
+    Served(Arc<BundleVersion>),
     Failed(FailureReason, &'static str),
 }
 
@@ -54,9 +54,9 @@ pub(super) struct Monitor {
     /// By how many microseconds its clock is ahead of the true time.
     pub(super) clock_offset: i64,
     /// What counts as the state.
-    accepted: Option<Arc<Version>>,
+    accepted: Option<Arc<BundleVersion>>,
     /// The last state that had an X.509 authority: it authenticates the endpoint.
-    trust: Option<Arc<Version>>,
+    trust: Option<Arc<BundleVersion>>,
     /// An answer that steps back: which, and since when in true time.
     held_back: Option<(u64, Timestamp)>,
     /// The failure that lasts.
@@ -177,7 +177,7 @@ impl Monitor {
     }
 
     /// A good answer. Whether it is news.
-    fn served(&mut self, at: Timestamp, look: &Look, version: &Arc<Version>) -> bool {
+    fn served(&mut self, at: Timestamp, look: &Look, version: &Arc<BundleVersion>) -> bool {
         let recovered = self.failing.take().is_some();
         let accepted = self.accepted.as_ref().map(|state| (state.number, state.sequence));
         let changed = match accepted {
@@ -205,7 +205,7 @@ impl Monitor {
         signer.is_some() || changed || recovered
     }
 
-    fn accept(&mut self, at: Timestamp, version: &Arc<Version>) {
+    fn accept(&mut self, at: Timestamp, version: &Arc<BundleVersion>) {
         self.held_back = None;
         self.changed_at = Some(at);
         self.familiar.clear();
@@ -217,7 +217,7 @@ impl Monitor {
     }
 
     /// An answer that steps back counts once it was seen for so long that no lag explains it.
-    fn step_back(&mut self, at: Timestamp, version: &Arc<Version>) {
+    fn step_back(&mut self, at: Timestamp, version: &Arc<BundleVersion>) {
         let since = match self.held_back {
             Some((number, since)) if number == version.number => since,
             Some(_) | None => at,
@@ -229,7 +229,11 @@ impl Monitor {
     }
 
     /// The `notBefore` of an SVID that says something new of the authority that signed it.
-    fn news_of_a_signer(&self, look: &Look, version: &Version) -> Option<(Fingerprint, Timestamp)> {
+    fn news_of_a_signer(
+        &self,
+        look: &Look,
+        version: &BundleVersion,
+    ) -> Option<(Fingerprint, Timestamp)> {
         let Presentation { svid, anchor } = look.presentation.as_ref()?;
         let not_before = svid.validity.not_before;
         let is_the_state =
@@ -243,7 +247,7 @@ impl Monitor {
     }
 
     /// Remembers who signed what the state was served under.
-    fn meet(&mut self, look: &Look, version: &Version) {
+    fn meet(&mut self, look: &Look, version: &BundleVersion) {
         let Some(Presentation { svid, anchor }) = &look.presentation else { return };
         if self.is_familiar(anchor, svid.validity.not_before) {
             return;
@@ -302,15 +306,17 @@ impl Monitor {
             polls: 0,
             last: own,
             seen: match look {
-                Some(look) => {
-                    Seen::State { leaves: Vec::new(), address: look.address, tls_not_after: None }
-                }
-                None => Seen::Failure,
+                Some(look) => SkippedContent::State {
+                    leaves: Vec::new(),
+                    address: look.address,
+                    tls_not_after: None,
+                },
+                None => SkippedContent::Failure,
             },
         });
         skipped.polls = skipped.polls.saturating_add(1);
         skipped.last = own;
-        let (Seen::State { leaves, address, tls_not_after }, Some(look)) =
+        let (SkippedContent::State { leaves, address, tls_not_after }, Some(look)) =
             (&mut skipped.seen, look)
         else {
             return;

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::endpoint::{Endpoint, Presentation};
+use super::endpoint::{Presentation, SimulatedEndpoint};
 use super::origin_settings::OriginSettings;
 use super::server::ServerSvid;
 use super::truth::{PublicationCause, RemovalKind, Truth, WorldEvent};
-use super::version::Version;
+use super::version::BundleVersion;
 use super::{InjectedKey, Mint, Minted, Random};
 use crate::issuer::{
     Intervention, IssuedKey, Issuer, IssuerAction, IssuerEvent, IssuerSettings, KeyCreationCause,
@@ -24,7 +24,7 @@ const REMOVED: usize = 16;
 
 /// One set of servers on one datastore.
 #[derive(Clone, Debug)]
-pub(super) struct Origin {
+pub(super) struct SimulatedIssuer {
     pub(super) issuer: Issuer,
     pub(super) charter: OriginSettings,
     pub(super) mint: Mint,
@@ -33,12 +33,12 @@ pub(super) struct Origin {
     published: BTreeMap<KeyNumber, Entry>,
     /// What was published when the datastore was copied last.
     backup: BTreeMap<KeyNumber, Entry>,
-    endpoint: Endpoint,
+    endpoint: SimulatedEndpoint,
     /// How each server came to be without keys, until it has made some.
     starts: BTreeMap<ReplicaNumber, PublicationCause>,
     /// The chains that lost a key to an older state of the datastore, until they make another.
     remade: BTreeSet<(ReplicaNumber, SvidType)>,
-    versions: VecDeque<Arc<Version>>,
+    versions: VecDeque<Arc<BundleVersion>>,
     /// Whether someone looks: before, keys are not made real.
     open: bool,
     /// The keys that were removed last.
@@ -60,11 +60,11 @@ struct Entry {
     minted: Option<Minted>,
 }
 
-impl Origin {
+impl SimulatedIssuer {
     pub(super) fn new(charter: OriginSettings, mint: Mint, mut random: Random) -> Self {
         let settings =
             IssuerSettings { delays: super::delays::draw(&mut random), ..charter.settings.clone() };
-        let endpoint = Endpoint::new(charter.x509_svid_ttl, charter.x509_key);
+        let endpoint = SimulatedEndpoint::new(charter.x509_svid_ttl, charter.x509_key);
         Self {
             issuer: Issuer::new(settings),
             charter,
@@ -330,16 +330,16 @@ impl Origin {
         if VERSIONS <= self.versions.len() {
             self.versions.pop_front();
         }
-        self.versions.push_back(Version::new(*numbers, since, sequence, refresh_hint, keys));
+        self.versions.push_back(BundleVersion::new(*numbers, since, sequence, refresh_hint, keys));
     }
 
     /// The state now.
-    pub(super) fn latest(&self) -> Option<&Arc<Version>> {
+    pub(super) fn latest(&self) -> Option<&Arc<BundleVersion>> {
         self.versions.back()
     }
 
     /// The state at `at`, or the oldest that is kept.
-    pub(super) fn version_at(&self, at: Timestamp) -> Option<&Arc<Version>> {
+    pub(super) fn version_at(&self, at: Timestamp) -> Option<&Arc<BundleVersion>> {
         let later = self.versions.iter().rev().take_while(|version| at < version.since).count();
         let place = self.versions.len().checked_sub(later.saturating_add(1));
         place.and_then(|place| self.versions.get(place)).or_else(|| self.versions.front())

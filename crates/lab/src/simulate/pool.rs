@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::key::PublicKey;
+use super::key::SimulatedKey;
 use super::{KeyAlgorithm, Random};
 use anchorwatch_core::bundle::{Fingerprint, PublicKeyId};
 
@@ -15,13 +15,13 @@ pub struct KeyPool(Arc<[PooledKey]>);
 /// A key, and what it hashes to.
 #[derive(Clone, Debug)]
 pub(super) struct PooledKey {
-    pub(super) key: Arc<PublicKey>,
+    pub(super) key: Arc<SimulatedKey>,
     pub(super) id: PublicKeyId,
     pub(super) fingerprint: Fingerprint,
 }
 
 impl PooledKey {
-    pub(super) fn new(key: PublicKey) -> Self {
+    pub(super) fn new(key: SimulatedKey) -> Self {
         Self { id: key.id(), fingerprint: key.fingerprint(), key: Arc::new(key) }
     }
 }
@@ -31,7 +31,7 @@ impl KeyPool {
     pub fn new(count: usize, seed: u64) -> Self {
         let mut random = Random::stream(seed, "pool");
         let keys = (0..count)
-            .map(|_| PooledKey::new(PublicKey::generate(KeyAlgorithm::EcP256, &mut random)));
+            .map(|_| PooledKey::new(SimulatedKey::generate(KeyAlgorithm::EcP256, &mut random)));
         Self(keys.collect())
     }
 }

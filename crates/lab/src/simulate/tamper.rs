@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Minted;
-use super::origin::Origin;
-use super::version::Version;
+use super::origin::SimulatedIssuer;
+use super::version::BundleVersion;
 use crate::issuer::ReplicaNumber;
 use anchorwatch_core::time::Timestamp;
 
@@ -17,7 +17,7 @@ pub(super) struct Tampering {
     pub(super) whom: Whom,
     pub(super) what: TamperedAnswer,
     /// What was made of the last version.
-    pub(super) made: Option<(u64, Arc<Version>)>,
+    pub(super) made: Option<(u64, Arc<BundleVersion>)>,
 }
 
 /// Which answers are concerned.
@@ -34,7 +34,7 @@ pub(super) enum TamperedAnswer {
     /// The state of this long ago.
     Lag(Duration),
     /// This.
-    Serve(Arc<Version>),
+    Serve(Arc<BundleVersion>),
     /// The keys of the state, under this sequence number whatever happens.
     Sequence(Option<u64>),
     /// The state, and these keys beside it, under its own sequence number.
@@ -55,10 +55,10 @@ impl Tampering {
         &mut self,
         at: Timestamp,
         replica: ReplicaNumber,
-        origin: &Origin,
-        version: Arc<Version>,
+        origin: &SimulatedIssuer,
+        version: Arc<BundleVersion>,
         numbers: &mut u64,
-    ) -> Arc<Version> {
+    ) -> Arc<BundleVersion> {
         if !self.concerns(at, replica) {
             return version;
         }
@@ -83,11 +83,11 @@ impl Tampering {
     fn make(
         &mut self,
         at: Timestamp,
-        version: &Version,
+        version: &BundleVersion,
         sequence: Option<u64>,
         keys: Vec<Minted>,
         numbers: &mut u64,
-    ) -> Arc<Version> {
+    ) -> Arc<BundleVersion> {
         if let Some((number, made)) = &self.made
             && *number == version.number
         {

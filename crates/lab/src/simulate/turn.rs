@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::version::Version;
+use super::version::BundleVersion;
 use anchorwatch_core::bundle::{AuthorityId, SvidType};
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::watch::{
@@ -31,7 +31,7 @@ pub(super) struct Answered {
 
 #[derive(Clone, Debug)]
 pub(super) enum Outcome {
-    Served { version: Arc<Version>, authenticated_by: Option<TrustOrigin> },
+    Served { version: Arc<BundleVersion>, authenticated_by: Option<TrustOrigin> },
     Failed { reason: FailureReason, detail: &'static str },
 }
 
@@ -42,12 +42,12 @@ pub struct Skipped {
     pub polls: u32,
     /// When the last of them was.
     pub last: Timestamp,
-    pub(super) seen: Seen,
+    pub(super) seen: SkippedContent,
 }
 
 /// What polls that were left out had to show.
 #[derive(Clone, Debug)]
-pub(super) enum Seen {
+pub(super) enum SkippedContent {
     /// The state, and under which SVIDs: the last one of each authority, newest sighting last.
     State { leaves: Vec<SeenLeaf>, address: IpAddr, tls_not_after: Option<Timestamp> },
     /// The failure that lasts.
@@ -75,7 +75,7 @@ impl Turn {
         let poll_state = &mut state.poll_state;
         poll_state.last_poll = Some(skipped.last);
         match &skipped.seen {
-            Seen::Failure => {
+            SkippedContent::Failure => {
                 poll_state.failures = poll_state.failures.saturating_add(skipped.polls);
                 // What lasts is the failure of the last poll.
                 if 0 < poll_state.unauthenticated {
@@ -83,7 +83,7 @@ impl Turn {
                         poll_state.unauthenticated.saturating_add(skipped.polls);
                 }
             }
-            Seen::State { leaves, address, tls_not_after } => {
+            SkippedContent::State { leaves, address, tls_not_after } => {
                 poll_state.last_success = Some(skipped.last);
                 poll_state.failures = 0;
                 poll_state.unauthenticated = 0;

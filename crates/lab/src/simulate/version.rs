@@ -12,7 +12,7 @@ use anchorwatch_core::time::Timestamp;
 
 /// One state of a bundle.
 #[derive(Clone, Debug)]
-pub(super) struct Version {
+pub(super) struct BundleVersion {
     /// Its number: no two states of a world share one.
     pub(super) number: u64,
     /// Since when it has been the state, in true time.
@@ -28,7 +28,7 @@ pub(super) struct Version {
     pub(super) keys: Vec<Minted>,
 }
 
-impl Version {
+impl BundleVersion {
     /// The state that has these keys. SPIRE leaves a sequence of 0 out: that is `None`.
     pub(super) fn new(
         number: u64,

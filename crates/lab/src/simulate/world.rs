@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::monitor::{Look, LookOutcome, Monitor, PollResult};
-use super::origin::Origin;
+use super::origin::SimulatedIssuer;
 use super::origin_settings::OriginSettings;
 use super::tamper::Tampering;
 use super::turn::{Answered, Outcome, Turn};
@@ -30,7 +30,7 @@ pub struct World {
     ends: Timestamp,
     random: Random,
     /// The servers of the domain; then those that appear behind its name without being of it.
-    origins: Vec<Origin>,
+    origins: Vec<SimulatedIssuer>,
     /// Which of them answer at the domain's address.
     behind: Vec<usize>,
     /// What will be done, by time and then in the order in which it was planned.
@@ -67,7 +67,7 @@ impl World {
         };
         let keys = Random::stream(seed, "keys");
         let mint = Mint::pooled(&scenario.trust_domain, keys, pool);
-        let mut origin = Origin::new(charter, mint, Random::stream(seed, "issuer"));
+        let mut origin = SimulatedIssuer::new(charter, mint, Random::stream(seed, "issuer"));
         let mut numbers = 0;
         start_servers(&mut origin, scenario, &mut random, scenario.begins);
         origin.advance(scenario.begins, &mut numbers);
@@ -305,7 +305,12 @@ impl Iterator for World {
 
 /// Has the servers begin so long ago that they prune as much as they publish, each at a moment of
 /// its own.
-fn start_servers(origin: &mut Origin, scenario: &Scenario, random: &mut Random, begins: Timestamp) {
+fn start_servers(
+    origin: &mut SimulatedIssuer,
+    scenario: &Scenario,
+    random: &mut Random,
+    begins: Timestamp,
+) {
     let settings = &scenario.issuer;
     let history = [settings.ca_ttl, settings.prune_safety, settings.prune_tick, settings.period()]
         .into_iter()

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::issuer::Intervention;
-use crate::simulate::injected_key::{InjectedKey, Look};
+use crate::simulate::injected_key::{InjectedKey, KeyAppearance};
 use crate::simulate::tamper::{TamperedAnswer, Whom};
 use crate::simulate::truth::PublicationCause;
-use crate::simulate::version::Version;
+use crate::simulate::version::BundleVersion;
 use crate::simulate::world::{FOR_EVER, WorldAction};
 use crate::simulate::{Authentication, Incident, Minted, Scenario, World};
 use anchorwatch_core::bundle::SvidType;
@@ -76,7 +76,8 @@ pub(super) fn re_append(world: &mut World, at: Timestamp) {
     let Some(key) = last_removed(world, None) else {
         return again(world, at, re_append);
     };
-    let injected_key = InjectedKey::new(PublicationCause::Appended, Look::Known(key.clone()));
+    let injected_key =
+        InjectedKey::new(PublicationCause::Appended, KeyAppearance::Known(key.clone()));
     let life = world.settings().ca_ttl;
     world.append(at, key.authority.id.svid_type, life, injected_key);
     world.perform(at, WorldAction::End(Incident::ReAppend));
@@ -90,7 +91,7 @@ pub(super) fn reused_kid(world: &mut World, at: Timestamp) {
     let algorithm = world.scenario().jwt_key;
     let injected_key = InjectedKey::new(
         PublicationCause::Appended,
-        Look::Jwt { kid: kid.as_received().to_owned(), algorithm },
+        KeyAppearance::Jwt { kid: kid.as_received().to_owned(), algorithm },
     );
     let life = world.settings().ca_ttl;
     world.append(at, SvidType::Jwt, life, injected_key);
@@ -122,6 +123,6 @@ pub(super) fn root_change(world: &mut World, at: Timestamp) {
     world.perform(at, WorldAction::End(Incident::RootChange));
 }
 
-fn latest(world: &World) -> Option<&Arc<Version>> {
+fn latest(world: &World) -> Option<&Arc<BundleVersion>> {
     world.origin()?.latest()
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::issuer::ReplicaNumber;
 use crate::simulate::tamper::{TamperedAnswer, Whom};
 use crate::simulate::truth::RemovalKind;
-use crate::simulate::version::Version;
+use crate::simulate::version::BundleVersion;
 use crate::simulate::world::{FOR_EVER, WorldAction};
 use crate::simulate::{Incident, Minted, Scenario, World};
 use anchorwatch_core::bundle::SvidType;
@@ -63,7 +63,7 @@ pub(super) fn early_revoke(world: &mut World, at: Timestamp) {
 }
 
 /// A state of this long ago, or the oldest that is known, where it is not the present one.
-fn version_before(world: &World, at: Timestamp, age: Duration) -> Option<Arc<Version>> {
+fn version_before(world: &World, at: Timestamp, age: Duration) -> Option<Arc<BundleVersion>> {
     let origin = world.origin()?;
     let old = origin.version_at(at.saturating_sub(age))?;
     origin.latest().filter(|latest| latest.number != old.number).map(|_| Arc::clone(old))

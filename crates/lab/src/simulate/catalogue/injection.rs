@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::simulate::injected_key::{InjectedKey, Look};
+use crate::simulate::injected_key::{InjectedKey, KeyAppearance};
 use crate::simulate::truth::{PublicationCause, RemovalKind};
 use crate::simulate::world::WorldAction;
 use crate::simulate::{Incident, KeyAlgorithm, World};
@@ -13,7 +13,7 @@ const TEN_YEARS: Duration = Duration::from_hours(24 * 3652);
 /// How many keys are a flood.
 const FLOOD: u32 = 300;
 
-fn attack(look: Look) -> InjectedKey {
+fn attack(look: KeyAppearance) -> InjectedKey {
     InjectedKey::new(PublicationCause::Attack, look)
 }
 
@@ -22,7 +22,7 @@ pub(super) fn jwt_naive(world: &mut World, at: Timestamp) {
         KeyAlgorithm::Rsa2048 => KeyAlgorithm::EcP256,
         KeyAlgorithm::EcP256 | KeyAlgorithm::EcP384 => KeyAlgorithm::Rsa2048,
     };
-    let injected_key = attack(Look::Jwt { kid: "backup-key-1".to_owned(), algorithm });
+    let injected_key = attack(KeyAppearance::Jwt { kid: "backup-key-1".to_owned(), algorithm });
     let life = world.settings().ca_ttl;
     world.append(at, SvidType::Jwt, life, injected_key);
     world.perform(at, WorldAction::End(Incident::InjectedJwtNaive));
@@ -63,7 +63,10 @@ pub(super) fn jwt_timed(world: &mut World, at: Timestamp) {
 
 fn plan_matched(world: &mut World, at: Timestamp, svid_type: SvidType) {
     let life = world.settings().ca_ttl;
-    world.plan(at, WorldAction::Append { svid_type, life, injected_key: attack(Look::Matched) });
+    world.plan(
+        at,
+        WorldAction::Append { svid_type, life, injected_key: attack(KeyAppearance::Matched) },
+    );
 }
 
 /// The first moment from `at` on that is away from every date of a chain.
@@ -86,7 +89,7 @@ fn quiet_moment(world: &World, at: Timestamp) -> Timestamp {
 }
 
 pub(super) fn long_lived_root(world: &mut World, at: Timestamp) {
-    world.append(at, SvidType::X509, TEN_YEARS, attack(Look::Matched));
+    world.append(at, SvidType::X509, TEN_YEARS, attack(KeyAppearance::Matched));
     world.perform(at, WorldAction::End(Incident::InjectedRoot));
 }
 
@@ -95,7 +98,7 @@ pub(super) fn rebound_kid(world: &mut World, at: Timestamp) {
     let algorithm = world.scenario().jwt_key;
     world.perform(at, WorldAction::Withdraw { key, why: RemovalKind::Attack });
     let life = world.settings().ca_ttl;
-    world.append(at, SvidType::Jwt, life, attack(Look::Jwt { kid, algorithm }));
+    world.append(at, SvidType::Jwt, life, attack(KeyAppearance::Jwt { kid, algorithm }));
     world.perform(at, WorldAction::End(Incident::ReboundKid));
 }
 
@@ -116,7 +119,7 @@ pub(super) fn foreign_key(world: &mut World, at: Timestamp) {
     });
     if let Some(foreign) = foreign {
         let life = world.settings().ca_ttl;
-        world.append(at, SvidType::X509, life, attack(Look::Known(foreign)));
+        world.append(at, SvidType::X509, life, attack(KeyAppearance::Known(foreign)));
         world.perform(at, WorldAction::End(Incident::ForeignKey));
     }
 }
@@ -129,7 +132,7 @@ pub(super) fn short_lived(world: &mut World, _: Timestamp) {
 
 fn lives_for_seconds(world: &mut World, at: Timestamp) {
     let life = world.settings().ca_ttl;
-    if let Some(key) = world.append(at, SvidType::Jwt, life, attack(Look::Matched)) {
+    if let Some(key) = world.append(at, SvidType::Jwt, life, attack(KeyAppearance::Matched)) {
         let then = at.saturating_add(Duration::from_secs(4));
         world.plan(then, WorldAction::Withdraw { key, why: RemovalKind::Attack });
         world.plan(then, WorldAction::End(Incident::ShortLivedKey));

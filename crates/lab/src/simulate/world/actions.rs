@@ -7,10 +7,10 @@ use super::{World, start_servers};
 use crate::issuer::{Intervention, IssuerSettings, KeyNumber, NOT_BEFORE_CUSHION, ReplicaNumber};
 use crate::simulate::incident::Incident;
 use crate::simulate::injected_key::InjectedKey;
-use crate::simulate::origin::Origin;
+use crate::simulate::origin::SimulatedIssuer;
 use crate::simulate::tamper::{TamperedAnswer, Tampering, Whom};
 use crate::simulate::truth::{PublicationCause, RemovalKind, Truth, WorldEvent};
-use crate::simulate::version::Version;
+use crate::simulate::version::BundleVersion;
 use crate::simulate::{Mint, Minted, Random};
 use anchorwatch_core::bundle::{SvidType, Validity};
 use anchorwatch_core::time::Timestamp;
@@ -86,7 +86,7 @@ impl World {
     }
 
     /// The domain's own servers.
-    pub(in crate::simulate) fn origin(&self) -> Option<&Origin> {
+    pub(in crate::simulate) fn origin(&self) -> Option<&SimulatedIssuer> {
         self.origins.first()
     }
 
@@ -155,10 +155,10 @@ impl World {
         since: Timestamp,
         sequence: Option<u64>,
         keys: Vec<Minted>,
-    ) -> Arc<Version> {
+    ) -> Arc<BundleVersion> {
         self.numbers = self.numbers.saturating_add(1);
         let refresh_hint = self.scenario.refresh_hint;
-        Version::new(self.numbers, since, sequence, refresh_hint, keys)
+        BundleVersion::new(self.numbers, since, sequence, refresh_hint, keys)
     }
 
     /// Mints a key that stands in no datastore.
@@ -190,7 +190,7 @@ impl World {
         let random = Random::new(self.random.number());
         let place = self.origins.len();
         if let Some(charter) = charter {
-            let mut origin = Origin::new(charter, mint, random);
+            let mut origin = SimulatedIssuer::new(charter, mint, random);
             origin.is_other_store = name.is_none();
             let began = Timestamp::min(at, self.scenario.begins);
             start_servers(&mut origin, &self.scenario, &mut self.random, began);
@@ -227,7 +227,7 @@ impl World {
     }
 
     /// An origin by its place.
-    pub(in crate::simulate) fn origin_at(&self, place: usize) -> Option<&Origin> {
+    pub(in crate::simulate) fn origin_at(&self, place: usize) -> Option<&SimulatedIssuer> {
         self.origins.get(place)
     }
 }
