@@ -55,6 +55,10 @@ count! {
     LINES
 }
 count! {
+    /// The deadline of a lineage is derived.
+    DEADLINES
+}
+count! {
     /// A window of a baseline is compared with a publication.
     WINDOWS
 }
@@ -217,6 +221,21 @@ fn births_of_one_poll_that_meet_no_date_ask_each_line_once() {
     keys.extend(jwt("", 1 + KEYS..1 + 2 * KEYS));
     let (asked, ()) = LINES.during(|| domain.publishes(&keys));
     assert!((1..=2 * lines).contains(&asked), "{asked} questions to {lines} lines");
+}
+
+/// Each key opens a branch, which has a deadline. There are up to 1,024 branches, and one poll shows
+/// thousands of keys.
+#[test]
+fn lineages_that_are_alike_have_their_deadline_derived_once() {
+    let mut domain = Domain::new(Policy::default());
+    let mut keys = [x509("SPIFFE", 0..1), jwt("", 0..1)].concat();
+    domain.publishes(&keys);
+    keys.extend(jwt("", 1..1 + KEYS));
+    domain.publishes(&keys);
+    keys.extend(jwt("", 1 + KEYS..1 + 2 * KEYS));
+    let (derived, ()) = DEADLINES.during(|| domain.answers(0, &keys));
+    let most = 8 * usize::try_from(KEYS).unwrap();
+    assert!((1..=most).contains(&derived), "{derived} deadlines, and {most} at most");
 }
 
 #[test]

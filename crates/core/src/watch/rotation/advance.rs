@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::lineage::derive_by_dates;
 use super::schedule_parameters::ScheduleParameters;
 use super::{LineageKind, MissedDate, RotationModel};
 use crate::bundle::{AuthorityId, SvidType};
@@ -42,8 +43,8 @@ impl RotationModel {
     fn next_deadline(&self, schedule: &ScheduleParameters) -> Option<(u32, Timestamp)> {
         let waiting =
             self.lineages.iter().filter(|lineage| lineage.is_active() && lineage.missed.is_none());
-        let deadlines =
-            waiting.filter_map(|lineage| Some((lineage.number, lineage.due(schedule)?.1)));
+        let due = derive_by_dates(waiting, |lineage| lineage.due(schedule));
+        let deadlines = due.filter_map(|(lineage, due)| Some((lineage.number, due?.1)));
         deadlines.min_by_key(|(number, deadline)| (*deadline, *number))
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::lineage::derive_by_dates;
 use super::schedule_parameters::ScheduleParameters;
 use super::{LifetimeChange, Lineage, LineageKind, RotationModel};
 use crate::bundle::{AuthorityId, SvidType};
@@ -37,21 +38,8 @@ impl RotationModel {
         let open = self.lineages.iter().filter(|lineage| {
             lineage.svid_type == svid_type && lineage.is_active() && lineage.missed.is_none()
         });
-        // Lineages of which only the existence is known are alike, and each would look through every
-        // window of the baseline.
-        let mut loose = None;
-        let meeting = open.filter_map(|lineage| {
-            let date = match loose {
-                Some((published, date))
-                    if lineage.is_undated() && published == lineage.published =>
-                {
-                    date
-                }
-                _ => lineage.meets(publication, schedule),
-            };
-            if lineage.is_undated() {
-                loose = Some((lineage.published, date));
-            }
+        let met = derive_by_dates(open, |lineage| lineage.meets(publication, schedule));
+        let meeting = met.filter_map(|(lineage, date)| {
             let date = date?;
             Some((lineage.is_unassigned_branch(), date.from, lineage.number, date))
         });

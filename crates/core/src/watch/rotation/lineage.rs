@@ -117,6 +117,21 @@ impl Lineage {
         self.newest.is_none()
     }
 
+    /// Whether it is sure to have the same dates as another: the branches that the keys of one poll
+    /// open do, and so do lineages of which a first bundle shows only the existence.
+    fn is_dated_as(&self, other: &Self) -> bool {
+        let plain = |one: &Self| {
+            one.earlier.is_none()
+                && one.alternative_dates.is_empty()
+                && one.deadline_extension.is_none()
+        };
+        let dates = |one: &Self| (one.is_undated(), one.published, one.issued_at, one.lifetime);
+        plain(self)
+            && plain(other)
+            && dates(self) == dates(other)
+            && self.possible_lifetimes == other.possible_lifetimes
+    }
+
     /// When its next authority may be published, by each lifetime that it may have. Empty where no
     /// lifetime is known, or where only its existence is.
     pub(super) fn dates(&self, schedule: &ScheduleParameters) -> Vec<Window> {
@@ -237,6 +252,8 @@ impl Lineage {
 
     /// When its next authority is due at the latest, and until when that is on time.
     pub(super) fn due(&self, schedule: &ScheduleParameters) -> Option<(Window, Timestamp)> {
+        #[cfg(test)]
+        crate::watch::work::DEADLINES.add();
         let period = schedule.period(self.lifetime)?;
         if self.is_undated() {
             // A baseline's JWT lineage has a publication within a period of it, whenever.
@@ -334,6 +351,21 @@ impl Lineage {
         self.alternative_dates.clear();
         before
     }
+}
+
+/// What follows from the dates of each lineage. It is derived once for lineages side by side that have
+/// the same: a flood of keys opens hundreds of those.
+pub(super) fn derive_by_dates<'a, T: Copy + 'a>(
+    lineages: impl Iterator<Item = &'a Lineage>,
+    derive: impl Fn(&Lineage) -> T,
+) -> impl Iterator<Item = (&'a Lineage, T)> {
+    let mut before: Option<(&Lineage, T)> = None;
+    lineages.map(move |lineage| {
+        let same = before.filter(|(known, _)| lineage.is_dated_as(known));
+        let derived = same.map_or_else(|| derive(lineage), |(_, derived)| derived);
+        before = Some((lineage, derived));
+        (lineage, derived)
+    })
 }
 
 /// How many dates of another lineage are kept.

@@ -43,6 +43,7 @@ use serde::{Deserialize, Serialize};
 use super::{IssuerMode, Policy};
 use crate::bundle::{AuthorityId, SvidType};
 use crate::time::{Timestamp, Window};
+use lineage::derive_by_dates;
 use schedule_parameters::{Judged, ScheduleParameters};
 
 /// The rotation of one trust domain.
@@ -256,9 +257,9 @@ impl RotationModel {
     /// When a good poll next makes a date a missed one.
     fn wake(&mut self, schedule: &ScheduleParameters) {
         let waits = |lineage: &&Lineage| lineage.is_active() && lineage.missed.is_none();
-        let deadlines =
-            self.lineages.iter().filter(waits).filter_map(|lineage| lineage.due(schedule));
-        let deadlines = deadlines.map(|(_, deadline)| deadline);
+        let due =
+            derive_by_dates(self.lineages.iter().filter(waits), |lineage| lineage.due(schedule));
+        let deadlines = due.filter_map(|(_, due)| Some(due?.1));
         let pairs = self.unpaired.iter().map(|one| one.at);
         self.wakes = deadlines.chain(pairs).min();
     }
