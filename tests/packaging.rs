@@ -7,27 +7,27 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 const CHART: &str = "packaging/helm/anchorwatch";
+/// How many dashboards there are: the chart has all of them, and not merely as many as are left.
+const DASHBOARDS: usize = 2;
 
 /// Helm takes no file from outside of a chart, so it holds copies: each with where it is from.
 fn copies() -> BTreeMap<PathBuf, PathBuf> {
     let files = Path::new(CHART).join("files");
     let rules = PathBuf::from("alerts/anchorwatch.rules.yaml");
-    let mut copies = BTreeMap::new();
-    if rules.exists() {
-        copies.insert(files.join("anchorwatch.rules.yaml"), rules);
-    }
+    let mut copies = BTreeMap::from([(files.join("anchorwatch.rules.yaml"), rules)]);
     for dashboard in listed(Path::new("dashboards")) {
         if dashboard.extension().is_some_and(|extension| extension == "json") {
             let name = dashboard.file_name().unwrap();
             copies.insert(files.join("dashboards").join(name), dashboard.clone());
         }
     }
+    assert_eq!(copies.len(), 1 + DASHBOARDS, "{copies:#?}");
     copies
 }
 
-/// The files of a folder; none where there is no folder.
+/// The files of a folder.
 fn listed(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let entries = fs::read_dir(folder).unwrap_or_else(|why| panic!("{}: {why}", folder.display()));
     entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect()
 }
 

@@ -220,6 +220,7 @@ fn a_poll_may_fall_between_the_two_transactions_of_a_birth() {
 #[test]
 fn the_endpoint_signs_with_an_authority_from_its_activation_on() {
     let watched = Watched::new(&clean(1, hours(24), 12), 8);
+    let mut compared = 0;
     for (_, authority, _) in watched.births(PublicationCause::Scheduled) {
         let activation = WorldEvent::Activation { authority };
         let activated = watched.world.truth().iter().find(|truth| truth.what == activation);
@@ -236,5 +237,7 @@ fn the_endpoint_signs_with_an_authority_from_its_activation_on() {
             signed.validity.not_after.since(signed.validity.not_before),
             Some(Duration::from_secs(3610))
         );
+        compared += 1;
     }
+    assert!(4 < compared, "{compared}");
 }
