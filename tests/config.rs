@@ -2,6 +2,9 @@
 
 #![cfg(test)]
 
+#[path = "support/yaml.rs"]
+mod yaml;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +12,7 @@ use std::time::Duration;
 
 use anchorwatch::config::schema::{Absent, Key, Kind, Scope};
 use anchorwatch::config::table::TOP;
-use anchorwatch::config::{Change, Config, LoadError, Read, bootstrap, docs};
+use anchorwatch::config::{Change, Config, LoadError, Read, bootstrap, docs, json_schema};
 use anchorwatch_core::bundle::ParseLimits;
 use anchorwatch_core::bundle::consumer::Consumer;
 use anchorwatch_core::spiffe::Probe;
@@ -93,7 +96,13 @@ fn good_configurations_are_accepted_with_the_files_that_they_name() {
 
 #[test]
 fn the_example_and_every_sample_of_the_documentation_are_accepted() {
-    parse(&fs::read_to_string("anchorwatch.example.yaml").unwrap());
+    let example = fs::read_to_string("anchorwatch.example.yaml").unwrap();
+    parse(&example);
+    let line = format!("# yaml-language-server: $schema={}", json_schema::URL);
+    let readme = fs::read_to_string("README.md").unwrap();
+    for text in [&example, &readme, &docs::render()] {
+        assert!(text.lines().any(|one| one == line), "the line of the JSON Schema is missing");
+    }
     let mut pages = vec![PathBuf::from("README.md")];
     for entry in fs::read_dir("docs").unwrap() {
         pages.push(entry.unwrap().path());
@@ -113,8 +122,9 @@ fn the_example_and_every_sample_of_the_documentation_are_accepted() {
 }
 
 #[test]
-fn the_documentation_is_what_the_table_says() {
+fn the_documentation_and_the_json_schema_are_what_the_table_says() {
     expect_file(Path::new("docs/configuration.md"), &docs::render());
+    expect_file(Path::new("docs/anchorwatch.schema.json"), &json_schema::render());
 }
 
 #[test]
@@ -303,6 +313,69 @@ fn every_bound_is_the_last_value_that_is_taken() {
         let second = Duration::from_millis(1);
         for outside in [min.checked_sub(second), max.checked_add(second)].into_iter().flatten() {
             faults(&with(scope, key.name, &text(outside)));
+        }
+    }
+}
+
+fn editor_schema() -> jsonschema::Validator {
+    let schema = serde_json::from_str(&json_schema::render()).unwrap();
+    jsonschema::draft7::meta::validate(&schema).expect("a schema of draft 7");
+    jsonschema::validator_for(&schema).unwrap()
+}
+
+#[test]
+fn the_json_schema_accepts_what_is_accepted() {
+    let validator = editor_schema();
+    let mut texts: Vec<_> =
+        files("good").iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    texts.push(fs::read_to_string("anchorwatch.example.yaml").unwrap());
+    texts.extend(
+        ["packaging/debian/anchorwatch.yaml"].map(|path| fs::read_to_string(path).unwrap()),
+    );
+    // Each key with its default, too.
+    for (scope, key) in keys() {
+        let Absent::Value(value) = key.absent else { continue };
+        let has_more =
+            ["announced", "shared_authorities"].iter().any(|one| scope.name.contains(one));
+        texts.extend((!has_more).then(|| with(scope, key.name, value)));
+    }
+    for text in texts {
+        let value = yaml::value(&text).unwrap_or_else(|| panic!("no YAML:\n{text}"));
+        let faults: Vec<_> = validator.iter_errors(&value).map(|fault| fault.to_string()).collect();
+        assert_eq!(faults, Vec::<String>::new(), "{text}");
+    }
+}
+
+#[test]
+fn the_json_schema_refuses_what_is_refused_where_a_schema_can_tell() {
+    /// What is wrong with a file that is named, between keys, or within a bound that a pattern
+    /// cannot express.
+    const BEYOND: &[&str] = &[
+        "alertmanager-half",
+        "approved",
+        "bootstrap-",
+        "ca-file-",
+        "endpoint-id-upper-case",
+        "outages",
+        "serving-",
+        "socket-too-long",
+    ];
+    let validator = editor_schema();
+    let mut refused = 0;
+    for path in files("bad") {
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let value = yaml::value(&fs::read_to_string(&path).unwrap());
+        let is_valid = value.is_some_and(|value| validator.is_valid(&value));
+        let is_beyond = BEYOND.iter().any(|beyond| name.starts_with(beyond));
+        assert!(!is_valid || is_beyond, "{name} is valid");
+        refused += usize::from(!is_valid);
+    }
+    assert!(30 < refused, "only {refused} are refused");
+    for (scope, key) in keys() {
+        // Nothing takes a list in a list, and no mapping a key that it does not know.
+        for text in [with(scope, key.name, "[[[]]]"), with(scope, key.name, "{no_such_key: 1}")] {
+            let value = yaml::value(&text).unwrap();
+            assert!(!validator.is_valid(&value), "{} {} takes:\n{text}", scope.name, key.name);
         }
     }
 }

@@ -1,5 +1,5 @@
-//! `config check`, `config show` and `config import`: is this configuration right, what would run,
-//! and what does SPIRE say?
+//! `config check`, `config show`, `config schema` and `config import`: is this configuration right,
+//! what would run, what may it contain, and what does SPIRE say?
 
 mod import;
 
@@ -10,7 +10,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::output::{OutputForm, file_name};
 use super::{Exit, Global};
-use crate::config::{Config, LoadError, Read, WebConfig};
+use crate::config::{Config, LoadError, Read, WebConfig, json_schema};
 use anchorwatch_core::untrusted::escape_line;
 
 /// The most trust domains that the summary names in one round.
@@ -36,6 +36,18 @@ The output is a configuration itself. Exit codes: 0, or 78 where the configurati
 Example:
   anchorwatch config show --output json anchorwatch.yaml")]
     Show(ShowArguments),
+    /// Print the JSON Schema of the configuration, with which editors check and complete it.
+    #[command(after_help = "\
+The schema is that of this version. It is published as docs/anchorwatch.schema.json too, so that a
+configuration may begin with the line
+
+  # yaml-language-server: $schema=https://raw.githubusercontent.com/anchorwatch/anchorwatch/main/docs/anchorwatch.schema.json
+
+A schema cannot show all that is wrong: `anchorwatch config check` does.
+
+Example:
+  anchorwatch config schema > anchorwatch.schema.json")]
+    Schema,
     /// Write a configuration from SPIRE's server.conf, API output or Kubernetes resources.
     #[command(after_help = "\
 Reads SPIRE's server.conf, the output of `spire-server federation list -output json`, or
@@ -100,6 +112,7 @@ pub(super) fn run(global: &Global, command: &Command) -> Exit {
             let file = arguments.file.as_ref().unwrap_or(&global.config_file);
             show(file, arguments.output, &mut out, &mut err)
         }
+        Command::Schema => exit(out.write_all(json_schema::render().as_bytes())),
         Command::Import(arguments) => {
             drop((out, err));
             import::run(arguments)

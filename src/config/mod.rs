@@ -3,7 +3,7 @@
 //! [`Config`] is what the daemon runs with: every value a domain type, every default filled in. What
 //! was written is a tree that knows the place of each value, so that every fault names its line
 //! and column. [`table`] is the one table of keys: decoding, merging, `config show`,
-//! `docs/configuration.md` ([`docs`]) and the documentation come from it.
+//! `docs/configuration.md` ([`docs`]) and the JSON Schema ([`json_schema`]) come from it.
 //!
 //! Invariant: reading a configuration touches no other file. Whether the files that it names can
 //! be used is asked by [`Read::file_faults`], for `config check`; a daemon that is started with a
@@ -21,6 +21,7 @@ mod fault;
 pub mod import;
 mod intent;
 mod issuer;
+pub mod json_schema;
 mod place;
 mod profile;
 mod proxy;
@@ -102,7 +103,7 @@ pub struct StoreConfig {
     pub path: PathBuf,
 }
 
-/// How much any endpoint may take. [`Limits`](crate::fetch::Limits) are those of one poll: the same
+/// How much any endpoint may take. [`FetchLimits`](crate::fetch::FetchLimits) are those of one poll: the same
 /// for documents, with the deadlines and redirects of one relationship.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct EndpointLimits {
