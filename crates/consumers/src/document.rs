@@ -50,7 +50,7 @@ pub(crate) fn document(bytes: &[u8], dialect: Dialect) -> Result<GoDocument<'_>,
         b'n' => return Ok(document),
         _ => return Err(refuse(start, wrong_type("the document"))),
     }
-    let (mut elements, mut private_keys) = (0_usize, 0);
+    let mut elements = 0_usize;
     for (name, value) in whole.members() {
         let wrong = |member: &str| refuse(value.offset, wrong_type(member));
         match &*folded(&unquoted(name.bytes)) {
@@ -66,8 +66,10 @@ pub(crate) fn document(bytes: &[u8], dialect: Dialect) -> Result<GoDocument<'_>,
                     if limits.keys < elements {
                         return Err(refuse(element.offset, Reason::TooLarge));
                     }
-                    let jwk = read(element, dialect.jose, &mut private_keys).map_err(|reason| {
-                        DocumentRefusal { entry: entry(place), offset: element.offset, reason }
+                    let jwk = read(element, dialect.jose).map_err(|reason| DocumentRefusal {
+                        entry: entry(place),
+                        offset: element.offset,
+                        reason,
                     })?;
                     keys.push((element.offset, jwk));
                 }

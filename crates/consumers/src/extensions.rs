@@ -105,7 +105,8 @@ fn subtrees(mut trees: Der<'_>) -> Option<()> {
         let (tag, base, _) = trees.read(SEQUENCE)?.any()?;
         let text = || std::str::from_utf8(base.0).ok().filter(|text| text.is_ascii());
         match tag {
-            0x81 if text()?.contains('@') => name::is_mailbox(base.0),
+            // A mailbox is not looked into: a constraint on one concerns no SPIFFE ID.
+            0x81 if text()?.contains('@') => true,
             0x81 | 0x82 => text().is_some() && name::is_host(base.0, name::HostUse::Constraint),
             0x86 => !uri::is_address(text()?) && name::is_host(base.0, name::HostUse::Constraint),
             0x87 => matches!(base.0.len(), 8 | 32) && is_mask(base.0.get(base.0.len() / 2..)?),

@@ -12,7 +12,7 @@ use crate::certificate::GoCertificate;
 use crate::key::{Curve, PublicKey};
 use crate::reading::RefusalReason as Reason;
 use crate::text::unquoted;
-use crate::{base64, rsa, uri};
+use crate::{base64, uri};
 use anchorwatch_core::bundle::strip_leading_zeros;
 use anchorwatch_core::untrusted::UntrustedText;
 
@@ -53,9 +53,6 @@ impl ElementKey {
         }
     }
 }
-
-/// The private RSA keys of a document that are still computed with: it takes milliseconds each.
-const MOST_PRIVATE: u32 = 8;
 
 /// The members that go-jose reads.
 #[derive(Default)]
@@ -149,11 +146,7 @@ fn invalid_encoding(member: &str) -> Reason {
 }
 
 /// Reads an element, or says why the whole document is refused for it.
-pub(crate) fn read<'a>(
-    element: Raw<'a>,
-    jose: Jose,
-    private_keys: &mut u32,
-) -> Result<Jwk<'a>, Reason> {
+pub(crate) fn read<'a>(element: Raw<'a>, jose: Jose) -> Result<Jwk<'a>, Reason> {
     let mut fields = Fields::read(element)?;
     let mut certificates = Vec::with_capacity(fields.x5c.len().min(4));
     for text in std::mem::take(&mut fields.x5c) {
@@ -165,7 +158,7 @@ pub(crate) fn read<'a>(
     let certified = certificates.first().and_then(|certificate| certificate.key.as_ref());
     let key = match fields.text("kty") {
         "EC" => elliptic(&fields, certified)?,
-        "RSA" => of_rsa(&fields, private_keys)?,
+        "RSA" => of_rsa(&fields)?,
         "OKP" if fields.text("crv") == "Ed25519" => ed25519(&fields, jose)?,
         "oct" if certified.is_some() => {
             return Err(invalid_key("a symmetric key with a certificate"));
@@ -207,32 +200,17 @@ fn elliptic(fields: &Fields<'_>, certified: Option<&PublicKey>) -> Result<Elemen
     Ok(if private.is_some() { ElementKey::Private(key) } else { ElementKey::Public(key) })
 }
 
-fn of_rsa(fields: &Fields<'_>, private_keys: &mut u32) -> Result<ElementKey, Reason> {
+fn of_rsa(fields: &Fields<'_>) -> Result<ElementKey, Reason> {
     let modulus = strip_leading_zeros(fields.bytes("n")?);
     // Go takes the low 64 bits.
     let low = fields.bytes("e")?.rchunks(8).next().unwrap_or_default();
     let exponent = low.iter().fold(0, |sum, byte| sum << 8 | i64::from(*byte));
-    let key = PublicKey::Rsa(modulus.to_vec(), exponent);
-    let Some(private) = fields.optional("d") else { return Ok(ElementKey::Public(key)) };
-    let crt = match ["dp", "dq", "qi"].map(|name| fields.optional(name)) {
-        [Some(dp), Some(dq), Some(qi)] => {
-            Some([strip_leading_zeros(dp), strip_leading_zeros(dq), strip_leading_zeros(qi)])
-        }
-        _ => None,
-    };
-    let numbers = rsa::Numbers {
-        n: modulus,
-        e: exponent,
-        d: strip_leading_zeros(private),
-        p: strip_leading_zeros(fields.bytes("p")?),
-        q: strip_leading_zeros(fields.bytes("q")?),
-        crt,
-    };
-    *private_keys = private_keys.saturating_add(1);
-    if *private_keys <= MOST_PRIVATE && !rsa::is_whole(&numbers) {
-        return Err(invalid_key("the numbers of the private key do not belong together"));
+    if fields.optional("d").is_some() {
+        // Go computes whether the numbers of a private key belong together, and takes them then. That
+        // decides nothing here: its publication is a critical finding, whatever consumers do.
+        return Err(invalid_key("a private RSA key, which is not looked into"));
     }
-    Ok(ElementKey::Private(key))
+    Ok(ElementKey::Public(PublicKey::Rsa(modulus.to_vec(), exponent)))
 }
 
 fn ed25519(fields: &Fields<'_>, jose: Jose) -> Result<ElementKey, Reason> {

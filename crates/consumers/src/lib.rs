@@ -20,7 +20,6 @@ mod key;
 mod name;
 mod profile;
 mod reading;
-mod rsa;
 mod text;
 mod uri;
 

@@ -73,56 +73,6 @@ pub(crate) fn is_host(name: &[u8], place: HostUse) -> bool {
     name.split(|byte| *byte == b'.').all(|label| !label.is_empty() && label.iter().all(plain))
 }
 
-/// Whether Go takes this mailbox in a name constraint (`parseRFC2821Mailbox`).
-pub(crate) fn is_mailbox(name: &[u8]) -> bool {
-    let domain = match name.strip_prefix(b"\"") {
-        Some(quoted) => after_quotes(quoted),
-        None => after_atoms(name),
-    };
-    let Some(domain) = domain.and_then(|rest| rest.strip_prefix(b"@")) else { return false };
-    is_host(domain, HostUse::Name)
-}
-
-/// What follows a quoted local part (RFC 2821, 4.1.2).
-fn after_quotes(mut rest: &[u8]) -> Option<&[u8]> {
-    loop {
-        let (byte, after) = rest.split_first()?;
-        rest = after;
-        match byte {
-            b'"' => return Some(rest),
-            b'\\' => {
-                let (escaped, after) = rest.split_first()?;
-                matches!(escaped, 1..=9 | 11 | 12 | 14..=127).then_some(())?;
-                rest = after;
-            }
-            1..=8 | 11 | 12 | 14..=31 | 32 | 33 | 35..=91 | 93..=127 => (),
-            _ => return None,
-        }
-    }
-}
-
-/// What follows a local part of atoms with dots between them.
-fn after_atoms(mut rest: &[u8]) -> Option<&[u8]> {
-    let mut local = Vec::new();
-    loop {
-        let (byte, after) = match rest {
-            [b'\\', byte, after @ ..] => (byte, after),
-            [b'\\'] => return None,
-            [byte, after @ ..] if is_atom(*byte) => (byte, after),
-            _ => break,
-        };
-        local.push(*byte);
-        rest = after;
-    }
-    // RFC 3696, 3: a dot stands between others.
-    let dots = local.split(|byte| *byte == b'.').any(<[u8]>::is_empty);
-    (!dots).then_some(rest)
-}
-
-fn is_atom(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&byte)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,16 +84,6 @@ mod tests {
         }
         for refused in [".x", "x.", ".", "a..b", "a b", "a\u{7f}", "\u{e9}"] {
             assert!(!is_host(refused.as_bytes(), HostUse::Name), "{refused}");
-        }
-    }
-
-    #[test]
-    fn a_mailbox_has_a_local_part_and_a_host() {
-        for taken in ["a@b", "a.b@c.d", "\"a b\"@c", "\\@@c", "\"\"@c", "a@"] {
-            assert!(is_mailbox(taken.as_bytes()), "{taken}");
-        }
-        for refused in ["", "a", "@b", ".a@b", "a.@b", "a..b@c", "a@b.", "\"a@b", "a b@c", "a\\"] {
-            assert!(!is_mailbox(refused.as_bytes()), "{refused}");
         }
     }
 

