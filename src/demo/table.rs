@@ -223,7 +223,7 @@ impl DemoTable {
 /// are; the keys of the very first bundle are not.
 fn is_news(event: &Event) -> bool {
     if let Event::BundleChanged { introduced, removed, .. } = event {
-        *introduced == 0 && *removed == 0
+        introduced.is_empty() && removed.is_empty()
     } else if let Event::AuthorityIntroduced { published, .. } = event {
         published.after.is_some()
     } else {

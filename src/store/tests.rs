@@ -406,8 +406,9 @@ async fn retention_spares_what_a_confirmed_state_is_read_from() {
         refresh_hint: StatedNumber::Absent,
         after: None,
         address: None,
-        introduced: 0,
-        removed: 0,
+        first_shown: at,
+        introduced: Vec::new(),
+        removed: Vec::new(),
         unrecorded: None,
     };
     let events = vec![change(gone.0), change(kept.0)];

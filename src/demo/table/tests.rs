@@ -35,7 +35,7 @@ fn removed(svid_type: SvidType, byte: u8, until: i64) -> Event {
     Event::AuthorityRemoved { authority: id(svid_type, byte), removed }
 }
 
-fn changed(introduced: u32) -> Event {
+fn changed(introduced: usize) -> Event {
     Event::BundleChanged {
         content: Digest::of(b""),
         body: Digest::of(b""),
@@ -44,8 +44,9 @@ fn changed(introduced: u32) -> Event {
         refresh_hint: StatedNumber::Given(5),
         after: None,
         address: None,
-        introduced,
-        removed: 0,
+        first_shown: at(1),
+        introduced: vec![id(SvidType::X509, 1); introduced],
+        removed: Vec::new(),
         unrecorded: None,
     }
 }

@@ -31,7 +31,7 @@ pub fn describe(event: &Event) -> String {
             first_contact(*authenticated_by, bootstrap)
         }
         Event::BundleChanged { sequence, refresh_hint, introduced, removed, .. } => {
-            bundle_changed(sequence, refresh_hint, *introduced, *removed)
+            bundle_changed(sequence, refresh_hint, introduced.len(), removed.len())
         }
         Event::AuthorityIntroduced { authority, returned_after, .. } => {
             let back = returned_after.map(|r| format!(", back after its removal at {}", r.until));
@@ -211,9 +211,10 @@ fn sequence_text(sequence: &StatedNumber) -> String {
 fn bundle_changed(
     sequence: &StatedNumber,
     hint: &StatedNumber,
-    introduced: u32,
-    removed: u32,
+    introduced: usize,
+    removed: usize,
 ) -> String {
+    let keys = |number: usize| keys(u32::try_from(number).unwrap_or(u32::MAX));
     let mut text = match (introduced, removed) {
         (0, 0) => "bundle changed without a key that came or went".to_owned(),
         (_, 0) => format!("bundle changed: {} introduced", keys(introduced)),
@@ -338,8 +339,9 @@ mod tests {
                 refresh_hint: sequence.clone(),
                 after: None,
                 address: None,
-                introduced: 2,
-                removed: 1,
+                first_shown: at(1),
+                introduced: vec![id(SvidType::X509), id(SvidType::Jwt)],
+                removed: vec![id(SvidType::X509)],
                 unrecorded: None,
             },
             Event::AuthorityIntroduced {
@@ -471,7 +473,7 @@ mod tests {
             published,
             returned_after,
         };
-        let changed = |introduced, removed, sequence| Event::BundleChanged {
+        let changed = |introduced: usize, removed: usize, sequence| Event::BundleChanged {
             content: Digest::of(b""),
             body: Digest::of(b""),
             length: 0,
@@ -479,8 +481,9 @@ mod tests {
             refresh_hint: StatedNumber::Given(15),
             after: None,
             address: None,
-            introduced,
-            removed,
+            first_shown: at(1),
+            introduced: vec![id(SvidType::X509); introduced],
+            removed: vec![id(SvidType::X509); removed],
             unrecorded: None,
         };
         for (event, text) in [

@@ -10,7 +10,7 @@ use super::{
     StepBack, UnrecordedKeys,
 };
 use crate::bundle::{Authority, AuthorityId, BundleDiff, Digest, diff};
-use crate::time::{Bracket, Timestamp};
+use crate::time::Bracket;
 
 /// Answers that did not alternate for so long alternate anew.
 const CALM: Duration = Duration::from_hours(1);
@@ -31,8 +31,9 @@ impl Stepper<'_> {
         };
         let brackets = difference.introduced.iter().map(|new| self.published(new.id, when));
         let brackets: Vec<_> = brackets.collect();
-        self.emit(bundle_changed(observation, content, when.after, &difference, unrecorded));
+        let changed = bundle_changed(observation, content, when, &difference, unrecorded);
         let introduced: Vec<_> = difference.introduced.iter().map(|new| new.id).collect();
+        // The change itself comes after them: it finds its keys on record.
         for (authority, when) in difference.introduced.into_iter().zip(brackets) {
             let published = self.unconfirmed_authority_of(authority.id).unwrap_or(when);
             let known = self.facts.record(authority.id);
@@ -40,6 +41,7 @@ impl Stepper<'_> {
             let returned_after = known.and_then(|record| record.removed);
             self.emit(Event::AuthorityIntroduced { authority, published, returned_after });
         }
+        self.emit(changed);
         for (old, authority) in difference.relabelled {
             let previous = old.kid.clone();
             self.emit(Event::AuthorityRelabelled { authority, previous });
@@ -199,7 +201,7 @@ impl Stepper<'_> {
 pub(super) fn bundle_changed(
     observation: &Observation,
     content: Digest,
-    after: Option<Timestamp>,
+    when: Bracket,
     difference: &BundleDiff,
     unrecorded: Option<UnrecordedKeys>,
 ) -> Event {
@@ -209,10 +211,11 @@ pub(super) fn bundle_changed(
         length: observation.length,
         sequence: observation.bundle.sequence.clone(),
         refresh_hint: observation.bundle.refresh_hint.clone(),
-        after,
+        after: when.after,
         address: observation.source.address,
-        introduced: count(difference.introduced.len()),
-        removed: count(difference.removed.len()),
+        first_shown: when.until,
+        introduced: difference.introduced.iter().map(|new| new.id).collect(),
+        removed: difference.removed.iter().map(|gone| gone.id).collect(),
         unrecorded,
     }
 }

@@ -46,8 +46,9 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         bootstrap: Vec<AuthorityId>,
     },
-    /// The key set, the sequence or the hint is another than before. The authorities that came
-    /// and went follow as events of their own, with the same time.
+    /// The key set, the sequence or the hint is another than before. It brings the facts forward
+    /// once, by all of the change: each new key is on record by then, by an
+    /// [`Event::AuthorityIntroduced`] of the same time before it.
     BundleChanged {
         /// The digest of the key set.
         content: Digest,
@@ -64,16 +65,20 @@ pub enum Event {
         /// The address that served it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         address: Option<IpAddr>,
-        /// How many authorities came.
-        introduced: u32,
-        /// How many authorities went.
-        removed: u32,
+        /// The poll that first showed the change: an earlier one, where it stepped back and waited
+        /// for a second poll.
+        first_shown: Timestamp,
+        /// The authorities that came.
+        introduced: Vec<AuthorityId>,
+        /// The authorities that went.
+        removed: Vec<AuthorityId>,
         /// The new keys that follow in no event of their own, since the daily budget is spent. Then
         /// the document is not stored either.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         unrecorded: Option<UnrecordedKeys>,
     },
-    /// An authority is in the bundle that was not in the one before.
+    /// An authority is in the bundle that was not in the one before. What it is follows from the
+    /// [`Event::BundleChanged`] that names it.
     AuthorityIntroduced {
         /// The key.
         authority: Arc<Authority>,
@@ -83,7 +88,8 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         returned_after: Option<Bracket>,
     },
-    /// An authority is no longer in the bundle.
+    /// An authority is no longer in the bundle. The [`Event::BundleChanged`] before it has said so
+    /// already: this one is what the record of that authority alone is read from.
     AuthorityRemoved {
         /// Which.
         authority: AuthorityId,

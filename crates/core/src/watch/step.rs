@@ -289,8 +289,8 @@ impl Stepper<'_> {
             return self.pass_over(1);
         }
         let unrecorded = unrecorded.or_else(|| self.reduced.then(UnrecordedKeys::default));
-        let (after, none) = (self.last_good, BundleDiff::default());
-        self.emit(bundle_changed(observation, content, after, &none, unrecorded));
+        let (when, none) = (Bracket::new(self.last_good, self.at), BundleDiff::default());
+        self.emit(bundle_changed(observation, content, when, &none, unrecorded));
     }
 
     fn irregularities(&mut self, irregularities: &[Irregularity]) {

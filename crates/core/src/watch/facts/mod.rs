@@ -83,14 +83,6 @@ pub struct Facts {
     pub policy: Option<Arc<Policy>>,
     /// The rotation: which chain each authority belongs to.
     pub rotation: RotationModel,
-    /// New authorities of the change that is being taken in.
-    pub born: Vec<(Arc<Authority>, Bracket)>,
-    /// How many more of them there are.
-    pub births_to_come: u32,
-    /// How many removals of that change are still to come.
-    pub removals_to_come: u32,
-    /// Where the sequence number stood still in that change.
-    pub unchanged_sequence: Option<u64>,
     /// What the sequence numbers say that the key sets do not, newest last.
     pub leaps: Vec<SequenceAnomaly>,
     /// Steps back that were confirmed, newest last.
@@ -186,14 +178,17 @@ impl Facts {
                 sequence,
                 refresh_hint,
                 after,
+                first_shown,
                 introduced,
                 removed,
                 unrecorded,
                 ..
             } => {
-                self.guard(at, event);
+                let unchanged_sequence = self.compare_change(at, event);
                 self.pass_over(at, *unrecorded, *after);
-                self.expect(*after, *introduced, *removed);
+                if let Some(after) = after {
+                    self.pass(*after);
+                }
                 self.change(Confirmed {
                     content: *content,
                     body: *body,
@@ -201,14 +196,16 @@ impl Facts {
                     refresh_hint: refresh_hint.clone(),
                     since: Bracket::new(*after, at),
                 });
+                self.settle(at, introduced, unchanged_sequence);
+                self.remove(at, removed, Bracket::new(*after, *first_shown));
             }
             Event::AuthorityIntroduced { authority, published, returned_after } => {
                 self.introduce(authority, *published, *returned_after);
-                self.one_born(at, authority, *published);
             }
             Event::AuthorityRemoved { authority, removed } => {
-                self.hand_over(*authority, *removed);
-                self.remove(at, *authority, *removed);
+                if let Some(record) = self.record_mut(*authority) {
+                    record.removed = Some(*removed);
+                }
             }
             Event::AuthorityRelabelled { authority, .. } => {
                 if let Some(record) = self.record_mut(authority.id) {

@@ -38,13 +38,16 @@ impl Facts {
         Some(authority.stored_length()).filter(|length| Self::LARGE < *length)
     }
 
-    pub(super) fn remove(&mut self, at: Timestamp, id: AuthorityId, removed: Bracket) {
-        self.removals_to_come = self.removals_to_come.saturating_sub(1);
-        if let Some(record) = self.record_mut(id) {
-            record.removed = Some(removed);
+    /// Takes in the removals of one change.
+    pub(super) fn remove(&mut self, at: Timestamp, ids: &[AuthorityId], removed: Bracket) {
+        for id in ids {
+            self.hand_over(*id, removed);
+            if let Some(record) = self.record_mut(*id) {
+                record.removed = Some(removed);
+            }
         }
-        // Each time all authorities are looked at, and one poll can remove thousands.
-        if self.removals_to_come == 0 {
+        // All authorities are looked at, and one poll can remove thousands: once a change.
+        if !ids.is_empty() {
             self.lay_aside(at);
         }
     }

@@ -14,6 +14,12 @@ use crate::watch::{
     interval, spire,
 };
 
+/// Whether what a new key is was known before the change that publishes it.
+enum Known {
+    New,
+    Judged,
+}
+
 impl Facts {
     /// By what rules the domain is judged.
     pub fn policy(&self) -> Arc<Policy> {
@@ -94,26 +100,13 @@ impl Facts {
         }
     }
 
-    /// A change begins, of this many publications and removals.
-    pub(super) fn expect(&mut self, after: Option<Timestamp>, introduced: u32, removed: u32) {
-        if let Some(after) = after {
-            self.pass(after);
-        }
-        self.born.clear();
-        (self.births_to_come, self.removals_to_come) = (introduced, removed);
-    }
-
-    /// One of them.
-    pub(super) fn one_born(
-        &mut self,
-        at: Timestamp,
-        authority: &Arc<Authority>,
-        published: Bracket,
-    ) {
-        let glimpsed = self.glimpsed.iter().position(|one| one.authority.id == authority.id);
+    /// Takes over what an answer beside the state has shown of a new key. Returns whether what it is
+    /// was known before: from that answer, or since it returns.
+    fn take_up(&mut self, id: AuthorityId) -> Known {
+        let glimpsed = self.glimpsed.iter().position(|one| one.authority.id == id);
         let glimpsed = glimpsed.map(|place| self.glimpsed.remove(place));
         let mut predecessor = None;
-        let known = match self.record_mut(authority.id) {
+        let known = match self.record_mut(id) {
             Some(record) => {
                 if let Some(UnconfirmedAuthority {
                     standing, lineage, predecessor: before, ..
@@ -126,20 +119,12 @@ impl Facts {
                 if record.returned_after.is_some() && record.standing.is_none() {
                     record.standing = Some(Standing::Returned);
                 }
-                record.standing.is_some()
+                if record.standing.is_some() { Known::Judged } else { Known::New }
             }
-            None => false,
+            None => Known::New,
         };
-        self.follows(authority.id, predecessor);
-        if !known {
-            self.born.push((Arc::clone(authority), published));
-        } else if self.record(authority.id).is_some_and(|record| record.lifetime.is_none()) {
-            self.take_lifetimes(&[(Arc::clone(authority), published)]);
-        }
-        self.births_to_come = self.births_to_come.saturating_sub(1);
-        if self.births_to_come == 0 {
-            self.settle(at);
-        }
+        self.follows(id, predecessor);
+        known
     }
 
     /// A decision may change whose life counts.
@@ -148,20 +133,38 @@ impl Facts {
         self.recompute_next_deadline();
     }
 
-    /// All publications of the change are there: what are they?
-    fn settle(&mut self, at: Timestamp) {
-        let born = std::mem::take(&mut self.born);
+    /// Judges the publications of one change, which are on record. `unchanged_sequence` is the number
+    /// that is the same as before them.
+    pub(super) fn settle(
+        &mut self,
+        at: Timestamp,
+        introduced: &[AuthorityId],
+        unchanged_sequence: Option<u64>,
+    ) {
+        if introduced.is_empty() {
+            return;
+        }
+        let mut new = Vec::new();
+        for id in introduced {
+            let known = self.take_up(*id);
+            let Some(record) = self.record(*id) else { continue };
+            let publication = (Arc::clone(&record.authority), record.published);
+            match known {
+                Known::New => new.push(publication),
+                Known::Judged if record.lifetime.is_none() => self.take_lifetimes(&[publication]),
+                Known::Judged => (),
+            }
+        }
         if self.rotation.baseline.is_none() {
-            self.begin(at, &born);
-        } else if !born.is_empty() {
-            let outcomes = self.judge(at, &born, self.unchanged_sequence);
+            self.begin(at, &new);
+        } else if !new.is_empty() {
+            let outcomes = self.judge(at, &new, unchanged_sequence);
             for outcome in outcomes {
                 self.take(outcome);
             }
         }
-        self.unchanged_sequence = None;
         self.settle_decision();
-        self.take_lifetimes(&born);
+        self.take_lifetimes(&new);
     }
 
     /// A key lives as long as the rhythm was when it was born, whatever it is later.

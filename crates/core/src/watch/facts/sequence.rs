@@ -60,27 +60,24 @@ impl Facts {
     /// How many leaps and regressions are kept.
     const LEAPS: usize = 32;
 
-    /// Compares the sequence of a change with what it shows.
-    pub(super) fn guard(&mut self, at: Timestamp, event: &Event) {
+    /// Compares the sequence of a change with what it shows. Returns the number where it is the same
+    /// as before the change, and the key set is not.
+    pub(super) fn compare_change(&mut self, at: Timestamp, event: &Event) -> Option<u64> {
         let Event::BundleChanged {
             content, sequence, after, introduced, removed, unrecorded, ..
         } = event
         else {
-            return;
+            return None;
         };
-        // It is about the publications of this change, and a change need not have any.
-        self.unchanged_sequence = None;
-        let Some(confirmed) = &self.confirmed else { return };
-        let (Some(from), Some(to)) = (confirmed.sequence.given(), sequence.given()) else {
-            return;
-        };
+        let confirmed = self.confirmed.as_ref()?;
+        let (from, to) = confirmed.sequence.given().zip(sequence.given())?;
         let when = Bracket::new(*after, at);
         let changed = *content != confirmed.content;
-        let seen = introduced.saturating_add(*removed);
+        let seen = introduced.len().saturating_add(removed.len());
+        let seen = u32::try_from(seen).unwrap_or(u32::MAX);
         let seen = seen.saturating_add(unrecorded.map_or(0, |keys| keys.came()));
         if from == to {
             if changed {
-                self.unchanged_sequence = Some(to);
                 let kind = SequenceAnomalyKind::Equivocal {
                     sequence: to,
                     one: confirmed.content,
@@ -88,7 +85,7 @@ impl Facts {
                 };
                 self.leap(SequenceAnomaly { when, kind });
             }
-            return;
+            return changed.then_some(to);
         }
         let past = self.history.iter().find(|past| past.sequence.given() == Some(to));
         if let Some(past) = past.filter(|past| past.content != *content) {
@@ -104,6 +101,7 @@ impl Facts {
                 kind: SequenceAnomalyKind::Hidden { from, to, seen },
             });
         }
+        None
     }
 
     /// Whether the watch was away within this bracket. It ends with a good poll, and the first poll

@@ -57,7 +57,7 @@ impl Watched {
 
     /// The changes since then: by how much the sequence moved, how many keys came and went.
     #[track_caller]
-    fn changes(&self, incident: Incident) -> Vec<(i64, u32, u32)> {
+    fn changes(&self, incident: Incident) -> Vec<(i64, usize, usize)> {
         let began = self.began(incident).unwrap();
         let (mut last, mut changes) = (0, Vec::new());
         for (at, event) in self.named("bundle_changed") {
@@ -66,7 +66,7 @@ impl Watched {
             };
             let sequence = i64::try_from(sequence.given().unwrap_or(0)).unwrap();
             if began <= *at {
-                changes.push((sequence - last, *introduced, *removed));
+                changes.push((sequence - last, introduced.len(), removed.len()));
             }
             last = sequence;
         }
