@@ -28,7 +28,9 @@ use anchorwatch_core::bundle::{
 use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile};
 use anchorwatch_core::time::{Bracket, Timestamp};
 use anchorwatch_core::view::{DomainView, PollCounts, View};
-use anchorwatch_core::watch::{AuthorityRecord, Confirmed, DomainState, Facts, Policy, PollState};
+use anchorwatch_core::watch::{
+    AuthorityRecord, BundleState, Confirmed, DomainState, EndpointState, Facts, Policy, PollState,
+};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use prometheus::{Encoder as _, Registry, TextEncoder};
@@ -178,19 +180,23 @@ fn domain(n: usize, models: [&Arc<Authority>; 2], at: Timestamp) -> DomainView {
             endpoint_spiffe_id: format!("spiffe://{name}/spire/server").parse().unwrap(),
         },
     };
-    let mut authorities: Vec<_> =
-        (0..AUTHORITIES).map(|m| record(&name, m, models[m % 2], at)).collect();
-    authorities.sort_by_key(AuthorityRecord::id);
+    let authorities = (0..AUTHORITIES).map(|m| record(&name, m, models[m % 2], at)).collect();
     let facts = Facts {
-        endpoint: Some(endpoint.clone()),
-        first_contact: Some(at),
-        confirmed: Some(Confirmed {
-            content: Digest::of(name.as_bytes()),
-            body: Digest::of(b"body"),
-            sequence: StatedNumber::Given(17),
-            refresh_hint: StatedNumber::Given(300),
-            since: Bracket::new(None, at),
-        }),
+        endpoint: EndpointState {
+            configured: Some(endpoint.clone()),
+            first_contact: Some(at),
+            ..EndpointState::default()
+        },
+        bundle: BundleState {
+            confirmed: Some(Confirmed {
+                content: Digest::of(name.as_bytes()),
+                body: Digest::of(b"body"),
+                sequence: StatedNumber::Given(17),
+                refresh_hint: StatedNumber::Given(300),
+                since: Bracket::new(None, at),
+            }),
+            ..BundleState::default()
+        },
         authorities,
         ..Facts::default()
     };

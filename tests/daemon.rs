@@ -339,7 +339,10 @@ fn panics_for_bad_example(
     jitter: f64,
     shared_keys: &mut SharedKeysFor<'_>,
 ) -> JudgedPoll {
-    assert_ne!(state.facts.endpoint.as_ref().unwrap().trust_domain.as_str(), "bad.example");
+    assert_ne!(
+        state.facts.endpoint.configured.as_ref().unwrap().trust_domain.as_str(),
+        "bad.example"
+    );
     judge::step(state, poll, at, policy, jitter, shared_keys)
 }
 

@@ -99,7 +99,7 @@ impl Watch {
                     NO_SHARED_KEYS.clone()
                 });
             *state = step.state;
-            let endpoint = state.facts.endpoint.clone().unwrap();
+            let endpoint = state.facts.endpoint.configured.clone().unwrap();
             let (policy, shared) = (&self.policy, &NO_SHARED_KEYS);
             let case = Case { endpoint: &endpoint, state, policy, bootstrap_fault: None, shared };
             let findings = judge::assess(&case, at).findings;

@@ -391,7 +391,7 @@ fn no_sequence_number_is_no_series_and_zero_is_zero() {
     let state = |sequence: StatedNumber| {
         with("failing.example", |domain| {
             let facts = Arc::make_mut(&mut domain.state.facts);
-            facts.confirmed.as_mut().unwrap().sequence = sequence;
+            facts.bundle.confirmed.as_mut().unwrap().sequence = sequence;
         })
         .values(name, &failing)
     };

@@ -99,7 +99,7 @@ pub fn step(data: &[u8]) {
         journal.extend(step.events.into_iter().map(|event| (now, event)));
         assert!(!step.next_poll.is_zero() && step.next_poll < Duration::from_hours(24));
         assert_eq!(state.poll_state.last_poll, Some(now));
-        let records = &state.facts.authorities;
+        let records = &state.facts.authorities.records;
         assert!(records.is_sorted_by(|a, b| a.id() < b.id()), "records are a set");
     }
     let replayed = Facts::replay(journal.iter().map(|(at, event)| (*at, event)));

@@ -181,7 +181,7 @@ impl Range<'_> {
         };
         let mut entries = Vec::new();
         for domain in view.domains.iter().filter(|domain| is_of(&domain.endpoint.trust_domain)) {
-            for record in &domain.state.facts.authorities {
+            for record in &domain.state.facts.authorities.records {
                 let trust_domain = domain.endpoint.trust_domain.clone();
                 let entry = AuthorityEntry { trust_domain, record: record.clone() };
                 let place = Cursor::from(&entry);

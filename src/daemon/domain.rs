@@ -246,7 +246,7 @@ impl WatchedDomain {
     /// whether all that was decided is on record.
     pub(super) async fn configure(&mut self, shared: &PollContext, carried: Vec<Decision>) -> bool {
         let endpoint = &self.relationship.endpoint;
-        let previous = self.state.facts.endpoint.clone();
+        let previous = self.state.facts.endpoint.configured.clone();
         if previous.as_ref() != Some(endpoint) {
             let endpoint = endpoint.clone();
             self.note(shared, vec![Event::EndpointConfigured { endpoint, previous }]).await;
@@ -262,8 +262,8 @@ impl WatchedDomain {
     /// Why the bootstrap file cannot be used, where nothing else could authenticate.
     fn bootstrap_fault(&self) -> Option<&str> {
         let needed = self.relationship.endpoint.is_self_serving()
-            && self.state.facts.first_contact.is_none()
-            && self.state.facts.rebootstrap.is_empty();
+            && self.state.facts.endpoint.first_contact.is_none()
+            && self.state.facts.endpoint.rebootstrap.is_empty();
         self.bootstrap.as_ref().err().filter(|_| needed).map(AsRef::as_ref)
     }
 
@@ -293,7 +293,7 @@ impl WatchedDomain {
         shared: &PollContext,
         answers: &[watch::Answer],
     ) -> Vec<watch::AuthorityRecord> {
-        if self.state.facts.first_contact.is_none() {
+        if self.state.facts.endpoint.first_contact.is_none() {
             return Vec::new();
         }
         let unknown: Vec<AuthorityId> = answers

@@ -208,7 +208,7 @@ mod tests {
         let handle = DomainHandle::start(scene.domain(), &scene.shared);
         assert_eq!(handle.ask(|reply| Work::Configure(None, Vec::new(), reply)).await, Some(true));
         let known = handle.state();
-        assert!(known.facts.endpoint.is_some());
+        assert!(known.facts.endpoint.configured.is_some());
         scene.clock.0.store(true, Ordering::Relaxed);
         let answer =
             handle.ask(|reply| Work::RecordSightings(Vec::new(), "file".into(), reply)).await;

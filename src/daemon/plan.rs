@@ -133,7 +133,7 @@ fn shown_by(view: &View, is: impl Fn(Fingerprint, Option<PublicKeyId>) -> bool) 
     let mut found = Vec::new();
     for domain in &view.domains {
         let facts = &domain.state.facts;
-        for record in &facts.authorities {
+        for record in &facts.authorities.records {
             if is(record.id().fingerprint, record.authority.public_key) {
                 found.push(Shown {
                     domain,
@@ -144,7 +144,7 @@ fn shown_by(view: &View, is: impl Fn(Fingerprint, Option<PublicKeyId>) -> bool) 
                 });
             }
         }
-        for unconfirmed_authority in &facts.glimpsed {
+        for unconfirmed_authority in &facts.authorities.glimpsed {
             if is(
                 unconfirmed_authority.authority.id.fingerprint,
                 unconfirmed_authority.authority.public_key,
@@ -337,7 +337,7 @@ fn named(name: &TrustDomain, finding: &Finding) -> String {
 
 fn baseline(domain: &DomainView, decision: &Decision) -> Result<Plan, BackendError> {
     let (name, facts) = (&domain.endpoint.trust_domain, &domain.state.facts);
-    if facts.first_contact.is_none() {
+    if facts.endpoint.first_contact.is_none() {
         return Err(refused(format!("{name} was never read: there is no bundle to begin with")));
     }
     let effect = format!("the first bundle of {name} is its baseline; of it stand:");

@@ -299,14 +299,17 @@ mod tests {
         poll().await.unwrap();
         poll().await.unwrap();
         let view = handle.slot().load_full();
-        assert_eq!(view.state.facts.failure.as_ref().unwrap().reason, FailureReason::Internal);
+        assert_eq!(
+            view.state.facts.endpoint.failure.as_ref().unwrap().reason,
+            FailureReason::Internal
+        );
         assert!(view.stopped.is_none());
         // A reload that mends it is enough.
         let relation = Some(Box::new(scene.relation()));
         handle.ask(|reply| Work::Configure(relation, Vec::new(), reply)).await.unwrap();
         commands.send(SchedulerCommand::Replace(domains)).await.ok().unwrap();
         poll().await.unwrap();
-        let reason = handle.slot().load().state.facts.failure.as_ref().unwrap().reason;
+        let reason = handle.slot().load().state.facts.endpoint.failure.as_ref().unwrap().reason;
         assert_ne!(reason, FailureReason::Internal);
     }
 }

@@ -238,7 +238,7 @@ fn name_of(domain: &DomainView) -> String {
 /// One row of the table.
 fn cells(domain: &DomainView, now: Timestamp) -> [String; HEADINGS.len()] {
     let (facts, poll_state) = (&domain.state.facts, &domain.state.poll_state);
-    let confirmed = facts.confirmed.as_ref();
+    let confirmed = facts.bundle.confirmed.as_ref();
     let sequence = confirmed.and_then(|confirmed| confirmed.sequence.given());
     let changed = confirmed.and_then(|confirmed| now.since(confirmed.since.until));
     let next = poll_state.last_poll.map(|last| last.saturating_add(poll_state.interval));
@@ -263,11 +263,11 @@ fn state(domain: &DomainView) -> String {
         format!("stopped: {reason}")
     } else if let Some(worst) = domain.findings.iter().max_by_key(|finding| finding.severity) {
         format!("{}: {}", worst.severity, worst.kind.label())
-    } else if let Some(failure) = &facts.failure {
+    } else if let Some(failure) = &facts.endpoint.failure {
         format!("failing: {}", failure.reason)
     } else if poll_state.pending.is_some() {
         "step back pending".to_owned()
-    } else if facts.first_contact.is_none() {
+    } else if facts.endpoint.first_contact.is_none() {
         "no bundle yet".to_owned()
     } else if domain.unrecorded {
         "unrecorded".to_owned()

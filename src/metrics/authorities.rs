@@ -91,7 +91,7 @@ pub(super) const FAMILIES: &[Family] = &[
 fn authorities(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     for domain in scrape.domains() {
         // Before the first bundle nothing is known, and none is not zero.
-        if domain.state.facts.first_contact.is_none() {
+        if domain.state.facts.endpoint.first_contact.is_none() {
             continue;
         }
         for svid_type in SvidType::ALL {

@@ -117,7 +117,7 @@ fn federation_info(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
 
 fn bundle_info(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     each(scrape, |domain, [name, source]| {
-        let Some(confirmed) = &domain.state.facts.confirmed else { return Ok(()) };
+        let Some(confirmed) = &domain.state.facts.bundle.confirmed else { return Ok(()) };
         let digest = confirmed.content.to_string();
         let profile = ("profile", domain.endpoint.profile.name().label());
         out.sample(&[name, source, ("digest", &digest), profile], 1.0)
@@ -126,7 +126,7 @@ fn bundle_info(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
 
 fn sequence(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     each(scrape, |domain, labels| {
-        let confirmed = domain.state.facts.confirmed.as_ref();
+        let confirmed = domain.state.facts.bundle.confirmed.as_ref();
         match confirmed.and_then(|confirmed| confirmed.sequence.given()) {
             Some(sequence) => out.sample(&labels, count(sequence)),
             None => Ok(()),
@@ -146,7 +146,7 @@ fn changes(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
 }
 
 fn last_change(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
-    each(scrape, |domain, [name, _]| match &domain.state.facts.confirmed {
+    each(scrape, |domain, [name, _]| match &domain.state.facts.bundle.confirmed {
         Some(confirmed) => out.sample(&[name], confirmed.since.until.as_unix_seconds()),
         None => Ok(()),
     })
@@ -161,7 +161,7 @@ fn size(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
 
 fn irregularities(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     each(scrape, |domain, [name, _]| {
-        out.sample(&[name], count(domain.state.facts.irregularities.len()))
+        out.sample(&[name], count(domain.state.facts.document.irregularities.len()))
     })
 }
 

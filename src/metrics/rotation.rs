@@ -147,7 +147,7 @@ fn due(
 fn replicas(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     for domain in scrape.domains() {
         let facts = &domain.state.facts;
-        if facts.first_contact.is_some() {
+        if facts.endpoint.first_contact.is_some() {
             out.sample(&[name_of(domain)], count(facts.rotation.replicas()))?;
         }
     }

@@ -162,7 +162,7 @@ fn last_success(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
 fn interval(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     each(scrape, |domain, labels| {
         let facts = &domain.state.facts;
-        let hint = facts.confirmed.as_ref().map(|confirmed| confirmed.refresh_hint.clone());
+        let hint = facts.bundle.confirmed.as_ref().map(|confirmed| confirmed.refresh_hint.clone());
         let interval = anchorwatch_core::watch::interval(&hint.unwrap_or_default(), &domain.policy);
         out.sample(&labels, interval.as_secs_f64())
     })
@@ -170,7 +170,7 @@ fn interval(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
 
 fn hint(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     each(scrape, |domain, labels| {
-        let confirmed = domain.state.facts.confirmed.as_ref();
+        let confirmed = domain.state.facts.bundle.confirmed.as_ref();
         match confirmed.and_then(|confirmed| confirmed.refresh_hint.given()) {
             Some(hint) => out.sample(&labels, count(hint)),
             None => Ok(()),
@@ -180,7 +180,7 @@ fn hint(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
 
 fn in_sync(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     each(scrape, |domain, labels| {
-        let alone = domain.state.facts.address_views.is_empty();
+        let alone = domain.state.facts.bundle.address_views.is_empty();
         let in_sync = alone && domain.state.poll_state.pending.is_none();
         out.sample(&labels, if in_sync { 1.0 } else { 0.0 })
     })

@@ -179,7 +179,7 @@ fn watch_alert(watch: &WatchView, finding: &Finding, context: &AlertContext) -> 
 
 /// The authority that a finding is about.
 fn record<'a>(domain: &'a DomainView, finding: &Finding) -> Option<&'a AuthorityRecord> {
-    domain.state.facts.authorities.iter().find(|record| finding.concerns(&record.authority))
+    domain.state.facts.authorities.records.iter().find(|record| finding.concerns(&record.authority))
 }
 
 fn evidence(finding: &Finding) -> String {
@@ -192,7 +192,7 @@ fn evidence(finding: &Finding) -> String {
 
 /// What was published just before this moment, and what is published now.
 fn keys(domain: &DomainView, since: Timestamp) -> (String, String) {
-    let records = || domain.state.facts.authorities.iter();
+    let records = || domain.state.facts.authorities.records.iter();
     let before = records().filter(|record| {
         record.published.until < since
             && record.removed.is_none_or(|removed| since <= removed.until)

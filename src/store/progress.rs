@@ -41,7 +41,7 @@ impl Tail {
         }
         self.facts = facts.filter(|_| 0 < self.events).cloned();
         if let Some(facts) = facts {
-            self.body = facts.confirmed.as_ref().map(|confirmed| confirmed.body);
+            self.body = facts.bundle.confirmed.as_ref().map(|confirmed| confirmed.body);
         }
     }
 

@@ -387,7 +387,7 @@ async fn recall_knows_what_waits() {
         poll_state: PollState::default(),
     };
     assert_eq!(store.append(batch).await, Durability::Unrecorded);
-    let seen: Vec<_> = facts.authorities.iter().map(AuthorityRecord::unjudged).collect();
+    let seen: Vec<_> = facts.authorities.records.iter().map(AuthorityRecord::unjudged).collect();
     assert_eq!(store.recall(&trust_domain, vec![id]).await, seen);
 }
 

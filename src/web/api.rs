@@ -131,7 +131,7 @@ impl DomainReport {
     /// What is to be said of this trust domain.
     pub fn new(domain: &DomainView) -> Self {
         let (facts, poll_state) = (&domain.state.facts, &domain.state.poll_state);
-        let confirmed = facts.confirmed.as_ref();
+        let confirmed = facts.bundle.confirmed.as_ref();
         let of = |svid_type: SvidType| {
             facts.published().filter(|record| record.id().svid_type == svid_type).count()
         };
@@ -145,7 +145,7 @@ impl DomainReport {
             last_poll: poll_state.last_poll,
             last_success: poll_state.last_success,
             failures: poll_state.failures,
-            failure: facts.failure.as_ref().map(|run| FailureReport {
+            failure: facts.endpoint.failure.as_ref().map(|run| FailureReport {
                 reason: run.reason,
                 detail: run.detail.clone(),
                 since: run.since,
@@ -160,7 +160,7 @@ impl DomainReport {
             x509_authorities: of(SvidType::X509),
             jwt_authorities: of(SvidType::Jwt),
             wit_authorities: of(SvidType::Wit),
-            irregularities: facts.irregularities.iter().map(ToString::to_string).collect(),
+            irregularities: facts.document.irregularities.iter().map(ToString::to_string).collect(),
             findings: domain.findings.to_vec(),
             dropped: domain.dropped.to_vec(),
             rotation: None,

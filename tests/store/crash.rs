@@ -24,7 +24,7 @@ fn rotates_until_it_is_killed() {
     let rotates = |name: &'static str| {
         let mut story = Story::of(name, &opened, &loaded);
         async move {
-            for sequence in story.state.facts.high_water.unwrap_or(0) + 1.. {
+            for sequence in story.state.facts.bundle.high_water.unwrap_or(0) + 1.. {
                 let keys = [format!("x{}", sequence / 3), format!("j{sequence}")];
                 let durability = story.publishes(sequence, &[&keys[0], &keys[1]]).await;
                 assert_eq!(durability, Durability::Durable);
@@ -76,7 +76,7 @@ async fn a_killed_process_loses_nothing_that_was_durable() {
         let (opened, loaded) = open(path);
         for (name, sequence) in &durable {
             let story = Story::of(name, &opened, &loaded);
-            let known = story.state.facts.high_water.unwrap();
+            let known = story.state.facts.bundle.high_water.unwrap();
             assert!(*sequence <= known, "{name}: {sequence} was durable, and {known} is known");
             let kind = Some("bundle_changed".into());
             let trust_domain = Some(story.name.clone());

@@ -136,7 +136,7 @@ async fn an_authority_is_recalled_long_after_the_facts_laid_it_aside() {
     };
     assert_eq!(store.authorities(query).await.unwrap().len(), 20);
     // What the table holds is what the facts hold, for as long as they do.
-    for record in &a.state.facts.authorities {
+    for record in &a.state.facts.authorities.records {
         let recalled = store.recall(&a.name, vec![record.id()]).await;
         assert_eq!(recalled.first(), Some(&record.unjudged()));
     }
@@ -189,7 +189,7 @@ async fn a_reader_needs_no_daemon() {
     assert_eq!(reader.created().unwrap(), Timestamp::from_unix(START));
     assert_eq!(reader.domains().unwrap()[&a.name], a.state);
     assert_eq!(reader.events(&EventQuery::default()).unwrap().len(), a.events.len());
-    let confirmed = a.state.facts.confirmed.as_ref().unwrap();
+    let confirmed = a.state.facts.bundle.confirmed.as_ref().unwrap();
     let body = reader.body(confirmed.body).unwrap().unwrap();
     assert_eq!(Digest::of(&body), confirmed.body);
 }

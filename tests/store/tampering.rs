@@ -181,7 +181,7 @@ async fn a_damaged_checkpoint_costs_a_replay_and_nothing_else() {
     let (store, loaded) = open(directory.path());
     let a = Story::of("a.example", &store, &loaded);
     assert!(a.state.facts.record(authority("j9").id).is_some());
-    assert_eq!(a.state.facts.high_water, Some(9));
+    assert_eq!(a.state.facts.bundle.high_water, Some(9));
     let health = store.health();
     for what in ["the checkpoint of a.example", "what the last polls of b.example saw"] {
         assert!(health.faults.iter().any(|fault| fault.detail.contains(what)), "{health:?}");
@@ -201,8 +201,8 @@ async fn an_entry_that_cannot_be_read_is_named() {
     // What verifies is used all the same: no trust domain goes unwatched.
     let (store, loaded) = open(directory.path());
     assert!(store.health().faults.iter().any(|fault| fault.detail.contains("entry 4 ")));
-    assert_eq!(Story::of("a.example", &store, &loaded).state.facts.high_water, Some(9));
-    assert_eq!(Story::of("b.example", &store, &loaded).state.facts.high_water, Some(7));
+    assert_eq!(Story::of("a.example", &store, &loaded).state.facts.bundle.high_water, Some(9));
+    assert_eq!(Story::of("b.example", &store, &loaded).state.facts.bundle.high_water, Some(7));
 }
 
 /// How many checkpoints this trust domain has.

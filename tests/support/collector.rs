@@ -148,7 +148,7 @@ fn rotation(
         families.add("anchorwatch_rotation_expected_timestamp_seconds", &labels, date);
         families.add("anchorwatch_rotation_deadline_timestamp_seconds", &labels, deadline);
     }
-    if facts.first_contact.is_some() {
+    if facts.endpoint.first_contact.is_some() {
         families.add("anchorwatch_issuer_replicas", &[name], facts.rotation.replicas() as f64);
     }
     for (place, svid_type) in ["x509-svid", "jwt-svid"].into_iter().enumerate() {
@@ -206,14 +206,14 @@ fn bundle(families: &mut Families, view: &View, domain: &DomainView) {
     federation.extend([("federates_with", name), profile]);
     families.add("anchorwatch_federation_info", &federation, 1.0);
 
-    if facts.first_contact.is_some() {
+    if facts.endpoint.first_contact.is_some() {
         for svid_type in SvidType::ALL {
             let labels = [("trust_domain", name), ("use", svid_type.label())];
             let count = facts.published().filter(|one| one.id().svid_type == svid_type).count();
             families.add("anchorwatch_authorities", &labels, count as f64);
         }
     }
-    if let Some(confirmed) = &facts.confirmed {
+    if let Some(confirmed) = &facts.bundle.confirmed {
         let digest = confirmed.content.to_string();
         let labels = [at[0], at[1], ("digest", digest.as_str()), profile];
         families.add("anchorwatch_bundle_info", &labels, 1.0);
@@ -241,7 +241,7 @@ fn bundle(families: &mut Families, view: &View, domain: &DomainView) {
     if poll_state.last_success.is_some() {
         families.add("anchorwatch_bundle_size_bytes", &at, poll_state.length as f64);
     }
-    let irregularities = facts.irregularities.len() as f64;
+    let irregularities = facts.document.irregularities.len() as f64;
     families.add("anchorwatch_bundle_irregularities", &at[..1], irregularities);
     let unrecorded = poll_state.unrecorded as f64;
     families.add("anchorwatch_bundle_unrecorded_changes", &at[..1], unrecorded);
@@ -264,10 +264,11 @@ fn source(families: &mut Families, view: &View, domain: &DomainView) {
         let failures = domain.counts.failures[place] as f64;
         families.add("anchorwatch_source_poll_failures_total", &labels, failures);
     }
-    let hint = facts.confirmed.as_ref().map(|one| one.refresh_hint.clone()).unwrap_or_default();
+    let hint =
+        facts.bundle.confirmed.as_ref().map(|one| one.refresh_hint.clone()).unwrap_or_default();
     let interval = interval(&hint, &domain.policy).as_secs_f64();
     families.add("anchorwatch_source_poll_interval_seconds", &at, interval);
-    let in_sync = facts.address_views.is_empty() && poll_state.pending.is_none();
+    let in_sync = facts.bundle.address_views.is_empty() && poll_state.pending.is_none();
     families.add("anchorwatch_source_in_sync", &at, flag(in_sync));
     let stale = domain.counts.stale_addresses.is_some();
     families.add("anchorwatch_source_stale_addresses", &at, flag(stale));

@@ -16,8 +16,8 @@ use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile};
 use anchorwatch_core::time::{Bracket, Timestamp, Window};
 use anchorwatch_core::view::{DomainView, Ended, PollCounts, View};
 use anchorwatch_core::watch::{
-    AuthorityRecord, Confirmed, DomainState, Facts, FailureReason, FailureRun, HandOver, Leaf,
-    Lineage, LineageKind, Policy, PollState, Standing,
+    AuthorityRecord, BundleState, Confirmed, DomainState, EndpointState, Facts, FailureReason,
+    FailureRun, HandOver, Leaf, Lineage, LineageKind, Policy, PollState, Standing,
 };
 
 /// The moment of the view: 2026-11-22T22:00:00Z, within the life of SPIRE's certificate.
@@ -83,19 +83,23 @@ pub(crate) fn domain(name: &str, url: &str, records: Vec<AuthorityRecord>) -> Do
         url: url.parse().unwrap(),
         profile: EndpointProfile::HttpsWeb,
     };
-    let mut authorities = records;
-    authorities.sort_by_key(AuthorityRecord::id);
     let facts = Facts {
-        endpoint: Some(endpoint.clone()),
-        first_contact: Some(at(-7_200)),
-        confirmed: Some(Confirmed {
-            content: Digest::of(name.as_bytes()),
-            body: Digest::of(b"body"),
-            sequence: StatedNumber::Given(1),
-            refresh_hint: StatedNumber::Given(300),
-            since: Bracket::new(Some(at(-3_660)), at(-3_600)),
-        }),
-        authorities,
+        endpoint: EndpointState {
+            configured: Some(endpoint.clone()),
+            first_contact: Some(at(-7_200)),
+            ..EndpointState::default()
+        },
+        bundle: BundleState {
+            confirmed: Some(Confirmed {
+                content: Digest::of(name.as_bytes()),
+                body: Digest::of(b"body"),
+                sequence: StatedNumber::Given(1),
+                refresh_hint: StatedNumber::Given(300),
+                since: Bracket::new(Some(at(-3_660)), at(-3_600)),
+            }),
+            ..BundleState::default()
+        },
+        authorities: records.into_iter().collect(),
         ..Facts::default()
     };
     let poll_state = PollState {
@@ -219,9 +223,9 @@ fn failing() -> DomainView {
         detail: "connection refused".into(),
         denied: Vec::new(),
     };
-    facts.failure = Some(failure);
-    facts.confirmed.as_mut().unwrap().sequence = StatedNumber::Absent;
-    facts.irregularities =
+    facts.endpoint.failure = Some(failure);
+    facts.bundle.confirmed.as_mut().unwrap().sequence = StatedNumber::Absent;
+    facts.document.irregularities =
         vec![Irregularity { entry: None, kind: IrregularityKind::MissingSequence }];
     let poll_state = &mut domain.state.poll_state;
     (poll_state.last_success, poll_state.failures) = (Some(at(-3_060)), 50);
@@ -257,8 +261,8 @@ fn odd() -> DomainView {
     let mut domain =
         domain("odd.example", "https://odd.example", vec![record(wit, -60), record(x509, -120)]);
     let facts = Arc::make_mut(&mut domain.state.facts);
-    facts.confirmed.as_mut().unwrap().sequence = StatedNumber::Given(u64::MAX);
-    facts.failure = Some(FailureRun {
+    facts.bundle.confirmed.as_mut().unwrap().sequence = StatedNumber::Given(u64::MAX);
+    facts.endpoint.failure = Some(FailureRun {
         since: at(-5),
         reason: FailureReason::NotABundle,
         detail: FOREIGN.into(),

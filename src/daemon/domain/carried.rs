@@ -31,7 +31,7 @@ impl WatchedDomain {
     /// The same for the keys that the operator's files name.
     pub(super) fn denied_keys_in_files(&self, facts: &Facts) -> Vec<Decision> {
         let bootstrap = self.bootstrap.as_deref().unwrap_or_default();
-        facts.decisions.keys_in_file(bootstrap.iter().chain(&facts.rebootstrap))
+        facts.decisions.keys_in_file(bootstrap.iter().chain(&facts.endpoint.rebootstrap))
     }
 }
 

@@ -33,7 +33,7 @@ impl WatchedDomain {
 
     /// Journals the event findings that time or other trust domains bring, and publishes them.
     pub(in crate::daemon) async fn review(&mut self, shared: &PollContext, at: Timestamp) {
-        if self.quarantined.is_some() || self.state.facts.endpoint.is_none() {
+        if self.quarantined.is_some() || self.state.facts.endpoint.configured.is_none() {
             return;
         }
         let (name, unchanged) = (self.trust_domain(), KeySetChange::Unchanged);

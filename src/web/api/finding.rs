@@ -68,8 +68,9 @@ impl OpenFinding {
     pub fn of(trust_domain: &TrustDomain, findings: &[Finding], facts: &Facts) -> Vec<Self> {
         let known = |finding: &Finding| {
             let shared = || {
-                let records = facts.authorities.iter().map(|record| &record.authority);
+                let records = facts.authorities.records.iter().map(|record| &record.authority);
                 let glimpsed = facts
+                    .authorities
                     .glimpsed
                     .iter()
                     .map(|unconfirmed_authority| &unconfirmed_authority.authority);

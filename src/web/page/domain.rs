@@ -51,7 +51,7 @@ fn notices(html: &mut Html, domain: &DomainView, now: Timestamp) {
     if let Some(stopped) = &domain.stopped {
         html.raw("<p class=\"notice critical\">Not watched: ").text(stopped).raw("</p>");
     }
-    if let Some(failure) = &domain.state.facts.failure {
+    if let Some(failure) = &domain.state.facts.endpoint.failure {
         let lasting = short(now.since(failure.since).unwrap_or_default());
         let failures = domain.state.poll_state.failures;
         html.raw("<p class=\"notice warning\">");

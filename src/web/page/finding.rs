@@ -181,7 +181,7 @@ fn record<'a>(
         record.id().fingerprint == key
             && finding.svid_type.is_none_or(|svid_type| svid_type == record.id().svid_type)
     };
-    domain.state.facts.authorities.iter().find(is_it)
+    domain.state.facts.authorities.records.iter().find(is_it)
 }
 
 fn authority(html: &mut Html, record: &AuthorityRecord, domain: &DomainView, now: Timestamp) {

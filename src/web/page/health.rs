@@ -18,8 +18,9 @@ pub(super) fn section(domain: &DomainView, now: Timestamp) -> Html {
     html.add(&particulars.into_html());
     failures(&mut html, domain);
     let facts = &domain.state.facts;
-    list(&mut html, "Departures from the standard", facts.irregularities.iter());
-    let refusals = facts.refusals.iter().map(|one| format!("{}: {}", one.consumer, one.why));
+    list(&mut html, "Departures from the standard", facts.document.irregularities.iter());
+    let refusals =
+        facts.document.refusals.iter().map(|one| format!("{}: {}", one.consumer, one.why));
     list(&mut html, "Consumers that would refuse the document", refusals);
     html
 }
@@ -50,7 +51,7 @@ fn endpoint(particulars: &mut Particulars, domain: &DomainView, now: Timestamp) 
 
 fn document(particulars: &mut Particulars, domain: &DomainView, now: Timestamp) {
     let facts = &domain.state.facts;
-    let Some(confirmed) = &facts.confirmed else { return };
+    let Some(confirmed) = &facts.bundle.confirmed else { return };
     let stated = |stated: &StatedNumber, unit: &str| {
         stated.given().map_or_else(|| NOTHING.to_owned(), |number| format!("{number}{unit}"))
     };

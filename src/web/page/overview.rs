@@ -115,7 +115,7 @@ fn row(domain: &DomainView, now: Timestamp) -> [Html; 7] {
     name.raw("<a href=\"/trust-domain/").text(trust_domain).raw("\">");
     name.text(trust_domain).raw("</a>");
     let condition = Condition::of(domain);
-    let confirmed = domain.state.facts.confirmed.as_ref();
+    let confirmed = domain.state.facts.bundle.confirmed.as_ref();
     let sequence = confirmed.and_then(|confirmed| confirmed.sequence.given());
     let known = domain.state.facts.published().count();
     let rotation = RotationReport::new(domain);

@@ -55,7 +55,8 @@ pub(super) fn section(domain: &DomainView, lineages: &[LineageReport], now: Time
 
 /// The authorities on record, the latest published first.
 fn lives(domain: &DomainView, now: Timestamp) -> Vec<Life> {
-    let mut records: Vec<&AuthorityRecord> = domain.state.facts.authorities.iter().collect();
+    let mut records: Vec<&AuthorityRecord> =
+        domain.state.facts.authorities.records.iter().collect();
     records.sort_by_key(|record| (std::cmp::Reverse(record.published.until), record.id()));
     let published = records.iter().filter(|record| record.removed.is_none());
     let removed = records.iter().filter(|record| record.removed.is_some());

@@ -32,5 +32,5 @@ pub fn record_after<'a>(
         }
     }
     // What it was judged to be follows from other authorities' events and from decisions too.
-    facts.authorities.pop().map(|record| record.unjudged())
+    facts.authorities.records.pop().map(|record| record.unjudged())
 }

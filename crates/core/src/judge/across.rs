@@ -18,7 +18,7 @@ pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
     }
     let facts = case.facts();
     let published = facts.published().map(|record| (&record.authority, record.published));
-    let glimpsed = facts.glimpsed.iter().map(|unconfirmed_authority| {
+    let glimpsed = facts.authorities.glimpsed.iter().map(|unconfirmed_authority| {
         (&unconfirmed_authority.authority, unconfirmed_authority.seen)
     });
     for (authority, seen) in published.chain(glimpsed) {

@@ -16,8 +16,10 @@ const CHAIN: usize = 2;
 
 /// `endpoint_unauthenticated`
 pub(super) fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
-    drafts.extend(case.facts().denied_signers.iter().filter_map(|one| denied_signer(case, one)));
-    let Some(run) = &case.facts().failure else { return };
+    drafts.extend(
+        case.facts().endpoint.denied_signers.iter().filter_map(|one| denied_signer(case, one)),
+    );
+    let Some(run) = &case.facts().endpoint.failure else { return };
     drafts.extend(if run.reason == FailureReason::TrustDenied {
         Some(trust_denied(case, run))
     } else {
@@ -28,7 +30,7 @@ pub(super) fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>
 /// An answer rests on a denied key: from the first poll on, and beside good answers too.
 fn denied_signer(case: &Case<'_>, signer: &DeniedSigner) -> Option<Draft> {
     let DeniedSigner { authority, since, address, presented } = signer;
-    let run = case.facts().failure.as_ref();
+    let run = case.facts().endpoint.failure.as_ref();
     let fails = run.is_some_and(|run| run.reason == FailureReason::DeniedSigner);
     let denial = denial(case, authority.fingerprint);
     // Overridden since, or judged again without decisions.
@@ -46,7 +48,7 @@ fn denied_signer(case: &Case<'_>, signer: &DeniedSigner) -> Option<Draft> {
     if let Some(presented) = presented {
         draft = draft.because_all(shown(presented));
     }
-    let meaning = match &case.facts().failure {
+    let meaning = match &case.facts().endpoint.failure {
         Some(_) if fails => {
             "no answer rests on an undenied authority now: someone with the denied key answers in place of the endpoint, or the endpoint itself uses that key"
         }
@@ -80,7 +82,7 @@ fn unauthenticated(case: &Case<'_>, run: &FailureRun, at: Timestamp) -> Option<D
     let polls = case.poll_state().unauthenticated;
     let is_denied = run.reason == FailureReason::DeniedSigner;
     let least = if is_denied { 1 } else { UNAUTHENTICATED_POLLS };
-    let named = is_denied && !case.facts().denied_signers.is_empty();
+    let named = is_denied && !case.facts().endpoint.denied_signers.is_empty();
     if !run.reason.is_authentication() || polls < least || named {
         return None;
     }

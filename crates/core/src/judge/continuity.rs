@@ -23,7 +23,7 @@ pub(super) fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>
 
 fn bootstrap_unusable(case: &Case<'_>, at: Timestamp) -> Option<Draft> {
     let fault = case.bootstrap_fault?;
-    let since = case.facts().failure.as_ref().map_or(at, |run| run.since);
+    let since = case.facts().endpoint.failure.as_ref().map_or(at, |run| run.since);
     let draft = Draft::new(FindingKind::BootstrapUnusable, Severity::Critical, since)
         .because(format!("nothing is stored that could authenticate {}", case.endpoint.url))
         .because(fault);
@@ -33,15 +33,16 @@ fn bootstrap_unusable(case: &Case<'_>, at: Timestamp) -> Option<Draft> {
 /// The first bundle was neither authenticated by a bootstrap file nor taken by anyone.
 fn baseline_missing(case: &Case<'_>) -> Option<Draft> {
     let facts = case.facts();
-    let since = facts.first_contact?;
-    let measured = facts.first_authenticated_by == Some(TrustOrigin::Bootstrap)
-        || facts.first_authenticated_by == Some(TrustOrigin::Rebootstrap)
+    let since = facts.endpoint.first_contact?;
+    let measured = facts.endpoint.first_authenticated_by == Some(TrustOrigin::Bootstrap)
+        || facts.endpoint.first_authenticated_by == Some(TrustOrigin::Rebootstrap)
         || case.policy.baseline == BaselinePolicy::TrustOnFirstUse
         || facts.decisions.baseline;
     if measured {
         return None;
     }
-    let baseline = facts.authorities.iter().filter(|record| record.published.after.is_none());
+    let baseline =
+        facts.authorities.records.iter().filter(|record| record.published.after.is_none());
     let draft = Draft::new(FindingKind::BaselineMissing, Severity::Warning, since)
         .because("nobody said that the first bundle may be compared with: an authority that was planted before it is not noticed")
         .because_all(baseline.map(|record| record.id().to_string()));
@@ -51,15 +52,15 @@ fn baseline_missing(case: &Case<'_>) -> Option<Draft> {
 /// Bundle, 4.1.3: an empty bundle, and one with nothing usable, revokes everything.
 fn bundle_empty(case: &Case<'_>) -> Option<Draft> {
     let facts = case.facts();
-    let confirmed = facts.confirmed.as_ref()?;
+    let confirmed = facts.bundle.confirmed.as_ref()?;
     let usable = |record: &&AuthorityRecord| record.authority.key_type.is_known();
     if facts.published().any(|record| usable(&record)) {
         return None;
     }
     // Since the last usable one went, whatever became of the rest; or since ever.
-    let gone = facts.authorities.iter().filter(usable).filter_map(|record| record.removed);
+    let gone = facts.authorities.records.iter().filter(usable).filter_map(|record| record.removed);
     let gone = gone.map(|removed| removed.until).max();
-    let since = gone.or(facts.first_contact).unwrap_or(confirmed.since.until);
+    let since = gone.or(facts.endpoint.first_contact).unwrap_or(confirmed.since.until);
     let draft = Draft::new(FindingKind::BundleEmpty, Severity::Critical, since);
     Some(draft.because(match facts.published().count() {
         0 => "the bundle lists no authority: every SVID of the trust domain is invalid".into(),
@@ -81,7 +82,7 @@ fn vanished(case: &Case<'_>) -> Vec<Draft> {
         if facts.published().any(|record| of(&record)) {
             return None;
         }
-        let removed = facts.authorities.iter().filter(of).filter_map(|record| record.removed);
+        let removed = facts.authorities.records.iter().filter(of).filter_map(|record| record.removed);
         let since = removed.map(|removed| removed.until).max()?;
         let draft = Draft::new(FindingKind::SvidTypeVanished, Severity::Critical, since)
             .of(svid_type)
@@ -99,7 +100,7 @@ fn replicas_disagree(case: &Case<'_>, at: Timestamp) -> Option<Draft> {
     if let Some(since) = poll_state.differs_since
         && at.since(since).is_some_and(|lasting| lag < lasting)
     {
-        let views = case.facts().address_views.iter();
+        let views = case.facts().bundle.address_views.iter();
         let draft = Draft::new(FindingKind::ReplicasDisagree, Severity::Warning, since)
             .because(format!("addresses of the endpoint's name answer differently since {since}"))
             .because_all(views.map(|view| {

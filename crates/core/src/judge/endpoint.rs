@@ -9,7 +9,7 @@ use crate::watch::IssuerMode;
 
 /// `endpoint_changed`, `endpoint_bundle_mismatch`
 pub(super) fn events(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
-    for shift in &case.facts().shifts {
+    for shift in &case.facts().endpoint.shifts {
         drafts.push(
             Draft::new(FindingKind::EndpointChanged, Severity::Warning, shift.at)
                 .because_all(shift.what.iter().map(ToString::to_string))
@@ -44,7 +44,9 @@ fn mismatch(case: &Case<'_>, at: Timestamp) -> Option<Draft> {
 
 /// The endpoint presents a leaf older than its authority's last by more than half its life.
 fn stale_leaf(case: &Case<'_>) -> Option<Draft> {
-    if case.facts().rotation.mode == IssuerMode::Upstream && case.facts().intermediate.is_none() {
+    if case.facts().rotation.mode == IssuerMode::Upstream
+        && case.facts().endpoint.intermediate.is_none()
+    {
         return None;
     }
     let back = case.poll_state().older_leaf.as_ref()?;

@@ -116,6 +116,7 @@ fn signer(case: &Case<'_>, authority: &Authority, seen: Bracket) -> Vec<String> 
     let mut sentences = Vec::new();
     let siblings = facts
         .authorities
+        .records
         .iter()
         .filter(|other| other.id() != authority.id && other.published.until == seen.until);
     let other_use = siblings.filter(|other| other.id().svid_type != authority.id.svid_type).count();
@@ -154,8 +155,8 @@ fn signer(case: &Case<'_>, authority: &Authority, seen: Bracket) -> Vec<String> 
 
 /// By how much the sequence number moved in the change of this poll, while it is remembered.
 fn moved(facts: &Facts, seen: Bracket) -> Option<i128> {
-    let confirmed = facts.confirmed.iter().map(|state| (state.since.until, &state.sequence));
-    let past = facts.history.iter().map(|state| (state.since.until, &state.sequence));
+    let confirmed = facts.bundle.confirmed.iter().map(|state| (state.since.until, &state.sequence));
+    let past = facts.bundle.history.iter().map(|state| (state.since.until, &state.sequence));
     let states: Vec<_> = past.chain(confirmed).collect();
     let place = states.iter().position(|(since, _)| *since == seen.until)?;
     let given = |place: usize| states.get(place)?.1.given().map(i128::from);

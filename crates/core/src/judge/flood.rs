@@ -54,7 +54,7 @@ pub(super) fn shown(case: &Case<'_>, at: Timestamp) -> Shown {
 pub(super) fn count_conditions(case: &Case<'_>, at: Timestamp, triage: &mut Triage<'_>) {
     let facts = case.facts();
     let few = |count: usize| count <= Room::PLACES;
-    if few(facts.authorities.len()) && few(facts.rotation.lineages.len()) {
+    if few(facts.authorities.records.len()) && few(facts.rotation.lineages.len()) {
         return;
     }
     for left in shown(case, at).left_out {
@@ -149,7 +149,7 @@ fn sentences(case: &Case<'_>, left_out: &[&LeftOut]) -> Vec<String> {
             grouped(total)
         ));
     }
-    if let Some((keys, _)) = case.facts().unrecorded {
+    if let Some((keys, _)) = case.facts().authorities.unrecorded {
         sentences.push(format!(
             "{} keys of the bundle are not recorded one by one, since the daily budget is spent: {} X.509 authorities, {} JWT keys, {} WIT keys",
             grouped(keys.listed().into()),

@@ -44,9 +44,9 @@ fn private_key_published(case: &Case<'_>) -> Option<Draft> {
         matches!(one.kind, IrregularityKind::PrivateMembers { .. } | IrregularityKind::SymmetricKey)
     };
     let evidence: Vec<_> =
-        facts.irregularities.iter().filter(secret).map(ToString::to_string).collect();
+        facts.document.irregularities.iter().filter(secret).map(ToString::to_string).collect();
     // One that is open goes on: another bundle with the same key in it is no other finding.
-    let since = facts.irregular_since?;
+    let since = facts.document.irregular_since?;
     let told = case.is_open(FindingKind::PrivateKeyPublished);
     (!evidence.is_empty() && !told).then(|| {
         Draft::new(FindingKind::PrivateKeyPublished, Severity::Critical, since)
@@ -68,18 +68,18 @@ pub(super) fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>
 
 fn irregular(case: &Case<'_>) -> Option<Draft> {
     let facts = case.facts();
-    if facts.irregularities.is_empty() {
+    if facts.document.irregularities.is_empty() {
         return None;
     }
-    let since = facts.irregular_since?;
-    let told = facts.irregularities.iter().map(ToString::to_string);
+    let since = facts.document.irregular_since?;
+    let told = facts.document.irregularities.iter().map(ToString::to_string);
     Some(Draft::new(FindingKind::IrregularDocument, Severity::Info, since).because_all(told))
 }
 
 /// A consumer would refuse this document, and keep the one that it has.
 fn refused(case: &Case<'_>) -> Vec<Draft> {
     let facts = case.facts();
-    let refusals = facts.refusals.iter().zip(&facts.refused_since);
+    let refusals = facts.document.refusals.iter().zip(&facts.document.refused_since);
     let drafts = refusals.map(|(refusal, since)| {
         // "spire" without a version stands for every one of them.
         let declared = case.policy.consumers.iter().any(|consumer| match consumer {
@@ -104,8 +104,8 @@ fn refused(case: &Case<'_>) -> Vec<Draft> {
 
 fn hint(case: &Case<'_>) -> Option<Draft> {
     let facts = case.facts();
-    let confirmed = facts.confirmed.as_ref()?;
-    let raised = facts.hint_before;
+    let confirmed = facts.bundle.confirmed.as_ref()?;
+    let raised = facts.bundle.hint_before;
     let why = match (&confirmed.refresh_hint, raised) {
         (StatedNumber::Absent, _) => {
             "the document states no refresh hint: SPIRE then polls at a fortieth of the shortest X.509 authority's lifetime, which may be weeks".to_owned()
@@ -124,7 +124,7 @@ fn hint(case: &Case<'_>) -> Option<Draft> {
         ),
         (StatedNumber::Given(_), _) => return None,
     };
-    let since = facts.hint_since?;
+    let since = facts.bundle.hint_since?;
     Some(Draft::new(FindingKind::RefreshHint, Severity::Warning, since).because(why))
 }
 

@@ -16,7 +16,7 @@ impl Case<'_> {
     /// How long a declared consumer may take to hold what is published.
     pub fn delay_of(&self, consumer: Consumer) -> Duration {
         let facts = self.facts();
-        let hint = facts.confirmed.as_ref().map(|confirmed| &confirmed.refresh_hint);
+        let hint = facts.bundle.confirmed.as_ref().map(|confirmed| &confirmed.refresh_hint);
         let absent = crate::bundle::StatedNumber::Absent;
         consumer.delay(hint.unwrap_or(&absent), self.shortest_lifetime())
     }
@@ -39,7 +39,7 @@ impl Case<'_> {
 
     /// T of a use.
     pub fn ttl(&self, svid_type: SvidType) -> Ttl {
-        Ttl::of(svid_type, self.policy, &self.facts().sightings)
+        Ttl::of(svid_type, self.policy, self.facts().sightings.all())
     }
 
     /// The verdict on a finished hand-over; `None` where nothing followed.

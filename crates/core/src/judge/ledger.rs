@@ -121,6 +121,6 @@ fn is_approved(case: &Case<'_>, finding: &Finding, record: Option<&AuthorityReco
 fn is_shared_key_approved(case: &Case<'_>, finding: &Finding) -> bool {
     let Some(key) = finding.public_key() else { return false };
     let of_the_key = |record: &&AuthorityRecord| record.authority.public_key == Some(key);
-    let mut records = case.facts().authorities.iter().filter(of_the_key);
+    let mut records = case.facts().authorities.records.iter().filter(of_the_key);
     records.any(|record| is_approved(case, finding, Some(record)))
 }

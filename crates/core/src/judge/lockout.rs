@@ -76,11 +76,11 @@ struct Silence {
 
 impl Silence {
     fn of(case: &Case<'_>, at: Timestamp) -> Option<Self> {
-        let run = case.facts().failure.as_ref()?;
+        let run = case.facts().endpoint.failure.as_ref()?;
         let last = case.poll_state().last_success.unwrap_or(run.since);
         // While the monitor itself was away, nothing was silent: staleness is judged from its
         // return on (docs/rotation-model.md#observation-gaps).
-        let since = case.facts().last_gap.map_or(last, |gap| last.max(gap.until));
+        let since = case.facts().endpoint.last_gap.map_or(last, |gap| last.max(gap.until));
         let lasting = at.since(since)?;
         let polls = case.poll_state().failures;
         let why = format!("{polls} polls running failed: {}: {}", run.reason, run.detail);

@@ -206,7 +206,7 @@ pub fn review_state(
     shared: &SharedKeys,
     at: Timestamp,
 ) -> Vec<Event> {
-    let Some(endpoint) = state.facts.endpoint.clone() else { return Vec::new() };
+    let Some(endpoint) = state.facts.endpoint.configured.clone() else { return Vec::new() };
     let case = Case { endpoint: &endpoint, state, policy, bootstrap_fault: None, shared };
     let events = review(&case, at);
     for event in &events {

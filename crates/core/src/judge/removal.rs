@@ -150,7 +150,7 @@ fn circumstances(case: &Case<'_>, handover: &HandOver) -> Vec<String> {
         ttl.source.label(),
         span(case.policy.sigma())
     ));
-    if case.facts().leaps.iter().any(|leap| {
+    if case.facts().bundle.sequence_anomalies.iter().any(|leap| {
         matches!(leap.kind, crate::watch::SequenceAnomalyKind::Hidden { .. })
             && leap.when.until <= removed.until
             && removed.until.since(leap.when.until).is_some_and(|ago| ago < Duration::from_hours(1))

@@ -116,7 +116,8 @@ pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
                 .because("ca_ttl was changed, or another server signs under this name"),
         );
     }
-    let learned = facts.authorities.iter().filter(|r| r.standing == Some(Standing::Learned));
+    let learned =
+        facts.authorities.records.iter().filter(|r| r.standing == Some(Standing::Learned));
     if let Some(first) = learned.clone().map(|record| record.published.until).min()
         && !is_learned(case)
         && !facts.ledger.open.iter().any(|f| f.kind == FindingKind::IssuerUnlearned)
@@ -128,7 +129,7 @@ pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
                 .because(format!("taken as they came: {}", names.join(", "))),
         );
     }
-    if let Some(gap) = facts.last_gap {
+    if let Some(gap) = facts.endpoint.last_gap {
         let away = gap.after.and_then(|after| gap.until.since(after)).unwrap_or_default();
         drafts.push(
             Draft::new(FindingKind::ObservationGap, Severity::Info, gap.until)

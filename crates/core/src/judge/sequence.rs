@@ -13,8 +13,8 @@ pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
         |leap: &SequenceAnomaly| matches!(leap.kind, SequenceAnomalyKind::Equivocal { .. });
     let open = facts.ledger.open.iter().any(|one| one.kind == FindingKind::Equivocation);
     // A publisher that never counts would page at each rotation: one that is open says it all.
-    let last = facts.leaps.iter().rposition(equivocal);
-    for (place, leap) in facts.leaps.iter().enumerate() {
+    let last = facts.bundle.sequence_anomalies.iter().rposition(equivocal);
+    for (place, leap) in facts.bundle.sequence_anomalies.iter().enumerate() {
         if !equivocal(leap) || (!open && Some(place) == last) {
             drafts.extend(leaped(case, leap));
         }
@@ -62,7 +62,7 @@ fn rollback(facts: &Facts) -> Option<Draft> {
     if open(FindingKind::Rollback) {
         return None;
     }
-    let Regression { at, since, from, to, was_there } = facts.regressions.last()?;
+    let Regression { at, since, from, to, was_there } = facts.bundle.regressions.last()?;
     let number = |number: &Option<u64>| {
         number.map_or_else(|| "none".to_owned(), |number| number.to_string())
     };
@@ -78,7 +78,7 @@ fn rollback(facts: &Facts) -> Option<Draft> {
             } else {
                 "the key set never was the state before: a restored or a new datastore, or an attacker's own set"
             })
-            .because(match facts.high_water {
+            .because(match facts.bundle.high_water {
                 Some(mark) => format!("the high-water mark stays at {mark} until this is acknowledged"),
                 None => "no high-water mark is known".to_owned(),
             }),

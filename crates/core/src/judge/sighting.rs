@@ -14,12 +14,12 @@ pub(super) fn events(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
     let facts = case.facts();
     let ttl = Ttl::of(SvidType::Jwt, case.policy, &[]);
     let grace = ttl.longest.saturating_add(case.policy.sigma());
-    for sighting in &facts.sightings {
+    for sighting in facts.sightings.all() {
         let named = |record: &&AuthorityRecord| {
             record.authority.kid.as_ref().map(|kid| Sighting::cut(kid.as_received()))
                 == Some(sighting.kid.clone())
         };
-        let carriers = facts.authorities.iter().filter(named);
+        let carriers = facts.authorities.records.iter().filter(named);
         let stands = carriers.clone().any(|record| record.removed.is_none());
         let removed = carriers.filter_map(|record| record.removed).map(|removed| removed.until);
         let withdrawn = removed.max().max(sighting.withdrawn);

@@ -62,7 +62,7 @@ struct Arrival<'a> {
 /// `key_rebound`, `authority_resurrected`
 pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
     drafts.extend(rebound(case));
-    for record in &case.facts().authorities {
+    for record in &case.facts().authorities.records {
         drafts.extend(resurrected(case, record));
     }
 }
@@ -109,12 +109,17 @@ impl<'a> Arrival<'a> {
 
 /// New authorities, of the state and beside it, whose standing is known.
 fn arrivals(facts: &Facts) -> impl Iterator<Item = Arrival<'_>> {
-    facts.authorities.iter().filter_map(Arrival::of_record).chain(unconfirmed_authorities(facts))
+    facts
+        .authorities
+        .records
+        .iter()
+        .filter_map(Arrival::of_record)
+        .chain(unconfirmed_authorities(facts))
 }
 
 /// Those that only an answer beside the state has shown.
 fn unconfirmed_authorities(facts: &Facts) -> impl Iterator<Item = Arrival<'_>> {
-    facts.glimpsed.iter().filter_map(|unconfirmed_authority| {
+    facts.authorities.glimpsed.iter().filter_map(|unconfirmed_authority| {
         let standing = unconfirmed_authority.standing.as_ref()?;
         let (authority, seen) = (&*unconfirmed_authority.authority, unconfirmed_authority.seen);
         Some(Arrival { authority, seen, standing, record: None })
@@ -268,9 +273,9 @@ fn severity(case: &Case<'_>, arrival: Arrival<'_>) -> Option<Severity> {
 /// Under `pinned`, what the first bundle adds to the bootstrap file is unexpected.
 fn first_contact(case: &Case<'_>, arrival: Arrival<'_>) -> Option<Severity> {
     let facts = case.facts();
-    let bootstrapped = facts.first_authenticated_by == Some(TrustOrigin::Bootstrap);
+    let bootstrapped = facts.endpoint.first_authenticated_by == Some(TrustOrigin::Bootstrap);
     let pinned = case.policy.judgement == JudgementPolicy::Pinned;
-    let added = !facts.bootstrapped_with.contains(&arrival.authority.id);
+    let added = !facts.endpoint.bootstrapped_with.contains(&arrival.authority.id);
     let x509 = arrival.authority.id.svid_type == SvidType::X509;
     let explained = facts.decisions.baseline || is_approved(case, arrival.authority);
     (pinned && bootstrapped && x509 && added && !explained).then_some(Severity::Critical)
@@ -283,7 +288,7 @@ fn is_approved(case: &Case<'_>, authority: &Authority) -> bool {
 
 /// Whether an X.509 authority that fits no date came in the same poll.
 fn paired(case: &Case<'_>, arrival: Arrival<'_>) -> bool {
-    case.facts().authorities.iter().any(|record| {
+    case.facts().authorities.records.iter().any(|record| {
         record.id().svid_type != arrival.authority.id.svid_type
             && record.published.until == arrival.seen.until
             && matches!(record.standing, Some(Standing::Unscheduled { .. }))
@@ -319,7 +324,7 @@ fn signs_at_once(arrival: Arrival<'_>) -> bool {
 /// A known key ID carries another key, or one key ID stands twice in a document.
 fn rebound(case: &Case<'_>) -> Vec<Draft> {
     let mut by_kid: BTreeMap<(SvidType, &UntrustedText), Vec<&AuthorityRecord>> = BTreeMap::new();
-    for record in &case.facts().authorities {
+    for record in &case.facts().authorities.records {
         let kid = record.authority.kid.as_ref().filter(|kid| !kid.is_empty());
         if let Some(kid) = kid.filter(|_| record.id().svid_type != SvidType::X509) {
             by_kid.entry((record.id().svid_type, kid)).or_default().push(record);
@@ -373,7 +378,7 @@ fn resurrected(case: &Case<'_>, record: &AuthorityRecord) -> Option<Draft> {
     });
     // A restored state brings its old keys back: that is told once, as a rollback.
     let restored =
-        case.facts().regressions.iter().any(|back| back.since <= since && since <= back.at);
+        case.facts().bundle.regressions.iter().any(|back| back.since <= since && since <= back.at);
     if restored && !early {
         return None;
     }

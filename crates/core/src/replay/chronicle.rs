@@ -116,7 +116,7 @@ impl Chronicle {
         let Moment { at, .. } = moment;
         let change = KeySetChange::of(&moment.events);
         let interval = self.interval();
-        let failing = self.state.facts.failure.is_some();
+        let failing = self.state.facts.endpoint.failure.is_some();
         // The last good poll before a change is on record; before a failure there was one an
         // interval earlier.
         let good = moment.find(|event| match event {
@@ -138,7 +138,7 @@ impl Chronicle {
         }
         if is_poll {
             self.polled = at;
-            match &self.state.facts.failure {
+            match &self.state.facts.endpoint.failure {
                 Some(_) if failing => self.state.poll_state.failures += 1,
                 Some(_) => self.state.poll_state.failures = 1,
                 None => {
@@ -214,14 +214,14 @@ impl Chronicle {
         let poll_state = &mut self.state.poll_state;
         poll_state.interval = interval;
         let Some(passed) = at.since(self.polled) else { return };
-        if facts.first_contact.is_none() && facts.failure.is_none() {
+        if facts.endpoint.first_contact.is_none() && facts.endpoint.failure.is_none() {
             return;
         }
         let polls = passed.as_micros().checked_div(interval.as_micros()).unwrap_or_default();
         let polls = u32::try_from(polls).unwrap_or(u32::MAX);
         let last = self.polled.saturating_add(interval.saturating_mul(polls));
         poll_state.last_poll = Some(last);
-        if facts.failure.is_none() {
+        if facts.endpoint.failure.is_none() {
             poll_state.last_success = Some(last);
         } else {
             poll_state.failures = poll_state.failures.saturating_add(polls);
@@ -251,7 +251,7 @@ impl Chronicle {
         let wakes = self.state.facts.rotation.wakes?;
         let spacing = self.interval().saturating_mul(2);
         let date = wakes.max(self.at).saturating_add(spacing);
-        (self.state.facts.failure.is_none() && date <= good).then_some(date)
+        (self.state.facts.endpoint.failure.is_none() && date <= good).then_some(date)
     }
 
     /// Time passes, and no date does. Looks in strides, and where the last one shows something

@@ -150,8 +150,9 @@ fn bound(mut decision: Decision, watched: &Watched) -> Decision {
     if let DecisionAction::Deny { fingerprint, public_key, .. } = &mut decision.action
         && public_key.is_none()
     {
-        let known = watched.facts().authorities.iter().map(|record| &record.authority);
-        let known = known.chain(watched.facts().glimpsed.iter().map(|one| &one.authority));
+        let known = watched.facts().authorities.records.iter().map(|record| &record.authority);
+        let known =
+            known.chain(watched.facts().authorities.glimpsed.iter().map(|one| &one.authority));
         *public_key = known
             .filter(|authority| authority.id.fingerprint == *fingerprint)
             .find_map(|authority| authority.public_key);

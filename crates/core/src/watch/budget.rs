@@ -207,8 +207,15 @@ impl DaySpent {
         }
     }
 
+    /// Takes in an event: it is paid for by the day of `at`.
+    pub(super) fn apply(&mut self, at: Timestamp, event: &Event) {
+        *self = self.on(at);
+        self.pay(at, event);
+        self.exceeded |= matches!(event, Event::BudgetExceeded { .. });
+    }
+
     /// Pays for an event that is recorded at `at`.
-    pub(super) fn pay(&mut self, at: Timestamp, event: &Event) {
+    fn pay(&mut self, at: Timestamp, event: &Event) {
         let purse = event.purse();
         if let Event::KidSighted { reporter, .. } = event {
             self.sightings.spend(reporter);

@@ -82,6 +82,7 @@ impl Stepper<'_> {
     fn unconfirmed_authority_of(&self, id: AuthorityId) -> Option<Bracket> {
         let unconfirmed_authority = self
             .facts
+            .authorities
             .glimpsed
             .iter()
             .find(|unconfirmed_authority| unconfirmed_authority.authority.id == id);
@@ -132,7 +133,7 @@ impl Stepper<'_> {
     ) {
         let bundle = &observation.bundle;
         let known = |past: &StepBack| past.content == content && past.sequence == bundle.sequence;
-        if self.facts.step_backs.iter().any(known) {
+        if self.facts.bundle.step_backs.iter().any(known) {
             return;
         }
         let difference = diff(&self.facts.bundle(), bundle);
@@ -185,7 +186,7 @@ impl Stepper<'_> {
         let known = |past: &AddressView| {
             past.address == address && past.content == content && past.sequence == *sequence
         };
-        if !self.facts.address_views.iter().any(known) {
+        if !self.facts.bundle.address_views.iter().any(known) {
             self.emit_if_due(Event::AddressDiffers {
                 address,
                 content,

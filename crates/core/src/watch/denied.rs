@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::step::Stepper;
-use super::{Answer, DeniedSighting, Event, Facts, FailureReason, Presented};
+use super::{Answer, DeniedSighting, EndpointState, Event, Facts, FailureReason, Presented};
 use crate::bundle::{AuthorityId, Fingerprint, SvidType};
 use crate::time::Timestamp;
 
@@ -26,25 +26,12 @@ pub struct DeniedSigner {
 }
 
 impl Facts {
-    /// How many denied signers are told apart at a time.
-    const DENIED_SIGNERS: usize = 16;
-
-    pub(super) fn see_denied_signer(&mut self, signer: DeniedSigner) {
-        let known = self.denied_signers.iter().any(|one| one.authority == signer.authority);
-        if !known && self.denied_signers.len() < Self::DENIED_SIGNERS {
-            self.denied_signers.push(signer);
-        }
-    }
-
-    pub(super) fn forget_denied_signer(&mut self, authority: AuthorityId) {
-        self.denied_signers.retain(|one| one.authority != authority);
-    }
-
     /// The authority of this fingerprint, of whatever use it was seen.
     fn authority_of(&self, fingerprint: Fingerprint) -> AuthorityId {
         let named = |svid_type: &SvidType| AuthorityId { svid_type: *svid_type, fingerprint };
         let seen = |id: &AuthorityId| {
-            self.record(*id).is_some() || self.glimpsed.iter().any(|one| one.authority.id == *id)
+            self.record(*id).is_some()
+                || self.authorities.glimpsed.iter().any(|one| one.authority.id == *id)
         };
         let mut uses = SvidType::ALL.iter().map(named);
         uses.find(seen).unwrap_or(AuthorityId { svid_type: SvidType::X509, fingerprint })
@@ -60,8 +47,11 @@ impl Stepper<'_> {
             }
             for fingerprint in &failure.denied {
                 let authority = self.facts.authority_of(*fingerprint);
-                let known = self.facts.denied_signers.iter().any(|one| one.authority == authority);
-                if !known && self.facts.denied_signers.len() < Facts::DENIED_SIGNERS {
+                let known =
+                    self.facts.endpoint.denied_signers.iter().any(|one| one.authority == authority);
+                if !known
+                    && self.facts.endpoint.denied_signers.len() < EndpointState::DENIED_SIGNERS
+                {
                     let (address, presented) = (failure.address, failure.presented.clone());
                     self.emit(Event::DeniedSignerSeen { authority, address, presented });
                 }
@@ -71,6 +61,7 @@ impl Stepper<'_> {
         let quiet = self.base_interval() * QUIET;
         let gone: Vec<AuthorityId> = self
             .facts
+            .endpoint
             .denied_signers
             .iter()
             .filter(|one| {
@@ -90,7 +81,7 @@ impl Stepper<'_> {
     }
 
     fn saw_denied_signer(&mut self, authority: Fingerprint) {
-        let known = self.facts.denied_signers.iter();
+        let known = self.facts.endpoint.denied_signers.iter();
         if !known.clone().any(|one| one.authority.fingerprint == authority) {
             return;
         }

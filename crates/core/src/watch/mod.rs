@@ -4,8 +4,9 @@
 //! what happened out. [`Facts`] are the fold of the [`Event`]s, so that a start from the journal
 //! gives what was there before; [`PollState`] is what every poll renews, and no event speaks of.
 //!
-//! Invariant: no judgement is stored here. Whether a key is rogue or a rotation late is derived
-//! from the facts by `finding`, every time anew.
+//! What a new authority was found to be when it came (its `Standing`) is part of the facts: it
+//! depends on the dates and decisions of that moment. Findings are made of the facts by `judge`;
+//! those about events are journaled, and the facts hold the ones that are open.
 
 mod authority;
 mod budget;
@@ -37,8 +38,9 @@ pub use budget::{Budget, DaySpent, Reserve, SightingBudget, SightingsSpent};
 pub use denied::DeniedSigner;
 pub use event::Event;
 pub use facts::{
-    Confirmed, EndpointShift, Facts, FailureRun, Kept, Ledger, Rank, Regression, SequenceAnomaly,
-    SequenceAnomalyKind, Settled, Sighting, Subject,
+    Authorities, BundleState, Confirmed, DocumentState, EndpointShift, EndpointState, Facts,
+    FailureRun, Ledger, Rank, Regression, SequenceAnomaly, SequenceAnomalyKind, Settled, Sighting,
+    Sightings, Subject,
 };
 pub use issuer_model::{IssuerMode, IssuerModel, JudgementPolicy, spire};
 pub use observation::{

@@ -15,7 +15,7 @@ pub struct Recall {
 impl Recall {
     /// Keeps what was removed.
     pub fn note(&mut self, facts: &Facts) {
-        for record in facts.authorities.iter().filter(|record| record.removed.is_some()) {
+        for record in facts.authorities.records.iter().filter(|record| record.removed.is_some()) {
             self.removed.insert(record.id(), record.clone());
         }
     }

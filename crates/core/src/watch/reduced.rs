@@ -76,7 +76,8 @@ impl Stepper<'_> {
 
     /// Whether a change that brings no key of its own is recorded again, so long after the last.
     pub(super) fn counts_again(&self) -> bool {
-        let last = self.facts.confirmed.as_ref().and_then(|known| self.at.since(known.since.until));
+        let last =
+            self.facts.bundle.confirmed.as_ref().and_then(|known| self.at.since(known.since.until));
         last.is_none_or(|ago| Reserve::COUNTED_EVERY <= ago)
     }
 
@@ -92,7 +93,7 @@ impl Stepper<'_> {
         difference: BundleDiff,
         when: Bracket,
     ) -> Option<RecordedChange> {
-        let first = self.facts.first_contact == Some(self.at);
+        let first = self.facts.endpoint.first_contact == Some(self.at);
         if !self.reduced || first {
             return Some(RecordedChange { difference, unrecorded: None });
         }
@@ -151,7 +152,7 @@ impl Stepper<'_> {
 
     /// Keys that the last days' budget passed over stand in the bundle since then.
     pub(super) fn published(&self, id: AuthorityId, when: Bracket) -> Bracket {
-        match self.facts.unrecorded {
+        match self.facts.authorities.unrecorded {
             Some((_, after)) if self.poll_state.passing.lists(id) => {
                 Bracket::new(after, when.until)
             }
@@ -235,7 +236,7 @@ impl Stepper<'_> {
         let secrets: Vec<_> = seen.into_iter().filter(is_secret).collect();
         let mut open = self.facts.ledger.open.iter();
         let told = open.any(|finding| finding.kind == FindingKind::PrivateKeyPublished)
-            || self.facts.irregularities.iter().any(is_secret);
+            || self.facts.document.irregularities.iter().any(is_secret);
         if !secrets.is_empty() && !told {
             self.emit(Event::IrregularitiesChanged { irregularities: secrets });
         }

@@ -56,12 +56,17 @@ pub(super) fn next_poll(
             // Two polls at least `replica_lag` apart must agree, so never earlier.
             policy.replica_lag.max(Duration::from_secs(1)).mul_f64(1.0 + 0.1 * jitter)
         }
-        _ if facts.failure.as_ref().is_some_and(|run| run.reason == FailureReason::NoTrust) => {
+        _ if facts
+            .endpoint
+            .failure
+            .as_ref()
+            .is_some_and(|run| run.reason == FailureReason::NoTrust) =>
+        {
             poll_state.interval.min(NO_TRUST_INTERVAL)
         }
         PollInterval::Every(interval) => interval,
         PollInterval::Auto => {
-            let changed = facts.confirmed.as_ref().map(|confirmed| confirmed.since.until);
+            let changed = facts.bundle.confirmed.as_ref().map(|confirmed| confirmed.since.until);
             let age = changed.and_then(|changed| at.since(changed));
             // Federation, 6.2: after a failure the next interval, and no hammering.
             let burst = poll_state.failures == 0 && age.is_some_and(|age| age < BURST);

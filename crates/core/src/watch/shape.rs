@@ -26,7 +26,7 @@ impl Stepper<'_> {
         let presented = observation.source.presented.as_ref();
         let Some(first) = presented.and_then(|presented| presented.chain.first()) else { return };
         let lifetime = |validity: &Validity| validity.not_after.since(validity.not_before);
-        let known = self.facts.intermediate.as_ref().and_then(lifetime);
+        let known = self.facts.endpoint.intermediate.as_ref().and_then(lifetime);
         let Some(own) = lifetime(&first.validity) else { return };
         if known.is_none_or(|known| SAME_LIFETIME < known.abs_diff(own)) {
             self.emit_if_due(Event::IntermediateSeen { validity: first.validity });
@@ -39,6 +39,7 @@ impl Stepper<'_> {
         let web = self
             .facts
             .endpoint
+            .configured
             .as_ref()
             .is_some_and(|endpoint| matches!(endpoint.profile, EndpointProfile::HttpsWeb));
         let leaf = source.presented.as_ref().map(|presented| &presented.leaf);
@@ -92,7 +93,8 @@ impl Stepper<'_> {
     /// Whether the bundle lists the authority that its endpoint's chain ends in.
     fn belongs(&mut self, observation: &Observation) {
         let Some(presented) = &observation.source.presented else { return };
-        let own = self.facts.endpoint.as_ref().is_none_or(BundleEndpoint::is_self_serving);
+        let own =
+            self.facts.endpoint.configured.as_ref().is_none_or(BundleEndpoint::is_self_serving);
         if !own || self.poll_state.pending.is_some() {
             return;
         }

@@ -136,7 +136,7 @@ impl Stepper<'_> {
     }
 
     pub(super) fn base_interval(&self) -> Duration {
-        let hint = self.facts.confirmed.as_ref().map(|confirmed| &confirmed.refresh_hint);
+        let hint = self.facts.bundle.confirmed.as_ref().map(|confirmed| &confirmed.refresh_hint);
         interval(hint.unwrap_or(&StatedNumber::Absent), self.policy)
     }
 
@@ -179,19 +179,19 @@ impl Stepper<'_> {
             0
         };
         // A failure is a state and not a change: only its beginning, and another reason, are news.
-        let known = self.facts.failure.as_ref().map(|run| (run.reason, &run.denied));
+        let known = self.facts.endpoint.failure.as_ref().map(|run| (run.reason, &run.denied));
         if known != Some((reason, &denied)) {
             self.emit_if_due(Event::FailureBegan { reason, detail, address, presented, denied });
         }
     }
 
     fn observed(&mut self, observation: &Observation, recalled: &[AuthorityRecord]) {
-        if let Some(since) = self.facts.failure.as_ref().map(|run| run.since) {
+        if let Some(since) = self.facts.endpoint.failure.as_ref().map(|run| run.since) {
             self.emit(Event::Recovered { failures: self.poll_state.failures.max(1), since });
         }
         self.poll_state.failures = 0;
         self.poll_state.unauthenticated = 0;
-        if self.facts.first_contact.is_none() {
+        if self.facts.endpoint.first_contact.is_none() {
             self.first_contact(observation);
         }
         let content = observation.bundle.content();
@@ -199,11 +199,11 @@ impl Stepper<'_> {
         let before = self.events.len();
         match self.relation(content, &observation.bundle.sequence) {
             Relation::Same => {
-                if !self.facts.rebootstrap.is_empty() {
+                if !self.facts.endpoint.rebootstrap.is_empty() {
                     self.emit(Event::Recovered { failures: 0, since: self.at });
                 }
                 self.came_back();
-                match self.facts.unrecorded {
+                match self.facts.authorities.unrecorded {
                     // Another day's budget pays for what was passed over.
                     Some((_, after)) if !self.reduced => {
                         let when = Bracket::new(after, self.at);
@@ -241,7 +241,7 @@ impl Stepper<'_> {
     /// What consumers make of the last document, which it says only once.
     fn consumers(&mut self) {
         if let Some(refusals) = self.poll_state.refusals.take()
-            && refusals != self.facts.refusals
+            && refusals != self.facts.document.refusals
             && !self.emit_if_due(Event::ConsumersChanged { refusals: refusals.clone() })
         {
             self.poll_state.refusals = Some(refusals);
@@ -259,7 +259,7 @@ impl Stepper<'_> {
     }
 
     fn relation(&self, content: Digest, sequence: &StatedNumber) -> Relation {
-        let Some(confirmed) = &self.facts.confirmed else {
+        let Some(confirmed) = &self.facts.bundle.confirmed else {
             return Relation::Forward;
         };
         if content == confirmed.content && *sequence == confirmed.sequence {
@@ -270,7 +270,7 @@ impl Stepper<'_> {
             // An absent sequence is never a contradiction in itself.
             (_, None)
                 if content != confirmed.content
-                    && self.facts.history.iter().any(|past| past.content == content) =>
+                    && self.facts.bundle.history.iter().any(|past| past.content == content) =>
             {
                 Relation::Back
             }
@@ -280,11 +280,11 @@ impl Stepper<'_> {
 
     /// The same keys under the same sequence, but perhaps with another hint.
     fn hint(&mut self, observation: &Observation, content: Digest) {
-        let known = self.facts.confirmed.as_ref().map(|confirmed| &confirmed.refresh_hint);
+        let known = self.facts.bundle.confirmed.as_ref().map(|confirmed| &confirmed.refresh_hint);
         if known == Some(&observation.bundle.refresh_hint) {
             return;
         }
-        let unrecorded = self.facts.unrecorded.map(|(keys, _)| keys.without_news());
+        let unrecorded = self.facts.authorities.unrecorded.map(|(keys, _)| keys.without_news());
         if self.reduced && !self.counts_again() {
             return self.pass_over(1);
         }
@@ -304,10 +304,10 @@ impl Stepper<'_> {
             kinds.sort_unstable();
             kinds
         };
-        if self.facts.irregularities.is_empty() && seen.is_empty() {
+        if self.facts.document.irregularities.is_empty() && seen.is_empty() {
             return;
         }
-        if kinds(&self.facts.irregularities) != kinds(&seen) {
+        if kinds(&self.facts.document.irregularities) != kinds(&seen) {
             self.irregularities_within_budget(seen);
         }
     }
@@ -319,7 +319,7 @@ fn highest(views: &[Observation], facts: &Facts) -> Option<usize> {
     if views.len() < 2 {
         return (!views.is_empty()).then_some(0);
     }
-    let confirmed = facts.confirmed.as_ref().map(|confirmed| confirmed.content);
+    let confirmed = facts.bundle.confirmed.as_ref().map(|confirmed| confirmed.content);
     let rank = |view: &Observation| {
         (view.bundle.sequence.given(), Some(view.bundle.content()) == confirmed)
     };

@@ -204,7 +204,7 @@ fn each_authority_is_formed_once_in_an_answer_beside_the_state() {
         let mut domain = Domain::new(Policy::default());
         domain.publishes(&first);
         let (formed, ()) = FORMS.during(|| domain.answers(0, &second));
-        assert_eq!(domain.state.facts.glimpsed.len(), second.len());
+        assert_eq!(domain.state.facts.authorities.glimpsed.len(), second.len());
         assert_linear(formed, 1);
     }
 }

@@ -91,7 +91,7 @@ fn the_next_day_takes_in_what_was_passed_over() {
     let record = story.record(&x509("299-3"));
     let first = record.published.after.expect("it stood there before");
     assert!(first < before, "since some time of the day before: {first}");
-    assert_eq!(story.facts().unrecorded, None);
+    assert_eq!(story.facts().authorities.unrecorded, None);
     assert_eq!(&Facts::replay(story.journal()), &**story.facts());
     story.forget_events().publishes(301, &names).expect(&[]);
 }
@@ -103,7 +103,7 @@ fn a_private_key_is_recorded_whatever_else_is_wrong_and_spent() {
     kinds.push(IrregularityKind::SymmetricKey);
     let story = flooded(300).irregular(&kinds).publishes(1_000, &["x:a"]);
     let secret = |one: &Irregularity| one.kind == IrregularityKind::SymmetricKey;
-    assert!(story.facts().irregularities.iter().any(secret));
+    assert!(story.facts().document.irregularities.iter().any(secret));
 }
 
 /// How many JWT keys change their key ID to spend what is kept back for such changes.
@@ -180,7 +180,7 @@ fn past_a_spent_reserve_a_step_back_is_confirmed() {
     let story = spent().publishes(1, &["x:a"]).after(Duration::from_secs(90));
     let story = story.publishes(1, &["x:a"]);
     finding(&story, FindingKind::Rollback);
-    let confirmed = story.facts().confirmed.as_ref().unwrap();
+    let confirmed = story.facts().bundle.confirmed.as_ref().unwrap();
     assert_eq!(confirmed.sequence.given(), Some(1));
 }
 
@@ -227,9 +227,9 @@ fn past_a_spent_reserve_an_address_of_another_network_is_a_finding() {
     assert!(found.evidence[0].contains("198.51.100.0/24"), "{:?}", found.evidence);
     // Another one in the same minute is told in the next.
     let story = story.answers(&[(elsewhere, 3, bundle)]);
-    assert_eq!(story.facts().shifts.len(), 1);
+    assert_eq!(story.facts().endpoint.shifts.len(), 1);
     let story = story.after(Reserve::COUNTED_EVERY).answers(&[(elsewhere, 3, bundle)]);
-    assert_eq!(story.facts().shifts.len(), 2);
+    assert_eq!(story.facts().endpoint.shifts.len(), 2);
 }
 
 /// Neither a flood of failures nor one of relabelled keys costs the other its place.
@@ -243,7 +243,7 @@ fn past_the_budget_what_polls_fail_with_is_recorded_once_a_minute() {
     }
     let began = story.events().iter().filter(|event| event.name() == "failure_began").count();
     assert!((15..=21).contains(&began), "{began} in 20 minutes");
-    assert!(story.facts().failure.is_none());
+    assert!(story.facts().endpoint.failure.is_none());
     // A run of failures that lasts is told within a minute.
     for _ in 0..5 {
         story = story.fails(FailureReason::Timeout);

@@ -112,7 +112,7 @@ fn where_everything_is_denied_nothing_authenticates_and_the_trust_says_so() {
     let denied: Vec<_> = trust.denied.iter().map(|authority| authority.id).collect();
     assert_eq!(denied, [x509("a").id]);
     let story = story.fails(FailureReason::TrustDenied);
-    assert_eq!(story.facts().failure.as_ref().unwrap().reason, FailureReason::TrustDenied);
+    assert_eq!(story.facts().endpoint.failure.as_ref().unwrap().reason, FailureReason::TrustDenied);
 }
 
 #[test]
@@ -186,12 +186,12 @@ fn an_answer_that_rests_on_a_key_denied_meanwhile_is_a_failed_poll() {
     let before = story.facts().clone();
     let story = story.signed_by("rogue", 1_800_000_000).publishes(2, &["x:rogue", "j:rogue"]);
     story.expect(&["denied_signer_seen", "failure_began"]);
-    assert_eq!(story.facts().confirmed, before.confirmed);
-    assert_eq!(story.facts().authorities, before.authorities);
-    let run = story.facts().failure.as_ref().unwrap();
+    assert_eq!(story.facts().bundle.confirmed, before.bundle.confirmed);
+    assert_eq!(story.facts().authorities.records, before.authorities.records);
+    let run = story.facts().endpoint.failure.as_ref().unwrap();
     assert_eq!(run.reason, FailureReason::DeniedSigner);
     assert_eq!(run.denied, [x509("rogue").id.fingerprint]);
-    assert_eq!(story.facts().denied_signers[0].authority, x509("rogue").id);
+    assert_eq!(story.facts().endpoint.denied_signers[0].authority, x509("rogue").id);
     let story = story.forget_events().signed_by("a", 1_800_000_000).publishes(2, &["x:a"]);
     story.expect(&["recovered", "bundle_changed", "authority_removed", "authority_signed"]);
 }
@@ -205,10 +205,10 @@ fn a_denied_key_is_noted_once_beside_good_answers_and_until_it_is_quiet() {
         .answers_beside(1, &["x:a", "x:rogue"], [denied_signer("rogue")])
         .answers_beside(1, &["x:a", "x:rogue"], [denied_signer("rogue")]);
     story.expect(&["denied_signer_seen"]);
-    assert!(story.facts().failure.is_none(), "the other address answers well");
-    assert_eq!(story.facts().denied_signers[0].address, Some([192, 0, 2, 9].into()));
+    assert!(story.facts().endpoint.failure.is_none(), "the other address answers well");
+    assert_eq!(story.facts().endpoint.denied_signers[0].address, Some([192, 0, 2, 9].into()));
     let replayed = Facts::replay(story.journal());
-    assert_eq!(replayed.denied_signers, story.facts().denied_signers);
+    assert_eq!(replayed.endpoint.denied_signers, story.facts().endpoint.denied_signers);
     let quiet = story.interval() * 10;
     let began = story.now();
     let mut story = story.forget_events().publishes(1, &["x:a", "x:rogue"]);
@@ -218,7 +218,7 @@ fn a_denied_key_is_noted_once_beside_good_answers_and_until_it_is_quiet() {
     }
     story.expect(&["denied_signer_gone"]);
     assert!(quiet <= story.now().since(began).unwrap());
-    assert!(story.facts().denied_signers.is_empty());
+    assert!(story.facts().endpoint.denied_signers.is_empty());
 }
 
 #[test]
@@ -230,9 +230,9 @@ fn a_denied_key_that_was_the_last_to_answer_stays_noted() {
     for _ in 0..30 {
         story = story.after(Duration::from_mins(5)).fails(FailureReason::Connect);
     }
-    assert_eq!(story.facts().denied_signers.len(), 1);
+    assert_eq!(story.facts().endpoint.denied_signers.len(), 1);
     let story = story.decides(approve(&x509("rogue")));
-    assert!(story.facts().denied_signers.is_empty(), "an approval overrides the denial");
+    assert!(story.facts().endpoint.denied_signers.is_empty(), "an approval overrides the denial");
 }
 
 #[test]
@@ -247,7 +247,7 @@ fn a_spent_budget_hides_no_denied_key() {
         .fails_with(denied_signer("rogue"));
     assert!(story.facts().spent.exceeded);
     assert_eq!(story.events()[0].name(), "denied_signer_seen", "{:?}", story.events());
-    assert_eq!(story.facts().denied_signers.len(), 1);
+    assert_eq!(story.facts().endpoint.denied_signers.len(), 1);
 }
 
 #[test]
@@ -258,7 +258,7 @@ fn what_an_endpoint_makes_up_is_bounded() {
         story = story.denies(&x509(name));
     }
     let story = story.answers_beside(1, &["x:a"], names.iter().map(|name| denied_signer(name)));
-    assert_eq!(story.facts().denied_signers.len(), 16);
+    assert_eq!(story.facts().endpoint.denied_signers.len(), 16);
     assert_eq!(story.state().poll_state.denied_signers.len(), 16);
     let story = story.forget_events();
     let story = story.answers_beside(1, &["x:a"], names.iter().map(|name| denied_signer(name)));

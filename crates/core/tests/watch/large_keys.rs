@@ -76,7 +76,7 @@ fn large_authorities_beside_the_state_take_few_bytes_and_are_counted() {
     }
     let length = checkpoint(&story);
     assert!(length < MOST, "{} MiB", length / MIB);
-    let glimpsed = &story.facts().glimpsed;
+    let glimpsed = &story.facts().authorities.glimpsed;
     let has = |one: &Authority| {
         glimpsed.iter().any(|unconfirmed_authority| unconfirmed_authority.authority.id == one.id)
     };

@@ -104,7 +104,7 @@ fn a_sequence_that_moves_alone_is_a_change_without_keys() {
     };
     assert!(introduced.is_empty() && removed.is_empty(), "{introduced:?} {removed:?}");
     assert_eq!(*sequence, StatedNumber::Given(2));
-    assert_eq!(story.facts().high_water, Some(2));
+    assert_eq!(story.facts().bundle.high_water, Some(2));
 }
 
 #[test]
@@ -124,8 +124,8 @@ fn an_answer_that_steps_back_is_pending_until_two_polls_a_lag_apart_agree() {
         since,
         "it went at the first of them"
     );
-    assert_eq!(story.facts().high_water, Some(5), "only a decision moves the mark");
-    assert_eq!(story.facts().epoch, 1);
+    assert_eq!(story.facts().bundle.high_water, Some(5), "only a decision moves the mark");
+    assert_eq!(story.facts().bundle.epoch, 1);
     assert_eq!(story.trust().unwrap().origin, TrustOrigin::Latest);
 }
 
@@ -134,7 +134,7 @@ fn polls_closer_than_the_lag_do_not_confirm_a_step_back() {
     let story = Timeline::start().publishes(5, &["x:a", "j:b"]).publishes(4, &["x:a"]);
     let story = story.after(Duration::from_secs(1)).publishes(4, &["x:a"]);
     assert!(story.record(&jwt("b")).removed.is_none());
-    assert_eq!(story.facts().epoch, 0);
+    assert_eq!(story.facts().bundle.epoch, 0);
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn two_states_that_alternate_change_nothing_and_are_recorded_once() {
         story = story.publishes(4, &["x:a"]).publishes(5, &["x:a", "j:b"]);
     }
     story.expect(&["stepped_back"]);
-    assert_eq!(story.facts().epoch, 0);
+    assert_eq!(story.facts().bundle.epoch, 0);
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn a_monitor_that_was_away_says_so_and_invents_nothing() {
     let left = story.now();
     let story = story.after(Duration::from_hours(2)).publishes(1, &["x:a"]);
     story.expect(&["watch_gap"]);
-    assert_eq!(story.facts().last_gap.unwrap().after, Some(left));
+    assert_eq!(story.facts().endpoint.last_gap.unwrap().after, Some(left));
     // Three intervals and a poll's own time are no gap.
     let just = story.interval() * 3;
     story.forget_events().after(just).publishes(1, &["x:a"]).expect(&[]);
@@ -303,14 +303,14 @@ fn glimpsed_keys_of_one_use_do_not_push_out_those_of_another() {
     names.extend((0..200).map(|key| format!("j:{key}")));
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let story = story.answers(&[(here, 2, &["x:a"]), (there, 1, &names)]);
-    let glimpsed = |id| story.facts().glimpsed.iter().any(|one| one.authority.id == id);
+    let glimpsed = |id| story.facts().authorities.glimpsed.iter().any(|one| one.authority.id == id);
     assert!(glimpsed(x509("rogue").id));
-    assert_eq!(story.facts().glimpsed.len(), 64 + 1);
+    assert_eq!(story.facts().authorities.glimpsed.len(), 64 + 1);
     // A flood of its own use is counted.
     let names: Vec<String> = (0..100).map(|key| format!("x:{key}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let story = story.answers(&[(here, 2, &["x:a"]), (there, 1, &names)]);
-    assert_eq!(story.facts().glimpsed.len(), 64 + 64);
+    assert_eq!(story.facts().authorities.glimpsed.len(), 64 + 64);
     let left_out: u64 = story.facts().ledger.left_out.iter().map(|left| left.count).sum();
     assert_eq!(left_out, 101 - 64);
 }

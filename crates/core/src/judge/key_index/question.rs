@@ -254,7 +254,7 @@ impl PublicKeyIndex {
             common: tally.common,
             total,
             since,
-            from_the_first: facts.first_contact.is_some_and(|first| since <= first),
+            from_the_first: facts.endpoint.first_contact.is_some_and(|first| since <= first),
         })
     }
 }

@@ -50,12 +50,12 @@ impl Federation {
         let trust_domain: TrustDomain = name.parse().unwrap();
         let mut state = DomainState::default();
         let facts = Arc::make_mut(&mut state.facts);
-        facts.endpoint = Some(BundleEndpoint {
+        facts.endpoint.configured = Some(BundleEndpoint {
             trust_domain: trust_domain.clone(),
             url: format!("https://{name}").parse().unwrap(),
             profile: EndpointProfile::HttpsWeb,
         });
-        facts.first_contact = Some(at(self.now));
+        facts.endpoint.first_contact = Some(at(self.now));
         self.states.push((trust_domain, state));
         let place = self.states.len() - 1;
         self.publishes(place, authorities);
@@ -66,14 +66,17 @@ impl Federation {
     fn publishes(&mut self, place: usize, authorities: &[Authority]) {
         let (_, state) = &mut self.states[place];
         let facts = Arc::make_mut(&mut state.facts);
-        facts.authorities.retain(|record| authorities.iter().any(|one| one.id == record.id()));
+        facts
+            .authorities
+            .records
+            .retain(|record| authorities.iter().any(|one| one.id == record.id()));
         for one in authorities {
-            if facts.authorities.iter().all(|record| record.id() != one.id) {
+            if facts.authorities.records.iter().all(|record| record.id() != one.id) {
                 let seen = Bracket::new(None, at(self.now));
-                facts.authorities.push(AuthorityRecord::new(Arc::new(one.clone()), seen));
+                facts.authorities.records.push(AuthorityRecord::new(Arc::new(one.clone()), seen));
             }
         }
-        facts.authorities.sort_by_key(AuthorityRecord::id);
+        facts.authorities.records.sort_by_key(AuthorityRecord::id);
         let (name, state) = &self.states[place];
         self.index.update(name, &state.facts);
         self.judge(place);
@@ -91,7 +94,7 @@ impl Federation {
             }
         }
         self.index.take_reports(name, &state.facts.ledger);
-        let endpoint = state.facts.endpoint.clone().unwrap();
+        let endpoint = state.facts.endpoint.configured.clone().unwrap();
         let policy = &self.policy;
         let case =
             Case { endpoint: &endpoint, state, policy, bootstrap_fault: None, shared: &shared };

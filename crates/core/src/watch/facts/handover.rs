@@ -70,7 +70,8 @@ impl Facts {
             certificate.is_some_and(|c| c.validity.not_after.saturating_add(stays) <= last)
         };
         // They are sorted by their use.
-        let x509 = self.authorities.iter().take_while(|one| one.id().svid_type == SvidType::X509);
+        let x509 =
+            self.authorities.records.iter().take_while(|one| one.id().svid_type == SvidType::X509);
         let standing = x509.filter(|one| {
             one.removed.is_none() && one.standing == Some(Standing::Baseline) && due(one)
         });
@@ -87,7 +88,7 @@ impl Facts {
             return None;
         }
         let by = line.missed?.replaced_by?;
-        let branch = self.authorities.iter().filter(|other| other.lineage == Some(by));
+        let branch = self.authorities.records.iter().filter(|other| other.lineage == Some(by));
         branch.min_by_key(|other| other.published.until).map(AuthorityRecord::id)
     }
 

@@ -1,19 +1,21 @@
-//! The event findings that are open, and what decisions do.
+//! The event findings of a trust domain.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Facts, push_bounded};
-use crate::bundle::{Authority, AuthorityId, SvidType};
-use crate::decision::{Announced, Decision, DecisionAction};
+use super::push_bounded;
+use crate::bundle::{AuthorityId, SvidType};
 use crate::finding::{Finding, FindingId, FindingKind, Grade, LeftOut, SubjectId};
 use crate::time::Timestamp;
 use crate::untrusted::UntrustedText;
-use crate::watch::rotation::{Explained, lifetime, published};
-use crate::watch::{Contradiction, Standing};
+use crate::watch::Event;
 
 /// The event findings of a trust domain.
+///
+/// Invariants: a finding that ended is never raised again (`closed`), and what it was about is
+/// raised anew only for what happened since (`settled`). Each room holds as many as its places, and
+/// counts the rest (`left_out`).
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(default)]
 pub struct Ledger {
@@ -85,7 +87,18 @@ impl Ledger {
         })
     }
 
-    pub(super) fn end(&mut self, at: Timestamp, id: FindingId) {
+    /// Takes in an event. What is raised is for [`Facts`](super::Facts) to place, since the room of a
+    /// finding depends on the authority that it is about.
+    pub(super) fn apply(&mut self, at: Timestamp, event: &Event) {
+        if let Event::FindingsLeftOut { room, severity, count, waiting } = event {
+            self.count_left_out(*room, at, *severity, (*count, *waiting));
+        }
+        if let Event::FindingEnded { finding, .. } = event {
+            self.end(at, *finding);
+        }
+    }
+
+    fn end(&mut self, at: Timestamp, id: FindingId) {
         if let Some(place) = self.open.iter().position(|finding| finding.id == id) {
             let Finding { kind, svid_type, subject, subject_id, .. } = self.open.remove(place);
             self.grades.remove(&id);
@@ -102,95 +115,36 @@ impl Ledger {
     }
 }
 
-impl Facts {
-    pub(super) fn decide(&mut self, at: Timestamp, decision: &Decision) {
-        self.decisions.apply(at, decision);
-        match &decision.action {
-            DecisionAction::Approve { fingerprint } => {
-                self.denied_signers.retain(|one| one.authority.fingerprint != *fingerprint);
-                self.restand(
-                    |authority| authority.id.fingerprint == *fingerprint,
-                    &Standing::Approved,
-                );
-            }
-            DecisionAction::Deny { .. } => {
-                let decisions = self.decisions.clone();
-                self.restand(|authority| decisions.denial(authority).is_some(), &Standing::Denied);
-            }
-            DecisionAction::Announce { .. } => self.explain_by_announcements(),
-            DecisionAction::RetireLineage { lineage } => self.rotation.retire(*lineage),
-            DecisionAction::Ack { finding } => self.acknowledge(*finding),
-            DecisionAction::AnnounceOutage { .. }
-            | DecisionAction::Baseline
-            | DecisionAction::WithdrawApproval { .. }
-            | DecisionAction::WithdrawAnnouncement { .. }
-            | DecisionAction::WithdrawOutage { .. } => {}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::{Ending, Room, Severity};
+
+    #[test]
+    fn what_is_left_out_of_a_room_is_counted_until_someone_looked() {
+        let room =
+            Room { kind: FindingKind::AuthorityShared, svid_type: None, grade: Grade::Plain };
+        let mut ledger = Ledger::default();
+        for seconds in [1, 2] {
+            let (severity, count, waiting) = (Severity::Warning, 3, 5);
+            let event = Event::FindingsLeftOut { room, severity, count, waiting };
+            ledger.apply(Timestamp::from_unix(seconds), &event);
         }
-        self.settle_decision();
-        self.regrade();
+        let left = ledger.left_out_of(room).unwrap();
+        assert_eq!((left.count, left.waiting), (6, 5));
+        assert_eq!(left.since, Timestamp::from_unix(1));
+        ledger.forget_the_flood();
+        assert!(!ledger.is_flooded());
     }
 
-    /// The high-water mark moves down only by a decision.
-    fn acknowledge(&mut self, id: FindingId) {
-        let rollback =
-            |finding: &Finding| finding.id == id && finding.kind == FindingKind::Rollback;
-        if self.ledger.open.iter().any(rollback) {
-            self.high_water = self.confirmed.as_ref().and_then(|c| c.sequence.given());
-        }
-    }
-
-    /// Gives these authorities another standing. What explains itself keeps its own: the rotation
-    /// goes on from how it came, whoever approves of it.
-    fn restand(&mut self, which: impl Fn(&Authority) -> bool, standing: &Standing) {
-        let records = self.authorities.iter_mut();
-        let records = records.map(|one| (&one.authority, one.published, &mut one.standing));
-        let unconfirmed_authorities = self.glimpsed.iter_mut();
-        let unconfirmed_authorities =
-            unconfirmed_authorities.map(|one| (&one.authority, one.seen, &mut one.standing));
-        for (authority, seen, known) in records.chain(unconfirmed_authorities) {
-            let explained = known.as_ref().is_some_and(Standing::is_explained);
-            let keeps = known.as_ref() == Some(standing) || (explained && standing.is_explained());
-            if !which(authority) || keeps {
-                continue;
-            }
-            *known = Some(standing.clone());
-            if *standing == Standing::Denied {
-                self.rotation.deny(authority.id);
-            } else {
-                let (published, lifetime) = (published(authority, seen), lifetime(authority));
-                self.rotation.explain(Explained { authority: authority.id, published, lifetime });
-            }
-        }
-    }
-
-    /// An announcement may come after the key that it explains.
-    fn explain_by_announcements(&mut self) {
-        let mut explained = Vec::new();
-        for record in &self.authorities {
-            let departures: &[Contradiction] = match &record.standing {
-                Some(Standing::Unscheduled { .. }) => &[],
-                Some(Standing::Contradicted { by }) => by,
-                _ => continue,
-            };
-            let published = published(&record.authority, record.published);
-            let svid_type = record.id().svid_type;
-            let covers = |announced: &&mut Announced| {
-                let wanted = announced.announcement.key_type.as_ref();
-                announced.covers(svid_type, published.from, published.until)
-                    && wanted.is_none_or(|wanted| *wanted == record.authority.key_type)
-                    && departures.iter().all(|departure| {
-                        crate::watch::rotation::is_announced(
-                            departure,
-                            &record.authority,
-                            announced,
-                        )
-                    })
-            };
-            if let Some(announced) = self.decisions.announcements.iter_mut().find(covers) {
-                announced.explains.push(record.id());
-                explained.push(record.id());
-            }
-        }
-        self.restand(|authority| explained.contains(&authority.id), &Standing::Announced);
+    #[test]
+    fn a_finding_that_ended_is_known() {
+        let mut ledger = Ledger::default();
+        let finding: FindingId = "000000000000".parse().unwrap();
+        let kind = FindingKind::Rollback;
+        let ended = Event::FindingEnded { finding, kind, ending: Ending::Unreviewed };
+        assert!(!ledger.knows(finding));
+        ledger.apply(Timestamp::from_unix(1), &ended);
+        assert!(ledger.knows(finding));
     }
 }

@@ -42,9 +42,7 @@ impl Facts {
     pub(super) fn remove(&mut self, at: Timestamp, ids: &[AuthorityId], removed: Bracket) {
         for id in ids {
             self.hand_over(*id, removed);
-            if let Some(record) = self.record_mut(*id) {
-                record.removed = Some(removed);
-            }
+            self.authorities.remove(*id, removed);
         }
         // All authorities are looked at, and one poll can remove thousands: once a change.
         if !ids.is_empty() {
@@ -77,18 +75,20 @@ impl Facts {
             // A denied key tells who signed what is refused, however long ago it went.
             let old = place < most && until < recent && !(x509 && denied);
             if !retains && (place < least || old || too_large.contains(&id)) {
-                self.outlive(id);
+                if let Some(kid) = self.record(id).and_then(|one| one.authority.kid.clone()) {
+                    self.sightings.withdraw(&kid, until);
+                }
                 laid_aside.insert(id);
             }
         }
         if !laid_aside.is_empty() {
-            self.authorities.retain(|record| !laid_aside.contains(&record.id()));
+            self.authorities.records.retain(|record| !laid_aside.contains(&record.id()));
         }
     }
 
     /// The removed authorities, oldest first.
     fn removed(&self) -> Vec<Removed> {
-        let removed = self.authorities.iter().filter_map(|record| {
+        let removed = self.authorities.records.iter().filter_map(|record| {
             Some(Removed {
                 until: record.removed?.until,
                 id: record.id(),

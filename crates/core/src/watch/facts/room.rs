@@ -152,7 +152,7 @@ impl Facts {
             let (stands, standing) = (record.removed.is_none(), record.standing.as_ref());
             return Some(Subject { id, stands, standing });
         }
-        let mut unconfirmed = self.glimpsed.iter();
+        let mut unconfirmed = self.authorities.glimpsed.iter();
         let unconfirmed = unconfirmed.find(|one| one.authority.id == id)?;
         Some(Subject { id, stands: true, standing: unconfirmed.standing.as_ref() })
     }
@@ -210,14 +210,15 @@ impl Facts {
         after: Option<Timestamp>,
     ) {
         self.count_unrecorded(at, keys);
-        let since = self.unrecorded.map_or(after, |(_, since)| since);
-        self.unrecorded = keys.filter(|keys| 0 < keys.listed()).map(|keys| (keys, since));
+        let since = self.authorities.unrecorded.map_or(after, |(_, since)| since);
+        self.authorities.unrecorded =
+            keys.filter(|keys| 0 < keys.listed()).map(|keys| (keys, since));
     }
 
     /// New keys that the daily budget keeps from being recorded are judged as a number.
     fn count_unrecorded(&mut self, at: Timestamp, keys: Option<UnrecordedKeys>) {
         let policy = self.policy();
-        let before = self.unrecorded.map(|(keys, _)| keys);
+        let before = self.authorities.unrecorded.map(|(keys, _)| keys);
         for svid_type in SvidType::ALL {
             let now = keys.unwrap_or_default().of(svid_type);
             let (kind, grade) = (FindingKind::UnexpectedAuthority, Grade::Unscheduled);

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Facts;
-use crate::bundle::{Authority, AuthorityId, StatedNumber, SvidType};
+use crate::bundle::{Authority, AuthorityId, SvidType};
 use crate::finding::{FindingKind, Grade, Room};
 use crate::spiffe::TrustDomain;
 use crate::time::{Bracket, Timestamp, Window};
 use crate::watch::rotation::{Outcome, Publications, lifetime, published};
 use crate::watch::{
-    AuthorityRecord, IssuerModel, JudgementPolicy, Lead, Policy, Standing, UnconfirmedAuthority,
-    interval, spire,
+    AuthorityRecord, Event, IssuerModel, JudgementPolicy, Lead, Policy, Standing,
+    UnconfirmedAuthority, interval, spire,
 };
 
 /// Whether what a new key is was known before the change that publishes it.
@@ -21,6 +21,9 @@ enum Known {
 }
 
 impl Facts {
+    /// How many unconfirmed authorities of each use are kept.
+    const UNCONFIRMED: usize = 64;
+
     /// By what rules the domain is judged.
     pub fn policy(&self) -> Arc<Policy> {
         self.policy.clone().unwrap_or_default()
@@ -28,13 +31,12 @@ impl Facts {
 
     /// The poll interval under this policy and the hint of the confirmed state, without jitter.
     pub fn interval(&self, policy: &Policy) -> Duration {
-        let hint = self.confirmed.as_ref().map(|confirmed| &confirmed.refresh_hint);
-        interval(hint.unwrap_or(&StatedNumber::Absent), policy)
+        interval(self.bundle.refresh_hint(), policy)
     }
 
     /// The watched trust domain, where the configuration's word of it is on record.
     pub fn trust_domain(&self) -> Option<&TrustDomain> {
-        self.endpoint.as_ref().map(|endpoint| &endpoint.trust_domain)
+        self.endpoint.configured.as_ref().map(|endpoint| &endpoint.trust_domain)
     }
 
     pub(super) fn apply_policy(&mut self, at: Timestamp, policy: &Policy) {
@@ -69,18 +71,26 @@ impl Facts {
     fn read_lifetimes(&mut self) {
         let policy = self.policy();
         let intermediate = self.intermediate_life();
-        let published = self.authorities.iter().filter(|record| record.removed.is_none());
+        let published = self.authorities.records.iter().filter(|record| record.removed.is_none());
         self.rotation.read_lifetimes(&mut published.into_iter(), intermediate, &policy);
     }
 
     fn intermediate_life(&self) -> Option<Duration> {
-        let validity = self.intermediate?;
+        let validity = self.endpoint.intermediate?;
         let whole = validity.not_after.since(validity.not_before)?;
         Some(whole.saturating_sub(spire::NOT_BEFORE_CUSHION))
     }
 
+    /// A good poll that showed no publication since the last one, by itself or before a change.
+    pub(super) fn pass_dates(&mut self, event: &Event) {
+        if let Event::DatesPassed { good } | Event::BundleChanged { after: Some(good), .. } = event
+        {
+            self.pass(*good);
+        }
+    }
+
     /// A good poll at `good` showed no publication since the last one.
-    pub(super) fn pass(&mut self, good: Timestamp) {
+    fn pass(&mut self, good: Timestamp) {
         let policy = self.policy();
         let interval = self.interval(&policy);
         for (authority, branch) in self.rotation.pass(good, &policy, interval) {
@@ -90,7 +100,7 @@ impl Facts {
                 Some(_) => Standing::Approved,
                 None => Standing::Unscheduled { branch, among: 1, loose: false },
             };
-            if let Some(record) = self.record_mut(authority) {
+            if let Some(record) = self.authorities.record_mut(authority) {
                 // What was decided of it meanwhile stands.
                 if matches!(record.standing, Some(Standing::Late { .. })) {
                     record.standing = Some(standing);
@@ -103,10 +113,10 @@ impl Facts {
     /// Takes over what an answer beside the state has shown of a new key. Returns whether what it is
     /// was known before: from that answer, or since it returns.
     fn take_up(&mut self, id: AuthorityId) -> Known {
-        let glimpsed = self.glimpsed.iter().position(|one| one.authority.id == id);
-        let glimpsed = glimpsed.map(|place| self.glimpsed.remove(place));
+        let glimpsed = self.authorities.glimpsed.iter().position(|one| one.authority.id == id);
+        let glimpsed = glimpsed.map(|place| self.authorities.glimpsed.remove(place));
         let mut predecessor = None;
-        let known = match self.record_mut(id) {
+        let known = match self.authorities.record_mut(id) {
             Some(record) => {
                 if let Some(UnconfirmedAuthority {
                     standing, lineage, predecessor: before, ..
@@ -180,7 +190,7 @@ impl Facts {
                 SvidType::X509 => lifetime(authority).map(|lifetime| (lifetime, lifetime)),
                 SvidType::Jwt | SvidType::Wit => rhythm,
             };
-            if let Some(record) = self.record_mut(authority.id) {
+            if let Some(record) = self.authorities.record_mut(authority.id) {
                 record.lifetime = own;
             }
         }
@@ -191,7 +201,7 @@ impl Facts {
             // A denied key is one wherever it turns up first (docs/judgement.md#denials).
             let denied = self.decisions.denial(authority).is_some();
             let standing = if denied { Standing::Denied } else { Standing::Baseline };
-            if let Some(record) = self.record_mut(authority.id) {
+            if let Some(record) = self.authorities.record_mut(authority.id) {
                 record.standing = Some(standing);
             }
         }
@@ -203,7 +213,7 @@ impl Facts {
         let live = self.rotation.lineages.iter().filter(|line| line.is_active());
         let lines: Vec<_> = live.filter_map(|line| Some((line.newest?, line.number))).collect();
         for (authority, number) in lines {
-            if let Some(record) = self.record_mut(authority) {
+            if let Some(record) = self.authorities.record_mut(authority) {
                 record.lineage = Some(number);
             }
         }
@@ -216,7 +226,7 @@ impl Facts {
         unchanged_sequence: Option<u64>,
     ) -> Vec<Outcome> {
         let policy = self.policy();
-        let forms = self.forms();
+        let forms = self.authorities.forms();
         let mut rotation = std::mem::take(&mut self.rotation);
         let mut decisions = std::mem::take(&mut self.decisions);
         let publications = Publications {
@@ -235,7 +245,7 @@ impl Facts {
 
     fn take(&mut self, outcome: Outcome) {
         let Outcome { authority, standing, lineage, predecessor } = outcome;
-        if let Some(record) = self.record_mut(authority) {
+        if let Some(record) = self.authorities.record_mut(authority) {
             record.standing = Some(standing);
             record.lineage = lineage;
         }
@@ -244,7 +254,7 @@ impl Facts {
 
     /// An authority follows another one in its lineage.
     fn follows(&mut self, authority: AuthorityId, predecessor: Option<AuthorityId>) {
-        if let Some(before) = predecessor.and_then(|before| self.record_mut(before)) {
+        if let Some(before) = predecessor.and_then(|before| self.authorities.record_mut(before)) {
             before.successor = Some(authority);
         }
     }
@@ -256,7 +266,6 @@ impl Facts {
         authority: &Arc<Authority>,
         seen: Bracket,
     ) {
-        self.decisions.recognize(authority);
         let born = [(Arc::clone(authority), seen)];
         let outcome = self.judge(at, &born, None).pop();
         let mut unconfirmed_authority = UnconfirmedAuthority {
@@ -286,14 +295,14 @@ impl Facts {
         unconfirmed_authority: UnconfirmedAuthority,
     ) {
         let svid_type = unconfirmed_authority.authority.id.svid_type;
-        self.glimpsed.push(unconfirmed_authority);
+        self.authorities.glimpsed.push(unconfirmed_authority);
         let of_use = |one: &UnconfirmedAuthority| one.authority.id.svid_type == svid_type;
         let large =
             |one: &UnconfirmedAuthority| Self::large(&one.authority).filter(|_| of_use(one));
-        if Self::VIEWS < self.glimpsed.iter().filter(|one| of_use(one)).count() {
+        if Self::UNCONFIRMED < self.authorities.glimpsed.iter().filter(|one| of_use(one)).count() {
             self.drop_a_glimpse(at, of_use);
         }
-        while Self::LARGE_BYTES < self.glimpsed.iter().filter_map(large).sum() {
+        while Self::LARGE_BYTES < self.authorities.glimpsed.iter().filter_map(large).sum() {
             self.drop_a_glimpse(at, |one| large(one).is_some());
         }
     }
@@ -304,9 +313,9 @@ impl Facts {
         let grade = |one: &UnconfirmedAuthority| {
             one.standing.as_ref().map(Standing::grade).unwrap_or_default()
         };
-        let of = self.glimpsed.iter().enumerate().filter(|(_, one)| of(one));
+        let of = self.authorities.glimpsed.iter().enumerate().filter(|(_, one)| of(one));
         let Some((place, _)) = of.min_by_key(|(_, one)| grade(one)) else { return };
-        let gone = self.glimpsed.remove(place);
+        let gone = self.authorities.glimpsed.remove(place);
         let grade = grade(&gone);
         let AuthorityId { svid_type, .. } = gone.authority.id;
         let listed = self.ledger.open.iter().any(|open| open.is_about(gone.authority.id));

@@ -30,7 +30,7 @@ impl Facts {
                 denials.recognize(authority);
             }
         }
-        let bootstrap = if self.first_contact.is_none() { bootstrap } else { &[] };
+        let bootstrap = if self.endpoint.first_contact.is_none() { bootstrap } else { &[] };
         let latest = if pending { TrustOrigin::LastConfirmed } else { TrustOrigin::Latest };
         let mut refused = None;
         let mut select = |origin, authorities: &mut dyn Iterator<Item = &Arc<Authority>>| {
@@ -42,7 +42,7 @@ impl Facts {
             let undenied: Vec<_> = undenied.cloned().collect();
             (!undenied.is_empty()).then_some((origin, undenied))
         };
-        let found = select(TrustOrigin::Rebootstrap, &mut self.rebootstrap.iter())
+        let found = select(TrustOrigin::Rebootstrap, &mut self.endpoint.rebootstrap.iter())
             .or_else(|| select(latest, &mut self.published().map(|record| &record.authority)))
             .or_else(|| select(TrustOrigin::Bootstrap, &mut bootstrap.iter()))
             .or_else(|| select(TrustOrigin::LastConfirmed, &mut self.last_removed(&denials)));
@@ -64,7 +64,7 @@ impl Facts {
     /// The X.509 authorities that the bundle lost last, denied ones apart.
     fn last_removed(&self, denials: &Denials) -> impl Iterator<Item = &Arc<Authority>> {
         let until = self.last_x509_removal(|record| denials.of(&record.authority).is_none());
-        let last = self.authorities.iter().filter(move |record| {
+        let last = self.authorities.records.iter().filter(move |record| {
             until.is_some() && record.removed.map(|removed| removed.until) == until
         });
         last.map(|record| &record.authority)
@@ -75,7 +75,7 @@ impl Facts {
         &self,
         of: impl Fn(&AuthorityRecord) -> bool,
     ) -> Option<Timestamp> {
-        let x509 = self.authorities.iter().filter(|record| is_x509(&record.authority));
+        let x509 = self.authorities.records.iter().filter(|record| is_x509(&record.authority));
         let removed = x509.filter(|record| of(record)).filter_map(|record| record.removed);
         removed.map(|removed| removed.until).max()
     }
@@ -85,10 +85,13 @@ impl Facts {
         &'a self,
         bootstrap: &'a [Arc<Authority>],
     ) -> impl Iterator<Item = &'a Arc<Authority>> {
-        let recorded = self.authorities.iter().map(|record| &record.authority);
-        let glimpsed =
-            self.glimpsed.iter().map(|unconfirmed_authority| &unconfirmed_authority.authority);
-        let files = self.rebootstrap.iter().chain(bootstrap);
+        let recorded = self.authorities.records.iter().map(|record| &record.authority);
+        let glimpsed = self
+            .authorities
+            .glimpsed
+            .iter()
+            .map(|unconfirmed_authority| &unconfirmed_authority.authority);
+        let files = self.endpoint.rebootstrap.iter().chain(bootstrap);
         files.chain(recorded).chain(glimpsed).filter(|authority| is_x509(authority))
     }
 

@@ -110,8 +110,8 @@ fn an_equivocation_shows_two_key_sets_under_one_sequence() {
     let [(_, Event::UnconfirmedAuthoritySeen { authority, .. })] = glimpsed[..] else { panic!() };
     assert_eq!(authority.id, planted);
     let facts = &watched.state.facts;
-    let [view] = &facts.address_views[..] else { panic!() };
-    let confirmed = facts.confirmed.as_ref().unwrap();
+    let [view] = &facts.bundle.address_views[..] else { panic!() };
+    let confirmed = facts.bundle.confirmed.as_ref().unwrap();
     assert_eq!(view.sequence, confirmed.sequence);
     assert_ne!(view.content, confirmed.content);
 }

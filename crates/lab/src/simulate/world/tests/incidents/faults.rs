@@ -28,7 +28,7 @@ fn a_restart_without_its_keys_shows_a_pair_that_signs_at_once() {
 fn a_lone_server_that_lost_its_keys_locks_everyone_out() {
     let scenario = clean(1, hours(24), 6).with(THIRD_DAY, Incident::RestartKeysLost);
     let watched = Watched::new(&scenario, 1);
-    let failure = watched.state.facts.failure.as_ref().unwrap();
+    let failure = watched.state.facts.endpoint.failure.as_ref().unwrap();
     assert_eq!(failure.reason, FailureReason::UntrustedChain);
     // And whoever trusts anew sees the new pair.
     let mut world = World::new(&scenario, 1);
@@ -36,11 +36,11 @@ fn a_lone_server_that_lost_its_keys_locks_everyone_out() {
     let last = scenario.begins.saturating_add(DAY * 4);
     while let Some(turn) = world.next() {
         state = turn.step(state, &policy, 0.5).state;
-        if last < turn.at && state.facts.failure.is_some() {
+        if last < turn.at && state.facts.endpoint.failure.is_some() {
             world.trust_anew();
         }
     }
-    assert_eq!(state.facts.failure, None);
+    assert_eq!(state.facts.endpoint.failure, None);
 }
 
 #[test]
@@ -287,12 +287,12 @@ fn an_outage_is_a_run_of_failures_and_an_absence_a_gap() {
         .unwrap()
         .since(outage.began(Incident::EndpointOutage).unwrap());
     assert!(lasted.unwrap() < hours(20));
-    assert_eq!(outage.state.facts.failure, None);
+    assert_eq!(outage.state.facts.endpoint.failure, None);
     let away = befallen(Incident::MonitorOutage, 5);
     assert_eq!(away.count(Incident::MonitorOutage, "watch_gap"), 1);
     for incident in [Incident::LongEndpointOutage, Incident::LongMonitorOutage] {
         let locked_out = befallen(incident, 6);
-        let failure = locked_out.state.facts.failure.as_ref().unwrap();
+        let failure = locked_out.state.facts.endpoint.failure.as_ref().unwrap();
         assert_eq!(failure.reason, FailureReason::UntrustedChain, "{incident}");
     }
 }
