@@ -14,13 +14,14 @@ mod fold;
 mod irregularity;
 mod json;
 mod jwk;
+mod key_type;
 mod memory;
 mod parse;
 mod pool;
 mod redact;
 mod spki;
 
-pub use authority::{Authority, AuthorityId, KeyType, SvidType};
+pub use authority::{Authority, AuthorityId, SvidType};
 pub use certificate::key_type;
 pub use certificate::{Certificate, CertificateError, Validity};
 pub use diff::{BundleDiff, diff};
@@ -28,6 +29,7 @@ pub use fingerprint::{Digest, Fingerprint, FingerprintError, KeyId, PublicKeyId}
 pub use fold::folded;
 pub use irregularity::{Irregularity, IrregularityKind};
 pub use jwk::strip_leading_zeros;
+pub use key_type::KeyType;
 pub use memory::Memory;
 pub use parse::{ParseError, ParseLimits, ParsedBundle, parse, parse_with};
 pub use pool::AuthorityPool;

@@ -1,7 +1,34 @@
 //! What is denied, apart from every other decision: what whoever verifies a certificate asks.
 
-use super::{Approval, Denial};
+use serde::{Deserialize, Serialize};
+
 use crate::bundle::{Authority, Fingerprint, PublicKeyId};
+use crate::time::Timestamp;
+use crate::untrusted::UntrustedText;
+
+/// An authority that someone approved.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Approval {
+    /// Which.
+    pub fingerprint: Fingerprint,
+    /// Since when.
+    pub at: Timestamp,
+    /// Who and why, in words.
+    pub words: UntrustedText,
+}
+
+/// An authority that someone denied.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Denial {
+    /// Which.
+    pub fingerprint: Fingerprint,
+    /// Its public key, where it is known.
+    pub public_key: Option<PublicKeyId>,
+    /// Since when.
+    pub at: Timestamp,
+    /// Who and why, in words.
+    pub words: UntrustedText,
+}
 
 /// The denials that stand, and the approvals that came after the first of them: an approval of the
 /// very fingerprint overrides a denial that is older.

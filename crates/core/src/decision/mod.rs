@@ -12,10 +12,10 @@ mod standing;
 
 pub use announcement::{Announced, Announcement};
 pub use carried::denials_to_carry;
-pub use denials::Denials;
+pub use denials::{Approval, Denial, Denials};
 pub use outage::{AnnouncedOutage, Outage};
 pub use shared::SharedAuthority;
-pub use standing::{Approval, Decisions, Denial};
+pub use standing::Decisions;
 
 use serde::{Deserialize, Serialize};
 

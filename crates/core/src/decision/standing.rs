@@ -5,36 +5,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Announced, AnnouncedOutage, Decision, DecisionAction, DecisionSource, Denials, denials,
+    Announced, AnnouncedOutage, Approval, Decision, DecisionAction, DecisionSource, Denial,
+    Denials, denials,
 };
 use crate::bundle::{Authority, Fingerprint, PublicKeyId};
 use crate::finding::FindingId;
 use crate::time::Timestamp;
 use crate::untrusted::UntrustedText;
-
-/// An authority that someone approved.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Approval {
-    /// Which.
-    pub fingerprint: Fingerprint,
-    /// Since when.
-    pub at: Timestamp,
-    /// Who and why, in words.
-    pub words: UntrustedText,
-}
-
-/// An authority that someone denied.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Denial {
-    /// Which.
-    pub fingerprint: Fingerprint,
-    /// Its public key, where it is known.
-    pub public_key: Option<PublicKeyId>,
-    /// Since when.
-    pub at: Timestamp,
-    /// Who and why, in words.
-    pub words: UntrustedText,
-}
 
 /// The decisions that hold for one trust domain: the fold of those in its journal.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::reduced::RecordedChange;
-use super::step::Stepper;
+use super::stepper::Stepper;
 use super::{
     AddressView, AuthorityRecord, Event, Flips, Observation, Pending, SkippedKeys, Standing,
     StepBack, UnrecordedKeys,

@@ -1,29 +1,11 @@
 //! Answers that rest on a denied key.
 
-use std::net::IpAddr;
-
-use serde::{Deserialize, Serialize};
-
-use super::step::Stepper;
-use super::{Answer, DeniedSighting, EndpointState, Event, Facts, FailureReason, Presented};
+use super::stepper::Stepper;
+use super::{Answer, DeniedSighting, EndpointState, Event, Facts, FailureReason};
 use crate::bundle::{AuthorityId, Fingerprint, SvidType};
-use crate::time::Timestamp;
 
 /// For how many intervals a denied key must not be seen until it counts as gone.
 const QUIET: u32 = 10;
-
-/// Who answered with a certificate that rests on a denied key.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct DeniedSigner {
-    /// The denied authority, as it was denied.
-    pub authority: AuthorityId,
-    /// The poll that saw it first.
-    pub since: Timestamp,
-    /// The address that answered so first.
-    pub address: Option<IpAddr>,
-    /// What it presented.
-    pub presented: Option<Presented>,
-}
 
 impl Facts {
     /// The authority of this fingerprint, of whatever use it was seen.

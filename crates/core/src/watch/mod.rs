@@ -14,6 +14,7 @@ mod change;
 mod denied;
 mod event;
 mod facts;
+mod interval;
 mod issuer_model;
 mod observation;
 mod past;
@@ -25,23 +26,26 @@ mod reduced;
 mod rotation;
 mod schedule;
 mod shape;
+mod sighting;
 mod signer;
+mod spent;
 mod standing;
 mod step;
+mod stepper;
 mod trust;
 mod unrecorded;
 #[cfg(test)]
 mod work;
 
 pub use authority::{AuthorityRecord, Leaf, Phase};
-pub use budget::{Budget, DaySpent, Reserve, SightingBudget, SightingsSpent};
-pub use denied::DeniedSigner;
+pub use budget::{Budget, Reserve, SightingBudget};
 pub use event::Event;
 pub use facts::{
-    Authorities, BundleState, Confirmed, DocumentState, EndpointShift, EndpointState, Facts,
-    FailureRun, Ledger, Rank, Regression, SequenceAnomaly, SequenceAnomalyKind, Settled, Sighting,
+    Authorities, BundleState, Confirmed, DeniedSigner, DocumentState, EndpointShift, EndpointState,
+    Facts, FailureRun, Ledger, Rank, Regression, SequenceAnomaly, SequenceAnomalyKind, Settled,
     Sightings, Subject,
 };
+pub use interval::interval;
 pub use issuer_model::{IssuerMode, IssuerModel, JudgementPolicy, spire};
 pub use observation::{
     Answer, ConsumerRefusal, Failure, FailureReason, Observation, PathKey, Poll, Presented,
@@ -60,7 +64,8 @@ pub use rotation::{
     LifetimeChange, Lineage, LineageKind, MissedDate, Opened, Pruned, RotationModel, Unpaired,
     spire_lifetime,
 };
-pub use schedule::interval;
+pub use sighting::Sighting;
+pub use spent::{DaySpent, SightingsSpent};
 pub use standing::{Contradiction, Standing};
 pub use step::{DomainState, Step, record, step};
 pub use trust::{Trust, TrustOrigin};

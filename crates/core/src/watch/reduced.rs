@@ -8,9 +8,9 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::budget::BudgetAccount;
 use super::rotation::{Forms, departs};
-use super::step::Stepper;
+use super::spent::BudgetAccount;
+use super::stepper::Stepper;
 use super::{Budget, Event, Reserve, SkippedKeys, UnrecordedKeys};
 use crate::bundle::{Authority, AuthorityId, BundleDiff, Irregularity, IrregularityKind, SvidType};
 use crate::finding::FindingKind;

@@ -3,18 +3,7 @@
 use std::time::Duration;
 
 use super::{Facts, FailureReason, Policy, PollInterval, PollState};
-use crate::bundle::StatedNumber;
 use crate::time::Timestamp;
-
-/// SPIRE divides the refresh hint by four (`bundle/client`), so that a missed poll costs little.
-const POLLS_PER_HINT: u32 = 4;
-/// SPIRE's own shortest interval: a hint of 60 s divided by four.
-const MIN_INTERVAL: Duration = Duration::from_secs(15);
-/// No hint may make the watch slower than the interval that the standard recommends where there
-/// is none (Federation, 4.1).
-const MAX_INTERVAL: Duration = Duration::from_mins(5);
-/// Federation, 4.1: five minutes where no hint is given.
-const DEFAULT_HINT: Duration = Duration::from_mins(5);
 
 /// How long after a change polls come faster: one refresh hint as the standard recommends it, in
 /// which SPIRE's second transaction of a publication, a prune or a hidden change follows.
@@ -26,22 +15,6 @@ const BURST_INTERVAL: Duration = Duration::from_secs(15);
 /// Without trust nothing is asked of the network, so looking again soon hammers nobody: an endpoint
 /// that another trust domain serves is polled as soon as that one's bundle is there.
 const NO_TRUST_INTERVAL: Duration = Duration::from_secs(2);
-
-/// The interval at which a domain with this refresh hint is polled, without jitter.
-pub fn interval(hint: &StatedNumber, policy: &Policy) -> Duration {
-    match policy.poll_interval {
-        PollInterval::Every(interval) => interval,
-        PollInterval::Auto => {
-            // Off-spec: Federation, 4.1, says to poll once per refresh hint. A monitor that did
-            // so could miss an authority that was published for less than one.
-            let hint = match hint.given() {
-                None | Some(0) => DEFAULT_HINT,
-                Some(seconds) => Duration::from_secs(seconds),
-            };
-            (hint / POLLS_PER_HINT).clamp(MIN_INTERVAL, MAX_INTERVAL)
-        }
-    }
-}
 
 /// How long to wait after a poll made at `at`, of which facts and poll state are the outcome.
 pub(super) fn next_poll(
@@ -87,30 +60,6 @@ fn jittered(interval: Duration, jitter: f64) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_quarter_of_the_hint_within_bounds() {
-        let policy = Policy::default();
-        for (hint, seconds) in [
-            (StatedNumber::Given(300), 75),
-            (StatedNumber::Given(60), 15),
-            (StatedNumber::Given(1), 15),
-            (StatedNumber::Given(1200), 300),
-            (StatedNumber::Given(u64::MAX), 300),
-            (StatedNumber::Given(0), 75),
-            (StatedNumber::Absent, 75),
-            (StatedNumber::Unusable("-5".into()), 75),
-        ] {
-            assert_eq!(interval(&hint, &policy), Duration::from_secs(seconds), "{hint:?}");
-        }
-    }
-
-    #[test]
-    fn an_explicit_interval_is_taken_as_it_is() {
-        let every = Duration::from_secs(1);
-        let policy = Policy { poll_interval: PollInterval::Every(every), ..Policy::default() };
-        assert_eq!(interval(&StatedNumber::Given(300), &policy), every);
-    }
 
     #[test]
     fn jitter_stays_within_a_tenth() {

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::step::Stepper;
+use super::stepper::Stepper;
 use super::{Event, Observation, OlderLeaf, Shape, Unlisted};
 use crate::bundle::{Fingerprint, SvidType, Validity};
 use crate::spiffe::{BundleEndpoint, EndpointProfile};

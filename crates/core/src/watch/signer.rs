@@ -1,7 +1,7 @@
 //! What the endpoint's own SVID says of the authority that signed it: the one sign of activation
 //! that can be seen from outside.
 
-use super::step::Stepper;
+use super::stepper::Stepper;
 use super::{AuthorityRecord, Event, Facts, Leaf, Observation, Presented, SeenLeaf};
 use crate::bundle::{Fingerprint, SvidType};
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::change::bundle_changed;
 use super::reduced::is_secret;
-use super::schedule::{interval, next_poll};
+use super::schedule::next_poll;
+use super::stepper::Stepper;
 use super::{
     Answer, AuthorityRecord, Event, Facts, Failure, Observation, Policy, Poll, PollState,
     TrustOrigin, UnrecordedKeys,
@@ -72,19 +73,6 @@ pub fn record(state: &mut DomainState, at: Timestamp, event: &Event) {
     Arc::make_mut(&mut state.facts).apply(at, event);
 }
 
-/// One step in the making.
-pub(super) struct Stepper<'a> {
-    pub(super) facts: Arc<Facts>,
-    pub(super) poll_state: PollState,
-    pub(super) events: Vec<Event>,
-    pub(super) at: Timestamp,
-    pub(super) policy: &'a Policy,
-    /// The last good poll before this one.
-    pub(super) last_good: Option<Timestamp>,
-    /// Whether the day's budget is spent, and only the most urgent is recorded.
-    pub(super) reduced: bool,
-}
-
 /// How an answer relates to the state.
 enum Relation {
     Same,
@@ -93,12 +81,6 @@ enum Relation {
 }
 
 impl Stepper<'_> {
-    /// Brings the facts forward by an event, and reports it.
-    pub(super) fn emit(&mut self, event: Event) {
-        Arc::make_mut(&mut self.facts).apply(self.at, &event);
-        self.events.push(event);
-    }
-
     /// The rules that the facts are made by are facts too.
     fn apply_policy(&mut self) {
         if self.facts.policy.as_deref() != Some(self.policy) {
@@ -133,11 +115,6 @@ impl Stepper<'_> {
             }
             None => (),
         }
-    }
-
-    pub(super) fn base_interval(&self) -> Duration {
-        let hint = self.facts.bundle.confirmed.as_ref().map(|confirmed| &confirmed.refresh_hint);
-        interval(hint.unwrap_or(&StatedNumber::Absent), self.policy)
     }
 
     fn take(&mut self, answers: Vec<Answer>, recalled: &[AuthorityRecord]) {

@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Sighting;
 use crate::bundle::{Authority, AuthorityId, AuthorityPool};
 use crate::time::{Bracket, Timestamp};
 use crate::untrusted::UntrustedText;
 use crate::watch::rotation::Forms;
-use crate::watch::{AuthorityRecord, Event, Leaf, UnconfirmedAuthority, UnrecordedKeys};
+use crate::watch::{AuthorityRecord, Event, Leaf, Sighting, UnconfirmedAuthority, UnrecordedKeys};
 
 /// The authorities of one trust domain.
 ///

@@ -1,5 +1,6 @@
 //! The endpoint: where it is, what authenticates it besides the bundle, and how it answers.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,7 @@ use crate::decision::{Decision, DecisionAction};
 use crate::spiffe::BundleEndpoint;
 use crate::time::{Bracket, Timestamp};
 use crate::untrusted::UntrustedText;
-use crate::watch::{DeniedSigner, Event, FailureReason, TrustOrigin};
+use crate::watch::{Event, FailureReason, Presented, TrustOrigin};
 
 /// A run of failed polls.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -25,6 +26,19 @@ pub struct FailureRun {
     /// The denied authorities that the reason is about, as they were denied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub denied: Vec<Fingerprint>,
+}
+
+/// Who answered with a certificate that rests on a denied key.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct DeniedSigner {
+    /// The denied authority, as it was denied.
+    pub authority: AuthorityId,
+    /// The poll that saw it first.
+    pub since: Timestamp,
+    /// The address that answered so first.
+    pub address: Option<IpAddr>,
+    /// What it presented.
+    pub presented: Option<Presented>,
 }
 
 /// What differs at the endpoint.

@@ -22,19 +22,19 @@ mod removed;
 mod room;
 mod rotation;
 mod sequence;
-mod sighting;
+mod sightings;
 mod trust;
 
 pub use authorities::Authorities;
 pub use bundle::{BundleState, Confirmed};
 pub use document::DocumentState;
-pub use endpoint::{EndpointShift, EndpointState, FailureRun};
+pub use endpoint::{DeniedSigner, EndpointShift, EndpointState, FailureRun};
 pub use ledger::{Ledger, Settled};
 pub use room::{Rank, Subject};
 pub use sequence::{Regression, SequenceAnomaly, SequenceAnomalyKind};
-pub use sighting::{Sighting, Sightings};
+pub use sightings::Sightings;
 
-use super::{AuthorityRecord, DaySpent, Event, Policy, RotationModel};
+use super::{AuthorityRecord, DaySpent, Event, Policy, RotationModel, Sighting};
 use crate::bundle::{AuthorityId, AuthorityPool, Bundle, StatedNumber};
 use crate::decision::Decisions;
 use crate::time::{Bracket, Timestamp};

@@ -1,6 +1,6 @@
 //! Which announcement explains a publication (docs/judgement.md#announced).
 
-use super::claim::Publication;
+use super::published::Publication;
 use crate::bundle::Authority;
 use crate::decision::Decisions;
 use crate::time::Window;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::claim::Publication;
 use super::contradiction::published;
+use super::published::Publication;
 use super::schedule_parameters::{Judged, MAX_LIFETIME_RATIO};
 use super::{LineageKind, RotationModel, spire_lifetime};
 use crate::bundle::SvidType;

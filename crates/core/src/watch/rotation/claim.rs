@@ -3,22 +3,11 @@
 use std::time::Duration;
 
 use super::lineage::derive_by_dates;
+use super::published::Publication;
 use super::schedule_parameters::ScheduleParameters;
 use super::{LifetimeChange, Lineage, LineageKind, RotationModel};
 use crate::bundle::{AuthorityId, SvidType};
 use crate::time::{Timestamp, Window};
-
-/// A publication, as the lineages see it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Publication {
-    pub(super) authority: AuthorityId,
-    /// When it was published: an X.509 authority's own word, where its poll bracket bears it out.
-    pub(super) published: Window,
-    /// When it was made by its issuer's clock, where that says so within what clocks may differ.
-    pub(super) issued_at: Option<Timestamp>,
-    /// How long it lives, where it says so.
-    pub(super) lifetime: Option<Duration>,
-}
 
 /// A lineage that a publication goes on, and the authority that was its newest.
 #[derive(Clone, Copy, Debug)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::ScheduleParameters;
-use super::claim::Publication;
+use super::published::Publication;
 use crate::bundle::{AuthorityId, SvidType};
 use crate::time::{Timestamp, Window};
 use crate::watch::spire;

@@ -20,6 +20,7 @@ mod handover;
 mod interval_statistics;
 mod lineage;
 mod publication;
+mod published;
 mod retire;
 mod schedule_parameters;
 

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::announced::{announces, consume};
-use super::claim::{Extension, Publication};
+use super::claim::Extension;
 use super::contradiction::{ComparisonContext, contradictions, is_announced, issued_at, published};
 use super::form::{Forms, lifetime};
+use super::published::Publication;
 use super::schedule_parameters::{Judged, ScheduleParameters};
 use super::{Opened, RotationModel, Unpaired};
 use crate::bundle::{Authority, AuthorityId, SvidType};

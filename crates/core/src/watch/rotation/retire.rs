@@ -1,6 +1,6 @@
 //! What decisions do to lineages.
 
-use super::claim::Publication;
+use super::published::Publication;
 use super::{RotationModel, Unpaired};
 use crate::bundle::AuthorityId;
 

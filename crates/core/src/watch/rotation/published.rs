@@ -1,0 +1,18 @@
+//! One publication.
+
+use std::time::Duration;
+
+use crate::bundle::AuthorityId;
+use crate::time::{Timestamp, Window};
+
+/// A publication, as the lineages see it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Publication {
+    pub(super) authority: AuthorityId,
+    /// When it was published: an X.509 authority's own word, where its poll bracket bears it out.
+    pub(super) published: Window,
+    /// When it was made by its issuer's clock, where that says so within what clocks may differ.
+    pub(super) issued_at: Option<Timestamp>,
+    /// How long it lives, where it says so.
+    pub(super) lifetime: Option<Duration>,
+}
