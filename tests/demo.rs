@@ -17,7 +17,7 @@ use anchorwatch_core::finding::FindingKind;
 use anchorwatch_core::judge::{self, Case, NO_SHARED_KEYS};
 use anchorwatch_core::spiffe::{BundleEndpoint, TrustDomain};
 use anchorwatch_core::time::{Clock, Timestamp};
-use anchorwatch_core::watch::{DomainState, Event, Policy, Poll};
+use anchorwatch_core::watch::{DomainState, Event, LatestAnswer, Policy, Poll};
 use tokio_util::sync::CancellationToken;
 
 /// A clock that stands until it is wound.
@@ -88,7 +88,8 @@ impl Watch {
     async fn poll(&mut self) {
         let at = self.clock.now();
         for (trust_domain, (target, state, bootstrap)) in &mut self.domains {
-            let trust = state.facts.trust(trust_domain, false, bootstrap).unwrap();
+            let trust =
+                state.facts.trust(trust_domain, LatestAnswer::Confirmed, bootstrap).unwrap();
             let mut fetched = self.fetcher.poll(target, Some(&trust)).await;
             let answer = fetched.answers.remove(0);
             let observation =

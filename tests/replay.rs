@@ -14,7 +14,9 @@ use anchorwatch_core::decision::{Decision, DecisionAction, DecisionSource};
 use anchorwatch_core::finding::{FindingId, FindingKind, Nature};
 use anchorwatch_core::journal::Entry;
 use anchorwatch_core::judge::{self, JudgedPoll, PublicKeyIndex};
-use anchorwatch_core::replay::{Change, JournalReplay, ReplayReport, Rules, Summary};
+use anchorwatch_core::replay::{
+    Change, JournalReplay, RecordedDecisions, ReplayReport, Rules, Summary,
+};
 use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile, TrustDomain};
 use anchorwatch_core::time::{Clock, Timestamp};
 use anchorwatch_core::watch::{DomainState, Event, Facts, JudgementPolicy, Policy, Recall};
@@ -108,13 +110,13 @@ impl Watched {
         raised.collect()
     }
 
-    fn again(&self, policy: &Policy, keeps_decisions: bool) -> (Vec<ReplayReport>, Summary) {
+    fn again(&self, policy: &Policy, decisions: RecordedDecisions) -> (Vec<ReplayReport>, Summary) {
         let policy = Arc::new(policy.clone());
         let rules = |name: &TrustDomain| {
             let (policy, decisions) = (Arc::clone(&policy), Vec::new());
             Some(Rules { policy, endpoint: endpoint(name), decisions })
         };
-        let mut replay = JournalReplay::new(rules, keeps_decisions);
+        let mut replay = JournalReplay::new(rules, decisions);
         let mut reports: Vec<ReplayReport> =
             self.entries().flat_map(|entry| replay.take(entry)).collect();
         let name = self.batches[0].trust_domain.clone();
@@ -155,7 +157,7 @@ fn under_its_own_rules_a_journal_says_what_was_said() {
         let scenario = scenario(incident);
         let policy = scenario.policy();
         let watched = Watched::of(&scenario, &policy);
-        let (reports, _) = watched.again(&policy, true);
+        let (reports, _) = watched.again(&policy, RecordedDecisions::Keep);
         let (was, is) = (watched.raised(), raised(&reports));
         if was != is {
             let lost: Vec<_> = was.iter().filter(|(id, _)| !is.contains_key(id)).collect();
@@ -172,7 +174,8 @@ fn under_stricter_rules_more_is_said_and_under_observe_no_key_is_unexpected() {
     let policy = scenario.policy();
     let watched = Watched::of(&scenario, &policy);
     let under = |judgement| {
-        let (reports, summary) = watched.again(&Policy { judgement, ..policy.clone() }, true);
+        let (reports, summary) =
+            watched.again(&Policy { judgement, ..policy.clone() }, RecordedDecisions::Keep);
         let unexpected = raised(&reports);
         let unexpected =
             unexpected.values().filter(|kind| **kind == FindingKind::UnexpectedAuthority).count();
@@ -191,13 +194,13 @@ fn decisions_count_unless_they_are_left_out() {
     let scenario = scenario(Some(Incident::InjectedPair));
     let policy = scenario.policy();
     let mut watched = Watched::of(&scenario, &policy);
-    let said = |watched: &Watched, keeps| {
-        let (_, summary) = watched.again(&policy, keeps);
+    let said = |watched: &Watched, decisions| {
+        let (_, summary) = watched.again(&policy, decisions);
         let unexpected = FindingKind::UnexpectedAuthority.label();
         let open = summary.domains.into_values().flat_map(|totals| totals.open);
         open.filter(|open| *open == unexpected).count()
     };
-    let before = said(&watched, true);
+    let before = said(&watched, RecordedDecisions::Keep);
     assert!(0 < before);
     let name = scenario.trust_domain.clone();
     for batch in std::mem::take(&mut watched.batches) {
@@ -216,8 +219,8 @@ fn decisions_count_unless_they_are_left_out() {
         watched.batches.push(batch);
         watched.note(&name, later, decisions, &DomainState::default());
     }
-    assert_eq!(said(&watched, true), 0, "all of them were approved");
-    assert_eq!(said(&watched, false), before);
+    assert_eq!(said(&watched, RecordedDecisions::Keep), 0, "all of them were approved");
+    assert_eq!(said(&watched, RecordedDecisions::LeaveOut), before);
 }
 
 /// A clock that stands still.

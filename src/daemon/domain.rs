@@ -278,12 +278,12 @@ impl WatchedDomain {
         let facts = self.binding_facts(shared);
         if served_by == self.trust_domain() {
             let bootstrap = self.bootstrap.as_deref().unwrap_or_default();
-            let pending = self.state.poll_state.pending.is_some();
-            return facts.trust(served_by, pending, bootstrap);
+            let answer = self.state.poll_state.latest_answer();
+            return facts.trust(served_by, answer, bootstrap);
         }
         let server = shared.views.domain(served_by)?;
-        let pending = server.state.poll_state.pending.is_some();
-        let trust = server.state.facts.trust(served_by, pending, &[])?;
+        let answer = server.state.poll_state.latest_answer();
+        let trust = server.state.facts.trust(served_by, answer, &[])?;
         // A denial binds everywhere, also while the other trust domain has not heard of it.
         Some(trust.without(facts.decisions.denials()))
     }

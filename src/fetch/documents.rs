@@ -107,7 +107,7 @@ fn read(
     let FetchedDocument { body, redirected_to, room } = document;
     let parsed = parse_with(&body, limits, memory).map_err(|error| unusable(&error))?;
     let length = u64::try_from(body.len()).unwrap_or(u64::MAX);
-    let news = memory.has_news(!parsed.irregularities.is_empty());
+    let news = memory.has_news(&parsed.irregularities);
     let refusals = news.then(|| anchorwatch_consumers::refusals(&body));
     let mut parsed = parsed;
     let body = parsed.redacted.take().map_or(body, Bytes::from);

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::store::{EntryRange, StoreReader};
 use anchorwatch_core::decision::DecisionAction;
 use anchorwatch_core::journal::Entry;
-use anchorwatch_core::replay::{JournalReplay, Rules};
+use anchorwatch_core::replay::{JournalReplay, RecordedDecisions, Rules};
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::watch::Event;
 
@@ -38,7 +38,11 @@ pub(super) fn replay(
     let decided = decided(&store, &wanted)?;
     let mut replay = JournalReplay::new(
         |name: &TrustDomain| judged_by(config, arguments, &decided, name),
-        !arguments.without_decisions,
+        if arguments.without_decisions {
+            RecordedDecisions::LeaveOut
+        } else {
+            RecordedDecisions::Keep
+        },
     );
     each_event(&store, &wanted, &mut |entry| out.reports(&replay.take(entry)))?;
     let poll_states = store.poll_states().map_err(|why| chain(&why))?;

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::element::{Element, element};
-use super::{AuthorityPool, Digest};
+use super::{AuthorityPool, Digest, Irregularity};
 
 /// What the elements of the last document of one endpoint said. Bounded by that document.
 #[derive(Debug, Default)]
@@ -36,9 +36,10 @@ impl Memory {
     }
 
     /// Whether the last document says something that the one before did not: another element, or
-    /// `irregular` now or then. What follows from a document alone need not be asked again where
-    /// it does not.
-    pub fn has_news(&self, irregular: bool) -> bool {
+    /// irregularities now or then. What follows from a document alone need not be asked again
+    /// where it does not.
+    pub fn has_news(&self, irregularities: &[Irregularity]) -> bool {
+        let irregular = !irregularities.is_empty();
         let was = self.irregular.swap(irregular, Ordering::Relaxed);
         self.news.load(Ordering::Relaxed) || irregular || was
     }

@@ -107,13 +107,13 @@ pub fn parse_with(
         Category::Data => not_a_bundle("the document is not an object"),
         Category::Eof | Category::Syntax | Category::Io => not_json(&fault),
     })?;
-    let ends = deserializer.end().is_ok();
-    if !ends {
+    let rest = if deserializer.end().is_ok() { Rest::Nothing } else { Rest::Ignored };
+    if rest == Rest::Ignored {
         // SPIRE's streaming decoder takes the document all the same.
         reading.note(None, Kind::TrailingBytes);
     }
     reading.document(&members, limits, memory)?;
-    Ok(reading.finish(document, ends))
+    Ok(reading.finish(document, rest))
 }
 
 fn not_json(fault: &serde_json::Error) -> ParseError {
@@ -235,9 +235,12 @@ impl Reading {
         remembered.finish();
     }
 
-    fn finish(mut self, document: &str, ends: bool) -> ParsedBundle {
+    fn finish(mut self, document: &str, rest: Rest) -> ParsedBundle {
         // What follows the document was read by nobody, may hold anything, and is not kept.
-        let kept = if ends { document } else { first_value(document) };
+        let kept = match rest {
+            Rest::Nothing => document,
+            Rest::Ignored => first_value(document),
+        };
         let mut clean = None;
         if self.secret {
             let Redacted { text, names } = redacted(kept);
@@ -253,9 +256,16 @@ impl Reading {
         ParsedBundle {
             bundle: Bundle::new(self.authorities, self.sequence, self.refresh_hint),
             irregularities: self.irregularities,
-            redacted: clean.or_else(|| (!ends).then(|| kept.as_bytes().to_vec())),
+            redacted: clean.or_else(|| (rest == Rest::Ignored).then(|| kept.as_bytes().to_vec())),
         }
     }
+}
+
+/// What follows the JSON value of a document.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Rest {
+    Nothing,
+    Ignored,
 }
 
 /// The JSON value that a text begins with.

@@ -61,12 +61,21 @@ impl Moment {
     }
 }
 
+/// Whether what operators decided counts when a journal is judged again.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum RecordedDecisions {
+    /// It does.
+    Keep,
+    /// The journal is judged as if nobody had decided anything.
+    LeaveOut,
+}
+
 /// One trust domain of a journal.
 pub(super) struct Chronicle {
     name: TrustDomain,
     policy: Arc<Policy>,
     endpoint: Option<BundleEndpoint>,
-    keeps_decisions: bool,
+    decisions: RecordedDecisions,
     state: DomainState,
     shared: SharedKeys,
     /// The last look.
@@ -81,14 +90,14 @@ impl Chronicle {
     pub(super) fn new(
         name: TrustDomain,
         rules: Rules,
-        keeps_decisions: bool,
+        decisions: RecordedDecisions,
         at: Timestamp,
     ) -> Self {
         let mut chronicle = Self {
             name,
             policy: rules.policy,
             endpoint: None,
-            keeps_decisions,
+            decisions,
             state: DomainState::default(),
             shared: SharedKeys::default(),
             at,
@@ -176,7 +185,7 @@ impl Chronicle {
             Event::AuthorityJudged { .. }
             | Event::FindingRaised { .. }
             | Event::FindingEnded { .. } => (),
-            Event::Decided { .. } if !self.keeps_decisions => (),
+            Event::Decided { .. } if self.decisions == RecordedDecisions::LeaveOut => (),
             Event::DatesPassed { good } => self.pass_dates(good),
             event => {
                 if let Event::EndpointConfigured { endpoint, .. } = &event {

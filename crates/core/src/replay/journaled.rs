@@ -3,7 +3,7 @@
 use std::collections::btree_map::Entry as Place;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::chronicle::{Chronicle, Moment};
+use super::chronicle::{Chronicle, Moment, RecordedDecisions};
 use super::report::{ReplayReport, Summary};
 use super::{Rules, Totals};
 use crate::journal::Entry;
@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 /// Reports of one trust domain come in the order of time; those of several alternate.
 pub struct JournalReplay<F> {
     rules: F,
-    keeps_decisions: bool,
+    decisions: RecordedDecisions,
     domains: BTreeMap<TrustDomain, Chronicle>,
     left_out: BTreeSet<TrustDomain>,
     keys: PublicKeyIndex,
@@ -29,12 +29,12 @@ pub struct JournalReplay<F> {
 }
 
 impl<F: Fn(&TrustDomain) -> Option<Rules>> JournalReplay<F> {
-    /// A replay under these rules. `keeps_decisions` says whether what operators decided counts.
+    /// A replay under these rules. `decisions` says whether what operators decided counts.
     /// Trust domains that there are no rules for are left out.
-    pub fn new(rules: F, keeps_decisions: bool) -> Self {
+    pub fn new(rules: F, decisions: RecordedDecisions) -> Self {
         Self {
             rules,
-            keeps_decisions,
+            decisions,
             domains: BTreeMap::new(),
             left_out: BTreeSet::new(),
             keys: PublicKeyIndex::default(),
@@ -74,7 +74,7 @@ impl<F: Fn(&TrustDomain) -> Option<Rules>> JournalReplay<F> {
                     self.left_out.insert(name);
                     return reports;
                 };
-                new.insert(Chronicle::new(name.clone(), rules, self.keeps_decisions, at))
+                new.insert(Chronicle::new(name.clone(), rules, self.decisions, at))
             }
         };
         chronicle.take(moment, &mut self.keys, &mut reports);

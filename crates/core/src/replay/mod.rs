@@ -16,6 +16,7 @@ mod report;
 mod reported;
 mod watched;
 
+pub use chronicle::RecordedDecisions;
 pub use journaled::JournalReplay;
 pub use observation::{LONGEST, Rebootstrap, RecordedLine, RecordedLineError, Refusals, Seen};
 pub use report::{Change, ReplayReport, Summary, Totals};

@@ -68,5 +68,5 @@ pub use sighting::Sighting;
 pub use spent::{DaySpent, SightingsSpent};
 pub use standing::{Contradiction, Standing};
 pub use step::{DomainState, Step, record, step};
-pub use trust::{Trust, TrustOrigin};
+pub use trust::{LatestAnswer, Trust, TrustOrigin};
 pub use unrecorded::{Unrecorded, UnrecordedKeys};

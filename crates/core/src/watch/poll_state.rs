@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConsumerRefusal, Leaf, UnrecordedKeys};
+use super::{ConsumerRefusal, LatestAnswer, Leaf, UnrecordedKeys};
 use crate::bundle::{AuthorityId, Digest, Fingerprint, KeyType, StatedNumber};
 use crate::finding::Ended;
 use crate::time::Timestamp;
@@ -66,6 +66,16 @@ pub struct PollState {
     /// The findings that were shown last, as open or as ended: who comes after a restart says of
     /// each that is not true any more that it ended, since a rule holds the last word that it heard.
     pub reported: Vec<Ended>,
+}
+
+impl PollState {
+    /// How the latest answer stands to the confirmed state.
+    pub fn latest_answer(&self) -> LatestAnswer {
+        match self.pending {
+            Some(_) => LatestAnswer::StepsBack,
+            None => LatestAnswer::Confirmed,
+        }
+    }
 }
 
 /// A denied signer, seen again.

@@ -20,6 +20,13 @@ const NAME: usize = 128;
 /// Intermediates whose lives differ by less have one life.
 const SAME_LIFETIME: Duration = Duration::from_secs(15);
 
+/// Whether keys changed in the same poll.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum KeysOfPoll {
+    Changed,
+    Unchanged,
+}
+
 impl Stepper<'_> {
     /// Under an upstream authority the intermediate tells `ca_ttl`.
     pub(super) fn intermediate(&mut self, observation: &Observation) {
@@ -34,7 +41,8 @@ impl Stepper<'_> {
     }
 
     /// Compares what the endpoint looks like with what it looked like.
-    pub(super) fn shape(&mut self, observation: &Observation, with_keys: bool) {
+    pub(super) fn shape(&mut self, observation: &Observation, keys: KeysOfPoll) {
+        let with_keys = keys == KeysOfPoll::Changed;
         let source = &observation.source;
         let web = self
             .facts

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::change::bundle_changed;
 use super::reduced::is_secret;
 use super::schedule::next_poll;
+use super::shape::KeysOfPoll;
 use super::stepper::Stepper;
 use super::{
     Answer, AuthorityRecord, Event, Facts, Failure, Observation, Policy, Poll, PollState,
@@ -198,8 +199,9 @@ impl Stepper<'_> {
         }
         let changes = self.events.get(before..).unwrap_or_default();
         let with_keys = changes.iter().any(|event| event.authority().is_some());
+        let keys = if with_keys { KeysOfPoll::Changed } else { KeysOfPoll::Unchanged };
         self.poll_state.last_success = Some(self.at);
-        self.shape(observation, with_keys);
+        self.shape(observation, keys);
         self.poll_state.address = observation.source.address;
         self.poll_state.length = observation.length;
         let presented = observation.source.presented.as_ref();

@@ -9,6 +9,15 @@ use crate::bundle::{Authority, Fingerprint, PublicKeyId};
 use crate::decision::{Denial, Denials};
 use crate::spiffe::TrustDomain;
 
+/// How the latest answer stands to the confirmed state.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LatestAnswer {
+    /// It is the confirmed state.
+    Confirmed,
+    /// It steps back, and is not confirmed.
+    StepsBack,
+}
+
 /// The X.509 authorities that authenticate an endpoint, where they come from, and what is denied.
 ///
 /// Invariant: no authority that is denied stands in `authorities`.

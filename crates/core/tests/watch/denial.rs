@@ -6,8 +6,8 @@ use std::time::Duration;
 use anchorwatch_core::bundle::{Authority, AuthorityId, Fingerprint, SvidType};
 use anchorwatch_core::decision::DecisionAction;
 use anchorwatch_core::watch::{
-    Budget, Event, Facts, Failure, FailureReason, JudgementPolicy, Policy, Rebootstrap, Trust,
-    TrustOrigin,
+    Budget, Event, Facts, Failure, FailureReason, JudgementPolicy, LatestAnswer, Policy,
+    Rebootstrap, Trust, TrustOrigin,
 };
 
 use crate::timeline::{Timeline, authority, trust_domain, x509};
@@ -59,7 +59,7 @@ fn the_latest_bundle_authenticates_without_what_is_denied_under_every_policy() {
         authenticates(story.trust().as_ref(), TrustOrigin::LastConfirmed, &["x:a"]);
         // A replay of the journal gives the same, as a restart does.
         let facts = Facts::replay(story.journal());
-        assert_eq!(facts.trust(&trust_domain(), true, &[]), story.trust());
+        assert_eq!(facts.trust(&trust_domain(), LatestAnswer::StepsBack, &[]), story.trust());
         // A later approval with a reason overrides it.
         let story = story.decides(approve(&x509("rogue")));
         authenticates(story.trust().as_ref(), TrustOrigin::LastConfirmed, &["x:a", "x:rogue"]);
@@ -83,7 +83,7 @@ fn a_key_that_was_denied_before_anyone_saw_it_is_bound_once_it_shows() {
     // Its own bootstrap file tells the key, too.
     let bootstrap = [Arc::new(x509("rogue")), Arc::clone(&other)];
     let fresh = Timeline::start().denies(&unseen);
-    let trust = fresh.facts().trust(&trust_domain(), false, &bootstrap).unwrap();
+    let trust = fresh.facts().trust(&trust_domain(), LatestAnswer::Confirmed, &bootstrap).unwrap();
     assert!(trust.authorities.is_empty(), "{trust:?}");
     let story = story.publishes(2, &["x:a", "x:rogue"]);
     assert!(story.facts().decisions.denial(&other).is_some());

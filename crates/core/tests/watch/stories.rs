@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::timeline::{Timeline, jwt, x509};
 use anchorwatch_core::bundle::StatedNumber;
 use anchorwatch_core::watch::{
-    Event, Facts, FailureReason, Phase, Policy, PollInterval, TrustOrigin,
+    Event, Facts, FailureReason, LatestAnswer, Phase, Policy, PollInterval, TrustOrigin,
 };
 
 #[test]
@@ -202,10 +202,10 @@ fn a_bootstrap_file_counts_only_where_nothing_was_ever_stored() {
     assert!(story.trust().is_none());
     let domain = crate::timeline::trust_domain();
     let bootstrap = [std::sync::Arc::new(x509("boot"))];
-    let trust = story.facts().trust(&domain, false, &bootstrap).unwrap();
+    let trust = story.facts().trust(&domain, LatestAnswer::Confirmed, &bootstrap).unwrap();
     assert_eq!(trust.origin, TrustOrigin::Bootstrap);
     let story = story.publishes(1, &["x:a"]);
-    let trust = story.facts().trust(&domain, false, &bootstrap).unwrap();
+    let trust = story.facts().trust(&domain, LatestAnswer::Confirmed, &bootstrap).unwrap();
     assert_eq!((trust.origin, trust.authorities[0].id), (TrustOrigin::Latest, x509("a").id));
 }
 

@@ -174,8 +174,8 @@ impl Timeline {
     /// What authenticates, where a bootstrap file lists these authorities.
     pub(crate) fn trust_with(&self, bootstrap: &[&str]) -> Option<Trust> {
         let bootstrap: Vec<_> = bootstrap.iter().map(|name| Arc::new(authority(name))).collect();
-        let pending = self.state.poll_state.pending.is_some();
-        self.state.facts.trust(&trust_domain(), pending, &bootstrap)
+        let answer = self.state.poll_state.latest_answer();
+        self.state.facts.trust(&trust_domain(), answer, &bootstrap)
     }
 
     /// From now on the endpoint presents an SVID signed by this X.509 authority.
@@ -323,8 +323,8 @@ impl Timeline {
     }
 
     pub(crate) fn trust(&self) -> Option<Trust> {
-        let pending = self.state.poll_state.pending.is_some();
-        self.state.facts.trust(&trust_domain(), pending, &[])
+        let answer = self.state.poll_state.latest_answer();
+        self.state.facts.trust(&trust_domain(), answer, &[])
     }
 
     #[track_caller]

@@ -83,7 +83,7 @@ impl PublicKeyIndex {
     /// claimed is in its ledger by now, or another may report it.
     pub fn take_reports(&mut self, trust_domain: &TrustDomain, ledger: &Ledger) {
         let number = self.number(trust_domain);
-        self.reports.replace(number, ledger, true);
+        self.reports.replace(number, ledger, &ledger.open);
     }
 
     /// A trust domain is no longer watched. What was settled in its journal stays settled; what is
@@ -91,7 +91,7 @@ impl PublicKeyIndex {
     pub fn remove(&mut self, trust_domain: &TrustDomain, ledger: &Ledger) {
         let number = self.number(trust_domain);
         self.hold(number, &[]);
-        self.reports.replace(number, ledger, false);
+        self.reports.replace(number, ledger, &[]);
     }
 
     /// How many keys and holders were looked at so far: what a test holds the growth by.

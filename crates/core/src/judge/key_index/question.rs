@@ -147,6 +147,13 @@ struct Tally {
     since: Option<Timestamp>,
 }
 
+/// The keys that a trust domain publishes, without those that are declared to be shared.
+#[derive(Clone, Copy, Default)]
+struct OwnKeys {
+    total: usize,
+    any_jwt: bool,
+}
+
 impl PublicKeyIndex {
     /// [`PublicKeyIndex::update`] where the keys changed, and [`PublicKeyIndex::ask`].
     pub fn answer(
@@ -168,24 +175,24 @@ impl PublicKeyIndex {
         let number = self.number(trust_domain);
         let mut shared = SharedKeys::default();
         let mut tallies: BTreeMap<Number, Tally> = BTreeMap::new();
-        let (mut total, mut any_jwt) = (0_usize, false);
+        let mut own = OwnKeys::default();
         for (key, uses) in uses(facts) {
             self.work = self.work.saturating_add(1);
             shared.two_uses.extend(self.two_uses(number, &uses));
             if self.declared.get(key).is_none() {
-                total = total.saturating_add(1);
-                any_jwt |= uses.is_jwt;
+                own.total = own.total.saturating_add(1);
+                own.any_jwt |= uses.is_jwt;
             }
             let several = self.holders.get(&key).filter(|holders| 1 < holders.len());
             if let Some(holders) = several {
                 if holders.len() <= IDENTIFYING && self.declared.get(key).is_none() {
                     self.work = self.work.saturating_add(count(holders.len()));
-                    tally(&mut tallies, holders, number, uses.is_jwt);
+                    tally(&mut tallies, holders, number, &uses);
                 }
                 shared.keys.extend(self.shared_key(number, uses.id));
             }
         }
-        shared.twin = self.twin(&tallies, total, any_jwt, facts);
+        shared.twin = self.twin(&tallies, own, facts);
         shared
     }
 
@@ -234,8 +241,7 @@ impl PublicKeyIndex {
     fn twin(
         &self,
         tallies: &BTreeMap<Number, Tally>,
-        total: usize,
-        any_jwt: bool,
+        OwnKeys { total, any_jwt }: OwnKeys,
         facts: &Facts,
     ) -> Option<KeySetTwin> {
         let is_more_than_half = |part: usize, whole: usize| whole < part.saturating_mul(2);
@@ -260,12 +266,12 @@ impl PublicKeyIndex {
 }
 
 /// Counts a key for each other trust domain that publishes it.
-fn tally(tallies: &mut BTreeMap<Number, Tally>, holders: &Holders, number: Number, is_jwt: bool) {
+fn tally(tallies: &mut BTreeMap<Number, Tally>, holders: &Holders, number: Number, uses: &Uses) {
     let Some(own) = holders.iter().find(|holder| holder.number == number) else { return };
     for other in holders.iter().filter(|holder| holder.number != number) {
         let tally = tallies.entry(other.number).or_default();
         tally.common = tally.common.saturating_add(1);
-        tally.has_jwt |= is_jwt;
+        tally.has_jwt |= uses.is_jwt;
         if other < own {
             tally.later = tally.later.saturating_add(1);
         }

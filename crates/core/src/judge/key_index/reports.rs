@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{Key, Number};
 use crate::bundle::SvidType;
-use crate::finding::{FindingKind, SubjectId};
+use crate::finding::{Finding, FindingKind, SubjectId};
 use crate::time::Timestamp;
 use crate::watch::Ledger;
 
@@ -61,8 +61,9 @@ impl Reports {
         true
     }
 
-    /// Reads a ledger in place of what was known of this trust domain.
-    pub(super) fn replace(&mut self, number: Number, ledger: &Ledger, counts_open: bool) {
+    /// Reads a ledger in place of what was known of this trust domain. Of the open findings, `open`
+    /// counts.
+    pub(super) fn replace(&mut self, number: Number, ledger: &Ledger, open: &[Finding]) {
         for about in self.of.remove(&number).unwrap_or_default() {
             if let Some(reports) = self.by_key.get_mut(&about) {
                 reports.retain(|(other, _)| *other != number);
@@ -79,8 +80,7 @@ impl Reports {
                 now.insert((Key::of(id), settled.svid_type), Report::Settled(settled.at));
             }
         }
-        let open = ledger.open.iter().filter(|one| one.kind == FindingKind::AuthorityShared);
-        for finding in open.filter(|_| counts_open) {
+        for finding in open.iter().filter(|one| one.kind == FindingKind::AuthorityShared) {
             if let Some(id) = finding.public_key() {
                 now.insert((Key::of(id), finding.svid_type), Report::Open(finding.since));
             }

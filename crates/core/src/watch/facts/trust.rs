@@ -8,20 +8,19 @@ use crate::decision::Denials;
 use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
 use crate::watch::{
-    Answer, AuthorityRecord, Failure, FailureReason, Presented, Trust, TrustOrigin,
+    Answer, AuthorityRecord, Failure, FailureReason, LatestAnswer, Presented, Trust, TrustOrigin,
 };
 
 impl Facts {
     /// What authenticates an endpoint of this trust domain now (Federation, 5.2.2.4: the latest
     /// stored bundle); `None` where nothing could.
     ///
-    /// `pending` says that the latest answer steps back and is not confirmed. `bootstrap` counts
-    /// only where nothing was ever stored. A denied authority counts nowhere, as if it stood in
+    /// `bootstrap` counts only where nothing was ever stored. A denied authority counts nowhere, as if it stood in
     /// none of them: where that leaves none, the trust has no authorities, and says so.
     pub fn trust(
         &self,
         trust_domain: &TrustDomain,
-        pending: bool,
+        answer: LatestAnswer,
         bootstrap: &[Arc<Authority>],
     ) -> Option<Trust> {
         let mut denials = self.decisions.denials();
@@ -31,7 +30,10 @@ impl Facts {
             }
         }
         let bootstrap = if self.endpoint.first_contact.is_none() { bootstrap } else { &[] };
-        let latest = if pending { TrustOrigin::LastConfirmed } else { TrustOrigin::Latest };
+        let latest = match answer {
+            LatestAnswer::Confirmed => TrustOrigin::Latest,
+            LatestAnswer::StepsBack => TrustOrigin::LastConfirmed,
+        };
         let mut refused = None;
         let mut select = |origin, authorities: &mut dyn Iterator<Item = &Arc<Authority>>| {
             let mut offered = authorities.filter(|authority| is_x509(authority)).peekable();

@@ -19,7 +19,7 @@ impl RotationModel {
         policy: &Policy,
         interval: Duration,
     ) -> Vec<(AuthorityId, u32)> {
-        let schedule = &self.schedule(policy, interval, false);
+        let schedule = &self.schedule(policy, interval);
         let mut alone = Vec::new();
         while let Some((number, deadline)) = self.next_deadline(schedule) {
             if good <= deadline {

@@ -22,7 +22,7 @@ impl RotationModel {
         intermediate: Option<Duration>,
     ) {
         self.baseline = Some(at);
-        self.mode = mode(records, intermediate.is_some());
+        self.mode = mode(records, intermediate);
         self.read_lifetimes(&mut records.iter().copied(), intermediate, policy);
         let dated = self.judged(SvidType::X509, policy) == Judged::ByDates;
         let x509 = if dated { self.newest_of_each(at, records) } else { Vec::new() };
@@ -141,15 +141,15 @@ impl RotationModel {
     }
 }
 
-/// Where the X.509 authorities come from.
-fn mode(records: &[&AuthorityRecord], chained: bool) -> IssuerMode {
+/// Where the X.509 authorities come from: an endpoint that presents an intermediate is chained.
+fn mode(records: &[&AuthorityRecord], intermediate: Option<Duration>) -> IssuerMode {
     let count = |svid_type| records.iter().filter(|r| r.id().svid_type == svid_type).count();
     let rotating = records.iter().any(|record| {
         /// SPIRE's `ca_ttl` is a day by default and a year at most in the field.
         const LONG: Duration = Duration::from_hours(24 * 400);
         spire_lifetime(record).is_some_and(|lifetime| lifetime <= LONG)
     });
-    if chained || !rotating {
+    if intermediate.is_some() || !rotating {
         IssuerMode::Upstream
     } else if 3 * count(SvidType::X509) < 2 * count(SvidType::Jwt) {
         IssuerMode::Nested

@@ -163,7 +163,7 @@ impl RotationModel {
         interval: Duration,
         good: Option<Timestamp>,
     ) -> bool {
-        let first = self.first_period(&self.schedule(policy, interval, false));
+        let first = self.first_period(&self.schedule(policy, interval));
         first.zip(good).is_some_and(|(first, good)| first.until < good)
     }
 
@@ -174,7 +174,7 @@ impl RotationModel {
         policy: &Policy,
         interval: Duration,
     ) -> Option<(Window, Timestamp)> {
-        lineage.due(&self.schedule(policy, interval, false))
+        lineage.due(&self.schedule(policy, interval))
     }
 
     /// How many replicas issue, as far as it can be told.
@@ -241,7 +241,7 @@ impl RotationModel {
                 .any(|(one, still)| still && one == gaps.svid_type)
         };
         self.gaps.retain(still);
-        let schedule = self.schedule(policy, interval, false);
+        let schedule = self.schedule(policy, interval);
         self.wake(&schedule);
     }
 

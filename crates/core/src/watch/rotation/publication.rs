@@ -49,6 +49,20 @@ struct Candidate<'a> {
     approved: bool,
 }
 
+/// How near to a date a publication came that met none.
+#[derive(Clone, Copy)]
+struct Fit {
+    /// How many publications of the poll it is one of.
+    among: u32,
+    /// Whether the baseline knows the lineages only loosely, and one may have drifted so far.
+    loose: bool,
+}
+
+impl Fit {
+    /// There is no date to compare it with.
+    const NONE: Self = Self { among: 1, loose: false };
+}
+
 impl RotationModel {
     /// Judges the publications of one poll after the first.
     pub(in crate::watch) fn judge(
@@ -85,7 +99,7 @@ impl RotationModel {
                 Judged::ByGaps => self.by_gaps(asked, publications, decisions, &mut outcomes),
                 Judged::AsRoots => {
                     for one in asked {
-                        let outcome = self.unclaimed(&one, publications, decisions, 1, false);
+                        let outcome = self.unclaimed(&one, publications, decisions, Fit::NONE);
                         outcomes.push(outcome);
                     }
                 }
@@ -100,7 +114,8 @@ impl RotationModel {
             let shortest = self.possible_lifetimes.first().copied().unwrap_or(Duration::MAX);
             passed.is_some_and(|passed| shortest < passed)
         });
-        self.schedule(publications.policy, publications.interval, away)
+        let watched = self.schedule(publications.policy, publications.interval);
+        ScheduleParameters { away, ..watched }
     }
 
     /// Judges those publications of a use that no date can explain, and returns the others in the order
@@ -256,7 +271,7 @@ impl RotationModel {
             return explained(one, claim, |lineage| Standing::Late { lineage });
         }
         let loose = self.may_have_drifted(svid_type, &one.publication, schedule);
-        self.unclaimed(one, publications, decisions, among, loose)
+        self.unclaimed(one, publications, decisions, Fit { among, loose })
     }
 
     /// A publication that no lineage takes: announced, approved, or unscheduled. It opens a branch.
@@ -265,8 +280,7 @@ impl RotationModel {
         one: &Candidate<'_>,
         publications: &Publications<'_>,
         decisions: &mut Decisions,
-        among: u32,
-        loose: bool,
+        Fit { among, loose }: Fit,
     ) -> Outcome {
         let svid_type = one.publication.authority.svid_type;
         let branch = match self.judged(svid_type, publications.policy) {
@@ -339,7 +353,7 @@ impl RotationModel {
                 _ if one.approved => plain(Standing::Approved),
                 None => plain(Standing::Learned),
                 Some(true) => plain(Standing::OnTime { lineage: 0 }),
-                Some(false) => self.unclaimed(&one, publications, decisions, 1, false),
+                Some(false) => self.unclaimed(&one, publications, decisions, Fit::NONE),
             });
         }
     }

@@ -97,12 +97,7 @@ impl RotationModel {
     }
 
     /// The rhythm of this use.
-    pub(super) fn schedule(
-        &self,
-        policy: &Policy,
-        interval: Duration,
-        away: bool,
-    ) -> ScheduleParameters {
+    pub(super) fn schedule(&self, policy: &Policy, interval: Duration) -> ScheduleParameters {
         ScheduleParameters {
             interval: match policy.issuer {
                 IssuerModel::Declared { interval, .. } => Some(interval),
@@ -112,7 +107,7 @@ impl RotationModel {
             windows: Arc::clone(&self.windows),
             slack: (interval * 2).saturating_add(TICKS),
             early: TICKS.max(policy.replica_lag),
-            away,
+            away: false,
         }
     }
 
