@@ -146,7 +146,7 @@ fn invalid_encoding(member: &str) -> Reason {
 }
 
 /// Reads an element, or says why the whole document is refused for it.
-pub(crate) fn read<'a>(element: Raw<'a>, jose: Jose) -> Result<Jwk<'a>, Reason> {
+pub(crate) fn read(element: Raw<'_>, jose: Jose) -> Result<Jwk<'_>, Reason> {
     let mut fields = Fields::read(element)?;
     let mut certificates = Vec::with_capacity(fields.x5c.len().min(4));
     for text in std::mem::take(&mut fields.x5c) {
