@@ -451,9 +451,9 @@ fn a_reload_says_what_is_different() {
     assert_eq!(
         new.changes_since(&old),
         [
-            Change::NeedsRestart { key: "store.path" },
-            Change::NeedsRestart { key: "admin_socket" },
-            Change::Applied { key: "limits" },
+            Change::NeedsRestart { key: "store.path".into() },
+            Change::NeedsRestart { key: "admin_socket".into() },
+            Change::Applied { key: "limits".into() },
             Change::Reconfigured(domain("a.example")),
             Change::Adjusted(domain("c.example")),
         ]

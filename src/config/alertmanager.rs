@@ -7,6 +7,9 @@ use anchorwatch_core::untrusted::UntrustedText;
 use url::Url;
 
 /// An Alertmanager to which findings are pushed, as it is configured.
+///
+/// The notifier has a type of its own, with log-in and certificate as pairs: neither layer may name
+/// the other.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Alertmanager {
     /// Where it listens; `http` or `https`, without a user name or a password.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::schema::{Key, Reload};
+use super::setting::{Row, Table as _};
 use super::{Config, Relationship};
 use anchorwatch_core::spiffe::TrustDomain;
 
@@ -19,12 +21,12 @@ pub enum Change {
     /// A key of the whole watch differs, and the new value holds from now on.
     Applied {
         /// The key.
-        key: &'static str,
+        key: String,
     },
     /// A key of the whole watch differs, and the old value holds until a restart.
     NeedsRestart {
         /// The key.
-        key: &'static str,
+        key: String,
     },
 }
 
@@ -52,24 +54,10 @@ impl fmt::Display for Change {
 
 /// What is different in `new`: keys of the whole watch, then relationships by trust domain.
 pub(super) fn between(old: &Config, new: &Config) -> Vec<Change> {
-    let restart = [
-        ("store.path", old.store != new.store),
-        ("admin_socket", old.admin_socket != new.admin_socket),
-        ("concurrency", old.concurrency != new.concurrency),
-        ("retention.bodies", old.retention != new.retention),
-    ];
-    let applied = [
-        ("trust_domain", old.trust_domain != new.trust_domain),
-        ("limits", old.limits != new.limits),
-        ("metrics", old.metrics != new.metrics),
-        ("sightings", old.sightings != new.sightings),
-        ("shared_authorities", old.shared_authorities != new.shared_authorities),
-        ("alertmanagers", old.alertmanagers != new.alertmanagers),
-    ];
-    let differs = |(key, differs): &(&'static str, bool)| differs.then_some(*key);
-    let mut changes: Vec<Change> = Vec::new();
-    changes.extend(restart.iter().filter_map(differs).map(|key| Change::NeedsRestart { key }));
-    changes.extend(applied.iter().filter_map(differs).map(|key| Change::Applied { key }));
+    let differs = |row: &&Row<Config>| (row.show)(old, row.key) != (row.show)(new, row.key);
+    let mut changes: Vec<Change> =
+        Config::ROWS.iter().filter(differs).map(|row| of_whole(row.key)).collect();
+    changes.sort_by_key(|change| !change.needs_restart());
     for relationship in &old.relationships {
         if new.relationship(relationship.trust_domain()).is_none() {
             changes.push(Change::Removed(relationship.trust_domain().clone()));
@@ -90,6 +78,17 @@ pub(super) fn between(old: &Config, new: &Config) -> Vec<Change> {
         changes.push(change);
     }
     changes
+}
+
+/// The change of a key of the whole file. Where a key below it needs a restart, that one is named.
+fn of_whole(key: &Key) -> Change {
+    let needs_restart = |key: &Key| key.reload == Reload::Restart;
+    let below = key.kind.scope().and_then(|scope| scope.keys().find(|key| needs_restart(key)));
+    match below {
+        Some(below) => Change::NeedsRestart { key: format!("{}.{}", key.name, below.name) },
+        None if needs_restart(key) => Change::NeedsRestart { key: key.name.to_owned() },
+        None => Change::Applied { key: key.name.to_owned() },
+    }
 }
 
 /// Whether all but the daily budget agrees, which is `limits`' to tell.

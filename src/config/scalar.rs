@@ -131,9 +131,10 @@ pub(super) fn number<T: TryFrom<u64>>(
         Some(number) if !(min..=max).contains(&number) => {
             let side = if number < min { "below" } else { "above" };
             let message = format!("{} is {side} the bounds", quoted(written));
-            let hint = match key.kind {
-                Kind::Redirects { .. } => key.kind.example(),
-                _ => format!("{} is allowed", key.kind.bounds()),
+            let hint = if matches!(key.kind, Kind::Redirects { .. }) {
+                key.kind.example()
+            } else {
+                format!("{} is allowed", key.kind.bounds())
             };
             value.fault(report, message, hint);
             None

@@ -5,6 +5,7 @@ use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use anchorwatch_core::untrusted::escape_json;
 
 /// What YAML and JSON are written from, in the order of the documentation.
+#[derive(Debug, PartialEq)]
 pub(super) enum Tree {
     Flag(bool),
     Number(u64),

@@ -114,7 +114,7 @@ impl Coherence for Alertmanager {
     fn check(fields: &Fields<'_>, report: &mut Report) {
         together(fields, &USERNAME, &PASSWORD_FILE, report);
         together(fields, &CERT_FILE, &KEY_FILE, report);
-        if !url(fields).is_some_and(|(url, _)| url.scheme() == "http") {
+        if url(fields).is_none_or(|(url, _)| url.scheme() != "http") {
             return;
         }
         for value in
