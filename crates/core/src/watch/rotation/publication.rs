@@ -7,7 +7,7 @@ use super::announced::{announces, consume};
 use super::claim::Extension;
 use super::contradiction::{ComparisonContext, contradictions, is_announced, issued_at, published};
 use super::form::{Forms, lifetime};
-use super::published::Publication;
+use super::published::{Fit, Publication};
 use super::schedule_parameters::{Judged, ScheduleParameters};
 use super::{Opened, RotationModel, Unpaired};
 use crate::bundle::{Authority, AuthorityId, SvidType};
@@ -47,20 +47,6 @@ struct Candidate<'a> {
     authority: &'a Arc<Authority>,
     publication: Publication,
     approved: bool,
-}
-
-/// How near to a date a publication came that met none.
-#[derive(Clone, Copy)]
-struct Fit {
-    /// How many publications of the poll it is one of.
-    among: u32,
-    /// Whether the baseline knows the lineages only loosely, and one may have drifted so far.
-    loose: bool,
-}
-
-impl Fit {
-    /// There is no date to compare it with.
-    const NONE: Self = Self { among: 1, loose: false };
 }
 
 impl RotationModel {

@@ -16,3 +16,17 @@ pub(super) struct Publication {
     /// How long it lives, where it says so.
     pub(super) lifetime: Option<Duration>,
 }
+
+/// How near to a date a publication came that met none.
+#[derive(Clone, Copy)]
+pub(super) struct Fit {
+    /// How many publications of the poll it is one of.
+    pub(super) among: u32,
+    /// Whether the baseline knows the lineages only loosely, and one may have drifted so far.
+    pub(super) loose: bool,
+}
+
+impl Fit {
+    /// There is no date to compare it with.
+    pub(super) const NONE: Self = Self { among: 1, loose: false };
+}
