@@ -39,7 +39,7 @@ pub(crate) fn texts(roots: &[&'static str]) -> Vec<(&'static str, PathBuf, Strin
         let mut files = Vec::new();
         walk(Path::new(root), &mut files);
         assert!(!files.is_empty(), "{root} holds no source");
-        let texts: Vec<(PathBuf, String)> = files
+        let read: Vec<(PathBuf, String)> = files
             .into_iter()
             .map(|path| {
                 let text = fs::read_to_string(&path).unwrap();
@@ -47,8 +47,8 @@ pub(crate) fn texts(roots: &[&'static str]) -> Vec<(&'static str, PathBuf, Strin
             })
             .collect();
         let tests: BTreeSet<PathBuf> =
-            texts.iter().flat_map(|(path, text)| test_modules(path, text)).collect();
-        for (path, text) in texts {
+            read.iter().flat_map(|(path, text)| test_modules(path, text)).collect();
+        for (path, text) in read {
             let stem = path.with_extension("");
             if tests.iter().any(|test| stem.starts_with(test)) || text.contains("#![cfg(test)]") {
                 continue;

@@ -11,7 +11,7 @@ use crate::watch::{Event, Sighting};
 
 /// What was sighted of tokens, by key ID.
 ///
-/// Invariant: one entry for each key ID, at most [`Sightings::KIDS`] of them.
+/// Invariant: one entry for each key ID, at most `KIDS` of them.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct Sightings(Vec<Sighting>);

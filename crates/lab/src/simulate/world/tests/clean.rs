@@ -79,7 +79,8 @@ fn the_sequence_moves_by_one_a_transaction() {
         let sequence = sequence.given().unwrap();
         if let Some(last) = last {
             // A prune may fall on a birth, and then both are seen at once.
-            let (added, gone) = (introduced.len() as u64, removed.len() as u64);
+            let count = |keys: usize| u64::try_from(keys).unwrap();
+            let (added, gone) = (count(introduced.len()), count(removed.len()));
             assert!((1..=added + gone.min(1)).contains(&(sequence - last)), "{event:?}");
         }
         last = Some(sequence);
