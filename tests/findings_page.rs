@@ -14,7 +14,7 @@ fn page() -> String {
          # Findings\n\n\
          An *event finding* is a fact that someone must look at: it is journaled when it is raised, survives restarts, and\n\
          ends by a decision or by an explanation that arrives; a warning also ends unreviewed after 30 days. A *condition*\n\
-         is true now and ends by itself. `severity` in the configuration overrides any of them.\n\n\
+         is true now and ends by itself. `severity` in the configuration overrides any of them, but not those about anchorwatch itself.\n\n\
          | finding | nature | at most | raised when |\n|---|---|---|---|\n",
     );
     let nature = |kind: FindingKind| match kind.nature() {

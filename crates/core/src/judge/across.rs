@@ -46,8 +46,7 @@ pub(super) fn refresh(case: &Case<'_>, findings: &mut [Finding]) {
                 && finding.public_key() == Some(key.key)
         };
         let Some(finding) = findings.iter_mut().find(is_it) else { continue };
-        let own = case.policy.severity.of(finding.kind);
-        finding.severity = own.unwrap_or_else(|| severity(key));
+        finding.severity = severity(key);
         let known = std::mem::take(&mut finding.evidence);
         let mut fresh = evidence(key);
         if known.first() == fresh.first() {

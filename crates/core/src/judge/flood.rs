@@ -84,11 +84,11 @@ pub(super) fn is_over(case: &Case<'_>) -> bool {
 /// What is left out now: of events by the ledger's word, of conditions by what is true.
 fn left_out<'a>(case: &Case<'a>, conditions: &'a [LeftOut]) -> Vec<&'a LeftOut> {
     let ledger = case.facts().ledger.left_out.iter();
-    let told = ledger.filter(|left| {
+    let counted = ledger.filter(|left| {
         let event = left.room.kind.nature() == Nature::Event;
         event || !conditions.iter().any(|one| one.room == left.room)
     });
-    told.chain(conditions).filter(|left| 0 < left.unlisted()).collect()
+    counted.chain(conditions).filter(|left| 0 < left.unlisted()).collect()
 }
 
 /// Brings the finding up to date: its count grows while it is open.
@@ -97,8 +97,7 @@ pub(super) fn refresh(case: &Case<'_>, findings: &mut [Finding], conditions: &[L
     let Some(finding) = about.next() else { return };
     let left_out = left_out(case, conditions);
     if !left_out.is_empty() {
-        let chosen = case.policy.severity.of(FindingKind::FindingsFlood);
-        finding.severity = chosen.unwrap_or_else(|| severity(case, &left_out));
+        finding.severity = severity(case, &left_out);
         finding.evidence = sentences(case, &left_out);
     }
 }

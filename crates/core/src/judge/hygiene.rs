@@ -47,8 +47,8 @@ fn private_key_published(case: &Case<'_>) -> Option<Draft> {
         facts.document.irregularities.iter().filter(secret).map(ToString::to_string).collect();
     // One that is open goes on: another bundle with the same key in it is no other finding.
     let since = facts.document.irregular_since?;
-    let told = case.is_open(FindingKind::PrivateKeyPublished);
-    (!evidence.is_empty() && !told).then(|| {
+    let is_open = case.is_open(FindingKind::PrivateKeyPublished);
+    (!evidence.is_empty() && !is_open).then(|| {
         Draft::new(FindingKind::PrivateKeyPublished, Severity::Critical, since)
             .because_all(evidence)
             .because("whoever read the bundle can sign with it: revoke the authority, and treat what it signed as forged")
@@ -72,8 +72,8 @@ fn irregular(case: &Case<'_>) -> Option<Draft> {
         return None;
     }
     let since = facts.document.irregular_since?;
-    let told = facts.document.irregularities.iter().map(ToString::to_string);
-    Some(Draft::new(FindingKind::IrregularDocument, Severity::Info, since).because_all(told))
+    let departures = facts.document.irregularities.iter().map(ToString::to_string);
+    Some(Draft::new(FindingKind::IrregularDocument, Severity::Info, since).because_all(departures))
 }
 
 /// A consumer would refuse this document, and keep the one that it has.

@@ -53,7 +53,7 @@ use draft::Draft;
 use flood::Shown;
 use triage::Triage;
 
-/// What is to be said of a trust domain.
+/// The findings of a trust domain.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Assessment {
     /// The findings, most urgent first and oldest first among those: as many of each kind as its
@@ -63,18 +63,19 @@ pub struct Assessment {
     pub dropped: Vec<Dropped>,
 }
 
-/// What is to be said of a trust domain at `at`: its open event findings, and the conditions that
-/// are true now.
+/// The findings of a trust domain at `at`: its open event findings, and the conditions that are true
+/// now, each with the severity that the operator chose for its kind.
 pub fn assess(case: &Case<'_>, at: Timestamp) -> Assessment {
     let Shown { conditions, left_out } = flood::shown(case, at);
     let mut findings = case.facts().ledger.open.clone();
     findings.extend(conditions);
-    for finding in &mut findings {
-        finding.severity = case.policy.severity.of(finding.kind).unwrap_or(finding.severity);
-    }
     unexpected::refresh(case, at, &mut findings);
     across::refresh(case, &mut findings);
     flood::refresh(case, &mut findings, &left_out);
+    // At last, so that the operator's choice holds whatever was computed before.
+    for finding in &mut findings {
+        finding.severity = case.policy.severity.of(finding.kind).unwrap_or(finding.severity);
+    }
     findings.sort_by(|a, b| {
         let key = |one: &Finding| (Reverse(one.severity), one.since, one.kind, one.svid_type);
         key(a).cmp(&key(b)).then_with(|| a.subject.cmp(&b.subject))

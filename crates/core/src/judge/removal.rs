@@ -150,10 +150,13 @@ fn circumstances(case: &Case<'_>, handover: &HandOver) -> Vec<String> {
         ttl.source.label(),
         span(case.policy.sigma())
     ));
-    if case.facts().bundle.sequence_anomalies.iter().any(|leap| {
-        matches!(leap.kind, crate::watch::SequenceAnomalyKind::Hidden { .. })
-            && leap.when.until <= removed.until
-            && removed.until.since(leap.when.until).is_some_and(|ago| ago < Duration::from_hours(1))
+    if case.facts().bundle.sequence_anomalies.iter().any(|anomaly| {
+        matches!(anomaly.kind, crate::watch::SequenceAnomalyKind::Hidden { .. })
+            && anomaly.when.until <= removed.until
+            && removed
+                .until
+                .since(anomaly.when.until)
+                .is_some_and(|ago| ago < Duration::from_hours(1))
     }) {
         sentences.push(
             "the sequence had moved without a visible change shortly before: SPIRE's taint looks so, and comes before a revocation".into(),

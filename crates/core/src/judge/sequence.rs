@@ -10,22 +10,22 @@ use crate::watch::{Facts, IssuerModel, Regression, SequenceAnomaly, SequenceAnom
 pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
     let facts = case.facts();
     let equivocal =
-        |leap: &SequenceAnomaly| matches!(leap.kind, SequenceAnomalyKind::Equivocal { .. });
+        |anomaly: &SequenceAnomaly| matches!(anomaly.kind, SequenceAnomalyKind::Equivocal { .. });
     let open = facts.ledger.open.iter().any(|one| one.kind == FindingKind::Equivocation);
     // A publisher that never counts would page at each rotation: one that is open says it all.
     let last = facts.bundle.sequence_anomalies.iter().rposition(equivocal);
-    for (place, leap) in facts.bundle.sequence_anomalies.iter().enumerate() {
-        if !equivocal(leap) || (!open && Some(place) == last) {
-            drafts.extend(leaped(case, leap));
+    for (place, anomaly) in facts.bundle.sequence_anomalies.iter().enumerate() {
+        if !equivocal(anomaly) || (!open && Some(place) == last) {
+            drafts.extend(anomalous(case, anomaly));
         }
     }
     drafts.extend(rollback(facts));
 }
 
-fn leaped(case: &Case<'_>, leap: &SequenceAnomaly) -> Option<Draft> {
-    match leap.kind {
+fn anomalous(case: &Case<'_>, anomaly: &SequenceAnomaly) -> Option<Draft> {
+    match anomaly.kind {
         SequenceAnomalyKind::Equivocal { sequence, one, other } => Some(
-            Draft::new(FindingKind::Equivocation, Severity::Critical, leap.when.until)
+            Draft::new(FindingKind::Equivocation, Severity::Critical, anomaly.when.until)
                 .subject(&format!("sequence {sequence}"))
                 .because(format!("two key sets stand under sequence number {sequence}"))
                 .because(format!("their digests: {one} and {other}"))
@@ -36,19 +36,19 @@ fn leaped(case: &Case<'_>, leap: &SequenceAnomaly) -> Option<Draft> {
             let IssuerModel::Spire { .. } = case.policy.issuer else { return None };
             let hidden = to.saturating_sub(from).saturating_sub(u64::from(seen));
             Some(
-                Draft::new(FindingKind::HiddenChange, Severity::Warning, leap.when.until)
+                Draft::new(FindingKind::HiddenChange, Severity::Warning, anomaly.when.until)
                     .subject(&format!("sequence {to}"))
                     .because(format!(
                         "the sequence number moved from {from} to {to}, and what was seen accounts for {seen} of it: {hidden} unseen"
                     ))
                     .because("SPIRE's taint looks so, and so does a key that came and went between two polls")
-                    .because(match leap.when.after {
+                    .because(match anomaly.when.after {
                         Some(after) => format!(
                             "between the polls of {after} and {}, {} apart",
-                            leap.when.until,
-                            span(leap.when.until.since(after).unwrap_or_default())
+                            anomaly.when.until,
+                            span(anomaly.when.until.since(after).unwrap_or_default())
                         ),
-                        None => format!("seen at {}", leap.when.until),
+                        None => format!("seen at {}", anomaly.when.until),
                     }),
             )
         }

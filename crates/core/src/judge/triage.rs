@@ -10,7 +10,8 @@ use crate::watch::{Event, Facts, Rank};
 /// The rooms as they fill up in one review.
 pub(super) struct Triage<'a> {
     facts: &'a Facts,
-    /// Whether other trust domains' keys are looked at: each poll is reviewed without them first.
+    /// Whether other trust domains' keys are known here: what is recorded beside a poll is reviewed
+    /// without them.
     sees_shared_keys: bool,
     known: HashSet<FindingId>,
     rooms: BTreeMap<Room, Places>,

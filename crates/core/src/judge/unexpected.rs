@@ -22,7 +22,7 @@ use crate::watch::{AuthorityRecord, Facts, JudgementPolicy, Rank, Standing, Trus
 
 /// How much of a key ID stands in evidence, in bytes: SPIRE's have 32.
 const KEY_ID: usize = 64;
-/// What an unscheduled birth looks like. None of them is proof: from outside, a profile-matched
+/// What an unscheduled publication looks like. None of them is proof: from outside, a profile-matched
 /// pair that an attacker adds looks like a restart.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Reading {
@@ -174,12 +174,11 @@ pub(super) fn refresh(case: &Case<'_>, at: Timestamp, findings: &mut [Finding]) 
             && let Some(draft) = unexpected(case, arrival)
         {
             let mut fresh = draft.finish(case);
-            let severity = case.policy.severity.of(fresh.kind);
-            finding.severity = severity.unwrap_or(fresh.severity);
+            finding.severity = fresh.severity;
             // How far from every date it came is said of the dates as they were then.
             if let Standing::Unscheduled { .. } = arrival.standing {
-                let told = std::mem::take(&mut finding.evidence).into_iter().take(1);
-                fresh.evidence.splice(..told.len(), told);
+                let raised_with = std::mem::take(&mut finding.evidence).into_iter().take(1);
+                fresh.evidence.splice(..raised_with.len(), raised_with);
             }
             finding.evidence = fresh.evidence;
         }

@@ -205,7 +205,7 @@ impl Chronicle {
         watch::record(&mut self.state, at, event);
     }
 
-    /// A good poll that shows no birth makes the dates before it missed ones.
+    /// A good poll without a publication makes the dates before it missed ones.
     fn pass_dates(&mut self, good: Timestamp) {
         if self.state.facts.rotation.wakes.is_some_and(|wakes| wakes < good) {
             self.record(good, &Event::DatesPassed { good });
