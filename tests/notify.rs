@@ -15,6 +15,7 @@ use std::time::Duration;
 use anchorwatch::notify::{AlertContext, Notifier, Recipient, ViewSource, alerts};
 use anchorwatch::resolver::{Lookups, SystemResolver};
 use anchorwatch_core::bundle::SvidType;
+use anchorwatch_core::finding::evidence::{DocumentEvidence, Evidence};
 use anchorwatch_core::finding::{Finding, FindingId, FindingKind, IncidentId, Severity, SubjectId};
 use anchorwatch_core::time::{Clock, Timestamp};
 use anchorwatch_core::view::View;
@@ -27,6 +28,11 @@ use tokio::sync::{mpsc, watch};
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A piece of evidence that holds a foreign text.
+fn unusable(text: &str) -> DocumentEvidence {
+    DocumentEvidence::UnusableRefreshHint { value: text.into() }
+}
 
 fn finding(severity: Severity, subject: &str, evidence: &[&str]) -> Finding {
     let name = "b.example".parse().unwrap();
@@ -41,7 +47,7 @@ fn finding(severity: Severity, subject: &str, evidence: &[&str]) -> Finding {
         subject: subject.into(),
         subject_id: None,
         since,
-        evidence: evidence.iter().map(ToString::to_string).collect(),
+        evidence: evidence.iter().map(|text| unusable(text).into()).collect(),
     }
 }
 
@@ -139,7 +145,7 @@ fn a_critical_finding_is_one_alert_with_all_that_is_decided_on() {
     let (short, whole) = jwt();
     let critical = Finding {
         subject_id: Some(SubjectId::Fingerprint(whole.parse().unwrap())),
-        ..finding(Severity::Critical, &short, &["it came early", picture::FOREIGN])
+        ..finding(Severity::Critical, &short, &["early", picture::FOREIGN])
     };
     let warning = finding(Severity::Warning, "0000000000000000", &[]);
     let context = AlertContext { external_url: None, journal_head: "17 sha256:00".to_owned() };
@@ -153,7 +159,11 @@ fn a_critical_finding_is_one_alert_with_all_that_is_decided_on() {
     assert_eq!(label("severity"), Some("critical"));
     let told = |name: &str| alert.annotations.get(name).map(String::as_str).unwrap_or_default();
     assert_eq!(told("fingerprint"), whole);
-    assert!(told("evidence").starts_with("it came early\n"), "{}", told("evidence"));
+    assert!(
+        told("evidence").starts_with(&format!("{}\n", Evidence::from(unusable("early")))),
+        "{}",
+        told("evidence")
+    );
     assert!(told("keys_after").contains(&short), "{}", told("keys_after"));
     assert!(!told("keys_before").contains(&short), "{}", told("keys_before"));
     assert_eq!(told("finding"), critical.id.to_string());
@@ -170,7 +180,7 @@ fn findings_about_one_thing_are_one_alert_since_the_first_of_them() {
     let alerts = alerts(&view(vec![later, earlier]), &AlertContext::default());
     let [alert] = &*alerts else { panic!("{alerts:#?}") };
     assert_eq!(alert.since, picture::at(-600));
-    assert_eq!(alert.annotations["evidence"], "later");
+    assert_eq!(alert.annotations["evidence"], Evidence::from(unusable("later")).to_string());
 }
 
 #[tokio::test]

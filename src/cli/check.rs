@@ -11,8 +11,8 @@ use super::source::{self, StateSource, quoted};
 use super::{Exit, Global, logging, runtime};
 use crate::config::Config;
 use crate::daemon::check_once;
-use crate::web::api::{DomainReport, FederationReport};
-use anchorwatch_core::finding::{Dropped, Finding};
+use crate::web::api::{DomainReport, FederationReport, ReportedFinding};
+use anchorwatch_core::finding::Dropped;
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::untrusted::escape_line;
 
@@ -105,10 +105,10 @@ fn text(report: &FederationReport) -> String {
     let headings =
         ["TRUST DOMAIN", "VERDICT", "SEQUENCE", "X.509", "JWT", "LAST CHANGE", "LAST GOOD POLL"];
     let mut text = table(headings, &rows);
-    for Finding { id, kind, severity, evidence, .. } in &report.watch {
+    for ReportedFinding { id, kind, severity, evidence, .. } in &report.watch {
         let _ = write!(text, "\n\nanchorwatch itself: {severity}: {kind}");
         for line in evidence {
-            let _ = write!(text, "\n  {}", escape_line(line));
+            let _ = write!(text, "\n  {}", escape_line(&line.text));
         }
         let _ = write!(text, "\n  finding {id}; ends {}", kind.clears());
     }
@@ -126,13 +126,13 @@ fn text(report: &FederationReport) -> String {
             let _ = write!(text, "\n\n{name}: not listed one by one: {dropped}");
         }
         for finding in &domain.findings {
-            let Finding { id, incident, kind, severity, subject, .. } = finding;
+            let ReportedFinding { id, incident, kind, severity, subject, .. } = finding;
             let svid_type = finding.svid_type.map(|svid_type| format!(" {}", svid_type.label()));
             let _ = write!(text, "\n\n{name}: {severity}: {kind}");
             let _ = write!(text, "{} {}", svid_type.unwrap_or_default(), subject);
             text.truncate(text.trim_end().len());
             for line in &finding.evidence {
-                let _ = write!(text, "\n  {}", escape_line(line));
+                let _ = write!(text, "\n  {}", escape_line(&line.text));
             }
             let _ = write!(text, "\n  finding {id} of incident {incident}; ends {}", kind.clears());
         }

@@ -134,7 +134,7 @@ pub(super) fn described(one: &OpenFinding) -> String {
         let _ = write!(text, "\n  authority {fingerprint}");
     }
     for line in &one.evidence {
-        let _ = write!(text, "\n  - {}", escape_line(line));
+        let _ = write!(text, "\n  - {}", escape_line(&line.text));
     }
     let _ = write!(text, "\n  ends {ends}");
     text

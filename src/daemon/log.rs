@@ -63,7 +63,8 @@ pub(super) fn events(trust_domain: &TrustDomain, events: &[Event]) {
 pub(super) fn watch_findings(before: &[Finding], now: &[Finding]) {
     let among = |finding: &Finding, list: &[Finding]| list.iter().any(|one| one.id == finding.id);
     for finding in now.iter().filter(|finding| !among(finding, before)) {
-        let (kind, id, evidence) = (finding.kind.label(), finding.id, finding.evidence.join(" "));
+        let (kind, id, evidence) =
+            (finding.kind.label(), finding.id, finding.sentences().join(" "));
         error!(finding = kind, %id, evidence, "finding about anchorwatch itself opened");
     }
     for finding in before.iter().filter(|finding| !among(finding, now)) {
@@ -82,7 +83,7 @@ pub(super) fn findings(trust_domain: &TrustDomain, before: Option<&[Finding]>, n
     for finding in now.iter().filter(|finding| !among(finding, before)) {
         let Finding { id, incident, severity, subject, .. } = finding;
         let svid_type = finding.svid_type.map(SvidType::label).unwrap_or_default();
-        let (kind, evidence) = (finding.kind.label(), finding.evidence.join("; "));
+        let (kind, evidence) = (finding.kind.label(), finding.sentences().join(" "));
         match severity {
             Severity::Critical => {
                 error!(trust_domain, finding = kind, %id, %incident, r#use = svid_type, %subject, evidence, "{what}");

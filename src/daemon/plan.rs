@@ -311,8 +311,8 @@ fn acked(
         )));
     }
     let name = &domain.endpoint.trust_domain;
-    let evidence = finding.evidence.first().map_or("", String::as_str);
-    let effect = format!("looked at: {}: {}", named(name, finding), cut(evidence, WORDS));
+    let evidence = finding.first_sentence();
+    let effect = format!("looked at: {}: {}", named(name, finding), cut(&evidence, WORDS));
     let mut plan = one(domain, decision, effect);
     if finding.kind == FindingKind::Rollback {
         plan.effect.push("  moves the high-water mark to the sequence as it is now".to_owned());

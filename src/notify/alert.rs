@@ -183,7 +183,7 @@ fn record<'a>(domain: &'a DomainView, finding: &Finding) -> Option<&'a Authority
 }
 
 fn evidence(finding: &Finding) -> String {
-    let text = finding.evidence.join("\n");
+    let text = finding.sentences().join("\n");
     match cut(&text, EVIDENCE) {
         Cow::Borrowed(text) => text.to_owned(),
         Cow::Owned(text) => format!("{text}\n(more on the status page)"),

@@ -7,13 +7,13 @@ mod finding;
 mod rotation;
 
 pub use cursor::{Cursor, CursorError};
-pub use finding::OpenFinding;
+pub use finding::{OpenFinding, ReportedFinding};
 pub use rotation::{ConsumerReport, HandOverReport, JudgedReport, LineageReport, RotationReport};
 
 use serde::{Deserialize, Serialize};
 
 use anchorwatch_core::bundle::{Fingerprint, KeyType, PublicKeyId, StatedNumber, SvidType};
-use anchorwatch_core::finding::{Dropped, Finding, Severity};
+use anchorwatch_core::finding::{Dropped, Severity};
 use anchorwatch_core::journal::AuthorityEntry;
 use anchorwatch_core::spiffe::{EndpointProfile, TrustDomain};
 use anchorwatch_core::time::{Bracket, Timestamp};
@@ -31,7 +31,7 @@ pub struct FederationReport {
     pub worst: Option<Severity>,
     /// What is wrong with anchorwatch itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub watch: Vec<Finding>,
+    pub watch: Vec<ReportedFinding>,
     /// The trust domains, sorted by name; last, since a report of many is written piece by piece.
     pub trust_domains: Vec<DomainReport>,
 }
@@ -81,7 +81,7 @@ pub struct DomainReport {
     /// Where the document departs from the standard, in words.
     pub irregularities: Vec<String>,
     /// What is to be said.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<ReportedFinding>,
     /// How many findings are not listed there one by one, by kind and use.
     #[serde(default)]
     pub dropped: Vec<Dropped>,
@@ -108,9 +108,10 @@ impl FederationReport {
     /// What precedes the first trust domain of a report in JSON: a report of many is written piece
     /// by piece.
     pub(super) fn before(view: &View) -> Vec<u8> {
-        let watch = view.watch.findings.to_vec();
+        let watch: Vec<_> = view.watch.findings.iter().map(ReportedFinding::from).collect();
         let findings = view.domains.iter().flat_map(|domain| domain.findings.iter());
-        let worst = findings.chain(&watch).map(|finding| finding.severity).max();
+        let severities = findings.map(|finding| finding.severity);
+        let worst = severities.chain(watch.iter().map(|finding| finding.severity)).max();
         let empty = Self { at: view.at, worst, watch, trust_domains: Vec::new() };
         let mut text = serde_json::to_vec(&empty).unwrap_or_default();
         text.truncate(text.len().saturating_sub(Self::AFTER.len()));
@@ -120,7 +121,7 @@ impl FederationReport {
     /// What is to be said of this view.
     pub fn new(view: &View) -> Self {
         let trust_domains: Vec<_> = view.domains.iter().map(|d| DomainReport::new(d)).collect();
-        let watch = view.watch.findings.to_vec();
+        let watch: Vec<_> = view.watch.findings.iter().map(ReportedFinding::from).collect();
         let findings = trust_domains.iter().flat_map(|domain| &domain.findings);
         let worst = findings.chain(&watch).map(|finding| finding.severity).max();
         Self { at: view.at, worst, watch, trust_domains }
@@ -161,7 +162,7 @@ impl DomainReport {
             jwt_authorities: of(SvidType::Jwt),
             wit_authorities: of(SvidType::Wit),
             irregularities: facts.document.irregularities.iter().map(ToString::to_string).collect(),
-            findings: domain.findings.to_vec(),
+            findings: domain.findings.iter().map(ReportedFinding::from).collect(),
             dropped: domain.dropped.to_vec(),
             rotation: None,
         }

@@ -106,7 +106,7 @@ fn an_attack_is_found_in_a_browser_and_followed_to_its_evidence() {
     let text = browser.value("document.body.innerText");
     let text = text.as_str().unwrap();
     for line in found["evidence"].as_array().unwrap() {
-        assert!(text.contains(line.as_str().unwrap()), "{line} is not among {text}");
+        assert!(text.contains(line["text"].as_str().unwrap()), "{line} is not among {text}");
     }
     let key = found["fingerprint"].as_str().unwrap();
     for command in ["approve", "deny"] {

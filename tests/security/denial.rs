@@ -156,7 +156,7 @@ fn authority(name: &str, key: &KeyPair) -> X509Ca {
 
 fn evidence(finding: &Value) -> String {
     let sentences = finding["evidence"].as_array().into_iter().flatten();
-    sentences.filter_map(Value::as_str).collect::<Vec<_>>().join("\n")
+    sentences.filter_map(|one| one["text"].as_str()).collect::<Vec<_>>().join("\n")
 }
 
 #[track_caller]

@@ -11,6 +11,7 @@ use anchorwatch_core::bundle::{
     Authority, AuthorityId, Digest, Fingerprint, Irregularity, IrregularityKind, KeyType,
     ParseLimits, StatedNumber, SvidType, parse,
 };
+use anchorwatch_core::finding::evidence::{DocumentEvidence, Evidence, OutageEvidence};
 use anchorwatch_core::finding::{Dropped, Finding, FindingId, FindingKind, IncidentId, Severity};
 use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile};
 use anchorwatch_core::time::{Bracket, Timestamp, Window};
@@ -158,7 +159,7 @@ fn clean() -> DomainView {
         dropped(FindingKind::UnexpectedAuthority, Some(SvidType::Jwt), 1_900),
         dropped(FindingKind::HiddenChange, None, 3),
     ]);
-    let stale = finding(FindingKind::SourceStale, Severity::Warning, "no good poll for 51m");
+    let stale = finding(FindingKind::SourceStale, Severity::Warning, silent());
     domain.ended = Arc::new([Ended::new(&stale, at(-50_000))]);
     domain
 }
@@ -229,9 +230,10 @@ fn failing() -> DomainView {
         vec![Irregularity { entry: None, kind: IrregularityKind::MissingSequence }];
     let poll_state = &mut domain.state.poll_state;
     (poll_state.last_success, poll_state.failures) = (Some(at(-3_060)), 50);
+    let irregular = DocumentEvidence::Irregular(facts.document.irregularities[0].clone());
     domain.findings = Arc::new([
-        finding(FindingKind::SourceStale, Severity::Warning, "no good poll for 51m"),
-        finding(FindingKind::IrregularDocument, Severity::Info, "there is no spiffe_sequence"),
+        finding(FindingKind::SourceStale, Severity::Warning, silent()),
+        finding(FindingKind::IrregularDocument, Severity::Info, irregular),
     ]);
     let mut counts = PollCounts { polls: 50, ..PollCounts::default() };
     counts.failures[place(FailureReason::Connect)] = 50;
@@ -270,7 +272,8 @@ fn odd() -> DomainView {
     });
     domain.state.poll_state.failures = 1;
     domain.state.poll_state.unrecorded = 7;
-    domain.findings = Arc::new([finding(FindingKind::BundleEmpty, Severity::Critical, FOREIGN)]);
+    let foreign = DocumentEvidence::UnusableRefreshHint { value: FOREIGN.into() };
+    domain.findings = Arc::new([finding(FindingKind::BundleEmpty, Severity::Critical, foreign)]);
     domain.stopped = Some(FOREIGN.into());
     domain
 }
@@ -286,7 +289,12 @@ pub(crate) fn key(name: &str, kid: Option<&str>) -> Authority {
     }
 }
 
-fn finding(kind: FindingKind, severity: Severity, evidence: &str) -> Finding {
+fn silent() -> OutageEvidence {
+    let interval = Duration::from_mins(5);
+    OutageEvidence::NoGoodPoll { lasting: Duration::from_mins(51), interval }
+}
+
+fn finding(kind: FindingKind, severity: Severity, evidence: impl Into<Evidence>) -> Finding {
     Finding {
         id: FindingId::new(None, kind, None, "", at(-3_000)),
         incident: IncidentId::new(None, at(-3_000)),
@@ -296,7 +304,7 @@ fn finding(kind: FindingKind, severity: Severity, evidence: &str) -> Finding {
         subject: "".into(),
         subject_id: None,
         since: at(-3_000),
-        evidence: vec![evidence.to_owned()],
+        evidence: vec![evidence.into()],
     }
 }
 

@@ -204,7 +204,8 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
 }
 
-/// A duration as people write it: `90s` is `1m30s`, whole days from two on are `2d`.
+/// A duration in the notation of the configuration, which its parser reads back: `90s` is `1m30s`,
+/// whole days from two on are `2d`. Sentences have [`span`].
 pub fn duration_text(duration: Duration) -> String {
     const DAY: u64 = 86_400;
     let (seconds, nanos) = (duration.as_secs(), duration.subsec_nanos());
@@ -228,24 +229,25 @@ pub fn duration_text(duration: Duration) -> String {
     if text.is_empty() { "0s".to_owned() } else { text }
 }
 
-/// A duration with its two largest units: nobody reads more at 03:00.
+/// A duration as sentences have it, in its two largest units: `1 min 35 s`, `9 years 11 months`. To
+/// the second, and below one second to the millisecond.
 pub fn span(duration: Duration) -> String {
-    let whole = Duration::from_secs(duration.as_secs());
+    let whole = match duration.as_secs() {
+        0 => Duration::from_millis(duration.subsec_millis().into()),
+        seconds => Duration::from_secs(seconds),
+    };
     let text = humantime::format_duration(whole).to_string();
-    let mut parts = text.split(' ');
-    match (parts.next(), parts.next()) {
-        (Some(first), Some(second)) => format!("{} {}", apart(first), apart(second)),
-        (Some(only), None) => apart(only),
-        (None, _) => text,
-    }
+    let units: Vec<String> = text.split(' ').take(2).map(with_unit).collect();
+    units.join(" ")
 }
 
-/// `5h` as it is, and `9years` as `9 years`.
-fn apart(part: &str) -> String {
+/// `5h` as `5 h`, and `9years` as `9 years`.
+fn with_unit(part: &str) -> String {
     let number = part.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
     match part.strip_prefix(number) {
-        Some(unit) if 2 < unit.len() => format!("{number} {unit}"),
-        _ => part.to_owned(),
+        Some("m") => format!("{number} min"),
+        Some(unit) => format!("{number} {unit}"),
+        None => part.to_owned(),
     }
 }
 
@@ -290,14 +292,16 @@ mod tests {
     fn a_span_has_its_two_largest_units_and_long_ones_stand_apart() {
         let day = 86_400;
         for (seconds, said) in [
-            (0, "0s"),
-            (7, "7s"),
-            (18_720, "5h 12m"),
-            (2 * day + 3 * 3600 + 4, "2 days 3h"),
+            (0, "0 s"),
+            (7, "7 s"),
+            (18_720, "5 h 12 min"),
+            (2 * day + 3 * 3600 + 4, "2 days 3 h"),
             (day, "1 day"),
             (3652 * day, "9 years 11 months"),
         ] {
             assert_eq!(span(Duration::from_secs(seconds)), said);
         }
+        assert_eq!(span(Duration::from_micros(234_567)), "234 ms");
+        assert_eq!(span(Duration::from_millis(61_900)), "1 min 1 s");
     }
 }

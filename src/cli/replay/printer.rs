@@ -83,7 +83,7 @@ fn told(report: &ReplayReport) -> String {
                 Change::Cleared => "cleared",
                 Change::Severity => "now",
             };
-            let why = evidence.first().map_or("", String::as_str);
+            let why = evidence.first().map_or("", |one| one.text.as_str());
             let about = if subject.is_empty() { String::new() } else { format!(" {subject}") };
             format!(
                 "{at}  {trust_domain}  {change} {severity} {finding}{about}: {}",

@@ -176,11 +176,11 @@ fn elsewhere_each_change_is_a_line() {
     );
     assert_eq!(
         line(15, removed(SvidType::Jwt, 0x3f, 15)).unwrap(),
-        "08:00:15 careless.demo.example  JWT key 3f3f3f3f3f3f3f3f removed (published 12s)"
+        "08:00:15 careless.demo.example  JWT key 3f3f3f3f3f3f3f3f removed (published 12 s)"
     );
     assert_eq!(
         line(20, removed(SvidType::X509, 1, 20)).unwrap(),
-        "08:00:20 careless.demo.example  X.509 authority 0101010101010101 removed (seen for 20s)"
+        "08:00:20 careless.demo.example  X.509 authority 0101010101010101 removed (seen for 20 s)"
     );
     assert!(line(21, changed(0)).is_some(), "a sequence that moved alone is news");
     assert_eq!(table.frame(&view(Vec::new())), "");
@@ -193,7 +193,7 @@ fn a_summary_says_what_each_domain_came_to() {
     let summary = table.summary(&view(vec![domain("a.example"), domain("bc.example")]));
     assert_eq!(
         summary,
-        "after 1m:\n  a.example   10 polls, 1 failed; 2 keys seen, 0 removed; ok\n  bc.example  10 \
+        "after 1 min:\n  a.example   10 polls, 1 failed; 2 keys seen, 0 removed; ok\n  bc.example  10 \
          polls, 1 failed; 2 keys seen, 0 removed; ok\n"
     );
 }

@@ -3,12 +3,51 @@
 use serde::{Deserialize, Serialize};
 
 use anchorwatch_core::bundle::{Fingerprint, SvidType};
+use anchorwatch_core::finding::evidence::StatedEvidence;
 use anchorwatch_core::finding::{Finding, FindingId, FindingKind, IncidentId, Scope, Severity};
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::untrusted::UntrustedText;
 use anchorwatch_core::view::WatchView;
 use anchorwatch_core::watch::Facts;
+
+/// A finding as a report has it.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct ReportedFinding {
+    /// What it is known by.
+    pub id: FindingId,
+    /// The findings of one poll share it.
+    pub incident: IncidentId,
+    /// What it is about.
+    pub kind: FindingKind,
+    /// How urgent it is.
+    pub severity: Severity,
+    /// The use that it is about, where it is about one.
+    #[serde(rename = "use", default, skip_serializing_if = "Option::is_none")]
+    pub svid_type: Option<SvidType>,
+    /// What exactly it is about.
+    #[serde(default, skip_serializing_if = "UntrustedText::is_empty")]
+    pub subject: UntrustedText,
+    /// Since when it has been true.
+    pub since: Timestamp,
+    /// What it rests on.
+    pub evidence: Vec<StatedEvidence>,
+}
+
+impl From<&Finding> for ReportedFinding {
+    fn from(finding: &Finding) -> Self {
+        Self {
+            id: finding.id,
+            incident: finding.incident,
+            kind: finding.kind,
+            severity: finding.severity,
+            svid_type: finding.svid_type,
+            subject: finding.subject.clone(),
+            since: finding.since,
+            evidence: stated(finding),
+        }
+    }
+}
 
 /// A finding that is open, with what a decision about it needs.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -39,7 +78,7 @@ pub struct OpenFinding {
     /// Since when.
     pub since: Timestamp,
     /// What it rests on.
-    pub evidence: Vec<String>,
+    pub evidence: Vec<StatedEvidence>,
     /// What ends it.
     pub ends: String,
 }
@@ -58,7 +97,7 @@ impl OpenFinding {
             subject: finding.subject.clone(),
             fingerprint: None,
             since: finding.since,
-            evidence: finding.evidence.clone(),
+            evidence: stated(finding),
             ends: finding.kind.clears().to_owned(),
         });
         open.collect()
@@ -96,9 +135,14 @@ impl OpenFinding {
             subject: finding.subject.clone(),
             fingerprint: known(finding),
             since: finding.since,
-            evidence: finding.evidence.clone(),
+            evidence: stated(finding),
             ends: finding.kind.clears().to_owned(),
         });
         open.collect()
     }
+}
+
+/// The evidence as data, with its sentences.
+fn stated(finding: &Finding) -> Vec<StatedEvidence> {
+    finding.evidence.iter().map(StatedEvidence::from).collect()
 }

@@ -7,11 +7,11 @@ use super::journal::{self, EntriesOf};
 use super::rotation;
 use super::standing::Condition;
 use super::time_line;
-use super::words::{badge, near, short, tone, words};
+use super::words::{badge, near, tone, words};
 use crate::web::api::RotationReport;
 use anchorwatch_core::finding::{Dropped, Finding};
 use anchorwatch_core::journal::RecordedEntry;
-use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::time::{Timestamp, span};
 use anchorwatch_core::view::DomainView;
 
 /// How many events the page shows: the events' own page has all.
@@ -52,7 +52,7 @@ fn notices(html: &mut Html, domain: &DomainView, now: Timestamp) {
         html.raw("<p class=\"notice critical\">Not watched: ").text(stopped).raw("</p>");
     }
     if let Some(failure) = &domain.state.facts.endpoint.failure {
-        let lasting = short(now.since(failure.since).unwrap_or_default());
+        let lasting = span(now.since(failure.since).unwrap_or_default());
         let failures = domain.state.poll_state.failures;
         html.raw("<p class=\"notice warning\">");
         html.text(failures).raw(if failures == 1 { " poll" } else { " polls" });

@@ -2,10 +2,10 @@
 
 use super::html::Html;
 use super::particulars::Particulars;
-use super::words::{NOTHING, near, short};
+use super::words::{NOTHING, near};
 use anchorwatch_core::bundle::StatedNumber;
 use anchorwatch_core::spiffe::EndpointProfile;
-use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::time::{Timestamp, span};
 use anchorwatch_core::view::DomainView;
 use anchorwatch_core::watch::FailureReason;
 
@@ -43,7 +43,7 @@ fn endpoint(particulars: &mut Particulars, domain: &DomainView, now: Timestamp) 
     }
     particulars.add("last good poll", &near(poll_state.last_success, now));
     particulars.add("last poll", &near(poll_state.last_poll, now));
-    particulars.say("interval", short(poll_state.interval));
+    particulars.say("interval", span(poll_state.interval));
     particulars.say("polls since the start", domain.counts.polls);
     particulars.say("failed in a row", poll_state.failures);
     particulars.say("policy", domain.policy.judgement.label());

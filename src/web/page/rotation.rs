@@ -3,9 +3,9 @@
 use super::html::Html;
 use super::particulars::Particulars;
 use super::table::HtmlTable;
-use super::words::{NOTHING, badge, bracket, maybe, maybe_stretch, near, short, words};
+use super::words::{NOTHING, badge, bracket, maybe, maybe_stretch, near, words};
 use crate::web::api::{HandOverReport, LineageReport, RotationReport};
-use anchorwatch_core::time::Timestamp;
+use anchorwatch_core::time::{Timestamp, span};
 
 /// How many hand-overs are listed, the newest first.
 const SHOWN: usize = 20;
@@ -18,7 +18,7 @@ pub(super) fn section(rotation: &RotationReport, now: Timestamp) -> Html {
     particulars.add("soft lockout", &near(rotation.soft_lockout, now));
     particulars.add("hard lockout", &near(rotation.hard_lockout, now));
     for consumer in &rotation.consumers {
-        let delay = short(std::time::Duration::from_secs(consumer.delay_seconds));
+        let delay = span(std::time::Duration::from_secs(consumer.delay_seconds));
         particulars
             .say("consumer", format_args!("{}: {delay} to hold a change", consumer.consumer));
     }

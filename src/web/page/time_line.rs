@@ -8,10 +8,10 @@ use super::life::{Leaving, Life};
 use super::scale::Scale;
 use super::svg;
 use super::table::HtmlTable;
-use super::words::{NOTHING, bracket, maybe_stretch, second, short, stretch, words};
+use super::words::{NOTHING, bracket, maybe_stretch, second, stretch, words};
 use crate::web::api::LineageReport;
 use anchorwatch_core::bundle::SvidType;
-use anchorwatch_core::time::{Timestamp, Window};
+use anchorwatch_core::time::{Timestamp, Window, span};
 use anchorwatch_core::view::DomainView;
 use anchorwatch_core::watch::AuthorityRecord;
 
@@ -312,7 +312,7 @@ fn listed(lives: &[Life]) -> Html {
             Leaving::Expected(window) => format!("expected {}", stretch(window)),
             Leaving::Unknown => NOTHING.to_owned(),
         };
-        let overlap = life.overlap.and_then(|both| both.until.since(both.from)).map(short);
+        let overlap = life.overlap.and_then(|both| both.until.since(both.from)).map(span);
         table.row(&[
             Html::of(life.id.fingerprint.short()),
             Html::of(life.id.svid_type.label()),

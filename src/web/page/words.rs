@@ -1,11 +1,8 @@
 //! How moments, spans and severities are said on a page.
 
-use std::time::Duration;
-
 use super::html::Html;
 use anchorwatch_core::finding::Severity;
-use anchorwatch_core::journal::text::span;
-use anchorwatch_core::time::{Bracket, Timestamp, Window};
+use anchorwatch_core::time::{Bracket, Timestamp, Window, span};
 
 /// What stands where there is nothing to say.
 pub(super) const NOTHING: &str = "–";
@@ -28,21 +25,13 @@ pub(super) fn maybe(at: Option<Timestamp>) -> Html {
     at.map_or_else(|| Html::of(NOTHING), moment)
 }
 
-/// How far a moment is from now, in at most two units: `3m 12s ago`, `in 2h 5m`.
+/// How far a moment is from now, in at most two units: `3 min 12 s ago`, `in 2 h 5 min`.
 pub(super) fn distance(at: Timestamp, now: Timestamp) -> String {
     match (now.since(at), at.since(now)) {
-        (Some(age), _) => format!("{} ago", short(age)),
-        (None, Some(wait)) => format!("in {}", short(wait)),
+        (Some(age), _) => format!("{} ago", span(age)),
+        (None, Some(wait)) => format!("in {}", span(wait)),
         (None, None) => NOTHING.to_owned(),
     }
-}
-
-/// A duration in at most two units, to the second.
-pub(super) fn short(duration: Duration) -> String {
-    let whole = span(Duration::from_secs(duration.as_secs()));
-    let mut parts = whole.split(' ');
-    let two: Vec<&str> = [parts.next(), parts.next()].into_iter().flatten().collect();
-    two.join(" ")
 }
 
 /// A moment with its distance from now.
@@ -114,9 +103,9 @@ mod tests {
 
     #[test]
     fn distances_have_two_units_at_most() {
-        assert_eq!(distance(at(-3_725), at(0)), "1h 2m ago");
-        assert_eq!(distance(at(59), at(0)), "in 59s");
-        assert_eq!(distance(at(0), at(0)), "0s ago");
+        assert_eq!(distance(at(-3_725), at(0)), "1 h 2 min ago");
+        assert_eq!(distance(at(59), at(0)), "in 59 s");
+        assert_eq!(distance(at(0), at(0)), "0 s ago");
     }
 
     #[test]

@@ -25,12 +25,4 @@ impl SharedAuthority {
     pub fn covers(&self, trust_domain: &TrustDomain) -> bool {
         self.trust_domains.as_ref().is_none_or(|names| names.contains(trust_domain))
     }
-
-    /// Who declared it and why, as evidence says it.
-    pub fn words(&self) -> String {
-        match &self.by {
-            Some(by) => format!("by {by}: {}", self.reason),
-            None => format!("by the configuration: {}", self.reason),
-        }
-    }
 }

@@ -7,16 +7,20 @@
 //! Invariant: a finding carries its evidence, and its id is the same in every assessment.
 
 mod ended;
+pub mod evidence;
 mod id;
 mod kind;
 mod room;
+mod severities;
 mod severity;
 
 pub use ended::Ended;
+pub use evidence::Evidence;
 pub use id::{FindingId, FindingIdError, IncidentId};
 pub use kind::{FindingKind, Nature, Scope};
 pub use room::{Dropped, Grade, LeftOut, Room, grouped};
-pub use severity::{Severities, Severity};
+pub use severities::Severities;
+pub use severity::Severity;
 
 use std::fmt;
 
@@ -51,13 +55,23 @@ pub struct Finding {
     pub subject_id: Option<SubjectId>,
     /// Since when it has been true.
     pub since: Timestamp,
-    /// What it rests on, in sentences that can be read at 03:00. Foreign text in them is escaped.
-    pub evidence: Vec<String>,
+    /// What it rests on, the weightiest first.
+    pub evidence: Vec<Evidence>,
 }
 
 impl Finding {
     /// The most bytes of a subject.
     pub const SUBJECT: usize = 64;
+
+    /// What it rests on, in sentences. Foreign text in them is escaped.
+    pub fn sentences(&self) -> Vec<String> {
+        self.evidence.iter().map(ToString::to_string).collect()
+    }
+
+    /// The weightiest sentence of what it rests on; empty where there is none.
+    pub fn first_sentence(&self) -> String {
+        self.evidence.first().map(ToString::to_string).unwrap_or_default()
+    }
 
     /// The authority that it is about, where it is about one.
     pub fn authority(&self) -> Option<AuthorityId> {

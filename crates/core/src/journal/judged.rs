@@ -1,8 +1,9 @@
 //! What judgements and decisions say, in words for people.
 
-use super::text::{span, words};
+use super::phrase::words;
 use crate::decision::{Decision, DecisionAction};
 use crate::finding::{Ending, Room, Severity};
+use crate::time::span;
 use crate::watch::{ConsumerRefusal, IssuerMode, IssuerModel, Policy, Standing};
 
 /// How much of an operator's words is shown, in bytes.
@@ -40,7 +41,7 @@ pub(super) fn standing(standing: &Standing) -> String {
         Standing::Unscheduled { .. } => "unscheduled: it fits no date".to_owned(),
         Standing::Contradicted { by } => {
             let by: Vec<String> = by.iter().map(ToString::to_string).collect();
-            format!("contradicted: {}", words(&by.join("; ")))
+            format!("contradicted: {}", words(&by.join(" ")))
         }
     }
 }

@@ -8,6 +8,7 @@ mod chain;
 mod entry;
 mod index;
 mod judged;
+mod phrase;
 pub mod text;
 
 pub use chain::{Chain, GENESIS};

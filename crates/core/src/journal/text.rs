@@ -6,11 +6,13 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::judged;
-use crate::bundle::{Authority, AuthorityId, Irregularity, StatedNumber, SvidType};
+use super::phrase::words;
+pub use super::phrase::{count, name, time_of_day};
+use crate::bundle::{Authority, AuthorityId, Irregularity, StatedNumber};
 use crate::finding::Finding;
 use crate::spiffe::{BundleEndpoint, EndpointProfile};
-use crate::time::Timestamp;
-use crate::untrusted::{UntrustedText, cut, escape_line};
+use crate::time::span;
+use crate::untrusted::{UntrustedText, cut};
 use crate::watch::{Event, Leaf, TrustOrigin};
 
 /// How much of a key ID is shown, in bytes: SPIRE's have 32.
@@ -68,18 +70,19 @@ pub fn describe(event: &Event) -> String {
             format!("the endpoint presents an intermediate valid until {}", validity.not_after)
         }
         Event::EndpointShifted { what, .. } => {
-            format!("the endpoint changed: {}", words(&what.join("; ")))
+            let what: Vec<String> = what.iter().map(ToString::to_string).collect();
+            format!("the endpoint changed: {}", words(&what.join(" ")))
         }
         Event::KidSighted { sighting, .. } => {
             format!("tokens sighted under the key ID {}", quoted(&sighting.kid))
         }
         Event::Decided { decision } => judged::decision(decision),
         Event::FindingRaised { finding } => {
-            let evidence = finding.evidence.first().map_or("", String::as_str);
+            let evidence = finding.first_sentence();
             let Finding { id, kind, severity, subject, .. } = finding;
             let about = if subject.is_empty() { "" } else { " " };
             let subject = subject.shortened(Finding::SUBJECT);
-            format!("{severity}: {kind} {id}{about}{subject}: {}", words(evidence))
+            format!("{severity}: {kind} {id}{about}{subject}: {}", words(&evidence))
         }
         Event::FindingEnded { finding, kind, ending } => {
             format!("{kind} {finding} ended: {}", judged::ending(ending))
@@ -104,7 +107,7 @@ pub fn describe(event: &Event) -> String {
             format!("polls succeed again, after {} since {since}", count(*failures, "failure"))
         }
         Event::WatchGap { after, away } => {
-            format!("the watch was away for {}, since {after}", span(*away))
+            format!("polling was interrupted for {}, since {after}", span(*away))
         }
         Event::ClockSteppedBack { from } => format!("the wall clock stepped back from {from}"),
         Event::IrregularitiesChanged { irregularities } => irregular(irregularities),
@@ -123,47 +126,8 @@ pub fn describe(event: &Event) -> String {
     }
 }
 
-/// An authority's short name, such as `JWT key 3f9c0a1b2c3d4e5f`.
-pub fn name(authority: AuthorityId) -> String {
-    let noun = match authority.svid_type {
-        SvidType::X509 => "X.509 authority",
-        SvidType::Jwt => "JWT key",
-        SvidType::Wit => "WIT key",
-    };
-    format!("{noun} {}", authority.fingerprint.short())
-}
-
-/// A duration to the second, or to the millisecond where it is shorter than ten seconds.
-pub fn span(duration: Duration) -> String {
-    let grain = if duration < Duration::from_secs(10) { 1 } else { 1000 };
-    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    let rounded = millis.checked_div(grain).unwrap_or(millis).saturating_mul(grain);
-    humantime::format_duration(Duration::from_millis(rounded)).to_string()
-}
-
-/// The time of day in UTC, such as `12:00:03`.
-pub fn time_of_day(at: Timestamp) -> String {
-    let second = at.as_unix().rem_euclid(86_400);
-    format!("{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60)
-}
-
-/// A number with its noun, in the plural where it is not 1.
-pub fn count(number: impl TryInto<u64>, noun: &str) -> String {
-    let number = number.try_into().unwrap_or(u64::MAX);
-    match (number, noun.strip_suffix('y')) {
-        (1, _) => format!("1 {noun}"),
-        (_, Some(stem)) if !stem.ends_with('e') => format!("{number} {stem}ies"),
-        (_, _) => format!("{number} {noun}s"),
-    }
-}
-
 fn keys(number: u32) -> String {
     count(number, "authority")
-}
-
-/// Words of ours, of which a journal that someone wrote into may make others.
-pub(super) fn words(text: &str) -> String {
-    cut(&escape_line(text), WORDS).into_owned()
 }
 
 fn quoted(text: &UntrustedText) -> String {
@@ -227,7 +191,9 @@ fn bundle_changed(
     let _ = write!(text, "; {}", sequence_text(sequence));
     let _ = match hint {
         StatedNumber::Absent => write!(text, ", no refresh hint"),
-        StatedNumber::Given(seconds) => write!(text, ", refresh hint {seconds}s"),
+        StatedNumber::Given(seconds) => {
+            write!(text, ", refresh hint {}", span(Duration::from_secs(*seconds)))
+        }
         StatedNumber::Unusable(hint) => write!(text, ", an unusable refresh hint {}", quoted(hint)),
     };
     text
@@ -282,12 +248,13 @@ mod tests {
 
     use super::*;
     use crate::bundle::consumer::Consumer;
-    use crate::bundle::{Digest, Fingerprint, IrregularityKind, KeyType, Validity};
+    use crate::bundle::{Digest, Fingerprint, IrregularityKind, KeyType, SvidType, Validity};
     use crate::decision::{Decision, DecisionAction, DecisionSource};
+    use crate::finding::evidence::{AuthorityEvidence, Contradiction, EndpointDifference};
     use crate::finding::{Ending, FindingId, FindingKind, Grade, IncidentId, Room, Severity};
-    use crate::time::Bracket;
+    use crate::time::{Bracket, Timestamp};
     use crate::untrusted::is_hidden;
-    use crate::watch::{ConsumerRefusal, Contradiction, FailureReason, Sighting, Standing};
+    use crate::watch::{ConsumerRefusal, FailureReason, Sighting, Standing};
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_unix(1_800_000_000 + seconds)
@@ -435,16 +402,17 @@ mod tests {
             subject: foreign.into(),
             subject_id: None,
             since: at(0),
-            evidence: vec![foreign.to_owned()],
+            evidence: vec![AuthorityEvidence::KeyIdTwice { kid: foreign.into() }.into()],
         };
         let ending = Ending::Explanation { reason: foreign.into() };
+        let shift = EndpointDifference::RedirectTarget { before: None, now: Some(foreign.into()) };
         let sighting = Sighting::of_token(foreign, at(0), at(0), at(2));
         vec![
             Event::PolicyChanged { policy: Box::default() },
             Event::AuthorityJudged { authority, standing },
             Event::DatesPassed { good: at(1) },
             Event::IntermediateSeen { validity: Validity { not_before: at(0), not_after: at(9) } },
-            Event::EndpointShifted { what: vec![foreign.into()], with_keys: true },
+            Event::EndpointShifted { what: vec![shift], with_keys: true },
             Event::KidSighted { sighting, reporter: "file".into() },
             Event::Decided { decision },
             Event::FindingRaised { finding: finding.clone() },
@@ -500,12 +468,12 @@ mod tests {
             (
                 changed(2, 1, StatedNumber::Given(7)),
                 "bundle changed: 2 authorities introduced and 1 removed; sequence 7, refresh hint \
-                 15s",
+                 15 s",
             ),
             (
                 changed(0, 0, StatedNumber::Absent),
                 "bundle changed without a key that came or went; no sequence number, refresh hint \
-                 15s",
+                 15 s",
             ),
             (
                 Event::FirstContact {
@@ -531,8 +499,6 @@ mod tests {
     fn numbers_and_times_are_for_people() {
         assert_eq!(time_of_day(at(3)), "08:00:03");
         assert_eq!(time_of_day(Timestamp::from_unix(-1)), "23:59:59");
-        assert_eq!(span(Duration::from_micros(1_234_567)), "1s 234ms");
-        assert_eq!(span(Duration::from_millis(61_900)), "1m 1s");
         assert_eq!(count(2_u32, "authority"), "2 authorities");
         assert_eq!(count(0_u32, "key"), "0 keys");
     }

@@ -3,8 +3,12 @@
 use super::Case;
 use super::draft::Draft;
 use super::key_index::{KeySetTwin, SharedKey, TwoUses};
-use crate::finding::{Finding, FindingKind, Severity, SubjectId};
-use crate::untrusted::shown;
+use crate::finding::evidence::SharingEvidence;
+use crate::finding::{Evidence, Finding, FindingKind, Severity, SubjectId};
+use crate::untrusted::UntrustedText;
+
+/// How much of a foreign name is kept, in bytes.
+const NAME: usize = 128;
 
 /// `authority_shared`, `foreign_authority`
 pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
@@ -27,11 +31,10 @@ pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
         drafts.push(
             Draft::new(FindingKind::ForeignAuthority, Severity::Critical, seen.until)
                 .about(authority.id)
-                .because(format!(
-                    "its certificate names another trust domain: {}",
-                    shown(name, 128)
-                ))
-                .because(authority.id.to_string()),
+                .because(SharingEvidence::NamesOtherTrustDomain {
+                    name: UntrustedText::new(name, NAME),
+                })
+                .because(SharingEvidence::SharedAuthority(authority.id)),
         );
     }
 }
@@ -48,16 +51,13 @@ pub(super) fn refresh(case: &Case<'_>, findings: &mut [Finding]) {
         let Some(finding) = findings.iter_mut().find(is_it) else { continue };
         finding.severity = severity(key);
         let known = std::mem::take(&mut finding.evidence);
-        let mut fresh = evidence(key);
-        if known.first() == fresh.first() {
-            finding.evidence = fresh;
+        let raised = known.into_iter().next();
+        if raised == Some(published_by(key, false).into()) {
+            finding.evidence = evidence(key, false).map(Into::into).collect();
         } else {
             // When it was raised, then now.
-            finding.evidence.extend(known.into_iter().take(1));
-            if let Some(first) = fresh.first_mut() {
-                first.insert_str(0, "Now: ");
-            }
-            finding.evidence.extend(fresh);
+            finding.evidence.extend(raised);
+            finding.evidence.extend(evidence(key, true).map(Evidence::from));
         }
     }
 }
@@ -65,7 +65,7 @@ pub(super) fn refresh(case: &Case<'_>, findings: &mut [Finding]) {
 fn shared(key: &SharedKey) -> Draft {
     Draft::new(FindingKind::AuthorityShared, severity(key), key.since)
         .names(SubjectId::PublicKey(key.key))
-        .because_all(evidence(key))
+        .because_all(evidence(key, false))
 }
 
 /// A declared sharing is worth knowing and no more, as long as nobody else takes part in it.
@@ -77,64 +77,53 @@ fn severity(key: &SharedKey) -> Severity {
     }
 }
 
-fn evidence(key: &SharedKey) -> Vec<String> {
-    let mut sentences = vec![
-        format!(
-            "Public key {} is published by {} trust domains: {}.",
-            key.key.short(),
-            key.publishers.count,
-            key.publishers
-        ),
-        "Whoever holds its private key can mint identities of each of them.".to_owned(),
-    ];
-    sentences.push(match &key.declared {
-        None => "Possible causes: a corporate root that these trust domains share (declare it in \
-                 `shared_authorities`), or a key that was copied from one to another."
-            .to_owned(),
-        Some(declared) => {
-            format!("The sharing is declared in the configuration {}.", declared.words())
-        }
-    });
-    match key.undeclared.count {
-        0 => (),
-        1 => sentences.push(format!("Not covered by that declaration: {}.", key.undeclared)),
-        count => sentences.push(format!(
-            "{count} trust domains are not covered by that declaration: {}.",
-            key.undeclared
-        )),
-    }
-    sentences
+/// Who publishes the key, when it was raised or now.
+fn published_by(key: &SharedKey, now: bool) -> SharingEvidence {
+    let (key, publishers) = (key.key, key.publishers.clone());
+    SharingEvidence::KeyPublishedBy { key, publishers, now }
+}
+
+fn evidence(key: &SharedKey, now: bool) -> impl Iterator<Item = SharingEvidence> {
+    let declared = match &key.declared {
+        None => SharingEvidence::SharingUndeclared,
+        Some(declared) => SharingEvidence::SharingDeclared {
+            by: declared.by.clone(),
+            reason: declared.reason.clone(),
+        },
+    };
+    let outside = (0 < key.undeclared.count)
+        .then(|| SharingEvidence::NotCovered { publishers: key.undeclared.clone() });
+    let known = [published_by(key, now), SharingEvidence::SharedKeyRisk, declared];
+    known.into_iter().chain(outside)
 }
 
 /// One key under two uses: what a relying party of the one accepts, the other's signer can make.
 fn two_uses(case: &Case<'_>, key: &TwoUses) -> Draft {
     let TwoUses { key, first, second, since } = key;
-    let name = &case.endpoint.trust_domain;
-    let (first, second_label) = (first.label(), second.label());
     Draft::new(FindingKind::AuthorityShared, Severity::Warning, *since)
         .of(*second)
         .names(SubjectId::PublicKey(*key))
-        .because(format!(
-            "{name} publishes public key {} under two uses: {first} and {second_label}.",
-            key.short()
-        ))
-        .because("Whoever can have the one signed can forge the other.")
+        .because(SharingEvidence::KeyUnderTwoUses {
+            key: *key,
+            trust_domain: case.endpoint.trust_domain.clone(),
+            first: *first,
+            second: *second,
+        })
+        .because(SharingEvidence::TwoUsesRisk)
 }
 
 /// Most of what is served here is another trust domain's: a swapped URL, or an impersonation.
 fn twin(twin: &KeySetTwin) -> Draft {
     let KeySetTwin { trust_domain, common, total, since, from_the_first } = twin;
     let draft = Draft::new(FindingKind::ForeignAuthority, Severity::Critical, *since)
-        .because(format!(
-            "{common} of the {total} keys served here are also published by {trust_domain}, which published them before: its key set is served under this name."
-        ))
-        .because(
-            "Possible causes: two URLs that were swapped in a configuration, a load balancer's mistake, or an endpoint in between.",
-        );
+        .because(SharingEvidence::KeySetOfAnother {
+            common: *common,
+            total: *total,
+            trust_domain: trust_domain.clone(),
+        })
+        .because(SharingEvidence::KeySetOfAnotherCauses);
     if !from_the_first {
         return draft;
     }
-    draft.because(format!(
-        "The first bundle that was seen here had them already, so it may be the URL of {trust_domain} that is wrong."
-    ))
+    draft.because(SharingEvidence::SinceFirstBundle { trust_domain: trust_domain.clone() })
 }

@@ -3,8 +3,8 @@
 use super::Case;
 use super::draft::Draft;
 use crate::bundle::Fingerprint;
-use crate::finding::{FindingKind, Severity};
-use crate::spiffe::TrustDomain;
+use crate::finding::evidence::{Denied, EndpointEvidence, OutageEvidence};
+use crate::finding::{Evidence, FindingKind, Severity};
 use crate::time::Timestamp;
 use crate::untrusted::UntrustedText;
 use crate::watch::{DeniedSigner, FailureReason, FailureRun, Presented, PresentedCertificate};
@@ -32,30 +32,29 @@ fn denied_signer(case: &Case<'_>, signer: &DeniedSigner) -> Option<Draft> {
     let DeniedSigner { authority, since, address, presented } = signer;
     let run = case.facts().endpoint.failure.as_ref();
     let fails = run.is_some_and(|run| run.reason == FailureReason::DeniedSigner);
-    let denial = denial(case, authority.fingerprint);
+    let denial = decision(case, authority.fingerprint);
     // Overridden since, or judged again without decisions.
     if denial.is_none() && !fails {
         return None;
     }
-    let from = address.map(|address| format!(" at address {address}")).unwrap_or_default();
-    let mut draft =
-        Draft::new(FindingKind::EndpointUnauthenticated, Severity::Critical, *since)
-            .about(*authority)
-            .because(format!(
-                "at {since} the endpoint{from} presented a certificate that rests on the denied key of {authority}: a denied key authenticates nothing, so no part of the answer was taken, and the state stays as it was"
-            ));
-    draft = draft.because_all(denial);
+    let mut draft = Draft::new(FindingKind::EndpointUnauthenticated, Severity::Critical, *since)
+        .about(*authority)
+        .because(EndpointEvidence::DeniedSigner {
+            authority: *authority,
+            since: *since,
+            address: *address,
+        });
+    if denial.is_some() {
+        let fingerprint = authority.fingerprint;
+        draft = draft.because(EndpointEvidence::AuthorityDenied { fingerprint, decision: denial });
+    }
     if let Some(presented) = presented {
         draft = draft.because_all(shown(presented));
     }
     let meaning = match &case.facts().endpoint.failure {
-        Some(_) if fails => {
-            "no answer rests on an undenied authority now: someone with the denied key answers in place of the endpoint, or the endpoint itself uses that key"
-        }
-        None => {
-            "other answers rest on undenied authorities: someone with the denied key answers on some connections, or at one of the addresses"
-        }
-        Some(_) => "no poll has succeeded since, for another reason",
+        Some(_) if fails => EndpointEvidence::DeniedEverywhere,
+        None => EndpointEvidence::DeniedSometimes,
+        Some(_) => EndpointEvidence::NoGoodPollSince,
     };
     Some(draft.because(meaning))
 }
@@ -63,18 +62,16 @@ fn denied_signer(case: &Case<'_>, signer: &DeniedSigner) -> Option<Draft> {
 /// Every authority that could authenticate the endpoint is denied.
 fn trust_denied(case: &Case<'_>, run: &FailureRun) -> Draft {
     let server = case.endpoint.served_by().unwrap_or(&case.endpoint.trust_domain);
-    let mut draft =
-        Draft::new(FindingKind::EndpointUnauthenticated, Severity::Critical, run.since).because(
-            format!(
-                "no undenied X.509 authority of {server} is left that could authenticate {}: every one on record or in the bootstrap file is denied, so the endpoint is not asked",
-                case.endpoint.url
-            ),
-        );
-    for fingerprint in &run.denied {
-        let why = denial(case, *fingerprint);
-        draft = draft.because(why.unwrap_or_else(|| format!("{fingerprint} is denied")));
-    }
-    draft.because(way_out(server))
+    let all_denied =
+        EndpointEvidence::AllTrustDenied { server: server.clone(), url: case.endpoint.url.clone() };
+    let denied = run.denied.iter().map(|fingerprint| EndpointEvidence::AuthorityDenied {
+        fingerprint: *fingerprint,
+        decision: decision(case, *fingerprint),
+    });
+    Draft::new(FindingKind::EndpointUnauthenticated, Severity::Critical, run.since)
+        .because(all_denied)
+        .because_all(denied)
+        .because(EndpointEvidence::RebootstrapNeeded { server: server.clone() })
 }
 
 fn unauthenticated(case: &Case<'_>, run: &FailureRun, at: Timestamp) -> Option<Draft> {
@@ -93,61 +90,56 @@ fn unauthenticated(case: &Case<'_>, run: &FailureRun, at: Timestamp) -> Option<D
     let passed = !is_denied && limit.is_some_and(|limit| limit < at);
     let severity = if passed { Severity::Warning } else { Severity::Critical };
     let draft = Draft::new(FindingKind::EndpointUnauthenticated, severity, run.since)
-        .because(format!("{polls} polls running failed: {}: {}", run.reason, run.detail))
-        .because_all(limit.map(|limit| {
+        .because(polls_failed(polls, run))
+        .because_all(limit.map(|until| {
             if passed {
-                format!("what is held could authenticate it until {limit}: only a new bootstrap file helps now (anchorwatch rebootstrap)")
+                OutageEvidence::CannotAuthenticate { until }
             } else {
-                format!("what is held should authenticate it until {limit}: a server that lost its keys looks so, and someone in between does")
+                OutageEvidence::CouldAuthenticate { until }
             }
         }));
     Some(draft)
 }
 
-/// Who denied this authority, when and why; `None` where the denial was overridden.
-fn denial(case: &Case<'_>, fingerprint: Fingerprint) -> Option<String> {
-    let mut denials = case.facts().decisions.denials.iter();
-    let denial = denials.find(|denial| denial.fingerprint == fingerprint)?;
-    let words = &denial.words;
-    Some(format!("{fingerprint} was denied at {}, {words}", denial.at))
+/// How many polls failed in a row, and why.
+pub(super) fn polls_failed(polls: u32, run: &FailureRun) -> OutageEvidence {
+    let (reason, detail) = (run.reason.label().into(), run.detail.clone());
+    OutageEvidence::PollsFailed { polls, reason, detail }
 }
 
-fn way_out(server: &TrustDomain) -> String {
-    format!(
-        "get the bundle of {server} out of band, compare its fingerprints with the partner, and run `anchorwatch rebootstrap {server} FILE --by YOUR-NAME --reason 'WHY'`; where a denial was a mistake, `anchorwatch approve FINGERPRINT` overrides it"
-    )
+/// When this authority was denied, by whom and why; `None` where the denial was overridden.
+fn decision(case: &Case<'_>, fingerprint: Fingerprint) -> Option<Denied> {
+    let mut denials = case.facts().decisions.denials.iter();
+    let denial = denials.find(|denial| denial.fingerprint == fingerprint)?;
+    Some(Denied { at: denial.at, words: denial.words.clone() })
 }
 
 /// What was presented, the leaf first.
-fn shown(presented: &Presented) -> Vec<String> {
-    let above = presented.chain.iter().take(CHAIN).map(|one| certificate("beside it", one));
-    let mut shown = vec![certificate("it presented", &presented.leaf)];
+fn shown(presented: &Presented) -> Vec<Evidence> {
+    let above = presented.chain.iter().take(CHAIN).map(|one| certificate(false, one));
+    let mut shown = vec![certificate(true, &presented.leaf)];
     shown.extend(above);
     let more = presented.chain.len().saturating_sub(CHAIN);
-    if 0 < more {
-        shown.push(format!("and {more} more certificates"));
+    if let Some(count) = u64::try_from(more).ok().filter(|more| 0 < *more) {
+        shown.push(EndpointEvidence::MoreCertificates { count }.into());
     }
     shown
 }
 
-fn certificate(place: &str, presented: &PresentedCertificate) -> String {
+fn certificate(leaf: bool, presented: &PresentedCertificate) -> Evidence {
     /// How many URI names of a certificate are shown.
     const NAMES: usize = 2;
-    /// How much of a name is shown, in bytes.
-    const SHOWN: usize = 64;
+    /// How much of a name is kept, in bytes.
+    const NAME: usize = 64;
     let PresentedCertificate { fingerprint, validity, subject, issuer, uri_sans, .. } = presented;
-    let name = |text: &Option<UntrustedText>| match text {
-        Some(text) => text.shortened(SHOWN),
-        None => "unknown".to_owned(),
-    };
-    let fingerprint = fingerprint.map_or_else(|| "unknown".to_owned(), |one| one.to_string());
-    let uris: Vec<String> = uri_sans.iter().take(NAMES).map(|uri| uri.shortened(SHOWN)).collect();
-    let uris = if uris.is_empty() { "none".to_owned() } else { uris.join(", ") };
-    format!(
-        "{place}: certificate {fingerprint}, subject {}, issuer {}, URI names {uris}, valid from {} to {}",
-        name(subject),
-        name(issuer),
-        validity.not_before,
-        validity.not_after
-    )
+    let name = |text: &UntrustedText| text.truncated(NAME);
+    EndpointEvidence::CertificatePresented {
+        leaf,
+        fingerprint: *fingerprint,
+        subject: subject.as_ref().map(name),
+        issuer: issuer.as_ref().map(name),
+        uri_names: uri_sans.iter().take(NAMES).map(name).collect(),
+        validity: *validity,
+    }
+    .into()
 }

@@ -2,8 +2,8 @@
 
 use super::Case;
 use super::draft::Draft;
-use super::words::span;
 use crate::bundle::SvidType;
+use crate::finding::evidence::EndpointEvidence;
 use crate::finding::{FindingKind, Severity};
 use crate::time::Timestamp;
 use crate::watch::{AuthorityRecord, BaselinePolicy, TrustOrigin};
@@ -25,8 +25,8 @@ fn bootstrap_unusable(case: &Case<'_>, at: Timestamp) -> Option<Draft> {
     let fault = case.bootstrap_fault?;
     let since = case.facts().endpoint.failure.as_ref().map_or(at, |run| run.since);
     let draft = Draft::new(FindingKind::BootstrapUnusable, Severity::Critical, since)
-        .because(format!("nothing is stored that could authenticate {}", case.endpoint.url))
-        .because(fault);
+        .because(EndpointEvidence::NothingStored { url: case.endpoint.url.clone() })
+        .because(EndpointEvidence::BootstrapFault { why: fault.into() });
     Some(draft)
 }
 
@@ -44,8 +44,8 @@ fn baseline_missing(case: &Case<'_>) -> Option<Draft> {
     let baseline =
         facts.authorities.records.iter().filter(|record| record.published.after.is_none());
     let draft = Draft::new(FindingKind::BaselineMissing, Severity::Warning, since)
-        .because("nobody said that the first bundle may be compared with: an authority that was planted before it is not noticed")
-        .because_all(baseline.map(|record| record.id().to_string()));
+        .because(EndpointEvidence::BaselineUnconfirmed)
+        .because_all(baseline.map(|record| EndpointEvidence::BaselineAuthority(record.id())));
     Some(draft)
 }
 
@@ -63,10 +63,10 @@ fn bundle_empty(case: &Case<'_>) -> Option<Draft> {
     let since = gone.or(facts.endpoint.first_contact).unwrap_or(confirmed.since.until);
     let draft = Draft::new(FindingKind::BundleEmpty, Severity::Critical, since);
     Some(draft.because(match facts.published().count() {
-        0 => "the bundle lists no authority: every SVID of the trust domain is invalid".into(),
-        listed => format!(
-            "none of the {listed} listed authorities is of a known key type: to a consumer that does not know them the bundle is empty"
-        ),
+        0 => EndpointEvidence::EmptyBundle,
+        listed => {
+            EndpointEvidence::NoKnownKeyType { listed: u64::try_from(listed).unwrap_or(u64::MAX) }
+        }
     }))
 }
 
@@ -82,14 +82,12 @@ fn vanished(case: &Case<'_>) -> Vec<Draft> {
         if facts.published().any(|record| of(&record)) {
             return None;
         }
-        let removed = facts.authorities.records.iter().filter(of).filter_map(|record| record.removed);
+        let removed =
+            facts.authorities.records.iter().filter(of).filter_map(|record| record.removed);
         let since = removed.map(|removed| removed.until).max()?;
         let draft = Draft::new(FindingKind::SvidTypeVanished, Severity::Critical, since)
             .of(svid_type)
-            .because(format!(
-                "the last {} authority went at {since}: to a consumer the trust domain supports that use no more",
-                svid_type.label()
-            ));
+            .because(EndpointEvidence::UseRemoved { svid_type, since });
         Some(draft)
     });
     gone.collect()
@@ -102,11 +100,10 @@ fn replicas_disagree(case: &Case<'_>, at: Timestamp) -> Option<Draft> {
     {
         let views = case.facts().bundle.address_views.iter();
         let draft = Draft::new(FindingKind::ReplicasDisagree, Severity::Warning, since)
-            .because(format!("addresses of the endpoint's name answer differently since {since}"))
-            .because_all(views.map(|view| {
-                let sequence = view.sequence.given();
-                let sequence = sequence.map_or("none".to_owned(), |number| number.to_string());
-                format!("{} answers under sequence {sequence}", view.address)
+            .because(EndpointEvidence::AddressesDiffer { since })
+            .because_all(views.map(|view| EndpointEvidence::AddressAnswer {
+                address: view.address,
+                sequence: view.sequence.given(),
             }));
         return Some(draft);
     }
@@ -115,11 +112,7 @@ fn replicas_disagree(case: &Case<'_>, at: Timestamp) -> Option<Draft> {
     let recent = at.since(flips.last).is_some_and(|ago| ago < poll_state.interval * CALM);
     (lag < lasting && recent).then(|| {
         Draft::new(FindingKind::ReplicasDisagree, Severity::Warning, flips.first)
-            .because(format!(
-                "the endpoint's answers alternate: {} times within {} it stepped back and forth again",
-                flips.count,
-                span(lasting)
-            ))
-            .because("replicas on two datastores look so, and a cache that lags")
+            .because(EndpointEvidence::Alternates { count: flips.count, lasting })
+            .because(EndpointEvidence::AlternationCauses)
     })
 }

@@ -2,12 +2,11 @@
 
 use super::Case;
 use crate::bundle::{AuthorityId, SvidType};
-use crate::finding::{Finding, FindingId, FindingKind, IncidentId, Scope, Severity, SubjectId};
+use crate::finding::{
+    Evidence, Finding, FindingId, FindingKind, IncidentId, Scope, Severity, SubjectId,
+};
 use crate::time::Timestamp;
-use crate::untrusted::{UntrustedText, escape_line};
-
-/// How much of a fingerprint is shown where it is not decided on.
-const SHORT: usize = 16;
+use crate::untrusted::UntrustedText;
 
 /// A finding in the making: what is not known yet is its name.
 #[derive(Clone, Debug)]
@@ -18,7 +17,7 @@ pub(super) struct Draft {
     subject: UntrustedText,
     subject_id: Option<SubjectId>,
     since: Timestamp,
-    evidence: Vec<String>,
+    evidence: Vec<Evidence>,
 }
 
 impl Draft {
@@ -50,15 +49,19 @@ impl Draft {
         self
     }
 
-    /// What it rests on, in a sentence of ours: foreign text stands in it as it is shown.
-    pub(super) fn because(mut self, sentence: impl AsRef<str>) -> Self {
-        self.evidence.push(escape_line(sentence.as_ref()).into_owned());
+    /// It rests on this.
+    pub(super) fn because(mut self, evidence: impl Into<Evidence>) -> Self {
+        self.evidence.push(evidence.into());
         self
     }
 
-    /// The same in several sentences.
-    pub(super) fn because_all(self, sentences: impl IntoIterator<Item = String>) -> Self {
-        sentences.into_iter().fold(self, Self::because)
+    /// It rests on all of these.
+    pub(super) fn because_all(
+        mut self,
+        evidence: impl IntoIterator<Item = impl Into<Evidence>>,
+    ) -> Self {
+        self.evidence.extend(evidence.into_iter().map(Into::into));
+        self
     }
 
     /// Whether a finding about the same thing is open.
@@ -90,15 +93,4 @@ impl Draft {
             evidence,
         }
     }
-}
-
-/// The first 16 digits of an authority's fingerprint.
-pub(super) fn short(id: AuthorityId) -> String {
-    digits(&id.fingerprint.to_string())
-}
-
-/// The first 16 digits of a fingerprint's text.
-pub(super) fn digits(fingerprint: &str) -> String {
-    let digits = fingerprint.split_once(':').map_or(fingerprint, |(_, digits)| digits);
-    digits.chars().take(SHORT).collect()
 }

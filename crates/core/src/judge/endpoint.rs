@@ -2,7 +2,7 @@
 
 use super::Case;
 use super::draft::Draft;
-use super::words::span;
+use crate::finding::evidence::EndpointEvidence;
 use crate::finding::{FindingKind, Severity, SubjectId};
 use crate::time::Timestamp;
 use crate::watch::IssuerMode;
@@ -12,12 +12,8 @@ pub(super) fn events(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
     for shift in &case.facts().endpoint.shifts {
         drafts.push(
             Draft::new(FindingKind::EndpointChanged, Severity::Warning, shift.at)
-                .because_all(shift.what.iter().map(ToString::to_string))
-                .because(if shift.with_keys {
-                    "keys changed in the same poll: a taken-over name looks so, and a planned move"
-                } else {
-                    "no key changed in that poll"
-                }),
+                .because_all(shift.what.iter().cloned().map(EndpointEvidence::Differs))
+                .because(EndpointEvidence::KeysInSamePoll { changed: shift.with_keys }),
         );
     }
     drafts.extend(mismatch(case, at));
@@ -33,12 +29,11 @@ fn mismatch(case: &Case<'_>, at: Timestamp) -> Option<Draft> {
     }
     let draft = Draft::new(FindingKind::EndpointBundleMismatch, Severity::Warning, unlisted.since)
         .subject(&unlisted.authority)
-        .because(format!(
-            "for {} the endpoint has proved itself with an authority that its own bundle does not list: {}",
-            span(lasting),
-            unlisted.authority
-        ))
-        .because("a poller that has only this bundle could not come back; two servers on two datastores look so");
+        .because(EndpointEvidence::UnlistedAuthority {
+            authority: unlisted.authority.clone(),
+            lasting,
+        })
+        .because(EndpointEvidence::UnlistedAuthorityRisk);
     Some(draft)
 }
 
@@ -52,9 +47,10 @@ fn stale_leaf(case: &Case<'_>) -> Option<Draft> {
     let back = case.poll_state().older_leaf.as_ref()?;
     let draft = Draft::new(FindingKind::EndpointBundleMismatch, Severity::Warning, back.seen_at)
         .names(SubjectId::Fingerprint(back.authority))
-        .because(format!(
-            "the endpoint presented a certificate made at {}, after one made at {} by the same authority: an old certificate is in use again",
-            back.older, back.newer
-        ));
+        .because(EndpointEvidence::OlderCertificate {
+            authority: back.authority,
+            older: back.older,
+            newer: back.newer,
+        });
     Some(draft)
 }

@@ -1,8 +1,8 @@
-//! Why a new authority is explained, or is not: the evidence, in sentences.
+//! Why a new authority is explained, or is not: the evidence.
 
 use super::Case;
-use super::words::span;
 use crate::bundle::{Authority, SvidType};
+use crate::finding::evidence::AuthorityEvidence;
 use crate::time::{Bracket, Timestamp};
 use crate::watch::{Facts, LineageKind, Standing};
 
@@ -12,41 +12,37 @@ pub(super) fn reasons(
     authority: &Authority,
     seen: Bracket,
     standing: &Standing,
-) -> Vec<String> {
-    let mut sentences = Vec::new();
+) -> Vec<AuthorityEvidence> {
+    let decisions = &case.facts().decisions;
+    let mut evidence = Vec::new();
     match standing {
         Standing::Denied => {
-            let words = case.facts().decisions.denial(authority).map(|denial| &denial.words);
-            let words = words.map(ToString::to_string).unwrap_or_default();
-            sentences.push(format!("its public key was denied {words}"));
+            let decision = decisions.denial(authority).map(|denial| denial.words.clone());
+            evidence.push(AuthorityEvidence::KeyDenied { decision: decision.unwrap_or_default() });
         }
         Standing::Approved => {
-            let words = case.facts().decisions.approval(authority).map(|one| &one.words);
-            let words = words.map(ToString::to_string).unwrap_or_default();
-            sentences.push(format!("approved {words}"));
+            let decision = decisions.approval(authority).map(|one| one.words.clone());
+            let decision = decision.unwrap_or_default();
+            evidence.push(AuthorityEvidence::AuthorityApproved { decision });
         }
         Standing::Contradicted { by } => {
-            sentences.extend(by.iter().map(ToString::to_string));
+            evidence.extend(by.iter().cloned().map(AuthorityEvidence::Contradicts));
         }
-        Standing::Unscheduled { .. } => sentences.push(off_date(case, authority, seen)),
+        Standing::Unscheduled { .. } => evidence.push(off_date(case, authority, seen)),
         Standing::OnTime { lineage } => {
-            sentences.push(format!("it came on the date of lineage {lineage}"));
+            evidence.push(AuthorityEvidence::OnTime { lineage: *lineage });
         }
-        Standing::Late { lineage } => {
-            sentences.push(format!("it came late, as the next of lineage {lineage}"));
-        }
-        Standing::Announced => sentences.push("it was announced".into()),
-        Standing::Learned => sentences.push("the issuer's rhythm was not known yet".into()),
-        Standing::Baseline => {
-            sentences.push("the first bundle had it, and the bootstrap file did not".into());
-        }
-        Standing::Returned => sentences.push("it was known before".into()),
+        Standing::Late { lineage } => evidence.push(AuthorityEvidence::Late { lineage: *lineage }),
+        Standing::Announced => evidence.push(AuthorityEvidence::Announced),
+        Standing::Learned => evidence.push(AuthorityEvidence::ScheduleUnknown),
+        Standing::Baseline => evidence.push(AuthorityEvidence::NotInBootstrapFile),
+        Standing::Returned => evidence.push(AuthorityEvidence::KnownBefore),
     }
-    sentences.push(bracket(seen));
+    evidence.push(AuthorityEvidence::Published { published: seen });
     match standing {
         Standing::Denied => {}
         // What departs from its siblings authenticates as they do, until somebody decides.
-        Standing::Contradicted { .. } => sentences.extend(proof(case, authority)),
+        Standing::Contradicted { .. } => evidence.extend(proof(case, authority)),
         Standing::Baseline
         | Standing::Approved
         | Standing::OnTime { .. }
@@ -54,30 +50,20 @@ pub(super) fn reasons(
         | Standing::Announced
         | Standing::Learned
         | Standing::Returned
-        | Standing::Unscheduled { .. } => sentences.extend(signer(case, authority, seen)),
+        | Standing::Unscheduled { .. } => evidence.extend(signer(case, authority, seen)),
     }
-    sentences
+    evidence
 }
 
 /// Whether the endpoint proves its identity with this authority. One that nobody decided on
 /// authenticates, as it does at every consumer.
-fn proof(case: &Case<'_>, authority: &Authority) -> Option<String> {
+fn proof(case: &Case<'_>, authority: &Authority) -> Option<AuthorityEvidence> {
     let leaf = case.facts().record(authority.id)?.signed?;
-    Some(format!(
-        "the endpoint proves its identity with it since {}: an authority that nobody denied authenticates the endpoint, here as at every consumer",
-        leaf.validity.not_before
-    ))
-}
-
-fn bracket(seen: Bracket) -> String {
-    match seen.after {
-        Some(after) => format!("it was published after {after}, and by {}", seen.until),
-        None => format!("it was published by {}", seen.until),
-    }
+    Some(AuthorityEvidence::SignsForEndpoint { since: leaf.validity.not_before })
 }
 
 /// How far from every date it came.
-fn off_date(case: &Case<'_>, authority: &Authority, seen: Bracket) -> String {
+fn off_date(case: &Case<'_>, authority: &Authority, seen: Bracket) -> AuthorityEvidence {
     let svid_type = authority.id.svid_type;
     let facts = case.facts();
     let interval = facts.interval(case.policy);
@@ -92,42 +78,26 @@ fn off_date(case: &Case<'_>, authority: &Authority, seen: Bracket) -> String {
             (line.kind == LineageKind::Established && !line.is_undated()).then_some(date.from)
         })
         .collect();
-    let name = match svid_type {
-        SvidType::X509 => "X.509",
-        SvidType::Jwt => "JWT",
-        SvidType::Wit => "WIT",
-    };
-    let ahead = due.iter().filter_map(|date| date.since(seen.until)).min();
-    let behind = due.iter().filter_map(|date| seen.until.since(*date)).min();
-    match (ahead, behind) {
-        (Some(ahead), _) => {
-            format!("it appeared {} before any {name} lineage was due", span(ahead))
-        }
-        (None, Some(behind)) => {
-            format!("it appeared {} after the last {name} lineage was due", span(behind))
-        }
-        (None, None) => format!("no {name} lineage is known that it could belong to"),
-    }
+    let next = due.iter().copied().filter(|date| seen.until <= *date).min();
+    let last = due.iter().copied().max();
+    AuthorityEvidence::NotDue { svid_type, seen: seen.until, due: next.or(last) }
 }
 
 /// What the endpoint's own certificate and the sequence say beside it.
-fn signer(case: &Case<'_>, authority: &Authority, seen: Bracket) -> Vec<String> {
+fn signer(case: &Case<'_>, authority: &Authority, seen: Bracket) -> Vec<AuthorityEvidence> {
     let facts = case.facts();
-    let mut sentences = Vec::new();
+    let mut evidence = Vec::new();
     let siblings = facts
         .authorities
         .records
         .iter()
         .filter(|other| other.id() != authority.id && other.published.until == seen.until);
     let other_use = siblings.filter(|other| other.id().svid_type != authority.id.svid_type).count();
-    sentences.push(match other_use {
-        0 => "no authority of another use came with it".to_owned(),
-        1 => "an authority of another use came in the same poll".to_owned(),
-        count => format!("{count} authorities of other uses came in the same poll"),
-    });
+    let count = u64::try_from(other_use).unwrap_or(u64::MAX);
+    evidence.push(AuthorityEvidence::Companions { count });
     if authority.id.svid_type == SvidType::X509 {
-        let unproved = || "the endpoint does not prove its identity with it".to_owned();
-        sentences.push(proof(case, authority).unwrap_or_else(unproved));
+        let unproved = AuthorityEvidence::DoesNotSignForEndpoint;
+        evidence.push(proof(case, authority).unwrap_or(unproved));
     } else {
         let new_root = facts.published().any(|other| {
             other.id().svid_type == SvidType::X509
@@ -135,12 +105,10 @@ fn signer(case: &Case<'_>, authority: &Authority, seen: Bracket) -> Vec<String> 
                 && other.signed.is_some()
         });
         if !new_root {
-            sentences.push("the endpoint does not sign with a new root".to_owned());
+            evidence.push(AuthorityEvidence::NoNewRoot);
         }
     }
-    if let Some(moved) = moved(facts, seen) {
-        sentences.push(format!("the sequence number moved by {moved}"));
-    }
+    evidence.extend(sequence_change(facts, seen));
     // What departed from its siblings is contradicted: where there are none, nothing can be said.
     let compared = facts.published().any(|other| {
         other.is_explained()
@@ -148,17 +116,18 @@ fn signer(case: &Case<'_>, authority: &Authority, seen: Bracket) -> Vec<String> 
             && other.id().svid_type == authority.id.svid_type
     });
     if compared {
-        sentences.push("key type and form as before".to_owned());
+        evidence.push(AuthorityEvidence::UsualForm);
     }
-    sentences
+    evidence
 }
 
-/// By how much the sequence number moved in the change of this poll, while it is remembered.
-fn moved(facts: &Facts, seen: Bracket) -> Option<i128> {
+/// The sequence number before and after the change of this poll, while it is remembered.
+fn sequence_change(facts: &Facts, seen: Bracket) -> Option<AuthorityEvidence> {
     let confirmed = facts.bundle.confirmed.iter().map(|state| (state.since.until, &state.sequence));
     let past = facts.bundle.history.iter().map(|state| (state.since.until, &state.sequence));
     let states: Vec<_> = past.chain(confirmed).collect();
     let place = states.iter().position(|(since, _)| *since == seen.until)?;
-    let given = |place: usize| states.get(place)?.1.given().map(i128::from);
-    Some(given(place)? - given(place.checked_sub(1)?)?)
+    let given = |place: usize| states.get(place)?.1.given();
+    let (from, to) = (given(place.checked_sub(1)?)?, given(place)?);
+    Some(AuthorityEvidence::SequenceChanged { from, to })
 }

@@ -6,10 +6,8 @@ use std::collections::BTreeMap;
 use super::draft::Draft;
 use super::triage::Triage;
 use super::{Case, conditions};
-use crate::bundle::SvidType;
-use crate::finding::{
-    Dropped, Finding, FindingKind, Grade, LeftOut, Nature, Room, Severity, grouped,
-};
+use crate::finding::evidence::{FloodEvidence, UseCount};
+use crate::finding::{Dropped, Finding, FindingKind, Grade, LeftOut, Nature, Room, Severity};
 use crate::time::Timestamp;
 use crate::watch::{self, Event};
 
@@ -73,7 +71,7 @@ pub(super) fn raised(case: &Case<'_>, at: Timestamp, events: &[Event]) -> Findin
     let after = Case { state: &state, ..*case };
     let left_out: Vec<&LeftOut> = state.facts.ledger.left_out.iter().collect();
     let draft = Draft::new(FindingKind::FindingsFlood, severity(&after, &left_out), at);
-    draft.because_all(sentences(&after, &left_out)).finish(case)
+    draft.because_all(evidence(&after, &left_out)).finish(case)
 }
 
 /// Whether all that was left out is listed by now.
@@ -98,7 +96,7 @@ pub(super) fn refresh(case: &Case<'_>, findings: &mut [Finding], conditions: &[L
     let left_out = left_out(case, conditions);
     if !left_out.is_empty() {
         finding.severity = severity(case, &left_out);
-        finding.evidence = sentences(case, &left_out);
+        finding.evidence = evidence(case, &left_out).into_iter().map(Into::into).collect();
     }
 }
 
@@ -122,8 +120,8 @@ fn severity(case: &Case<'_>, left_out: &[&LeftOut]) -> Severity {
     left_out.iter().filter(|left| 0 < left.unlisted()).map(of).max().unwrap_or(Severity::Info)
 }
 
-fn sentences(case: &Case<'_>, left_out: &[&LeftOut]) -> Vec<String> {
-    let mut sentences = Vec::new();
+fn evidence(case: &Case<'_>, left_out: &[&LeftOut]) -> Vec<FloodEvidence> {
+    let mut evidence = Vec::new();
     let since = |kind: FindingKind| {
         left_out.iter().filter(|left| left.room.kind == kind).map(|left| left.since).min()
     };
@@ -131,35 +129,26 @@ fn sentences(case: &Case<'_>, left_out: &[&LeftOut]) -> Vec<String> {
     let mut kinds: Vec<FindingKind> = counts.iter().map(|one| one.kind).collect();
     kinds.dedup();
     for kind in kinds {
-        let of: Vec<&Dropped> = counts.iter().filter(|one| one.kind == kind).collect();
-        let total: u64 = of.iter().map(|one| one.count).sum();
-        let uses: Vec<String> = of
-            .iter()
-            .filter_map(|one| {
-                let svid_type = one.svid_type.map(SvidType::label)?;
-                Some(format!("{} {svid_type}", grouped(one.count)))
-            })
-            .collect();
-        let uses = if uses.is_empty() { String::new() } else { format!(" ({})", uses.join(", ")) };
-        let since = since(kind).map(|since| format!(" since {since}")).unwrap_or_default();
-        let (findings, are) = if total == 1 { ("finding", "is") } else { ("findings", "are") };
-        sentences.push(format!(
-            "{} further {kind} {findings}{uses}{since} {are} not listed one by one",
-            grouped(total)
-        ));
+        let of = || counts.iter().filter(|one| one.kind == kind);
+        let by_use = of().filter_map(|one| {
+            let svid_type = one.svid_type?;
+            Some(UseCount { svid_type, count: one.count })
+        });
+        evidence.push(FloodEvidence::NotListed {
+            kind,
+            count: of().map(|one| one.count).sum(),
+            by_use: by_use.collect(),
+            since: since(kind),
+        });
     }
     if let Some((keys, _)) = case.facts().authorities.unrecorded {
-        sentences.push(format!(
-            "{} keys of the bundle are not recorded one by one, since the daily budget is spent: {} X.509 authorities, {} JWT keys, {} WIT keys",
-            grouped(keys.listed().into()),
-            grouped(keys.x509.listed.into()),
-            grouped(keys.jwt.listed.into()),
-            grouped(keys.wit.listed.into())
-        ));
+        evidence.push(FloodEvidence::KeysNotRecorded {
+            x509: keys.x509.listed.into(),
+            jwt: keys.jwt.listed.into(),
+            wit: keys.wit.listed.into(),
+        });
     }
-    sentences.push(format!(
-        "Each kind lists up to {} findings of one use and cause, those about published keys first: a further one is raised once there is room, if it is still true",
-        Room::PLACES
-    ));
-    sentences
+    let most = u64::try_from(Room::PLACES).unwrap_or(u64::MAX);
+    evidence.push(FloodEvidence::ListingRule { most });
+    evidence
 }

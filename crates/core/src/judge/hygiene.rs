@@ -8,11 +8,11 @@
 use std::time::Duration;
 
 use super::Case;
-use super::draft::{Draft, short};
-use super::words::span;
+use super::draft::Draft;
 use crate::bundle::consumer::{Consumer, Version};
 use crate::bundle::{Irregularity, IrregularityKind, StatedNumber, SvidType};
-use crate::finding::{FindingKind, Severity, grouped};
+use crate::finding::evidence::DocumentEvidence;
+use crate::finding::{FindingKind, Severity};
 use crate::time::Timestamp;
 use crate::watch::{AuthorityRecord, IssuerMode, IssuerModel, spire};
 
@@ -27,13 +27,16 @@ pub(super) fn events(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
     let day = case.facts().spent.on(at);
     if day.exceeded {
         let since = Timestamp::from_unix(day.day.saturating_mul(86_400));
-        drafts.push(Draft::new(FindingKind::Churn, Severity::Critical, since).because(format!(
-            "The trust domain spent its daily budget: {} events and {} bytes of polls were recorded on this day (UTC), and at most {} and {} are meant to be",
-            grouped(day.spent.events),
-            grouped(day.spent.bytes),
-            grouped(case.policy.daily_budget.events),
-            grouped(case.policy.daily_budget.bytes)
-        )).because("Until midnight (UTC) documents are not stored, new keys beyond a reserve are counted and not recorded one by one, X.509 authorities and contradictions first; judgement goes on"));
+        drafts.push(
+            Draft::new(FindingKind::Churn, Severity::Critical, since)
+                .because(DocumentEvidence::BudgetExceeded {
+                    events: day.spent.events,
+                    bytes: day.spent.bytes,
+                    allowed_events: case.policy.daily_budget.events,
+                    allowed_bytes: case.policy.daily_budget.bytes,
+                })
+                .because(DocumentEvidence::BudgetEffect),
+        );
     }
 }
 
@@ -43,15 +46,15 @@ fn private_key_published(case: &Case<'_>) -> Option<Draft> {
     let secret = |one: &&Irregularity| {
         matches!(one.kind, IrregularityKind::PrivateMembers { .. } | IrregularityKind::SymmetricKey)
     };
-    let evidence: Vec<_> =
-        facts.document.irregularities.iter().filter(secret).map(ToString::to_string).collect();
+    let secrets = facts.document.irregularities.iter().filter(secret).cloned();
+    let evidence: Vec<_> = secrets.map(DocumentEvidence::Irregular).collect();
     // One that is open goes on: another bundle with the same key in it is no other finding.
     let since = facts.document.irregular_since?;
     let is_open = case.is_open(FindingKind::PrivateKeyPublished);
     (!evidence.is_empty() && !is_open).then(|| {
         Draft::new(FindingKind::PrivateKeyPublished, Severity::Critical, since)
             .because_all(evidence)
-            .because("whoever read the bundle can sign with it: revoke the authority, and treat what it signed as forged")
+            .because(DocumentEvidence::PrivateKeyRisk)
     })
 }
 
@@ -72,8 +75,8 @@ fn irregular(case: &Case<'_>) -> Option<Draft> {
         return None;
     }
     let since = facts.document.irregular_since?;
-    let departures = facts.document.irregularities.iter().map(ToString::to_string);
-    Some(Draft::new(FindingKind::IrregularDocument, Severity::Info, since).because_all(departures))
+    let evidence = facts.document.irregularities.iter().cloned().map(DocumentEvidence::Irregular);
+    Some(Draft::new(FindingKind::IrregularDocument, Severity::Info, since).because_all(evidence))
 }
 
 /// A consumer would refuse this document, and keep the one that it has.
@@ -96,8 +99,11 @@ fn refused(case: &Case<'_>) -> Vec<Draft> {
         let severity = if declared { Severity::Critical } else { Severity::Info };
         Draft::new(FindingKind::ConsumerRejects, severity, *since)
             .subject(&refusal.consumer.to_string())
-            .because(format!("{} would refuse this document: {}", refusal.consumer, refusal.why))
-            .because("it keeps the bundle that it has, and sees neither new keys nor revocations")
+            .because(DocumentEvidence::ConsumerRejects {
+                consumer: refusal.consumer,
+                why: refusal.why.clone(),
+            })
+            .because(DocumentEvidence::ConsumerRejectsEffect)
     });
     drafts.collect()
 }
@@ -107,21 +113,23 @@ fn hint(case: &Case<'_>) -> Option<Draft> {
     let confirmed = facts.bundle.confirmed.as_ref()?;
     let raised = facts.bundle.hint_before;
     let why = match (&confirmed.refresh_hint, raised) {
-        (StatedNumber::Absent, _) => {
-            "the document states no refresh hint: SPIRE then polls at a fortieth of the shortest X.509 authority's lifetime, which may be weeks".to_owned()
-        }
+        (StatedNumber::Absent, _) => DocumentEvidence::NoRefreshHint,
         (StatedNumber::Unusable(text), _) => {
-            format!("the refresh hint is no whole number: {text}")
+            DocumentEvidence::UnusableRefreshHint { value: text.clone() }
         }
-        (StatedNumber::Given(0), _) => "the refresh hint is 0".to_owned(),
+        (StatedNumber::Given(0), _) => DocumentEvidence::ZeroRefreshHint,
         (StatedNumber::Given(hint), _) if LONGEST_HINT < *hint => {
-            format!("the refresh hint is {}, over a day", span(Duration::from_secs(*hint)))
+            DocumentEvidence::LongRefreshHint {
+                hint: Duration::from_secs(*hint),
+                longest: Duration::from_secs(LONGEST_HINT),
+            }
         }
-        (StatedNumber::Given(hint), Some(before)) if before.saturating_mul(RAISED) <= *hint => format!(
-            "the refresh hint was raised from {} to {}: obedient consumers see a revocation that much later",
-            span(Duration::from_secs(before)),
-            span(Duration::from_secs(*hint))
-        ),
+        (StatedNumber::Given(hint), Some(before)) if before.saturating_mul(RAISED) <= *hint => {
+            DocumentEvidence::RaisedRefreshHint {
+                from: Duration::from_secs(before),
+                to: Duration::from_secs(*hint),
+            }
+        }
         (StatedNumber::Given(_), _) => return None,
     };
     let since = facts.bundle.hint_since?;
@@ -149,15 +157,13 @@ fn pruning_stalled(case: &Case<'_>, at: Timestamp) -> Option<Draft> {
         .filter(|(_, limit)| *limit < at)
         .collect();
     let since = overdue.iter().map(|(_, limit)| *limit).min()?;
-    let names: Vec<String> = overdue.iter().take(8).map(|(id, _)| short(*id)).collect();
     let draft = Draft::new(FindingKind::PruningStalled, Severity::Info, since)
-        .because(format!(
-            "{} authorities expired over {} ago and are still published: {}",
-            overdue.len(),
-            span(late),
-            names.join(", ")
-        ))
-        .because("a server that restarts more often than every six hours never prunes, and neither does one that would remove its last key of a use");
+        .because(DocumentEvidence::ExpiredPublished {
+            count: u64::try_from(overdue.len()).unwrap_or(u64::MAX),
+            expired_for: late,
+            authorities: overdue.iter().take(8).map(|(id, _)| id.fingerprint).collect(),
+        })
+        .because(DocumentEvidence::PruningCauses);
     Some(draft)
 }
 
@@ -169,10 +175,7 @@ fn weak(case: &Case<'_>) -> Vec<Draft> {
     weak.map(|record| {
         Draft::new(FindingKind::WeakAuthority, Severity::Warning, record.published.until)
             .about(record.id())
-            .because(format!(
-                "its key is {}, which consumers refuse or should",
-                record.authority.key_type
-            ))
+            .because(DocumentEvidence::WeakKey { key_type: record.authority.key_type.clone() })
     })
     .collect()
 }
@@ -194,12 +197,12 @@ fn clock_skew(case: &Case<'_>) -> Option<Draft> {
     let ahead = made.since(newest.published.until).filter(|ahead| skew < *ahead);
     let ahead = ahead?;
     let draft = Draft::new(FindingKind::ClockSkew, Severity::Warning, newest.published.until)
-        .because(format!(
-            "{} says that it was made {} after the poll that showed it: the issuer's clock is ahead, or the monitor's behind",
-            short(newest.id()),
-            span(ahead)
-        ))
-        .because("verdicts and dates are off by as much");
+        .because(DocumentEvidence::IssuedInFuture {
+            authority: newest.id().fingerprint,
+            ahead,
+            allowed: skew,
+        })
+        .because(DocumentEvidence::ClockEffect);
     Some(draft)
 }
 
@@ -223,16 +226,11 @@ fn lifetime(case: &Case<'_>, at: Timestamp) -> Option<Draft> {
     let draft = Draft::new(FindingKind::AuthorityLifetime, severity, since)
         .about(record.id())
         .because(match validity.not_after.since(at) {
-            Some(left) => format!(
-                "the newest explained X.509 authority runs out at {}, in {}, of {}",
-                validity.not_after,
-                span(left),
-                span(whole)
-            ),
-            None => {
-                format!("the newest explained X.509 authority ran out at {}", validity.not_after)
+            Some(left) => {
+                DocumentEvidence::Expires { at: validity.not_after, left, lifetime: whole }
             }
+            None => DocumentEvidence::Expired { at: validity.not_after },
         })
-        .because("without a newer one no X509-SVID of the trust domain is valid after that");
+        .because(DocumentEvidence::ExpiryEffect);
     Some(draft)
 }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::draft::Draft;
 use super::verdict::{Measure, Ttl};
-use super::words::span;
 use super::{Case, Verdict, verdict};
 use crate::bundle::SvidType;
 use crate::bundle::consumer::Consumer;
+use crate::finding::evidence::{LeadSource, ScheduleEvidence};
 use crate::finding::{FindingKind, Severity};
 use crate::time::Timestamp;
 use crate::watch::{AuthorityRecord, HandOver, Lead, Standing};
@@ -86,17 +86,18 @@ fn too_short(case: &Case<'_>, record: &AuthorityRecord, at: Timestamp) -> Option
     // misses no poll comes too late.
     let sure = lead.duration() < delay / 2;
     let severity = if sure { Severity::Critical } else { Severity::Warning };
-    let known = match lead {
-        Lead::Declared(_) => "declared",
-        Lead::Modelled(_) => "by SPIRE's rule for its lifetime",
+    let source = match lead {
+        Lead::Declared(_) => LeadSource::Declared,
+        Lead::Modelled(_) => LeadSource::Modelled,
     };
     let draft = Draft::new(FindingKind::LeadTooShort, severity, record.published.until)
         .about(record.id())
-        .because(format!(
-            "it is published {} before it signs ({known}), and {slowest} may take {} to hold it",
-            span(lead.duration()),
-            span(delay)
-        ))
-        .because(format!("it is expected to sign from {} on", activation.from));
+        .because(ScheduleEvidence::LeadTooShort {
+            lead: lead.duration(),
+            source,
+            consumer: slowest,
+            delay,
+        })
+        .because(ScheduleEvidence::ExpectedToSign { from: activation.from });
     Some(draft)
 }

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::Case;
+use super::authentication::polls_failed;
 use super::draft::Draft;
-use super::words::span;
 use crate::bundle::SvidType;
+use crate::finding::evidence::{LockoutBasis, OutageEvidence};
 use crate::finding::{FindingKind, Severity};
 use crate::time::Timestamp;
 use crate::watch::spire;
@@ -71,7 +72,7 @@ pub(super) fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>
 struct Silence {
     since: Timestamp,
     lasting: Duration,
-    why: String,
+    why: OutageEvidence,
 }
 
 impl Silence {
@@ -82,8 +83,7 @@ impl Silence {
         // return on (docs/rotation-model.md#observation-gaps).
         let since = case.facts().endpoint.last_gap.map_or(last, |gap| last.max(gap.until));
         let lasting = at.since(since)?;
-        let polls = case.poll_state().failures;
-        let why = format!("{polls} polls running failed: {}: {}", run.reason, run.detail);
+        let why = polls_failed(case.poll_state().failures, run);
         Some(Self { since, lasting, why })
     }
 }
@@ -105,15 +105,15 @@ fn lockout_imminent(case: &Case<'_>, at: Timestamp, silence: &Silence) -> Option
     if notice <= left {
         return None;
     }
-    let kind = if lockout.soft.is_some() { "soft" } else { "hard" };
+    let basis = match lockout.soft {
+        Some(_) => LockoutBasis::NextActivation,
+        None => LockoutBasis::LastExpiry,
+    };
     let draft = Draft::new(FindingKind::LockoutImminent, Severity::Critical, silence.since)
-        .because(format!(
-            "after {limit} ({kind} lockout, in {}) the endpoint may prove itself with an authority that is not held here, and only a new bootstrap file helps",
-            span(left)
-        ))
+        .because(OutageEvidence::LockoutAhead { limit, left, basis })
         .because(silence.why.clone());
     Some(match lockout.hard {
-        Some(hard) => draft.because(format!("the last authority held runs out at {hard}")),
+        Some(hard) => draft.because(OutageEvidence::LastAnchorExpires { at: hard }),
         None => draft,
     })
 }
@@ -129,11 +129,7 @@ fn stale(case: &Case<'_>, at: Timestamp, silence: &Silence) -> Vec<Draft> {
     let interval = case.poll_state().interval;
     let mut drafts = vec![
         Draft::new(FindingKind::SourceStale, Severity::Warning, silence.since)
-            .because(format!(
-                "no good poll for {}, at an interval of {}",
-                span(silence.lasting),
-                span(interval)
-            ))
+            .because(OutageEvidence::NoGoodPoll { lasting: silence.lasting, interval })
             .because(silence.why.clone()),
     ];
     let lockout = case.lockout();
@@ -143,14 +139,11 @@ fn stale(case: &Case<'_>, at: Timestamp, silence: &Silence) -> Vec<Draft> {
     if longest <= silence.lasting {
         drafts.push(
             Draft::new(FindingKind::TrustDomainBlind, Severity::Critical, silence.since)
-                .because(format!(
-                    "no good poll for {}: what came and went since is not known, and revocations are not either",
-                    span(silence.lasting)
-                ))
+                .because(OutageEvidence::ChangesMissed { lasting: silence.lasting })
                 .because(silence.why.clone())
                 .because_all(limit.map(|limit| match limit.since(at) {
-                    Some(left) => format!("the lockout comes in {}", span(left)),
-                    None => format!("the lockout came at {limit}"),
+                    Some(left) => OutageEvidence::LockoutIn { limit, left },
+                    None => OutageEvidence::LockoutPassed { limit },
                 })),
         );
     }

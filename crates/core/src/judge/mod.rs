@@ -28,19 +28,17 @@ mod sighting;
 mod triage;
 mod unexpected;
 mod verdict;
-mod words;
 
 pub use case::Case;
 pub use expected::Expected;
 pub use key_index::{
-    KeySetChange, KeySetTwin, NO_SHARED_KEYS, NameSample, PublicKeyIndex, SharedKey, SharedKeys,
-    SharedKeysFor, TwoUses,
+    KeySetChange, KeySetTwin, NO_SHARED_KEYS, PublicKeyIndex, SharedKey, SharedKeys, SharedKeysFor,
+    TwoUses,
 };
 pub use lockout::Lockout;
 pub use removal::{InFlight, in_flight};
 pub use self_watch::{KnownFault, UNWRITABLE_FOR, Unwritable, WatchFacts, assess_watch};
-pub use unexpected::Reading;
-pub use verdict::{Law, Measure, Ttl, TtlSource, Verdict, VerdictKind, verdict};
+pub use verdict::{Measure, Ttl, Verdict, VerdictKind, verdict};
 
 use std::cmp::Reverse;
 use std::collections::HashSet;

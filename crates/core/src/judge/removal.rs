@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::Case;
-use super::draft::{Draft, digits};
-use super::verdict::{Law, Ttl, TtlSource, VerdictKind};
-use super::words::{percent, span};
+use super::draft::Draft;
+use super::verdict::{Ttl, VerdictKind};
 use crate::bundle::{AuthorityId, SvidType};
+use crate::finding::evidence::{RemovalEvidence, TtlSource};
 use crate::finding::{FindingKind, Severity};
 use crate::time::Timestamp;
 use crate::watch::{HandOver, Lead, spire};
@@ -99,26 +99,33 @@ pub(super) fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>
         let known = risk.ttl.source != TtlSource::Assumed && !in_gap(case, handover);
         let severity =
             if 0.0 < risk.least && known { Severity::Critical } else { Severity::Warning };
-        let verdict = if severity == Severity::Critical { "tokens died" } else { "undecidable" };
         let draft = Draft::new(FindingKind::InFlightRisk, severity, handover.removed.until)
             .about(id)
-            .because(format!(
-                "{verdict}: {} of what it had signed and was still alive is refused, until {} at the latest",
-                shares(risk.least, risk.most),
-                risk.until.whole_second()
-            ))
+            .because(RemovalEvidence::SvidsRejected {
+                svid_type: handover.svid_type,
+                certain: severity == Severity::Critical,
+                least_percent: percent(risk.least),
+                most_percent: percent(risk.most),
+                until: risk.until.whole_second(),
+            })
             .because_all(circumstances(case, handover));
         drafts.push(draft);
     }
 }
 
-/// How much of what was alive died.
-fn shares(least: f64, most: f64) -> String {
-    if least <= 0.0 && 1.0 <= most {
-        return "anything from nothing to all".to_owned();
+/// A share in percent, rounded towards the middle: 0 and 100 stand for nothing else.
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it is a whole number between 1 and 99"
+)]
+fn percent(share: f64) -> u8 {
+    match share {
+        share if share <= 0.0 => 0,
+        share if 1.0 <= share => 100,
+        share => (share * 100.0).round_ties_even().clamp(1.0, 99.0) as u8,
     }
-    let (least, most) = (percent(least), percent(most));
-    if least == most { least } else { format!("between {least} and {most}") }
 }
 
 /// Whether the monitor was away when it happened.
@@ -126,43 +133,31 @@ fn in_gap(case: &Case<'_>, handover: &HandOver) -> bool {
     case.facts().was_away(handover.removed)
 }
 
-fn circumstances(case: &Case<'_>, handover: &HandOver) -> Vec<String> {
+fn circumstances(case: &Case<'_>, handover: &HandOver) -> Vec<RemovalEvidence> {
     let ttl = case.ttl(handover.svid_type);
-    let mut sentences = Vec::new();
     let removed = handover.removed;
-    sentences.push(match removed.after {
-        Some(after) => format!("it was removed after {after}, and by {}", removed.until),
-        None => format!("it was removed by {}", removed.until),
-    });
-    sentences.push(match (handover.new, handover.overlap()) {
-        (Some(new), Some((least, most))) => format!(
-            "its successor {} had been published for {} to {}",
-            digits(&new.to_string()),
-            span(least),
-            span(most)
-        ),
-        _ if handover.was_only => "it was the only one of its use, and nothing followed it".into(),
-        _ => "which authority followed it is not known".into(),
-    });
-    sentences.push(format!(
-        "T is {} ({}), and validators may allow {} more",
-        span(ttl.longest),
-        ttl.source.label(),
-        span(case.policy.sigma())
-    ));
+    let successor = match (handover.new, handover.overlap()) {
+        (Some(successor), Some((least, most))) => {
+            RemovalEvidence::SuccessorPublished { successor, least, most }
+        }
+        _ if handover.was_only => RemovalEvidence::NoSuccessor,
+        _ => RemovalEvidence::SuccessorUnknown,
+    };
+    let longest = RemovalEvidence::LongestLifetime {
+        svid_type: handover.svid_type,
+        lifetime: ttl.longest,
+        source: ttl.source,
+        leeway: case.policy.sigma(),
+    };
+    let mut evidence = vec![RemovalEvidence::Removed { removed }, successor, longest];
     if case.facts().bundle.sequence_anomalies.iter().any(|anomaly| {
         matches!(anomaly.kind, crate::watch::SequenceAnomalyKind::Hidden { .. })
             && anomaly.when.until <= removed.until
-            && removed
-                .until
-                .since(anomaly.when.until)
-                .is_some_and(|ago| ago < Duration::from_hours(1))
+            && removed.until.since(anomaly.when.until).is_some_and(|ago| ago < Duration::from_hours(1))
     }) {
-        sentences.push(
-            "the sequence had moved without a visible change shortly before: SPIRE's taint looks so, and comes before a revocation".into(),
-        );
+        evidence.push(RemovalEvidence::TaintBefore);
     }
-    sentences
+    evidence
 }
 
 /// `early_removal`, `rotation_violated`
@@ -194,64 +189,36 @@ pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
                     handover.removed.until,
                 )
                 .about(id)
-                .because(broke(law))
-                .because(format!(
-                    "{}: D {} ({consumer}), T {} ({}), σ {}",
-                    missed(law, verdict.slack_seconds.unsigned_abs()),
-                    span(delay),
-                    span(verdict.ttl.longest),
-                    verdict.ttl.source.label(),
-                    span(case.policy.sigma())
-                ))
+                .because(RemovalEvidence::LawBroken { law })
+                .because(RemovalEvidence::LawMissed {
+                    law,
+                    short_by: Duration::from_secs(verdict.slack_seconds.unsigned_abs()),
+                    consumer,
+                    delay,
+                })
                 .because_all(circumstances(case, handover)),
             );
         }
     }
 }
 
-fn broke(law: Law) -> &'static str {
-    match law {
-        Law::PublishFirst => {
-            "the new key signed before every declared consumer can have held it (publish first)"
-        }
-        Law::Retain => "the old key went while what it had signed was still alive (retain)",
-        Law::Either => {
-            "one of the two laws was broken: the new key signed too early, or the old one went too early; which one cannot be seen from outside"
-        }
-        Law::Tokens => {
-            "live tokens lost their key, or the new key signed before it was published at all"
-        }
-    }
-}
-
-/// By how much a law was missed.
-fn missed(law: Law, seconds: u64) -> String {
-    match law {
-        Law::PublishFirst => format!("it signed {seconds} s too early at least"),
-        Law::Retain => format!("the old key went {seconds} s too early at least"),
-        Law::Either | Law::Tokens => {
-            format!("the overlap is {seconds} s short of what the laws need")
-        }
-    }
-}
-
 /// Why a removal came before everything that the authority had signed can have expired.
-fn early(case: &Case<'_>, handover: &HandOver) -> Option<String> {
+fn early(case: &Case<'_>, handover: &HandOver) -> Option<RemovalEvidence> {
+    let svid_type = handover.svid_type;
     let ttl = case.ttl(handover.svid_type);
     let needed = ttl.longest.saturating_add(case.policy.sigma());
     if handover.was_only && handover.new.is_none() {
-        return (handover.svid_type != SvidType::X509 || handover.had_signed).then(|| {
-            "the last authority of its use was removed: all that it had signed is refused".into()
-        });
+        return (svid_type != SvidType::X509 || handover.had_signed)
+            .then_some(RemovalEvidence::LastRemoved { svid_type });
     }
     if let Some((_, most)) = handover.overlap()
         && most < needed
     {
-        return Some(format!(
-            "it went {} after its successor came, and what it may have signed until then lives up to {}",
-            span(most),
-            span(needed)
-        ));
+        return Some(RemovalEvidence::RemovedBeforeExpiry {
+            svid_type,
+            after_successor: most,
+            valid_for: needed,
+        });
     }
     // By SPIRE's rhythm it still signed.
     // What is not sure of the life is said in its favour.
@@ -263,10 +230,6 @@ fn early(case: &Case<'_>, handover: &HandOver) -> Option<String> {
         published.from.saturating_add(lifetime.saturating_sub(spire::activation(lifetime)));
     let safe = retired.saturating_add(needed);
     let end = published.from.saturating_add(lifetime);
-    (handover.removed.until < safe.min(end)).then(|| {
-        format!(
-            "by its issuer's rhythm it signed until {retired}, and what it signed lives up to {} longer",
-            span(needed)
-        )
-    })
+    (handover.removed.until < safe.min(end))
+        .then_some(RemovalEvidence::SignedUntil { retired, valid_for: needed })
 }

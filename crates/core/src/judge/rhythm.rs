@@ -1,12 +1,15 @@
 //! Rotation that is late, issuers that changed, and what is not learned yet.
 
 use super::Case;
-use super::draft::{Draft, short};
-use super::words::span;
+use super::draft::Draft;
 use crate::bundle::SvidType;
+use crate::finding::evidence::ScheduleEvidence;
 use crate::finding::{FindingKind, Severity};
 use crate::time::{Timestamp, Window};
 use crate::watch::{IssuerMode, IssuerModel, Lineage, Standing};
+
+/// How many authorities are named that were accepted while the schedule was not known.
+const LISTED: usize = 64;
 
 /// `rotation_overdue`
 pub(super) fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
@@ -22,16 +25,15 @@ pub(super) fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>
             drafts.push(
                 Draft::new(FindingKind::RotationOverdue, Severity::Warning, due)
                     .of(gaps.svid_type)
-                    .because(format!(
-                        "the last authority came at {last}, and the next was expected within {}",
-                        span(rhythm.overdue_after())
-                    ))
-                    .because(format!(
-                        "learned from {} gaps: median {}, longest {}",
-                        rhythm.gaps,
-                        span(rhythm.median),
-                        span(rhythm.longest)
-                    )),
+                    .because(ScheduleEvidence::IntervalExceeded {
+                        last: *last,
+                        expected_within: rhythm.overdue_after(),
+                    })
+                    .because(ScheduleEvidence::LearnedInterval {
+                        count: u64::try_from(rhythm.gaps).unwrap_or(u64::MAX),
+                        median: rhythm.median,
+                        longest: rhythm.longest,
+                    }),
             );
         }
     }
@@ -50,39 +52,26 @@ fn late(case: &Case<'_>, line: &Lineage, at: Timestamp) -> Option<Draft> {
     let activation = newest_activation(case, line.svid_type);
     let severe = alone && activation.is_none_or(|activation| activation.until < at);
     let severity = if severe { Severity::Critical } else { Severity::Warning };
-    let newest = line.newest.map_or_else(
-        || "the lineage was there when the watch began".to_owned(),
-        |newest| format!("its newest authority {} came at {}", short(newest), line.published.until),
-    );
+    let newest = match line.newest {
+        Some(id) => ScheduleEvidence::NewestAuthority { id, published: line.published.until },
+        None => ScheduleEvidence::NewestUnknown,
+    };
     let rest =
         facts.rotation.established(line.svid_type).filter(|line| line.missed.is_none()).count();
     let mut draft = Draft::new(FindingKind::RotationOverdue, severity, missed.deadline)
         .of(line.svid_type)
         .subject(&format!("lineage {}", line.number))
-        .because(format!(
-            "lineage {} was due {}, on time until {}, and a good poll after that shows no new authority",
-            line.number,
-            window(missed.date),
-            missed.deadline
-        ))
+        .because(ScheduleEvidence::LineageOverdue {
+            lineage: line.number,
+            due: missed.date,
+            deadline: missed.deadline,
+        })
         .because(newest)
-        .because(match rest {
-            0 => "no other lineage of its use is on time".to_owned(),
-            1 => "one other lineage of its use is on time".to_owned(),
-            count => format!("{count} other lineages of its use are on time"),
-        });
-    if let Some(end) = end {
-        draft = draft.because(format!("its newest authority runs out at {end}"));
+        .because(ScheduleEvidence::OthersOnTime { count: u64::try_from(rest).unwrap_or(u64::MAX) });
+    if let Some(at) = end {
+        draft = draft.because(ScheduleEvidence::NewestExpires { at });
     }
     Some(draft)
-}
-
-fn window(date: Window) -> String {
-    if date.until.since(date.from).is_some_and(|width| width.as_secs() < 60) {
-        format!("at {}", date.from)
-    } else {
-        format!("between {} and {}", date.from, date.until)
-    }
 }
 
 /// When the newest explained authority of a use begins to sign.
@@ -108,12 +97,8 @@ pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
         drafts.push(
             Draft::new(FindingKind::IssuerChanged, Severity::Warning, change.at)
                 .about(change.authority)
-                .because(format!(
-                    "on its lineage's date came an authority that lives {}, and the one before lived {}",
-                    span(change.to),
-                    span(change.from)
-                ))
-                .because("ca_ttl was changed, or another server signs under this name"),
+                .because(ScheduleEvidence::LifetimeChanged { from: change.from, to: change.to })
+                .because(ScheduleEvidence::LifetimeChangeCauses),
         );
     }
     let learned =
@@ -122,42 +107,39 @@ pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
         && !is_learned(case)
         && !facts.ledger.open.iter().any(|f| f.kind == FindingKind::IssuerUnlearned)
     {
-        let names: Vec<String> = learned.map(|record| short(record.id())).collect();
+        let count = u64::try_from(learned.clone().count()).unwrap_or(u64::MAX);
+        let authorities = learned.take(LISTED).map(|record| record.id().fingerprint).collect();
         drafts.push(
             Draft::new(FindingKind::IssuerUnlearned, Severity::Warning, first)
                 .because(mode(case))
-                .because(format!("taken as they came: {}", names.join(", "))),
+                .because(ScheduleEvidence::AcceptedUnlearned { count, authorities }),
         );
     }
     if let Some(gap) = facts.endpoint.last_gap {
-        let away = gap.after.and_then(|after| gap.until.since(after)).unwrap_or_default();
+        let lasting = gap.after.and_then(|after| gap.until.since(after)).unwrap_or_default();
         drafts.push(
             Draft::new(FindingKind::ObservationGap, Severity::Info, gap.until)
-                .because(format!("the monitor did not poll for {}", span(away)))
-                .because("what came and went within that time alone was not seen"),
+                .because(ScheduleEvidence::PollingInterrupted { lasting })
+                .because(ScheduleEvidence::UnseenChanges),
         );
     }
 }
 
-fn mode(case: &Case<'_>) -> String {
+fn mode(case: &Case<'_>) -> ScheduleEvidence {
     match case.policy.issuer {
-        IssuerModel::Learned => {
-            "the issuer's rhythm is learned from the gaps between publications".into()
-        }
+        IssuerModel::Learned => ScheduleEvidence::LearnedFromPublications,
         IssuerModel::Declared { interval, .. } => {
-            format!("lineages are learned in the first interval of {}", span(interval))
+            ScheduleEvidence::LearnedInFirstInterval { interval }
         }
-        IssuerModel::Spire { mode, .. } => {
-            let found = mode.unwrap_or(case.facts().rotation.mode);
-            let how = if mode.is_some() { "configured" } else { "guessed from the first bundle" };
-            match found {
-                IssuerMode::SelfSigned => "SPIRE, self-signed".to_owned(),
-                IssuerMode::Upstream | IssuerMode::Nested => format!(
-                    "SPIRE in mode {} ({how}): its JWT lineages are learned in the first period; set issuer.spire.ca_ttl and mode where they are known",
-                    found.label()
-                ),
+        IssuerModel::Spire { mode, .. } => match mode.unwrap_or(case.facts().rotation.mode) {
+            IssuerMode::SelfSigned => ScheduleEvidence::SelfSignedIssuer,
+            found @ (IssuerMode::Upstream | IssuerMode::Nested) => {
+                ScheduleEvidence::LearnedInFirstPeriod {
+                    mode: found.label().into(),
+                    configured: mode.is_some(),
+                }
             }
-        }
+        },
     }
 }
 

@@ -5,9 +5,10 @@
 
 use std::time::Duration;
 
+use crate::finding::evidence::SelfWatchEvidence;
 use crate::finding::{Finding, FindingId, FindingKind, IncidentId};
 use crate::time::Timestamp;
-use crate::untrusted::{UntrustedText, escape_line};
+use crate::untrusted::UntrustedText;
 
 /// Writes have failed for so long before it is a finding: a store is tried again every 3 s, and one write
 /// that failed between two that succeeded is no reason to wake anyone.
@@ -56,11 +57,9 @@ pub fn assess_watch(facts: &WatchFacts, at: Timestamp) -> Vec<Finding> {
 
 fn stalled(facts: &WatchFacts) -> Option<Finding> {
     let since = facts.stalled_since?;
-    let evidence = vec![
-        format!("The scheduler last turned at {since}; it turns every second."),
-        "No trust domain is polled, so no new key is seen.".to_owned(),
-    ];
-    Some(finding(FindingKind::SchedulerStalled, since, &evidence))
+    let evidence =
+        vec![SelfWatchEvidence::SchedulerStopped { since }, SelfWatchEvidence::NothingPolled];
+    Some(finding(FindingKind::SchedulerStalled, since, evidence))
 }
 
 fn unwritable(facts: &WatchFacts, at: Timestamp) -> Option<Finding> {
@@ -69,40 +68,33 @@ fn unwritable(facts: &WatchFacts, at: Timestamp) -> Option<Finding> {
         return None;
     }
     let mut evidence = vec![
-        format!("Every write to the store has failed since {since}: {why}."),
-        "Polls, findings and pushes go on unrecorded; a restart forgets what waits in memory, and \
-         decisions are refused."
-            .to_owned(),
+        SelfWatchEvidence::WritesFail { since: *since, why: why.clone() },
+        SelfWatchEvidence::WritesFailEffect,
     ];
     if 0 < facts.events_lost {
-        evidence.push(format!(
-            "{} events were lost since the process started, because too much waited.",
-            facts.events_lost
-        ));
+        evidence.push(SelfWatchEvidence::EventsLost { count: facts.events_lost });
     }
-    Some(finding(FindingKind::StateNotPersisted, *since, &evidence))
+    Some(finding(FindingKind::StateNotPersisted, *since, evidence))
 }
 
 fn damaged(facts: &WatchFacts) -> Option<Finding> {
     let since = facts.faults.iter().map(|fault| fault.since).min()?;
     let listed = facts.faults.iter().take(LISTED);
-    let mut evidence: Vec<String> =
-        listed.map(|fault| format!("Found at {}: {}.", fault.since, fault.detail)).collect();
+    let fault = |fault: &KnownFault| SelfWatchEvidence::StoreFault {
+        since: fault.since,
+        detail: fault.detail.clone(),
+    };
+    let mut evidence: Vec<_> = listed.map(fault).collect();
     let unlisted = u64::try_from(facts.faults.len().saturating_sub(LISTED)).unwrap_or(u64::MAX);
     match unlisted.saturating_add(facts.more_faults) {
         0 => (),
-        more => evidence
-            .push(format!("{more} more are not listed; `anchorwatch store verify` lists them.")),
+        count => evidence.push(SelfWatchEvidence::MoreFaults { count }),
     }
-    evidence.push(
-        "What verifies is used, and what does not is left out: a key or a decision that only a damaged \
-         entry recorded is judged anew."
-            .to_owned(),
-    );
-    Some(finding(FindingKind::StoreDamaged, since, &evidence))
+    evidence.push(SelfWatchEvidence::StoreFaultEffect);
+    Some(finding(FindingKind::StoreDamaged, since, evidence))
 }
 
-fn finding(kind: FindingKind, since: Timestamp, evidence: &[String]) -> Finding {
+fn finding(kind: FindingKind, since: Timestamp, evidence: Vec<SelfWatchEvidence>) -> Finding {
     Finding {
         id: FindingId::new(None, kind, None, "", since),
         incident: IncidentId::new(None, since),
@@ -112,7 +104,7 @@ fn finding(kind: FindingKind, since: Timestamp, evidence: &[String]) -> Finding 
         subject: UntrustedText::default(),
         subject_id: None,
         since,
-        evidence: evidence.iter().map(|sentence| escape_line(sentence).into_owned()).collect(),
+        evidence: evidence.into_iter().map(Into::into).collect(),
     }
 }
 
@@ -136,7 +128,7 @@ mod tests {
         assert_eq!(assess_watch(&facts, at(4)), []);
         let [finding] = &*assess_watch(&facts, at(5)) else { panic!() };
         assert_eq!(finding.kind, FindingKind::StateNotPersisted);
-        assert!(finding.evidence[0].contains("disk full"), "{finding:?}");
+        assert!(finding.first_sentence().contains("disk full"), "{finding:?}");
         assert_eq!(*finding, assess_watch(&facts, at(500))[0], "it does not change while it lasts");
     }
 
@@ -151,7 +143,7 @@ mod tests {
         let [finding] = &*assess_watch(&facts, at(50)) else { panic!() };
         assert_eq!((finding.kind, finding.since), (FindingKind::StoreDamaged, at(1)));
         assert_eq!(finding.evidence.len(), LISTED + 2);
-        assert!(finding.evidence[LISTED].starts_with("34 more"), "{finding:?}");
+        assert!(finding.evidence[LISTED].to_string().starts_with("34 more"), "{finding:?}");
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use super::Case;
 use super::draft::Draft;
 use super::verdict::Ttl;
-use super::words::span;
 use crate::bundle::SvidType;
+use crate::finding::evidence::TokenEvidence;
 use crate::finding::{FindingKind, Severity};
 use crate::time::Timestamp;
 use crate::watch::{AuthorityRecord, Sighting};
@@ -29,35 +29,31 @@ pub(super) fn events(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
         // A consumer may see a token before the watch sees its key.
         let patient = at.since(sighting.heard).is_some_and(|waited| grace <= waited);
         if !stands && !before && patient {
-            let kid = sighting.kid.quoted(Sighting::KID);
+            let trust_domain = case.endpoint.trust_domain.clone();
+            let kid = sighting.kid.clone();
             drafts.push(
                 Draft::new(FindingKind::UnlistedSigner, Severity::Critical, sighting.heard)
                     .of(SvidType::Jwt)
                     .subject(sighting.kid.as_received())
                     .because(match withdrawn {
-                        Some(gone) => format!(
-                            "a token under the key ID {kid} was sighted, and the bundle of {} lists it no more since {gone}",
-                            case.endpoint.trust_domain
-                        ),
-                        None => format!(
-                            "a token under the key ID {kid} was sighted, and no bundle of {} listed it within {}",
-                            case.endpoint.trust_domain,
-                            span(grace)
-                        ),
+                        Some(removed) => TokenEvidence::KeyIdRemoved { kid, trust_domain, removed },
+                        None => {
+                            TokenEvidence::KeyIdNeverListed { kid, trust_domain, waited: grace }
+                        }
                     })
-                    .because(format!("it was issued at {}", sighting.last_iat)),
+                    .because(TokenEvidence::TokenIssued { at: sighting.last_iat }),
             );
         }
-        if case.policy.max_jwt_svid_ttl.is_some_and(|declared| declared < sighting.longest) {
+        let declared = case.policy.max_jwt_svid_ttl;
+        if let Some(declared) = declared.filter(|declared| *declared < sighting.longest) {
             drafts.push(
                 Draft::new(FindingKind::TokenLifetime, Severity::Warning, sighting.heard)
                     .of(SvidType::Jwt)
                     .subject(sighting.kid.as_received())
-                    .because(format!(
-                        "a token lives {}, and max_jwt_svid_ttl is {}: verdicts take the longer one",
-                        span(sighting.longest),
-                        span(ttl.longest)
-                    )),
+                    .because(TokenEvidence::LifetimeExceeded {
+                        sighted: sighting.longest,
+                        declared,
+                    }),
             );
         }
     }

@@ -9,46 +9,19 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::draft::{Draft, digits};
+use super::draft::Draft;
 use super::ledger::Subjects;
 use super::triage::Triage;
-use super::words::span;
 use super::{Case, explain};
 use crate::bundle::{Authority, AuthorityId, SvidType};
-use crate::finding::{Finding, FindingId, FindingKind, Room, Severity};
+use crate::finding::evidence::{AuthorityEvidence, PublicationPattern};
+use crate::finding::{Evidence, Finding, FindingId, FindingKind, Room, Severity};
 use crate::time::{Bracket, Timestamp};
 use crate::untrusted::UntrustedText;
 use crate::watch::{AuthorityRecord, Facts, JudgementPolicy, Rank, Standing, TrustOrigin, spire};
 
 /// How much of a key ID stands in evidence, in bytes: SPIRE's have 32.
 const KEY_ID: usize = 64;
-/// What an unscheduled publication looks like. None of them is proof: from outside, a profile-matched
-/// pair that an attacker adds looks like a restart.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Reading {
-    /// A server came up without its keys, or another one joined.
-    RestartOrScaleOut,
-    /// `localauthority prepare`, or a planted key.
-    ForcedRotation,
-    /// A root that an upstream authority brought in, or a planted one.
-    RootChange,
-    /// Nothing known looks like this.
-    Unknown,
-}
-
-impl Reading {
-    /// As evidence words it.
-    pub fn sentence(self) -> &'static str {
-        match self {
-            Self::RestartOrScaleOut => {
-                "reads like a restart with lost keys or a new replica; an attacker who adds a matching pair looks the same"
-            }
-            Self::ForcedRotation => "reads like a forced rotation or a planted key",
-            Self::RootChange => "reads like a change of the upstream root or a planted one",
-            Self::Unknown => "nothing known looks like this",
-        }
-    }
-}
 
 /// What is known of a new authority, whether it is part of the state or only glimpsed.
 #[derive(Clone, Copy)]
@@ -175,10 +148,12 @@ pub(super) fn refresh(case: &Case<'_>, at: Timestamp, findings: &mut [Finding]) 
         {
             let mut fresh = draft.finish(case);
             finding.severity = fresh.severity;
-            // How far from every date it came is said of the dates as they were then.
-            if let Standing::Unscheduled { .. } = arrival.standing {
-                let raised_with = std::mem::take(&mut finding.evidence).into_iter().take(1);
-                fresh.evidence.splice(..raised_with.len(), raised_with);
+            // How far it is from every date was compared with the dates as they were then.
+            let raised = finding.evidence.iter().find(|one| is_off_date(one)).cloned();
+            if let Some(raised) = raised {
+                for one in fresh.evidence.iter_mut().filter(|one| is_off_date(one)) {
+                    one.clone_from(&raised);
+                }
             }
             finding.evidence = fresh.evidence;
         }
@@ -188,21 +163,26 @@ pub(super) fn refresh(case: &Case<'_>, at: Timestamp, findings: &mut [Finding]) 
     }
 }
 
-/// What came of an unexplained authority since.
-fn afterwards(case: &Case<'_>, record: &AuthorityRecord, at: Timestamp) -> Vec<String> {
-    let mut sentences = Vec::new();
+fn is_off_date(evidence: &Evidence) -> bool {
+    matches!(evidence, Evidence::Authority(AuthorityEvidence::NotDue { .. }))
+}
+
+/// What became of an unexplained authority since.
+fn afterwards(case: &Case<'_>, record: &AuthorityRecord, at: Timestamp) -> Vec<Evidence> {
+    let mut evidence: Vec<Evidence> = Vec::new();
     if let Some(removed) = record.removed {
         let ttl = case.ttl(record.id().svid_type);
         let until = removed.until.saturating_add(ttl.longest).saturating_add(case.policy.sigma());
-        let lived = removed.until.since(record.published.until).unwrap_or_default();
-        sentences.push(format!("it is gone since {}, after {}", removed.until, span(lived)));
+        let published_for = removed.until.since(record.published.until).unwrap_or_default();
+        let removed = removed.until;
+        evidence.push(AuthorityEvidence::RemovedSince { removed, published_for }.into());
         if at < until {
-            sentences.push(format!("what it signed could live until {until}"));
+            evidence.push(AuthorityEvidence::MayHaveSigned { until }.into());
         }
     } else if record.successor.is_some() {
-        sentences.push("a lineage went on from it: it rotates as an issuer's key does".into());
+        evidence.push(AuthorityEvidence::LineageContinued.into());
     }
-    sentences
+    evidence
 }
 
 fn unexpected(case: &Case<'_>, arrival: Arrival<'_>) -> Option<Draft> {
@@ -213,34 +193,25 @@ fn unexpected(case: &Case<'_>, arrival: Arrival<'_>) -> Option<Draft> {
         .about(id)
         .because_all(explain::reasons(case, arrival.authority, arrival.seen, arrival.standing));
     if let Standing::Unscheduled { among, .. } = arrival.standing {
-        let reading = reading(case, arrival);
         if 1 < *among {
-            draft = draft.because(format!(
-                "it came with {} others of its use in one poll, some of which were due: which is which cannot be told",
-                among.saturating_sub(1)
-            ));
+            let others = among.saturating_sub(1).into();
+            draft = draft.because(AuthorityEvidence::Ambiguous { others });
         }
-        draft = draft.because(reading.sentence());
+        draft = draft.because(AuthorityEvidence::Causes { pattern: pattern(case, arrival) });
     }
     if policy == JudgementPolicy::Pinned && arrival.standing.is_explained() {
-        draft = draft.because("policy pinned: only an approval or an announcement explains a key");
+        draft = draft.because(AuthorityEvidence::PolicyPinned);
     }
     if arrival.record.is_none() {
-        draft = draft.because("it stands in an answer beside the state, not in the state itself");
+        draft = draft.because(AuthorityEvidence::NotInConfirmedState);
     }
     Some(draft.because(identity(arrival.authority)))
 }
 
 /// The whole fingerprint, since it is decided on here.
-fn identity(authority: &Authority) -> String {
-    let kid = authority.kid.as_ref().map(|kid| format!(", key ID {}", kid.quoted(KEY_ID)));
-    format!(
-        "{} {}{}, {}",
-        authority.id.svid_type.label(),
-        authority.id.fingerprint,
-        kid.unwrap_or_default(),
-        authority.key_type
-    )
+fn identity(authority: &Authority) -> AuthorityEvidence {
+    let kid = authority.kid.as_ref().map(|kid| kid.truncated(KEY_ID));
+    AuthorityEvidence::Identity { id: authority.id, kid, key_type: authority.key_type.clone() }
 }
 
 /// How urgent it is under the domain's policy; `None` where it is none.
@@ -294,21 +265,21 @@ fn paired(case: &Case<'_>, arrival: Arrival<'_>) -> bool {
     })
 }
 
-fn reading(case: &Case<'_>, arrival: Arrival<'_>) -> Reading {
+fn pattern(case: &Case<'_>, arrival: Arrival<'_>) -> PublicationPattern {
     let svid_type = arrival.authority.id.svid_type;
     let branch = match arrival.standing {
         Standing::Unscheduled { branch, .. } => *branch,
         _ => 0,
     };
     if branch == 0 && svid_type == SvidType::X509 {
-        return Reading::RootChange;
+        return PublicationPattern::RootChange;
     }
     if paired(case, arrival) || signs_at_once(arrival) {
-        return Reading::RestartOrScaleOut;
+        return PublicationPattern::RestartOrScaleOut;
     }
     match svid_type {
-        SvidType::X509 | SvidType::Jwt => Reading::ForcedRotation,
-        SvidType::Wit => Reading::Unknown,
+        SvidType::X509 | SvidType::Jwt => PublicationPattern::ForcedRotation,
+        SvidType::Wit => PublicationPattern::Unknown,
     }
 }
 
@@ -344,20 +315,17 @@ fn taken_over(case: &Case<'_>, elder: &AuthorityRecord, record: &AuthorityRecord
     if is_approved(case, &record.authority) {
         return None;
     }
-    let kid = record.authority.kid.as_ref().map(|kid| kid.quoted(KEY_ID)).unwrap_or_default();
+    let kid = record.authority.kid.as_ref().map(|kid| kid.truncated(KEY_ID)).unwrap_or_default();
     let since = record.published.until;
     let together = elder.published.until == since;
     let draft = Draft::new(FindingKind::KeyRebound, Severity::Critical, since)
         .about(record.id())
         .because(if together {
-            format!("the key ID {kid} stands twice in one document")
+            AuthorityEvidence::KeyIdTwice { kid }
         } else {
-            format!(
-                "the key ID {kid} carries another key since {since}: it carried {} before",
-                digits(&elder.id().fingerprint.to_string())
-            )
+            AuthorityEvidence::KeyIdMoved { kid, since, before: elder.id().fingerprint }
         })
-        .because("consumers that compare key IDs alone do not notice; most take the last one")
+        .because(AuthorityEvidence::KeyIdRisk)
         .because(identity(&record.authority));
     Some(draft)
 }
@@ -381,16 +349,11 @@ fn resurrected(case: &Case<'_>, record: &AuthorityRecord) -> Option<Draft> {
     if restored && !early {
         return None;
     }
-    let absent = since.since(removed.until).unwrap_or_default();
     let mut draft = Draft::new(FindingKind::AuthorityResurrected, Severity::Critical, since)
         .about(record.id())
-        .because(format!(
-            "it was removed by {} and is published again since {since}, {} later",
-            removed.until,
-            span(absent)
-        ));
+        .because(AuthorityEvidence::PublishedAgain { removed: removed.until, since });
     if early {
-        draft = draft.because("it had been removed early, as a compromised key would be");
+        draft = draft.because(AuthorityEvidence::HadBeenRemovedEarly);
     }
     Some(draft.because(identity(&record.authority)))
 }

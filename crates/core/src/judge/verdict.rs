@@ -9,34 +9,10 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
-
 use crate::bundle::SvidType;
+use crate::finding::evidence::{Law, TtlSource};
 use crate::time::Timestamp;
 use crate::watch::{HandOver, Lead, Policy, Sighting};
-
-/// Where T comes from.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TtlSource {
-    /// The configuration says so.
-    Declared,
-    /// A sighted token lived longer than was assumed.
-    Sighted,
-    /// Nobody said.
-    Assumed,
-}
-
-impl TtlSource {
-    /// The word in output.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Declared => "declared",
-            Self::Sighted => "sighted",
-            Self::Assumed => "assumed",
-        }
-    }
-}
 
 /// T: the longest lifetime of an SVID of one type.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -65,32 +41,6 @@ impl Ttl {
                 Self { longest: sighted, source: TtlSource::Sighted }
             }
             (None, _) => Self { longest: assumed, source: TtlSource::Assumed },
-        }
-    }
-}
-
-/// Which law was broken.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Law {
-    /// The new key signed before every consumer held it.
-    PublishFirst,
-    /// The old key went before everything that it had signed had expired.
-    Retain,
-    /// One of the two: which one cannot be known from outside.
-    Either,
-    /// Live tokens were orphaned, or the new key signed before it was published at all.
-    Tokens,
-}
-
-impl Law {
-    /// The word in output.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::PublishFirst => "publish_first",
-            Self::Retain => "retain",
-            Self::Either => "either",
-            Self::Tokens => "tokens",
         }
     }
 }

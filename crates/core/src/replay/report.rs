@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::bundle::{Fingerprint, SvidType};
+use crate::finding::evidence::{Law, StatedEvidence, TtlSource};
 use crate::finding::{Finding, FindingId, FindingKind, Severity};
-use crate::judge::{Law, TtlSource, Verdict, VerdictKind};
+use crate::judge::{Verdict, VerdictKind};
 use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
 use crate::untrusted::UntrustedText;
@@ -48,7 +49,7 @@ pub enum ReplayReport {
         /// What became of it.
         change: Change,
         /// What it rests on.
-        evidence: Vec<String>,
+        evidence: Vec<StatedEvidence>,
     },
     /// A hand-over finished.
     Verdict {
@@ -90,7 +91,7 @@ impl ReplayReport {
             subject: finding.subject.clone(),
             severity: finding.severity,
             change,
-            evidence: finding.evidence.clone(),
+            evidence: finding.evidence.iter().map(StatedEvidence::from).collect(),
         }
     }
 

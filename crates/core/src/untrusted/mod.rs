@@ -52,6 +52,12 @@ impl UntrustedText {
         shown(&self.0, longest)
     }
 
+    /// The same text, cut to at most `longest` bytes.
+    #[must_use]
+    pub fn truncated(&self, longest: usize) -> Self {
+        Self::new(&self.0, longest)
+    }
+
     /// As it is shown between double quotes, in at most `longest` bytes without them.
     pub fn quoted(&self, longest: usize) -> String {
         format!("\"{}\"", bounded(Units::new(&self.0, Style::Quoted), longest))

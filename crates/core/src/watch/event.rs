@@ -18,6 +18,7 @@ use crate::bundle::{
     Authority, AuthorityId, Digest, Fingerprint, Irregularity, StatedNumber, Validity,
 };
 use crate::decision::Decision;
+use crate::finding::evidence::EndpointDifference;
 use crate::finding::{Ending, Finding, FindingId, FindingKind, Room, Severity};
 use crate::spiffe::BundleEndpoint;
 use crate::time::{Bracket, Timestamp};
@@ -262,8 +263,8 @@ pub enum Event {
     },
     /// The endpoint is another than before in a way that may mean a takeover.
     EndpointShifted {
-        /// What differs, in words. Foreign text in them is escaped.
-        what: Vec<Box<str>>,
+        /// What differs.
+        what: Vec<EndpointDifference>,
         /// Whether keys changed in the same poll.
         with_keys: bool,
     },

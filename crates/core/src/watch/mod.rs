@@ -66,7 +66,7 @@ pub use rotation::{
 };
 pub use sighting::Sighting;
 pub use spent::{DaySpent, SightingsSpent};
-pub use standing::{Contradiction, Standing};
+pub use standing::Standing;
 pub use step::{DomainState, Step, record, step};
 pub use trust::{LatestAnswer, Trust, TrustOrigin};
 pub use unrecorded::{Unrecorded, UnrecordedKeys};

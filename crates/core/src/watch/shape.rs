@@ -1,12 +1,12 @@
 //! What the endpoint looks like, and what about it changed.
 
-use std::fmt::Display;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use super::stepper::Stepper;
 use super::{Event, Observation, OlderLeaf, Shape, Unlisted};
 use crate::bundle::{Fingerprint, SvidType, Validity};
+use crate::finding::evidence::EndpointDifference;
 use crate::spiffe::{BundleEndpoint, EndpointProfile};
 use crate::time::Timestamp;
 use crate::untrusted::UntrustedText;
@@ -59,33 +59,27 @@ impl Stepper<'_> {
         let first = self.poll_state.shape == Shape::default();
         // What differs now and finds its minute taken is compared again at the next poll.
         let before = self.reduced.then(|| self.poll_state.shape.clone());
-        let mut what: Vec<Box<str>> = Vec::new();
+        let mut what: Vec<EndpointDifference> = Vec::new();
         let Shape { key_type: known_type, web_issuer, redirected_to: known_target, .. } =
             &self.poll_state.shape;
         if !first && with_keys {
-            what.extend(differs(
-                "the key of its certificate",
-                known_type.as_ref(),
-                key_type.as_ref(),
-            ));
-            what.extend(differs(
-                "the issuer of its certificate",
-                web_issuer.as_ref(),
-                issuer.as_ref(),
-            ));
-            what.extend(differs(
-                "the target of its redirect",
-                known_target.as_ref(),
-                redirected_to.as_ref(),
-            ));
+            if *known_type != key_type {
+                let (before, now) = (known_type.clone(), key_type.clone());
+                what.push(EndpointDifference::CertificateKey { before, now });
+            }
+            if *web_issuer != issuer {
+                let (before, now) = (web_issuer.clone(), issuer.clone());
+                what.push(EndpointDifference::CertificateIssuer { before, now });
+            }
+            if *known_target != redirected_to {
+                let (before, now) = (known_target.clone(), redirected_to.clone());
+                what.push(EndpointDifference::RedirectTarget { before, now });
+            }
         }
         if let Some(address) = source.address
             && self.poll_state.shape.saw(address, self.at)
         {
-            let network = network(address);
-            let text =
-                format!("it answers from {network}, outside of every network seen in 30 days");
-            what.push(text.into());
+            what.push(EndpointDifference::Network { network: network(address).into() });
         }
         let shape = &mut self.poll_state.shape;
         (shape.key_type, shape.web_issuer, shape.redirected_to) = (key_type, issuer, redirected_to);
@@ -157,16 +151,6 @@ impl Shape {
         self.networks.push((network.into(), at));
         strange
     }
-}
-
-/// What differs, in words.
-fn differs<T: Display + PartialEq>(
-    name: &str,
-    old: Option<&T>,
-    new: Option<&T>,
-) -> Option<Box<str>> {
-    let word = |text: Option<&T>| text.map_or("none".to_owned(), ToString::to_string);
-    (old != new).then(|| format!("{name}: {} before, {} now", word(old), word(new)).into())
 }
 
 /// The /24 or /48 that an address is in.

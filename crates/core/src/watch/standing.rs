@@ -1,13 +1,8 @@
 //! Whether an authority is explained, and by what.
 
-use std::fmt;
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
-use crate::bundle::KeyType;
-use crate::time::span;
-use crate::untrusted::UntrustedText;
+use crate::finding::evidence::Contradiction;
 
 /// Why an authority is in the bundle, as far as it can be told.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -85,74 +80,6 @@ impl Standing {
             Self::Returned => "returned",
             Self::Unscheduled { .. } => "unscheduled",
             Self::Contradicted { .. } => "contradicted",
-        }
-    }
-}
-
-/// How an authority contradicts what is known.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "contradiction")]
-pub enum Contradiction {
-    /// Its certificate was made long before it was published.
-    Backdated {
-        /// How long before the last good poll without it.
-        by: Duration,
-    },
-    /// Its key is of another type than its siblings'.
-    KeyType {
-        /// Its own.
-        own: KeyType,
-        /// One of theirs.
-        siblings: KeyType,
-    },
-    /// Its certificate or key ID has another form than its siblings'.
-    Profile {
-        /// What differs, in words. Foreign text in them is escaped.
-        what: Box<str>,
-    },
-    /// Its certificate names another trust domain.
-    ForeignName {
-        /// The name, cut to 128 bytes.
-        name: UntrustedText,
-    },
-    /// It lives over four times as long as its siblings.
-    Lifetime {
-        /// Its own life.
-        own: Duration,
-        /// The longest of theirs.
-        siblings: Duration,
-    },
-    /// The key set changed and the sequence number did not.
-    SequenceStood {
-        /// Where it stands.
-        sequence: u64,
-    },
-}
-
-impl fmt::Display for Contradiction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Backdated { by } => write!(
-                f,
-                "its certificate says that it was made {} before the last good poll without it",
-                span(*by)
-            ),
-            Self::KeyType { own, siblings } => {
-                write!(f, "its key is {own}, and its siblings' are {siblings}")
-            }
-            Self::Profile { what } => write!(f, "it is not made like its siblings: {what}"),
-            Self::ForeignName { name } => {
-                write!(f, "its certificate names another trust domain: {name}")
-            }
-            Self::Lifetime { own, siblings } => write!(
-                f,
-                "it lives {}, and the longest-lived of its siblings {}",
-                span(*own),
-                span(*siblings)
-            ),
-            Self::SequenceStood { sequence } => {
-                write!(f, "the key set changed, and the sequence number stood still at {sequence}")
-            }
         }
     }
 }

@@ -158,7 +158,7 @@ fn past_a_spent_reserve_an_endpoint_that_goes_dark_is_a_finding() {
         story = story.fails(FailureReason::Timeout);
     }
     let blind = finding(&story, FindingKind::TrustDomainBlind);
-    assert!(blind.evidence.iter().any(|line| line.contains("timeout")), "{:?}", blind.evidence);
+    assert!(blind.sentences().iter().any(|line| line.contains("timeout")), "{:?}", blind.evidence);
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn past_a_spent_reserve_an_endpoint_that_cannot_prove_who_it_is_is_a_finding() {
 fn past_a_spent_reserve_a_trust_that_is_all_denied_is_a_finding() {
     let story = spent().denies(&x509("a")).fails(FailureReason::TrustDenied);
     let found = finding(&story, FindingKind::EndpointUnauthenticated);
-    assert!(found.evidence[0].contains("denied"), "{:?}", found.evidence);
+    assert!(found.first_sentence().contains("denied"), "{:?}", found.evidence);
 }
 
 #[test]
@@ -198,11 +198,11 @@ fn past_a_spent_reserve_a_consumer_that_refuses_the_document_is_a_finding() {
     // The document is read once, and what it says of consumers waits for its minute.
     let story = spent().refused_by(&[Consumer::Istio]).publishes(3, &["x:a"]);
     let first = finding(&story, FindingKind::ConsumerRejects);
-    assert!(first.evidence[0].contains("istio"), "{:?}", first.evidence);
+    assert!(first.first_sentence().contains("istio"), "{:?}", first.evidence);
     let story = story.refused_by(&[Consumer::Spire]).publishes(3, &["x:a"]);
     let story = story.after(Reserve::COUNTED_EVERY).publishes(3, &["x:a"]);
     let second = finding(&story, FindingKind::ConsumerRejects);
-    assert!(second.evidence[0].contains("spire"), "{:?}", second.evidence);
+    assert!(second.first_sentence().contains("spire"), "{:?}", second.evidence);
 }
 
 /// What a document says of consumers counts once its step back is confirmed, though it was read
@@ -224,7 +224,7 @@ fn past_a_spent_reserve_an_address_of_another_network_is_a_finding() {
     let bundle: &[&str] = &["x:a"];
     let story = spent().answers(&[(here, 3, bundle)]).answers(&[(there, 3, bundle)]);
     let found = finding(&story, FindingKind::EndpointChanged);
-    assert!(found.evidence[0].contains("198.51.100.0/24"), "{:?}", found.evidence);
+    assert!(found.first_sentence().contains("198.51.100.0/24"), "{:?}", found.evidence);
     // Another one in the same minute is told in the next.
     let story = story.answers(&[(elsewhere, 3, bundle)]);
     assert_eq!(story.facts().endpoint.shifts.len(), 1);

@@ -172,7 +172,7 @@ fn a_bootstrap_file_that_is_needed_and_unusable_is_critical() {
     let found = assess(&case, story.now()).findings;
     assert_eq!(found[0].kind, FindingKind::BootstrapUnusable);
     assert_eq!(found[0].severity, Severity::Critical);
-    assert!(found[0].evidence.iter().any(|line| line.contains("empty")));
+    assert!(found[0].sentences().iter().any(|line| line.contains("empty")));
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn a_token_of_a_key_that_was_listed_is_none_of_an_unlisted_signer_years_later() 
     let later = now.saturating_add(Duration::from_hours(2));
     let found = found_at(&story, later);
     let found = found.iter().find(|one| one.kind == FindingKind::UnlistedSigner).unwrap();
-    assert!(found.evidence[0].contains("lists it no more since"), "{:?}", found.evidence);
+    assert!(found.first_sentence().contains("lists it no more since"), "{:?}", found.evidence);
 }
 
 /// A26: the addresses of one name, asked in one poll.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crate::simulate::Random;
 use anchorwatch_core::bundle::{Digest, Fingerprint, SvidType};
-use anchorwatch_core::judge::{Measure, Ttl, TtlSource, VerdictKind, verdict};
+use anchorwatch_core::finding::evidence::TtlSource;
+use anchorwatch_core::judge::{Measure, Ttl, VerdictKind, verdict};
 use anchorwatch_core::time::{Bracket, Timestamp, Window};
 use anchorwatch_core::watch::{HandOver, Lead, Sighting};
 

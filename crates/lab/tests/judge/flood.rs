@@ -81,10 +81,10 @@ fn under_pinned_five_replicas_that_rotate_hide_no_rogue_authority() {
         last = turn.at;
     }
     let told = watched.of(F::UnexpectedAuthority, last);
-    let says = |one: &&Finding, what: &str| one.evidence.iter().any(|line| line.contains(what));
-    let pinned = told.iter().filter(|one| says(one, "policy pinned")).count();
+    let says = |one: &&Finding, what: &str| one.sentences().iter().any(|line| line.contains(what));
+    let pinned = told.iter().filter(|one| says(one, "policy `pinned`")).count();
     assert!(100 < pinned, "each rotation is one: {pinned}");
-    let rogue = told.iter().filter(|one| says(one, "it lives 9 years"));
+    let rogue = told.iter().filter(|one| says(one, "lifetime is 9 years"));
     let rogue: Vec<&Finding> = rogue.collect();
     assert_eq!(rogue.len(), 1, "the rogue authority is told");
     assert_eq!((rogue[0].svid_type, rogue[0].severity), (Some(SvidType::X509), Critical));

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use anchorwatch_core::finding::evidence::{AuthorityEvidence, Evidence, ScheduleEvidence};
 use anchorwatch_core::finding::{Finding, FindingId, FindingKind as F, Nature, Severity};
 use anchorwatch_core::judge::{self, Case, JudgedPoll, NO_SHARED_KEYS, SharedKeys};
 use anchorwatch_core::replay::{Change, ReplayReport};
@@ -205,9 +206,11 @@ proptest! {
                     compared += 1;
                     let same = then.iter().find(|one| one.id == finding.id);
                     // A lineage ends with its last authority: there is nothing left to rotate.
-                    let ended = finding.evidence.iter().any(|line| {
-                        line.strip_prefix("its newest authority runs out at ")
-                            .is_some_and(|end| end.parse::<Timestamp>().unwrap() < at)
+                    let ended = finding.evidence.iter().any(|one| match one {
+                        Evidence::Schedule(ScheduleEvidence::NewestExpires { at: end }) => {
+                            *end < at
+                        }
+                        _ => false,
                     });
                     prop_assert!(ended || same.is_some(), "{finding:?}");
                     if let Some(same) = same {
@@ -347,5 +350,7 @@ fn the_evidence_of_a_birth_stays_what_it_was() {
     }
     let told = told.unwrap();
     assert!(0 < later, "{told:#?}");
-    assert!(told.evidence.iter().any(|one| one.starts_with("the sequence number moved by")));
+    assert!(told.evidence.iter().any(|one| {
+        matches!(one, Evidence::Authority(AuthorityEvidence::SequenceChanged { .. }))
+    }));
 }

@@ -24,7 +24,7 @@ fn a_signing_key_withdrawn_pages_until_its_last_token_has_expired() {
     story.next();
     story.raises(F::EarlyRemoval, Warning);
     let risk = story.raises(F::InFlightRisk, story.opened(F::InFlightRisk)[0].severity);
-    assert!(risk.evidence.iter().any(|line| line.contains("is refused, until")));
+    assert!(risk.evidence.iter().any(|line| line.contains("rejected")));
     // T is 5 minutes, σ two: it is over by itself, and what happened stays until someone looks.
     story.go(15 * MINUTE);
     story.without(F::InFlightRisk);

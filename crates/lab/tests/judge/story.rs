@@ -251,7 +251,7 @@ impl Story {
                             kind: *finding,
                             severity: *severity,
                             subject: subject.to_string(),
-                            evidence: evidence.clone(),
+                            evidence: evidence.iter().map(|one| one.text.clone()).collect(),
                         };
                         self.open.insert(*id, open);
                     }

@@ -24,8 +24,7 @@ use crate::watch::{Facts, Ledger};
 use declared::Declared;
 use holders::{Holders, KeyHolder};
 pub use question::{
-    KeySetChange, KeySetTwin, NO_SHARED_KEYS, NameSample, SharedKey, SharedKeys, SharedKeysFor,
-    TwoUses,
+    KeySetChange, KeySetTwin, NO_SHARED_KEYS, SharedKey, SharedKeys, SharedKeysFor, TwoUses,
 };
 use reports::Reports;
 

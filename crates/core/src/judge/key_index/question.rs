@@ -7,6 +7,7 @@ use super::holders::{Holders, KeyHolder};
 use super::{Key, Number, PublicKeyIndex, count};
 use crate::bundle::{PublicKeyId, SvidType};
 use crate::decision::SharedAuthority;
+use crate::finding::evidence::TrustDomains;
 use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
 use crate::watch::{Event, Facts};
@@ -68,33 +69,11 @@ pub struct SharedKey {
     /// Since when it is so, or since when a trust domain publishes it that is not declared to.
     pub since: Timestamp,
     /// The trust domains that publish it, this one among them.
-    pub publishers: NameSample,
+    pub publishers: TrustDomains,
     /// The declaration that it is shared on purpose.
     pub declared: Option<Arc<SharedAuthority>>,
     /// The trust domains that publish it and are not declared to. Empty without a declaration.
-    pub undeclared: NameSample,
-}
-
-/// Trust domains: how many, and the names of a few.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct NameSample {
-    /// How many there are.
-    pub count: usize,
-    /// The first that published, at most five.
-    pub names: Vec<TrustDomain>,
-}
-
-impl std::fmt::Display for NameSample {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (place, name) in self.names.iter().enumerate() {
-            let separator = if place == 0 { "" } else { ", " };
-            write!(f, "{separator}{name}")?;
-        }
-        match self.count.saturating_sub(self.names.len()) {
-            0 => Ok(()),
-            more => write!(f, " and {more} more"),
-        }
-    }
+    pub undeclared: TrustDomains,
 }
 
 /// A key that one trust domain publishes under two uses.
@@ -117,9 +96,9 @@ pub struct KeySetTwin {
     /// The other trust domain.
     pub trust_domain: TrustDomain,
     /// How many keys both publish.
-    pub common: usize,
+    pub common: u64,
     /// How many keys this trust domain publishes, without those that are declared to be shared.
-    pub total: usize,
+    pub total: u64,
     /// When this trust domain first published one of the common keys.
     pub since: Timestamp,
     /// Whether its first bundle had them already, so that nothing tells which of the two is served
@@ -232,9 +211,9 @@ impl PublicKeyIndex {
         Some(SharedKey { key: id, since, publishers, declared, undeclared })
     }
 
-    fn sample(&self, count: usize, holders: &mut dyn Iterator<Item = KeyHolder>) -> NameSample {
+    fn sample(&self, number: usize, holders: &mut dyn Iterator<Item = KeyHolder>) -> TrustDomains {
         let names = holders.take(SAMPLE).filter_map(|holder| self.name(holder).cloned());
-        NameSample { count, names: names.collect() }
+        TrustDomains { count: count(number), names: names.collect() }
     }
 
     /// The one other trust domain that more than half of the key set was published by before.
@@ -257,8 +236,8 @@ impl PublicKeyIndex {
         let since = tally.since?;
         Some(KeySetTwin {
             trust_domain: self.names.get(super::place(*number))?.clone(),
-            common: tally.common,
-            total,
+            common: count(tally.common),
+            total: count(total),
             since,
             from_the_first: facts.endpoint.first_contact.is_some_and(|first| since <= first),
         })

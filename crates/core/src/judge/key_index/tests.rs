@@ -44,6 +44,11 @@ struct Federation {
     now: u64,
 }
 
+/// How many bytes of the journal the evidence takes.
+fn bytes(finding: &Finding) -> usize {
+    serde_json::to_string(&finding.evidence).unwrap().len()
+}
+
 impl Federation {
     /// A trust domain comes under watch, and its first poll brings these keys.
     fn watches(&mut self, name: &str, authorities: &[Authority]) -> usize {
@@ -90,7 +95,7 @@ impl Federation {
         let events = judge::review_state(state, &self.policy, &shared, at(self.now));
         for event in &events {
             if let Event::FindingRaised { finding } = event {
-                self.written += finding.evidence.iter().map(String::len).sum::<usize>();
+                self.written += bytes(finding);
             }
         }
         self.index.take_reports(name, &state.facts.ledger);
@@ -102,8 +107,7 @@ impl Federation {
         findings.retain(|one| {
             matches!(one.kind, FindingKind::AuthorityShared | FindingKind::ForeignAuthority)
         });
-        self.written +=
-            findings.iter().flat_map(|one| &one.evidence).map(String::len).sum::<usize>();
+        self.written += findings.iter().map(bytes).sum::<usize>();
         findings
     }
 
@@ -198,8 +202,12 @@ fn a_shared_key_is_reported_once_by_the_trust_domain_whose_change_made_it_shared
     let [(place, finding)] = found.as_slice() else { panic!("{found:#?}") };
     assert_eq!((*place, finding.severity), (1, Severity::Warning));
     assert_eq!(finding.subject, *PublicKeyId::of(b"root").short());
-    assert!(finding.evidence[0].contains("by 2 trust domains: a.example, b.example."));
-    assert!(finding.evidence[1].contains("by 3 trust domains"), "{:#?}", finding.evidence);
+    assert!(finding.evidence[0].to_string().contains("by 2 trust domains: a.example, b.example."));
+    assert!(
+        finding.evidence[1].to_string().contains("by 3 trust domains"),
+        "{:#?}",
+        finding.evidence
+    );
 }
 
 /// Whoever makes keys finds two whose first 16 digits agree.
@@ -283,13 +291,13 @@ fn a_declared_root_is_information_until_a_stranger_publishes_it() {
     let found = federation.of(FindingKind::AuthorityShared);
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].1.severity, Severity::Info);
-    assert!(found[0].1.evidence.concat().contains("by j.doe: corporate root"));
+    assert!(found[0].1.sentences().concat().contains("by j.doe: corporate root"));
     federation.watches("thief.example", &[x509("root"), jwt("thief")]);
     let found = federation.of(FindingKind::AuthorityShared);
     assert_eq!(found.len(), 1, "{found:#?}");
     assert_eq!(found[0].1.severity, Severity::Warning);
     assert!(
-        found[0].1.evidence.concat().contains("Not covered by that declaration: thief.example")
+        found[0].1.sentences().concat().contains("not covered by that declaration: thief.example")
     );
     // Without the declaration it is what it was.
     federation.index.declare(&[]);
@@ -351,7 +359,7 @@ fn the_trust_domain_that_serves_another_ones_key_set_is_accused_and_the_other_is
     let found = federation.of(FindingKind::ForeignAuthority);
     let [(place, finding)] = found.as_slice() else { panic!("{found:#?}") };
     assert_eq!((*place, finding.severity), (swapped, Severity::Critical));
-    assert!(finding.evidence[0].contains("a.example"), "{:#?}", finding.evidence);
+    assert!(finding.first_sentence().contains("a.example"), "{:#?}", finding.evidence);
     assert_eq!(finding.evidence.len(), 2, "it is known who was first: {:#?}", finding.evidence);
 }
 
@@ -364,7 +372,7 @@ fn at_first_contact_with_both_the_later_one_is_accused_and_both_are_named() {
     let found = federation.of(FindingKind::ForeignAuthority);
     let [(place, finding)] = found.as_slice() else { panic!("{found:#?}") };
     assert_eq!(*place, 1);
-    assert!(finding.evidence[2].contains("it may be the URL of a.example that is wrong"));
+    assert!(finding.sentences()[2].contains("the URL of a.example may be the wrong one"));
 }
 
 /// One upstream root and a JWT key of one's own is the plainest bundle of a nested SPIRE.

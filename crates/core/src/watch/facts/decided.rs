@@ -3,10 +3,11 @@
 use super::Facts;
 use crate::bundle::Authority;
 use crate::decision::{Announced, Decision, DecisionAction};
+use crate::finding::evidence::Contradiction;
 use crate::finding::{Finding, FindingId, FindingKind};
 use crate::time::Timestamp;
+use crate::watch::Standing;
 use crate::watch::rotation::{Explained, lifetime, published};
-use crate::watch::{Contradiction, Standing};
 
 impl Facts {
     /// Takes in a decision: which authorities it explains, and what it ends.

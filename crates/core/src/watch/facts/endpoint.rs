@@ -9,6 +9,7 @@ use super::bundle::was_away;
 use super::push_bounded;
 use crate::bundle::{Authority, AuthorityId, Fingerprint, Validity};
 use crate::decision::{Decision, DecisionAction};
+use crate::finding::evidence::EndpointDifference;
 use crate::spiffe::BundleEndpoint;
 use crate::time::{Bracket, Timestamp};
 use crate::untrusted::UntrustedText;
@@ -46,8 +47,8 @@ pub struct DeniedSigner {
 pub struct EndpointShift {
     /// The poll that showed it.
     pub at: Timestamp,
-    /// What, in words. Foreign text in them is escaped.
-    pub what: Vec<Box<str>>,
+    /// What differs.
+    pub what: Vec<EndpointDifference>,
     /// Whether keys changed in the same poll.
     pub with_keys: bool,
 }

@@ -6,10 +6,11 @@ use super::form::{Form, Forms, FormsOfUse, lifetime};
 use super::schedule_parameters::MAX_LIFETIME_RATIO;
 use crate::bundle::Authority;
 use crate::decision::Announced;
+use crate::finding::evidence::Contradiction;
 use crate::spiffe::TrustDomain;
 use crate::time::{Bracket, Timestamp};
 use crate::untrusted::UntrustedText;
-use crate::watch::{Contradiction, IssuerModel, Policy, spire};
+use crate::watch::{IssuerModel, Policy, spire};
 
 /// The longest foreign name that is kept as evidence, in bytes.
 const NAME: usize = 128;
@@ -101,8 +102,8 @@ fn key_type(authority: &Authority, siblings: &FormsOfUse) -> Option<Contradictio
 }
 
 fn profile(authority: &Authority, siblings: &FormsOfUse) -> Option<Contradiction> {
-    let what = siblings.departure(&Form::of(authority))?;
-    Some(Contradiction::Profile { what: what.into() })
+    let differences = siblings.departure(&Form::of(authority))?;
+    Some(Contradiction::Profile { differences })
 }
 
 fn foreign_name(authority: &Authority, own: Option<&TrustDomain>) -> Option<Contradiction> {

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::bundle::{Authority, KeyType, SvidType};
-use crate::untrusted::{UntrustedText, cut, shown};
+use crate::finding::evidence::{FormDifference, KeyIdCharacters, KeyIdForm};
+use crate::untrusted::{UntrustedText, cut};
 use crate::watch::AuthorityRecord;
 use crate::watch::spire;
 
@@ -36,8 +37,8 @@ pub(super) struct FormsOfUse {
     pub(super) usual: Option<(KeyType, Form)>,
     pub(super) key_types: HashSet<KeyType>,
     pub(super) forms: HashSet<Form>,
-    kid_letters: HashSet<Letters>,
-    kid_lengths: HashSet<usize>,
+    kid_letters: HashSet<KeyIdCharacters>,
+    kid_lengths: HashSet<u64>,
 }
 
 impl Forms {
@@ -73,7 +74,7 @@ impl FormsOfUse {
     fn add(&mut self, authority: &Authority) {
         let form = Form::of(authority);
         if let Form::Kid(form) = &form {
-            self.kid_letters.insert(form.letters);
+            self.kid_letters.insert(form.characters);
             self.kid_lengths.insert(form.length);
         }
         if !self.key_types.contains(&authority.key_type) {
@@ -83,8 +84,8 @@ impl FormsOfUse {
         self.forms.insert(form);
     }
 
-    /// How a form departs from all of these, in words; `None` where it does not.
-    pub(super) fn departure(&self, own: &Form) -> Option<String> {
+    /// How a form departs from all of these; `None` where it does not.
+    pub(super) fn departure(&self, own: &Form) -> Option<Vec<FormDifference>> {
         let (_, usual) = self.usual.as_ref()?;
         if self.forms.contains(own) {
             return None;
@@ -94,8 +95,8 @@ impl FormsOfUse {
             (Form::Kid(own), Form::Kid(usual)) => {
                 // Key IDs of several lengths are no form that one could depart from.
                 let any_length = 1 < self.kid_lengths.len();
-                let alike = any_length && self.kid_letters.contains(&own.letters);
-                (!alike).then(|| own.difference(*usual))
+                let alike = any_length && self.kid_letters.contains(&own.characters);
+                (!alike).then(|| vec![FormDifference::KeyId { own: *own, usual: *usual }])
             }
             // Authorities of one use have forms of one kind.
             (Form::Certificate(_), Form::Kid(_)) | (Form::Kid(_), Form::Certificate(_)) => None,
@@ -107,7 +108,7 @@ impl FormsOfUse {
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(super) enum Form {
     Certificate(Shape),
-    Kid(KidForm),
+    Kid(KeyIdForm),
 }
 
 impl Form {
@@ -116,7 +117,7 @@ impl Form {
         crate::watch::work::FORMS.add();
         match authority.id.svid_type {
             SvidType::X509 => Self::Certificate(Shape::of(authority)),
-            SvidType::Jwt | SvidType::Wit => Self::Kid(KidForm::of(authority)),
+            SvidType::Jwt | SvidType::Wit => Self::Kid(key_id_form(authority)),
         }
     }
 }
@@ -149,80 +150,42 @@ impl Shape {
         }
     }
 
-    /// Each part in words, with its name.
-    fn parts(&self) -> [(&'static str, String); 6] {
-        let word = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
-        let path = self.path_length.map_or_else(|| "none".to_owned(), |path| path.to_string());
-        [
-            ("self-signed", word(self.self_signed)),
-            ("subject", shown(&self.subject, NAME)),
-            ("URI names", self.uri_names.to_string()),
-            ("CA", word(self.is_ca)),
-            ("path length", path),
-            ("key usage", word(self.has_key_usage)),
-        ]
-    }
-
-    /// How it differs from the usual shape, in words.
-    fn differences(&self, usual: &Self) -> String {
-        let (own, usual) = (self.parts(), usual.parts());
-        let differing = own.iter().zip(&usual).filter(|(own, usual)| own != usual);
-        let words: Vec<String> = differing
-            .map(|((name, own), (_, usual))| format!("{name} {own}, and theirs {usual}"))
-            .collect();
-        words.join("; ")
-    }
-}
-
-/// The form of a key ID.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(super) struct KidForm {
-    /// How many characters it has.
-    length: usize,
-    /// What they are.
-    letters: Letters,
-}
-
-/// What characters a key ID is made of.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-enum Letters {
-    Alphanumeric,
-    /// Those of base64url, too.
-    UrlSafe,
-    Others,
-}
-
-impl Letters {
-    /// As evidence words it.
-    fn words(self) -> &'static str {
-        match self {
-            Self::Alphanumeric => "letters and digits",
-            Self::UrlSafe => "letters, digits, - and _",
-            Self::Others => "other characters too",
-        }
+    /// How it differs from the usual shape.
+    fn differences(&self, usual: &Self) -> Vec<FormDifference> {
+        let text = |text: &str| UntrustedText::new(text, NAME);
+        let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        let parts = [
+            (self.self_signed != usual.self_signed)
+                .then_some(FormDifference::SelfSigned { own: self.self_signed }),
+            (self.subject != usual.subject).then(|| FormDifference::Subject {
+                own: text(&self.subject),
+                usual: text(&usual.subject),
+            }),
+            (self.uri_names != usual.uri_names).then(|| FormDifference::UriNames {
+                own: number(self.uri_names),
+                usual: number(usual.uri_names),
+            }),
+            (self.is_ca != usual.is_ca).then_some(FormDifference::Ca { own: self.is_ca }),
+            (self.path_length != usual.path_length).then_some(FormDifference::PathLength {
+                own: self.path_length,
+                usual: usual.path_length,
+            }),
+            (self.has_key_usage != usual.has_key_usage)
+                .then_some(FormDifference::KeyUsage { own: self.has_key_usage }),
+        ];
+        parts.into_iter().flatten().collect()
     }
 }
 
-impl KidForm {
-    fn of(authority: &Authority) -> Self {
-        let kid = authority.kid.as_ref().map_or("", UntrustedText::as_received);
-        let letters = if kid.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            Letters::Alphanumeric
-        } else if kid.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
-            Letters::UrlSafe
-        } else {
-            Letters::Others
-        };
-        Self { length: kid.chars().count(), letters }
-    }
-    /// How it differs from the usual form, in words.
-    fn difference(self, usual: Self) -> String {
-        format!(
-            "its key ID has {} characters ({}), and theirs have {} ({})",
-            self.length,
-            self.letters.words(),
-            usual.length,
-            usual.letters.words()
-        )
-    }
+/// The form of an authority's key ID.
+fn key_id_form(authority: &Authority) -> KeyIdForm {
+    let kid = authority.kid.as_ref().map_or("", UntrustedText::as_received);
+    let characters = if kid.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        KeyIdCharacters::Alphanumeric
+    } else if kid.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
+        KeyIdCharacters::UrlSafe
+    } else {
+        KeyIdCharacters::Others
+    };
+    KeyIdForm { length: u64::try_from(kid.chars().count()).unwrap_or(u64::MAX), characters }
 }

@@ -12,9 +12,10 @@ use super::schedule_parameters::{Judged, ScheduleParameters};
 use super::{Opened, RotationModel, Unpaired};
 use crate::bundle::{Authority, AuthorityId, SvidType};
 use crate::decision::Decisions;
+use crate::finding::evidence::Contradiction;
 use crate::spiffe::TrustDomain;
 use crate::time::{Bracket, Timestamp, Window};
-use crate::watch::{Contradiction, Policy, Standing, spire};
+use crate::watch::{Policy, Standing, spire};
 
 /// The publications of one poll, and what they are judged by.
 pub(in crate::watch) struct Publications<'a> {

@@ -1,0 +1,61 @@
+//! Sentences about failing polls.
+
+use std::fmt;
+
+use super::count;
+use crate::finding::evidence::{LockoutBasis, OutageEvidence};
+use crate::time::span;
+
+impl fmt::Display for OutageEvidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PollsFailed { polls, reason, detail } => write!(
+                f,
+                "{} failed in a row, the last with {reason}: {detail}.",
+                count((*polls).into(), "poll")
+            ),
+            Self::NoGoodPoll { lasting, interval } => write!(
+                f,
+                "No poll has succeeded for {}; the interval is {}.",
+                span(*lasting),
+                span(*interval)
+            ),
+            Self::ChangesMissed { lasting } => write!(
+                f,
+                "No poll has succeeded for {}: keys that were added or removed since, and revocations, are not known.",
+                span(*lasting)
+            ),
+            Self::LockoutAhead { limit, left, basis } => write!(
+                f,
+                "The stored trust anchors can authenticate this endpoint until {limit}, for {} more: {} After that only a new bootstrap file helps.",
+                span(*left),
+                match basis {
+                    LockoutBasis::NextActivation => {
+                        "the next authority, which is not stored here, is then expected to sign."
+                    }
+                    LockoutBasis::LastExpiry => "the last of them then expires.",
+                }
+            ),
+            Self::LastAnchorExpires { at } => {
+                write!(f, "The last stored trust anchor expires at {at}.")
+            }
+            Self::LockoutIn { limit, left } => write!(
+                f,
+                "The stored trust anchors can authenticate this endpoint until {limit}, for {} more.",
+                span(*left)
+            ),
+            Self::LockoutPassed { limit } => write!(
+                f,
+                "The stored trust anchors could authenticate this endpoint until {limit}."
+            ),
+            Self::CouldAuthenticate { until } => write!(
+                f,
+                "The stored trust anchors can authenticate this endpoint until {until}. Possible causes are a server that lost its keys, or someone in between."
+            ),
+            Self::CannotAuthenticate { until } => write!(
+                f,
+                "The stored trust anchors could authenticate this endpoint until {until}: only a new bootstrap file helps now (`anchorwatch rebootstrap`)."
+            ),
+        }
+    }
+}
