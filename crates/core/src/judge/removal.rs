@@ -153,7 +153,10 @@ fn circumstances(case: &Case<'_>, handover: &HandOver) -> Vec<RemovalEvidence> {
     if case.facts().bundle.sequence_anomalies.iter().any(|anomaly| {
         matches!(anomaly.kind, crate::watch::SequenceAnomalyKind::Hidden { .. })
             && anomaly.when.until <= removed.until
-            && removed.until.since(anomaly.when.until).is_some_and(|ago| ago < Duration::from_hours(1))
+            && removed
+                .until
+                .since(anomaly.when.until)
+                .is_some_and(|ago| ago < Duration::from_hours(1))
     }) {
         evidence.push(RemovalEvidence::TaintBefore);
     }

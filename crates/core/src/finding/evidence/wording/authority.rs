@@ -8,6 +8,7 @@ use crate::finding::evidence::{AuthorityEvidence, PublicationPattern};
 use crate::time::{Timestamp, span};
 
 impl fmt::Display for AuthorityEvidence {
+    #[expect(clippy::too_many_lines, reason = "one sentence for each variant")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::KeyDenied { decision } => {

@@ -2,11 +2,13 @@
 
 use std::fmt;
 
+use crate::bundle::Fingerprint;
 use crate::finding::evidence::DocumentEvidence;
 use crate::finding::grouped;
 use crate::time::span;
 
 impl fmt::Display for DocumentEvidence {
+    #[expect(clippy::too_many_lines, reason = "one sentence for each variant")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BudgetExceeded { events, bytes, allowed_events, allowed_bytes } => write!(
@@ -50,7 +52,7 @@ impl fmt::Display for DocumentEvidence {
                 span(*to)
             ),
             Self::ExpiredPublished { count: number, expired_for, authorities } => {
-                let names: Vec<String> = authorities.iter().map(|one| one.short()).collect();
+                let names: Vec<String> = authorities.iter().map(Fingerprint::short).collect();
                 let more = number.saturating_sub(u64::try_from(names.len()).unwrap_or(u64::MAX));
                 write!(
                     f,

@@ -11,6 +11,7 @@ use crate::untrusted::UntrustedText;
 const NAME: usize = 64;
 
 impl fmt::Display for EndpointEvidence {
+    #[expect(clippy::too_many_lines, reason = "one sentence for each variant")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Differs(difference) => difference.fmt(f),

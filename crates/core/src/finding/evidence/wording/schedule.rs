@@ -3,10 +3,12 @@
 use std::fmt;
 
 use super::{count, noun};
+use crate::bundle::Fingerprint;
 use crate::finding::evidence::{LeadSource, ScheduleEvidence};
 use crate::time::{Window, span};
 
 impl fmt::Display for ScheduleEvidence {
+    #[expect(clippy::too_many_lines, reason = "one sentence for each variant")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::IntervalExceeded { last, expected_within } => write!(
@@ -73,7 +75,7 @@ impl fmt::Display for ScheduleEvidence {
                 if *configured { "declared" } else { "assumed from the first bundle" }
             ),
             Self::AcceptedUnlearned { count: number, authorities } => {
-                let names: Vec<String> = authorities.iter().map(|one| one.short()).collect();
+                let names: Vec<String> = authorities.iter().map(Fingerprint::short).collect();
                 let more = number.saturating_sub(u64::try_from(names.len()).unwrap_or(u64::MAX));
                 write!(
                     f,
