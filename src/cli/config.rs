@@ -51,9 +51,9 @@ Example:
     /// Write a configuration from SPIRE's server.conf, API output or Kubernetes resources.
     #[command(after_help = "\
 Reads SPIRE's server.conf, the output of `spire-server federation list -output json`, or
-ClusterFederatedTrustDomain resources in YAML, and prints a configuration. What cannot be told
-stands in it as a comment that says what to fill in. Exit codes: 0, or 1 where nothing can be made
-of the input.
+ClusterFederatedTrustDomain resources in YAML, and prints a configuration. For what the input
+does not contain, it has a comment that says what to fill in. Exit codes: 0, or 1 where the input has
+no relationship that can be configured.
 
 Examples:
   anchorwatch config import /etc/spire/server.conf > anchorwatch.yaml
@@ -241,7 +241,9 @@ fn permissions(path: &Path, config: &Config) -> Vec<String> {
         .any(crate::config::Proxy::has_password);
     let mut warnings = Vec::new();
     if has_password && mode & READ_BY_OTHERS != 0 {
-        warnings.push("a proxy's password stands in a file that others can read: chmod 600".into());
+        warnings.push(
+            "this file contains a proxy's password, and others can read it: chmod 600".into(),
+        );
     }
     if mode & WRITTEN_BY_ALL != 0 {
         warnings

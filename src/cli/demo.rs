@@ -27,8 +27,8 @@ const WIDTH: u16 = 100;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Everything is real in small: X.509 authorities, JWT keys and X509-SVIDs minted on the spot, served
-over TLS, and the same daemon. One trust domain is healthy, one is careless with a key whose tokens
-are still alive, one is attacked. Nothing leaves the loopback interface, and nothing is kept.
+over TLS, and the same daemon. One trust domain is healthy, one removes a key whose tokens have
+not expired, one is attacked. Nothing leaves the loopback interface, and nothing is kept.
 
 Examples:
   anchorwatch demo

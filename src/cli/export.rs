@@ -99,7 +99,7 @@ impl Exported {
         ));
         if 0 < *gone {
             complain(&format!(
-                "{gone} documents are kept no more, or not yet: their digests stand in the events"
+                "{gone} documents are not stored, or not yet: the events contain their digests"
             ));
         }
         let Some(first) = misfits.first() else { return Exit::Ok };
@@ -137,7 +137,7 @@ fn export(store: &StoreReader, arguments: &Arguments) -> Result<Exported, String
         "entries": exported.entries,
         "journal_head": { "number": head.number, "hash": head.head },
         "hash": "SHA-256 over: the 32 bytes of previous, number and at_micros and the length of trust_domain as 8 bytes each, big-endian, trust_domain, payload",
-        "findings": "event findings that are open now; conditions are derived anew by `anchorwatch findings`",
+        "findings": "event findings that are open now; `anchorwatch findings` derives the conditions",
     });
     pack.json("pack.json", &about)?;
     pack.finish(&format!("journal head: entry {} {}", head.number, head.head))?;

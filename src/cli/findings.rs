@@ -1,4 +1,4 @@
-//! `anchorwatch findings`: what is to be said, and on what it rests.
+//! `anchorwatch findings`: the open findings and their evidence.
 
 use std::fmt::Write as _;
 
@@ -15,7 +15,7 @@ use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::time::{Clock as _, Timestamp};
 use anchorwatch_core::untrusted::escape_line;
 
-/// List what is to be said, with its evidence.
+/// List open findings with their evidence.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Exit code 1 says that the most urgent one is a warning, 2 that it is critical.
@@ -109,7 +109,7 @@ fn show(open: &[OpenFinding], dropped: &[(TrustDomain, Vec<Dropped>)], output: O
         format!("{name}: not listed one by one: {}", Dropped::all_in_words(counts))
     }));
     if texts.is_empty() {
-        return print("nothing is to be said");
+        return print("no open findings");
     }
     print(&texts.join("\n\n"));
 }

@@ -42,10 +42,10 @@ pub(super) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -
     text
 }
 
-/// Prints a text and a line's end. A reader that goes away, as `head` does, is no fault.
+/// Prints a text and a line's end. A reader that closes the pipe early, as `head` does, is no fault.
 ///
 /// Nothing in it is hidden from a terminal. Foreign text that could begin a line of its own was
-/// escaped as it went into the text.
+/// escaped where it was put into the text.
 pub(super) fn print(text: &str) {
     write_line(&escape_lines(text));
 }
@@ -71,7 +71,7 @@ pub(super) fn print_json<T: Serialize>(value: &T) {
     }
 }
 
-/// A file's name, as it may stand in a line.
+/// A file's name, for use within a line of output.
 pub(super) fn file_name(path: &Path) -> UntrustedText {
     UntrustedText::from(path.to_string_lossy())
 }

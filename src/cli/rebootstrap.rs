@@ -21,8 +21,8 @@ const MOST_BYTES: u64 = 4 << 20;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 The endpoint must then prove itself by an authority of the file. The authorities in the file are
-approved by this decision; all others are judged as ever, and records stay. Get the file from the partner by a way that does not
-lead through the endpoint, and compare its fingerprints over a second one.
+approved by this decision; all others are judged as before, and records stay. Get the file from the
+partner out of band, and compare its fingerprints over a second channel.
 
 Example:
   spire-server bundle show -format spiffe > b.json        # at the partner

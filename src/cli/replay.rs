@@ -26,9 +26,9 @@ use anchorwatch_core::watch::{
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Without --observations the journal of the store is judged again, whole, beside a running daemon
-or without one; the store is not changed. What happened is kept, and what the old rules made of it
-is made anew; how often was polled is what it was. Conditions that rest on polls alone are not in a
-journal: replicas_disagree is not told again, and endpoint_bundle_mismatch as it was. Each moment at
+or without one; the store is not changed. What happened is kept, and is judged
+again under the new rules; how often was polled is not changed. Conditions that rest on polls alone are not in a
+journal: replicas_disagree is not judged again, and endpoint_bundle_mismatch stays as it was. Each moment at
 which time alone changes something is found to the minute, by looks at most 3 h or a sixteenth of
 the shortest key's life apart.
 

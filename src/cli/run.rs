@@ -160,7 +160,7 @@ impl Signals {
     }
 }
 
-/// Without systemd, this tells nobody.
+/// Reports the state to systemd. Does nothing where the process was not started by systemd.
 fn notify_systemd(states: &[NotifyState<'_>]) {
     if let Err(why) = sd_notify::notify(states) {
         warn!(%why, "cannot tell systemd");

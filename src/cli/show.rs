@@ -97,7 +97,7 @@ struct Known {
 }
 
 impl Known {
-    /// A glimpsed authority was in no state, and has events all the same.
+    /// An unconfirmed authority was in no state, but has events.
     fn is_empty(&self) -> bool {
         self.reports.is_empty() && self.findings.is_empty() && self.entries.is_empty()
     }
@@ -140,7 +140,7 @@ async fn look_up(config: &Config, wanted: &Wanted) -> Result<Known, Exit> {
 }
 
 /// The fingerprints that are meant: one public key may have several certificates. An authority
-/// that only an answer beside the state showed has no report, and events all the same.
+/// that only an answer beside the state showed has no report, but it has events.
 fn fingerprints(wanted: &Wanted, reports: &[AuthorityReport]) -> BTreeSet<Fingerprint> {
     let mut meant: BTreeSet<_> =
         reports.iter().map(|report| report.fingerprint).take(CERTIFICATES).collect();

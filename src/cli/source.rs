@@ -48,7 +48,7 @@ pub(super) fn open(path: &Path) -> Result<StoreReader, Exit> {
     })
 }
 
-/// What the store knows of a trust domain, and what is to be said of it now.
+/// What the store knows of a trust domain, and its findings at this moment.
 pub(super) fn pictured(
     store: &StoreReader,
     relationship: &Relationship,
@@ -89,7 +89,7 @@ pub(super) fn unanswered(why: &ClientError) -> Exit {
     }
 }
 
-/// A text as it may stand in a query: every byte that is not plainly a name's is escaped.
+/// A text for use in a query: every byte that is not plainly a name's is escaped.
 pub(super) fn quoted(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
     let quote = |byte: u8| {

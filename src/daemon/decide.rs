@@ -155,8 +155,8 @@ impl Inner {
                 let why = self.why_unwritable();
                 warn!(why, "a decision holds, and may not outlast this process");
                 Ok(Some(format!(
-                    "decided, and holds, but is not safe on disk yet ({why}): where anchorwatch ends \
-                     before that is mended, decide it again"
+                    "decided and in force, but not safe on disk yet ({why}): if anchorwatch stops before \
+                     that is corrected, decide it again"
                 )))
             }
             Durability::Unrecorded => Err(self.not_recorded()),
@@ -181,7 +181,7 @@ impl Inner {
             return operations::stopping();
         }
         BackendError::Unavailable(format!(
-            "nothing was decided: {name} is not watched since a bug ended it; a reload begins anew"
+            "nothing was decided: a bug ended the monitoring of {name}; a reload starts it again"
         ))
     }
 }

@@ -47,19 +47,19 @@ pub(super) fn plan(
         }
         DecisionAction::Ack { finding } => ack(view, *finding, decision),
         DecisionAction::Announce { announcement } => {
-            announce(the(view, trust_domain)?, announcement, decision)
+            announce(require_domain(view, trust_domain)?, announcement, decision)
         }
         DecisionAction::AnnounceOutage { outage } => {
-            away(the(view, trust_domain)?, outage, decision)
+            away(require_domain(view, trust_domain)?, outage, decision)
         }
-        DecisionAction::Baseline => baseline(the(view, trust_domain)?, decision),
+        DecisionAction::Baseline => baseline(require_domain(view, trust_domain)?, decision),
         DecisionAction::RetireLineage { lineage } => {
-            retire(the(view, trust_domain)?, *lineage, decision)
+            retire(require_domain(view, trust_domain)?, *lineage, decision)
         }
         DecisionAction::WithdrawApproval { .. }
         | DecisionAction::WithdrawAnnouncement { .. }
         | DecisionAction::WithdrawOutage { .. } => {
-            Err(refused("what stands in the configuration is withdrawn there"))
+            Err(refused("this is part of the configuration: remove it there"))
         }
     }?;
     for (name, decision) in &plan.decisions {
@@ -79,8 +79,8 @@ fn one(domain: &DomainView, decision: &Decision, effect: String) -> Plan {
     Plan { effect: vec![effect], decisions: BTreeMap::from([(name, decision.clone())]) }
 }
 
-/// The trust domain that is meant.
-fn the<'a>(
+/// The trust domain that the request names, or the only one that is watched.
+fn require_domain<'a>(
     view: &'a View,
     trust_domain: Option<&TrustDomain>,
 ) -> Result<&'a DomainView, BackendError> {
@@ -191,7 +191,7 @@ fn approve(
         }
     }
     if decisions.is_empty() {
-        let domain = the(view, trust_domain).map_err(|why| match why {
+        let domain = require_domain(view, trust_domain).map_err(|why| match why {
             BackendError::Refused(_) => BackendError::NotFound(format!(
                 "no watched trust domain has shown {fingerprint}: name one (--trust-domain) to approve it beforehand"
             )),
@@ -222,7 +222,7 @@ fn deny(
 ) -> Result<Plan, BackendError> {
     let Denied { fingerprint, public_key, everywhere } = denied;
     if let Some(name) = trust_domain {
-        the(view, Some(name))?;
+        require_domain(view, Some(name))?;
     }
     let named = shown_by(view, |other, _| other == fingerprint);
     let public_key = named.iter().find_map(|one| one.public_key).or(public_key);
@@ -239,7 +239,7 @@ fn deny(
     if !innocent.is_empty() && !everywhere {
         let list: Vec<String> = innocent.iter().map(|one| format!("\n  {}", one.words())).collect();
         return Err(refused(format!(
-            "the key stands explained elsewhere, and a denial binds it everywhere: say --everywhere where that is meant{}",
+            "another trust domain has this key as explained, and a denial binds it everywhere: if that is intended, add --everywhere{}",
             list.concat()
         )));
     }
@@ -250,10 +250,10 @@ fn deny(
     let count = decisions.len();
     let mut effect = vec![match public_key {
         Some(key) => format!(
-            "the public key {key} of {fingerprint} is denied for ever, in all {count} watched trust domains"
+            "the public key {key} of {fingerprint} is denied permanently, in all {count} watched trust domains"
         ),
         None => format!(
-            "{fingerprint} is denied for ever, in all {count} watched trust domains; its public key was never seen, so another certificate for it is not bound"
+            "{fingerprint} is denied permanently, in all {count} watched trust domains; its public key was never seen, so another certificate for it is not bound"
         ),
     }];
     effect.extend(bound.iter().map(|one| format!("  {}", one.words())));

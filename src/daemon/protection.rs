@@ -1,4 +1,4 @@
-//! `--web.config.file` while the daemon runs: read anew when one of its files has changed.
+//! `--web.config.file` while the daemon runs: read again when one of its files has changed.
 
 use std::fs;
 use std::future::Future;
@@ -62,7 +62,7 @@ impl WebFile {
         Ok(Self(Arc::new(Inner { path: path.to_owned(), current, verifies_clients, seen })))
     }
 
-    /// Reads all anew, whether it changed or not. The old one stays where the new one is bad.
+    /// Reads all again, whether it changed or not. The old one stays where the new one is bad.
     pub(crate) async fn reload(&self) -> Result<(), String> {
         let inner = Arc::clone(&self.0);
         let read = tokio::task::spawn_blocking(move || {
@@ -126,7 +126,7 @@ impl Inner {
         });
         match taken {
             Ok((stamps, next)) => {
-                info!(file = %self.path.display(), "web configuration read anew");
+                info!(file = %self.path.display(), "web configuration read again");
                 self.current.store(Arc::new(next));
                 *seen = Seen { stamps, refused: None };
             }

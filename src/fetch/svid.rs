@@ -312,7 +312,7 @@ fn not_svid(detail: impl Into<String>) -> PollRefusal {
 }
 
 fn unreadable(what: &str) -> PollRefusal {
-    not_svid(format!("its {what} cannot be read, or stand there twice"))
+    not_svid(format!("its {what} cannot be read, or occur twice"))
 }
 
 #[cfg(test)]

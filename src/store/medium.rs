@@ -31,9 +31,9 @@ const READERS_END: Duration = Duration::from_secs(1);
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WriteError {
     /// A file is no longer the one that was opened.
-    #[error("{0}: a restart begins anew with what is there")]
+    #[error("{0}: after a restart, anchorwatch uses the files that are there")]
     Gone(Touched),
-    /// What stands under the path now is not this store.
+    /// What is under the path now is not this store.
     #[error("the database under the store's path is not the one that was open")]
     Another,
     /// A reader held the database for too long.

@@ -130,14 +130,14 @@ fn status(
     }
 }
 
-/// Makes anew what is derived from the journal, and removes what cannot be read and is not.
+/// Rewrites what is derived from the journal, and removes the rest that cannot be read.
 fn mend(connection: &Connection, name: &TrustDomain, domain: &LoadedDomain) {
     if domain.checkpoint == CheckpointPlan::Rewrite {
         match checkpoint::write(connection, name, domain.last, &domain.state.facts) {
             Ok(()) => {
-                tracing::warn!(trust_domain = %name, "checkpoint made anew from the journal");
+                tracing::warn!(trust_domain = %name, "checkpoint written again from the journal");
             }
-            Err(error) => tracing::warn!(%error, "cannot write a checkpoint anew"),
+            Err(error) => tracing::warn!(%error, "cannot write the checkpoint again"),
         }
     }
     if domain.faults.iter().any(|one| matches!(one, VerifyFault::PollState { .. })) {

@@ -204,7 +204,7 @@ async fn ended(context: &HandlerContext, now: &Now, id: FindingId) -> Response {
         }
     }
     page::closed_finding(&now.frame(), &now.view, id, raised.as_ref()).map_or_else(
-        || now.missing("No such finding is open, or ended of late."),
+        || now.missing("No such finding is open or ended recently."),
         |page| html(StatusCode::OK, page),
     )
 }

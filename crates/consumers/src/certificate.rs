@@ -108,7 +108,7 @@ fn rest(body: &mut Der<'_>, version: u8) -> Result<bool, &'static str> {
         let extension =
             listed.read(SEQUENCE).and_then(CertificateExtension::read).ok_or("an extension")?;
         if !seen.insert(extension.id) {
-            return Err("an extension that stands twice");
+            return Err("an extension that occurs twice");
         }
         all.push(extension);
     }

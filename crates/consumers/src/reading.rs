@@ -87,7 +87,7 @@ pub struct Ignored {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum IgnoredReason {
-    /// The certificate stands in the document already.
+    /// The document contains this certificate already.
     Duplicate,
     /// A later key has the same key ID, and the last one wins.
     Replaced,
@@ -112,7 +112,7 @@ impl IgnoredReason {
 impl fmt::Display for IgnoredReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Duplicate => "the certificate stands in the document already",
+            Self::Duplicate => "the document contains this certificate already",
             Self::Replaced => "a later key has the same kid, and the last one wins",
             Self::UnknownUse => "its use is missing or unknown",
             Self::Unused => "this consumer has no use for it",
@@ -149,7 +149,7 @@ macro_rules! refusals {
         #[serde(tag = "reason")]
         pub enum RefusalReason {
             $($(#[$doc])* #[serde(rename = $label)] $variant $({
-                $(#[doc = "As it stands in the document, or what is wrong with it."] $field: $type),*
+                $(#[doc = "The value in the document, or what is wrong with it."] $field: $type),*
             })?,)*
         }
 
@@ -195,9 +195,9 @@ refusals! {
         "{member} is of another type than it must be";
     /// There is no array `keys`.
     MissingKeys => "missing_keys", "Bundle, 4.1.3", "there is no array `keys`";
-    /// A member stands twice in an element.
+    /// An element has two members of one name.
     DuplicateMember { name: UntrustedText } => "duplicate_member", "RFC 8259, 4",
-        "the member {name:?} stands twice in one element";
+        "the member {name:?} occurs twice in one element";
     /// An element has no `use`.
     MissingUse => "missing_use", "Bundle, 4.2.2",
         "the element has no use: the standard says to ignore it";

@@ -77,7 +77,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     }
 }
 
-/// Writes the bundles that stand beside relationships, each where it can be used.
+/// Writes the bundles that the input has beside its relationships, each to a bootstrap file.
 fn bundles(
     imported: &Imported,
     folder: Option<&Path>,
@@ -88,7 +88,7 @@ fn bundles(
         let name = &partner.trust_domain;
         let Some(folder) = folder else {
             complain(&format!(
-                "a bundle of {name} stands there: with --bundles FOLDER it is written as a bootstrap file"
+                "the input contains a bundle of {name}: with --bundles FOLDER it is written as a bootstrap file"
             ));
             continue;
         };

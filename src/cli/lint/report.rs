@@ -14,7 +14,7 @@ use anchorwatch_core::bundle::{
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::untrusted::UntrustedText;
 
-/// The most departures that are told of one document; the rest are counted.
+/// The most departures that are listed for one document; the rest are counted.
 const MOST: usize = 1_000;
 
 /// How much something matters.
@@ -121,7 +121,7 @@ impl LintReport {
         }
     }
 
-    /// The worst that is said of it.
+    /// The most urgent level of its departures and refusals.
     pub(super) fn worst(&self) -> Option<Level> {
         let refused = self.consumers.iter().any(|answer| answer.reading.refusal().is_some());
         let departures = self.departures.iter().map(|departure| departure.level);

@@ -12,26 +12,26 @@ macro_rules! keys {
 }
 
 keys! {
-    TLS = "tls_server_config", Kind::Mapping(&TLS_SCOPE), "The certificate, and whose are taken.";
-    HTTP = "http_server_config", Kind::Mapping(&HTTP_SCOPE), "Headers of every answer.";
-    USERS = "basic_auth_users", Kind::Mapping(&ANY_SCOPE), "Users, with the bcrypt hashes of their passwords.";
-    RATE = "rate_limit", Kind::Mapping(&RATE_SCOPE), "How many requests are answered.";
+    TLS = "tls_server_config", Kind::Mapping(&TLS_SCOPE), "TLS of the listener: its certificate, and which clients it accepts.";
+    HTTP = "http_server_config", Kind::Mapping(&HTTP_SCOPE), "HTTP/2, and headers of every answer.";
+    USERS = "basic_auth_users", Kind::Mapping(&ANY_SCOPE), "User names, each with the bcrypt hash of its password.";
+    RATE = "rate_limit", Kind::Mapping(&RATE_SCOPE), "Limit of requests in a time.";
 
-    CERT = "cert", Kind::Text { max: PEM }, "The certificates, as PEM.";
-    KEY = "key", Kind::Text { max: PEM }, "The private key, as PEM.";
-    CLIENT_CA = "client_ca", Kind::Text { max: PEM }, "The clients' authorities, as PEM.";
-    CERT_FILE = "cert_file", Kind::Path, "The certificates.";
-    KEY_FILE = "key_file", Kind::Path, "The private key.";
-    CLIENT_CA_FILE = "client_ca_file", Kind::Path, "The clients' authorities.";
-    CLIENT_AUTH = "client_auth_type", Kind::Choice(CLIENT_AUTHS), "What is asked of a client.";
-    ALLOWED_SANS = "client_allowed_sans", Kind::Texts, "Names, one of which a client has.";
-    MIN_VERSION = "min_version", Kind::Choice(VERSIONS), "The least TLS.";
-    MAX_VERSION = "max_version", Kind::Choice(VERSIONS), "The most TLS.";
-    CIPHERS = "cipher_suites", Kind::Texts, "The suites of TLS 1.2.";
-    CURVES = "curve_preferences", Kind::Texts, "The groups, best first.";
-    PREFER_SERVER = "prefer_server_cipher_suites", Kind::Switch, "Whose order of suites holds.";
+    CERT = "cert", Kind::Text { max: PEM }, "The server's certificate and its chain, as PEM.";
+    KEY = "key", Kind::Text { max: PEM }, "The server's private key, as PEM.";
+    CLIENT_CA = "client_ca", Kind::Text { max: PEM }, "The CA certificates that client certificates must chain to, as PEM.";
+    CERT_FILE = "cert_file", Kind::Path, "File with the server's certificate and its chain.";
+    KEY_FILE = "key_file", Kind::Path, "File with the server's private key.";
+    CLIENT_CA_FILE = "client_ca_file", Kind::Path, "File with the CA certificates that client certificates must chain to.";
+    CLIENT_AUTH = "client_auth_type", Kind::Choice(CLIENT_AUTHS), "Which certificate a client must present.";
+    ALLOWED_SANS = "client_allowed_sans", Kind::Texts, "Names (SAN), one of which a client certificate must have.";
+    MIN_VERSION = "min_version", Kind::Choice(VERSIONS), "Oldest TLS version that is accepted.";
+    MAX_VERSION = "max_version", Kind::Choice(VERSIONS), "Newest TLS version that is accepted.";
+    CIPHERS = "cipher_suites", Kind::Texts, "Cipher suites that are accepted with TLS 1.2.";
+    CURVES = "curve_preferences", Kind::Texts, "Key exchange groups, the preferred one first.";
+    PREFER_SERVER = "prefer_server_cipher_suites", Kind::Switch, "Whether the server's order of cipher suites counts, or the client's.";
 
-    HTTP2 = "http2", Kind::Switch, "Taken and not used.";
+    HTTP2 = "http2", Kind::Switch, "Accepted and ignored.";
     HEADERS = "headers", Kind::Mapping(&ANY_SCOPE), "Headers of every answer.";
 
     INTERVAL = "interval", Kind::Duration { min: INTERVALS.0, max: INTERVALS.1 }, "One request in.";

@@ -39,7 +39,7 @@ pub(super) fn announce(
     let key_type = announcement.key_type.as_ref();
     plan.effect.extend(key_type.map(|kind| format!("  with {kind} keys")));
     let lifetime = announcement.max_lifetime.map(humantime::format_duration);
-    plan.effect.extend(lifetime.map(|lifetime| format!("  that live up to {lifetime}")));
+    plan.effect.extend(lifetime.map(|lifetime| format!("  with a lifetime of at most {lifetime}")));
     Ok(plan)
 }
 

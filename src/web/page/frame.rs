@@ -34,7 +34,7 @@ const SECTIONS: [(Section, &str, &str); 4] = [
 pub(in crate::web) struct Frame<'a> {
     /// The moment that the page shows.
     pub(in crate::web) at: Timestamp,
-    /// Why the watch is not ready.
+    /// Why anchorwatch is not ready.
     pub(in crate::web) unready: &'a [String],
     /// After how many seconds the page reloads, where the reader asked for it.
     pub(in crate::web) refresh: Option<u32>,
@@ -83,7 +83,7 @@ impl Frame<'_> {
     fn foot(&self, html: &mut Html, refresh: Option<u32>, path: Option<&str>) {
         html.raw("<footer><p>As of ").add(&moment(self.at)).raw(". ");
         if self.unready.is_empty() {
-            html.raw("The watch is ready. ");
+            html.raw("anchorwatch is ready. ");
         }
         match (path, refresh) {
             (Some(path), Some(seconds)) => {

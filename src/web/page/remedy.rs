@@ -73,7 +73,7 @@ pub(super) fn decisions(
     | FindingKind::BootstrapUnusable = finding.kind
     {
         let line = format!("anchorwatch rebootstrap {name} FILE {WORDS}");
-        commands.push(RemedyCommand::new("the partner's bundle came by another way", line));
+        commands.push(RemedyCommand::new("you got the partner's bundle out of band", line));
     }
     let waits =
         finding.kind.nature() == Nature::Event && finding.kind != FindingKind::UnexpectedAuthority;

@@ -24,7 +24,7 @@ macro_rules! irregularities {
         #[serde(tag = "irregularity")]
         pub enum IrregularityKind {
             $($(#[$doc])* #[serde(rename = $label)] $variant $({
-                $(#[doc = "As it stands in the document, or its count."] $field: $type),*
+                $(#[doc = "The value in the document, or its count."] $field: $type),*
             })?,)*
         }
 
@@ -59,12 +59,12 @@ irregularities! {
     ByteOrderMark => "byte_order_mark", "RFC 8259, 8.1", "the document begins with a byte order mark";
     /// Something follows the document.
     TrailingBytes => "trailing_bytes", "RFC 8259, 2", "something follows the JSON value";
-    /// A member stands twice; the last one counts.
+    /// A member occurs twice; the last one counts.
     DuplicateMember { name: UntrustedText } => "duplicate_member", "RFC 8259, 4",
-        "the member {name:?} stands twice, and the last one counts";
-    /// A member's name is written in another case, which consumers in Go read all the same.
+        "the member {name:?} occurs twice, and the last one counts";
+    /// A member's name is written in another case, which consumers in Go read nevertheless.
     MiscasedMember { name: UntrustedText } => "miscased_member", "Bundle, 4.1",
-        "the member {name:?} is written in another case: some consumers read it all the same";
+        "the member {name:?} is written in another case: some consumers read it nevertheless";
     /// There is no sequence number. SPIRE omits a 0.
     MissingSequence => "missing_sequence", "Bundle, 4.1.1", "there is no spiffe_sequence";
     /// The sequence number is no integer of 64 bits.
@@ -77,9 +77,9 @@ irregularities! {
         "spiffe_refresh_hint is {value:?}, not a whole number of seconds";
     /// The refresh hint is zero.
     ZeroRefreshHint => "zero_refresh_hint", "Bundle, 4.1.2", "spiffe_refresh_hint is 0";
-    /// The hint stands under a name that no consumer reads.
+    /// The hint is under a name that no consumer reads.
     MisnamedRefreshHint => "misnamed_refresh_hint", "Bundle, 4.1.2",
-        "the member refresh_hint is read by nobody: its name is spiffe_refresh_hint";
+        "no consumer reads the member refresh_hint: the standard's name is spiffe_refresh_hint";
     /// An element of `keys` is no object.
     NotAnObject => "not_an_object", "RFC 7517, 5.1", "the element is no JSON object";
     /// An element has no `use`.
@@ -119,8 +119,8 @@ irregularities! {
     /// Two keys carry one key ID.
     DuplicateKeyId { kid: UntrustedText } => "duplicate_key_id", "JWT-SVID, 6.1; WIT-SVID, 6.1",
         "the kid {kid:?} stands for more than one authority: at most consumers the last one wins";
-    /// One authority stands twice.
-    DuplicateAuthority => "duplicate_authority", "Bundle, 4.1.3", "the authority stands in the document already";
+    /// One authority occurs twice.
+    DuplicateAuthority => "duplicate_authority", "Bundle, 4.1.3", "the document contains this authority already";
     /// An X.509 entry has no certificate.
     MissingCertificate => "missing_certificate", "X509-SVID, 6.2",
         "the element has no certificate (x5c), and is ignored";

@@ -147,7 +147,7 @@ fn endpoint_text(endpoint: &BundleEndpoint) -> String {
 fn configured(endpoint: &BundleEndpoint, previous: Option<&BundleEndpoint>) -> String {
     let now = endpoint_text(endpoint);
     match previous {
-        None => format!("the watch over {now} begins"),
+        None => format!("polling of {now} begins"),
         Some(previous) => format!("endpoint changed to {now} from {}", endpoint_text(previous)),
     }
 }
@@ -180,7 +180,7 @@ fn bundle_changed(
 ) -> String {
     let keys = |number: usize| keys(u32::try_from(number).unwrap_or(u32::MAX));
     let mut text = match (introduced, removed) {
-        (0, 0) => "bundle changed without a key that came or went".to_owned(),
+        (0, 0) => "bundle changed, but no key was added or removed".to_owned(),
         (_, 0) => format!("bundle changed: {} introduced", keys(introduced)),
         (0, _) => format!("bundle changed: {} removed", keys(removed)),
         (_, _) => {
@@ -472,7 +472,7 @@ mod tests {
             ),
             (
                 changed(0, 0, StatedNumber::Absent),
-                "bundle changed without a key that came or went; no sequence number, refresh hint \
+                "bundle changed, but no key was added or removed; no sequence number, refresh hint \
                  15 s",
             ),
             (

@@ -74,7 +74,7 @@ pub enum RecordedLineError {
     #[error("a line wants exactly one of bundle, body, unchanged, failure and decision")]
     NotOne,
     /// It is earlier than the line before it.
-    #[error("earlier than the line before it: lines stand in the order of time")]
+    #[error("earlier than the line before it: lines must be in the order of time")]
     OutOfOrder,
     /// It is so much later than the line before it that its time is a mistake.
     #[error("over ten years later than the line before it")]

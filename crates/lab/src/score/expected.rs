@@ -196,13 +196,16 @@ pub const ROWS: &[Promise] = &[
     quiet(I::CaTtlDoubled, ""),
     quiet(I::CaTtlFourfold, ""),
     quiet(I::LagWithin, ""),
-    quiet(I::CdnLag, "where replica_lag says so: three minutes here"),
+    quiet(I::CdnLag, "where replica_lag allows for it: three minutes here"),
     quiet(I::MissedPolls, ""),
     quiet(
         I::EndpointOutage,
         "but for the outage itself, which pages as it lasts, and what runs out in it",
     ),
-    quiet(I::MonitorOutage, "but for a lockout that it came back to, and what ran out meanwhile"),
+    quiet(
+        I::MonitorOutage,
+        "but for a lockout that it found after the interruption, and what ran out meanwhile",
+    ),
     quiet(I::IssuerClockAhead, ""),
     quiet(I::IssuerClockBehind, ""),
     quiet(I::LatePrune, ""),
