@@ -6,7 +6,7 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use anchorwatch_core::judge::{self, Assessment, Case, KeySetChange, NO_SHARED_KEYS, SharedKeys};
+use anchorwatch_core::judge::{self, Assessment, Case, KeySetChange, SharedKeys};
 use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile};
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::watch::{DomainState, Event, Facts, Policy, Poll};
@@ -20,7 +20,7 @@ const HOUR: Duration = Duration::from_hours(1);
 
 /// No other trust domain publishes any key.
 fn alone(_: &Facts, _: KeySetChange) -> SharedKeys {
-    NO_SHARED_KEYS.clone()
+    SharedKeys::default()
 }
 
 /// A domain just before a poll that changes its bundle, and that poll.
@@ -71,7 +71,7 @@ impl Scene {
             state: &state,
             policy: &self.policy,
             bootstrap_fault: None,
-            shared: &NO_SHARED_KEYS,
+            shared: None,
         };
         let assessment = judge::assess(&case, at);
         (state, assessment)

@@ -14,7 +14,7 @@ use anchorwatch::demo::{Character, Scene};
 use anchorwatch::fetch::{Fetcher, Target};
 use anchorwatch_core::bundle::{Authority, AuthorityId, ParseLimits, SvidType, parse};
 use anchorwatch_core::finding::FindingKind;
-use anchorwatch_core::judge::{self, Case, NO_SHARED_KEYS};
+use anchorwatch_core::judge::{self, Case};
 use anchorwatch_core::spiffe::{BundleEndpoint, TrustDomain};
 use anchorwatch_core::time::{Clock, Timestamp};
 use anchorwatch_core::watch::{DomainState, Event, LatestAnswer, Policy, Poll};
@@ -97,11 +97,11 @@ impl Watch {
             let poll = Poll::of(Ok(observation));
             let step =
                 judge::step(std::mem::take(state), poll, at, &self.policy, 0.5, &mut |_, _| {
-                    NO_SHARED_KEYS.clone()
+                    SharedKeys::default()
                 });
             *state = step.state;
             let endpoint = state.facts.endpoint.configured.clone().unwrap();
-            let (policy, shared) = (&self.policy, &NO_SHARED_KEYS);
+            let (policy, shared) = (&self.policy, None);
             let case = Case { endpoint: &endpoint, state, policy, bootstrap_fault: None, shared };
             let findings = judge::assess(&case, at).findings;
             self.found.extend(findings.iter().map(|one| (trust_domain.clone(), one.kind)));

@@ -61,7 +61,7 @@ pub(super) struct WatchedDomain {
     bootstrap: Result<Vec<Arc<Authority>>, Arc<str>>,
     state: DomainState,
     /// The keys of several trust domains that this one is to report.
-    shared_keys: SharedKeys,
+    shared_keys: Option<SharedKeys>,
     counts: PollCounts,
     /// Why it is not watched any more: a panic in its step.
     quarantined: Option<Arc<str>>,
@@ -107,7 +107,7 @@ impl WatchedDomain {
             polling: None,
             bootstrap,
             state,
-            shared_keys: SharedKeys::default(),
+            shared_keys: None,
             counts,
             quarantined: None,
             unrecorded: false,
@@ -234,7 +234,7 @@ impl WatchedDomain {
             return Polled::default();
         };
         let JudgedPoll { state, events, next_poll, shared_keys } = judged;
-        self.shared_keys = shared_keys;
+        self.shared_keys = Some(shared_keys);
         log::events(self.trust_domain(), &events);
         self.record(shared, at, state, events, bodies).await;
         self.publish(shared, at);

@@ -12,7 +12,7 @@ use crate::bundle::SvidType;
 use crate::decision::DecisionAction;
 pub use crate::finding::Ended;
 use crate::finding::{Dropped, Finding, FindingKind};
-use crate::judge::{Case, NO_SHARED_KEYS, VerdictKind};
+use crate::judge::{Case, VerdictKind};
 use crate::spiffe::{BundleEndpoint, TrustDomain};
 use crate::time::Timestamp;
 use crate::untrusted::UntrustedText;
@@ -100,7 +100,7 @@ impl DomainView {
             state: &self.state,
             policy: &self.policy,
             bootstrap_fault: None,
-            shared: &NO_SHARED_KEYS,
+            shared: None,
         }
     }
 }

@@ -37,7 +37,7 @@ impl WatchedDomain {
             return;
         }
         let (name, unchanged) = (self.trust_domain(), KeySetChange::Unchanged);
-        self.shared_keys = shared.shared_keys(name, &self.state.facts, unchanged);
+        self.shared_keys = Some(shared.shared_keys(name, &self.state.facts, unchanged));
         let reviewed = catch_unwind(AssertUnwindSafe(|| {
             let events = judge::review(&self.case(), at);
             let mut state = self.state.clone();
@@ -67,13 +67,15 @@ impl WatchedDomain {
             state: &self.state,
             policy: &self.relationship.settings.policy,
             bootstrap_fault: self.bootstrap_fault(),
-            shared: &self.shared_keys,
+            shared: self.shared_keys.as_ref(),
         }
     }
 
     /// Others may report the shared keys that this trust domain does not, now that it was judged.
     pub(super) fn settle_reports(&self, shared: &PollContext, change: ReportChange) {
-        if change == ReportChange::Ended || self.shared_keys.is_reporter() {
+        if change == ReportChange::Ended
+            || self.shared_keys.as_ref().is_some_and(SharedKeys::is_reporter)
+        {
             shared.take_reports(self.trust_domain(), &self.state.facts.ledger);
         }
     }

@@ -2,7 +2,7 @@
 
 use super::Case;
 use super::draft::Draft;
-use super::key_index::{KeySetTwin, SharedKey, TwoUses};
+use super::key_index::{KeySetTwin, SharedKey, SharedKeys, TwoUses};
 use crate::finding::evidence::SharingEvidence;
 use crate::finding::{Evidence, Finding, FindingKind, Severity, SubjectId};
 use crate::untrusted::UntrustedText;
@@ -12,13 +12,15 @@ const NAME: usize = 128;
 
 /// `authority_shared`, `foreign_authority`
 pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
-    let keys = case.shared.keys.iter().map(shared);
-    let uses = case.shared.two_uses.iter().map(|one| two_uses(case, one));
-    // While it is open it is one thing to decide on, whoever else comes to publish the key.
-    drafts.extend(keys.chain(uses).filter(|draft| !draft.is_open(case)));
-    // It stays one thing to decide on while the other's keys rotate.
-    if !case.is_open(FindingKind::ForeignAuthority) {
-        drafts.extend(case.shared.twin.as_ref().map(twin));
+    if let Some(SharedKeys { keys, two_uses: uses, twin: other }) = case.shared {
+        let keys = keys.iter().map(shared);
+        let uses = uses.iter().map(|one| two_uses(case, one));
+        // While it is open it is one thing to decide on, whoever else comes to publish the key.
+        drafts.extend(keys.chain(uses).filter(|draft| !draft.is_open(case)));
+        // It stays one thing to decide on while the other's keys rotate.
+        if !case.is_open(FindingKind::ForeignAuthority) {
+            drafts.extend(other.as_ref().map(twin));
+        }
     }
     let facts = case.facts();
     let published = facts.published().map(|record| (&record.authority, record.published));
@@ -42,7 +44,7 @@ pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
 /// A shared key is said to be as urgent as it is now, and published by whom it is now: what the
 /// journal has of it is as of when it was raised.
 pub(super) fn refresh(case: &Case<'_>, findings: &mut [Finding]) {
-    for key in &case.shared.keys {
+    for key in case.shared.iter().flat_map(|shared| &shared.keys) {
         let is_it = |finding: &&mut Finding| {
             finding.kind == FindingKind::AuthorityShared
                 && finding.svid_type.is_none()

@@ -17,8 +17,9 @@ pub struct Case<'a> {
     pub policy: &'a Policy,
     /// Why the bootstrap file cannot be used, where it is needed and cannot.
     pub bootstrap_fault: Option<&'a str>,
-    /// The keys of several trust domains that this one is to report.
-    pub shared: &'a SharedKeys,
+    /// The keys of several trust domains that this one is to report. `None` where nobody asked: what
+    /// other trust domains publish is then neither reported nor taken back.
+    pub shared: Option<&'a SharedKeys>,
 }
 
 impl<'a> Case<'a> {

@@ -32,8 +32,7 @@ mod verdict;
 pub use case::Case;
 pub use expected::Expected;
 pub use key_index::{
-    KeySetChange, KeySetTwin, NO_SHARED_KEYS, PublicKeyIndex, SharedKey, SharedKeys, SharedKeysFor,
-    TwoUses,
+    KeySetChange, KeySetTwin, PublicKeyIndex, SharedKey, SharedKeys, SharedKeysFor, TwoUses,
 };
 pub use lockout::Lockout;
 pub use removal::{InFlight, in_flight};
@@ -174,7 +173,7 @@ pub fn step(
 ) -> JudgedPoll {
     let Step { mut state, mut events, next_poll } = watch::step(state, poll, at, policy, jitter);
     let shared_keys = shared_keys(&state.facts, KeySetChange::of(&events));
-    events.extend(review_state(&mut state, policy, &shared_keys, at));
+    events.extend(review_state(&mut state, policy, Some(&shared_keys), at));
     JudgedPoll { state, events, next_poll, shared_keys }
 }
 
@@ -194,7 +193,7 @@ pub fn record_all(
     for event in &events {
         watch::record(state, at, event);
     }
-    events.extend(review_state(state, policy, &NO_SHARED_KEYS, at));
+    events.extend(review_state(state, policy, None, at));
     events
 }
 
@@ -202,7 +201,7 @@ pub fn record_all(
 pub fn review_state(
     state: &mut DomainState,
     policy: &Policy,
-    shared: &SharedKeys,
+    shared: Option<&SharedKeys>,
     at: Timestamp,
 ) -> Vec<Event> {
     let Some(endpoint) = state.facts.endpoint.configured.clone() else { return Vec::new() };

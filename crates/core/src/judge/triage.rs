@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{Case, NO_SHARED_KEYS};
+use super::Case;
 use crate::finding::{Finding, FindingId, Room, Scope, Severity};
 use crate::time::Timestamp;
 use crate::watch::{Event, Facts, Rank};
@@ -36,7 +36,7 @@ impl<'a> Triage<'a> {
         let facts = case.facts();
         let open = facts.ledger.open.iter().map(|finding| finding.id);
         let known = open.chain(facts.ledger.closed.iter().copied()).collect();
-        let sees_shared_keys = *case.shared != NO_SHARED_KEYS;
+        let sees_shared_keys = case.shared.is_some();
         Self { facts, sees_shared_keys, known, rooms: BTreeMap::new() }
     }
 

@@ -77,7 +77,7 @@ pub(super) struct Chronicle {
     endpoint: Option<BundleEndpoint>,
     decisions: RecordedDecisions,
     state: DomainState,
-    shared: SharedKeys,
+    shared: Option<SharedKeys>,
     /// The last look.
     at: Timestamp,
     /// The last poll that the journal tells of, good or bad.
@@ -99,7 +99,7 @@ impl Chronicle {
             endpoint: None,
             decisions,
             state: DomainState::default(),
-            shared: SharedKeys::default(),
+            shared: None,
             at,
             polled: at,
             reported: Reported::default(),
@@ -160,7 +160,7 @@ impl Chronicle {
             }
             self.state.poll_state.last_poll = Some(at);
         }
-        self.shared = keys.answer(&self.name, &self.state.facts, change);
+        self.shared = Some(keys.answer(&self.name, &self.state.facts, change));
         self.look(at, reports);
     }
 
@@ -314,14 +314,14 @@ impl Chronicle {
             state: &self.state,
             policy: &self.policy,
             bootstrap_fault: None,
-            shared: &self.shared,
+            shared: self.shared.as_ref(),
         })
     }
 
     /// Tells what is new, and brings the facts forward by it.
     fn look(&mut self, at: Timestamp, reports: &mut Vec<ReplayReport>) {
         self.at = at;
-        judge::review_state(&mut self.state, &self.policy, &self.shared, at);
+        judge::review_state(&mut self.state, &self.policy, self.shared.as_ref(), at);
         let mut reported = std::mem::take(&mut self.reported);
         if let Some(case) = self.case() {
             reported.tell(&case, &self.name, at, reports);

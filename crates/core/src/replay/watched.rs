@@ -17,7 +17,7 @@ pub(super) struct Watched {
     state: DomainState,
     last: Option<Observation>,
     recall: Recall,
-    shared: SharedKeys,
+    shared: Option<SharedKeys>,
     reported: Reported,
     /// What was assessed last: facts that did not change, within a tick, say nothing new.
     stale: bool,
@@ -38,7 +38,7 @@ impl Watched {
             state,
             last: None,
             recall: Recall::default(),
-            shared: SharedKeys::default(),
+            shared: None,
             reported: Reported::of_polls(),
             stale: true,
         }
@@ -81,7 +81,7 @@ impl Watched {
         let JudgedPoll { state, shared_keys, .. } =
             judge::step(state, poll, at, &policy, 0.5, &mut shared);
         self.recall.note(&state.facts);
-        (self.state, self.shared, self.stale) = (state, shared_keys, true);
+        (self.state, self.shared, self.stale) = (state, Some(shared_keys), true);
         Ok(())
     }
 
@@ -106,7 +106,7 @@ impl Watched {
 
     /// Asks which keys of several trust domains this one is to report, and reports them.
     pub(super) fn compare(&mut self, keys: &mut PublicKeyIndex, name: &TrustDomain, at: Timestamp) {
-        let shared = keys.ask(name, &self.state.facts);
+        let shared = Some(keys.ask(name, &self.state.facts));
         if shared != self.shared {
             self.shared = shared;
             self.review(at);
@@ -117,7 +117,7 @@ impl Watched {
     /// Time alone raises findings too.
     pub(super) fn review(&mut self, at: Timestamp) {
         let policy = Arc::clone(&self.rules.policy);
-        judge::review_state(&mut self.state, &policy, &self.shared, at);
+        judge::review_state(&mut self.state, &policy, self.shared.as_ref(), at);
         self.stale = true;
     }
 
@@ -127,7 +127,7 @@ impl Watched {
             state: &self.state,
             policy: &self.rules.policy,
             bootstrap_fault: None,
-            shared: &self.shared,
+            shared: self.shared.as_ref(),
         }
     }
 

@@ -7,10 +7,10 @@ use anchorwatch_core::bundle::{Authority, AuthorityId, Fingerprint, SvidType};
 use anchorwatch_core::decision::DecisionAction;
 use anchorwatch_core::watch::{
     Budget, Event, Facts, Failure, FailureReason, JudgementPolicy, LatestAnswer, Policy,
-    Rebootstrap, Trust, TrustOrigin,
+    Rebootstrap, Standing, Trust, TrustOrigin,
 };
 
-use crate::timeline::{Timeline, authority, trust_domain, x509};
+use crate::timeline::{Timeline, authority, jwt, trust_domain, x509};
 
 /// What authenticates, by name.
 #[track_caller]
@@ -280,4 +280,40 @@ fn a_denied_authority_is_not_laid_aside() {
     assert!(story.facts().record(x509("rogue").id).is_some());
     let trust = story.trust().unwrap();
     assert!(trust.denied.iter().any(|authority| authority.id == x509("rogue").id));
+}
+
+/// Whether its removal is still among the facts or only in the archive.
+#[test]
+fn a_denied_key_that_returns_is_denied() {
+    let old = jwt("old");
+    let story = Timeline::start().publishes(1, &["x:a", "j:old"]).denies(&old);
+    let mut story = story.publishes(2, &["x:a"]);
+    let laid_aside = story.record(&old).clone();
+    story = story.skip(Duration::from_hours(48));
+    for sequence in 3..40 {
+        let name = format!("j:{sequence}");
+        story = story.publishes(sequence, &["x:a", &name]);
+    }
+    if story.facts().record(old.id).is_none() {
+        story = story.recalls(laid_aside);
+    }
+    let story = story.publishes(99, &["x:a", "j:old"]);
+    assert!(story.record(&old).returned_after.is_some());
+    assert_eq!(story.record(&old).standing, Some(Standing::Denied));
+}
+
+/// One that was denied while nothing but the archive knew it, too.
+#[test]
+fn a_key_that_was_denied_after_it_had_gone_is_denied_when_it_returns() {
+    let old = jwt("old");
+    let story = Timeline::start().publishes(1, &["x:a", "j:old"]).publishes(2, &["x:a"]);
+    let laid_aside = story.record(&old).clone();
+    let mut story = story.skip(Duration::from_hours(48));
+    for sequence in 3..40 {
+        let name = format!("j:{sequence}");
+        story = story.publishes(sequence, &["x:a", &name]);
+    }
+    assert!(story.facts().record(old.id).is_none(), "laid aside");
+    let story = story.denies(&old).recalls(laid_aside).publishes(99, &["x:a", "j:old"]);
+    assert_eq!(story.record(&old).standing, Some(Standing::Denied));
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anchorwatch_core::bundle::IrregularityKind;
 use anchorwatch_core::decision::{Decision, DecisionAction, DecisionSource, Outage};
 use anchorwatch_core::finding::{Finding, FindingKind, Severity};
-use anchorwatch_core::judge::{Case, NO_SHARED_KEYS, assess, review};
+use anchorwatch_core::judge::{Case, assess, review};
 use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile};
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::watch::{
@@ -32,7 +32,7 @@ pub(crate) fn found_at(story: &Timeline, at: Timestamp) -> Vec<Finding> {
         state,
         policy: &policy,
         bootstrap_fault: None,
-        shared: &NO_SHARED_KEYS,
+        shared: None,
     };
     let mut state = story.state().clone();
     for event in review(&case(story.state()), at) {
@@ -90,13 +90,7 @@ fn an_announced_outage_holds_staleness_until_three_intervals_after_its_end() {
     let (endpoint, policy) = (endpoint(), story.policy().clone());
     let found = |state: &DomainState, at| -> Vec<FindingKind> {
         let endpoint = &endpoint;
-        let case = Case {
-            endpoint,
-            state,
-            policy: &policy,
-            bootstrap_fault: None,
-            shared: &NO_SHARED_KEYS,
-        };
+        let case = Case { endpoint, state, policy: &policy, bootstrap_fault: None, shared: None };
         let findings = assess(&case, at).findings.into_iter().map(|finding| finding.kind);
         findings.filter(|kind| *kind != FindingKind::BaselineMissing).collect()
     };
@@ -162,13 +156,7 @@ fn a_bootstrap_file_that_is_needed_and_unusable_is_critical() {
     let (endpoint, policy) = (endpoint(), Policy::default());
     let bootstrap_fault = Some("the file is empty");
     let state = story.state();
-    let case = Case {
-        endpoint: &endpoint,
-        state,
-        policy: &policy,
-        bootstrap_fault,
-        shared: &NO_SHARED_KEYS,
-    };
+    let case = Case { endpoint: &endpoint, state, policy: &policy, bootstrap_fault, shared: None };
     let found = assess(&case, story.now()).findings;
     assert_eq!(found[0].kind, FindingKind::BootstrapUnusable);
     assert_eq!(found[0].severity, Severity::Critical);

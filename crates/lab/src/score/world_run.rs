@@ -72,7 +72,8 @@ pub fn play(scenario: &Scenario, seed: u64, policy: &Policy, keys: &KeyPool) -> 
         if state.poll_state.last_success == Some(turn.at) {
             good.push(turn.at);
         }
-        let case = Case { endpoint, state: &state, policy, bootstrap_fault: None, shared: &shared };
+        let case =
+            Case { endpoint, state: &state, policy, bootstrap_fault: None, shared: Some(&shared) };
         look(&case, turn.at, &mut raised);
     }
     let mut raised: Vec<Raised> = raised.into_values().collect();

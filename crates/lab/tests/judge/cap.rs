@@ -7,7 +7,7 @@ use anchorwatch_core::finding::{
     Dropped, Finding, FindingId, FindingKind, FindingKind as F, IncidentId, Room, Severities,
     Severity::*,
 };
-use anchorwatch_core::judge::{self, Assessment, Case, NO_SHARED_KEYS};
+use anchorwatch_core::judge::{self, Assessment, Case};
 use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile};
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::watch::{DomainState, Event, Policy, Sighting};
@@ -61,7 +61,7 @@ impl Crowd {
 
     fn said(&self) -> Assessment {
         let (endpoint, state, policy) = (&self.endpoint, &self.state, &self.policy);
-        let case = Case { endpoint, state, policy, bootstrap_fault: None, shared: &NO_SHARED_KEYS };
+        let case = Case { endpoint, state, policy, bootstrap_fault: None, shared: None };
         judge::assess(&case, self.at)
     }
 
@@ -82,7 +82,7 @@ impl Crowd {
 
     /// The domain is looked at.
     fn reviewed(&mut self) -> Vec<Event> {
-        judge::review_state(&mut self.state, &self.policy, &NO_SHARED_KEYS, self.at)
+        judge::review_state(&mut self.state, &self.policy, None, self.at)
     }
 }
 

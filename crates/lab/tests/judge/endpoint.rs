@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anchorwatch_core::bundle::{Certificate, Validity};
 use anchorwatch_core::finding::{Finding, FindingKind, FindingKind as F, Severity, Severity::*};
-use anchorwatch_core::judge::{self, Case, NO_SHARED_KEYS};
+use anchorwatch_core::judge::{self, Case, SharedKeys};
 use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile};
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::watch::{DomainState, Event, Failure, FailureReason, Poll, Sighting};
@@ -141,14 +141,13 @@ impl Bare {
     /// Time passes, and what time alone brings is journaled.
     fn waits(&mut self, long: Duration) {
         self.at = self.at.saturating_add(long);
-        judge::review_state(&mut self.state, &policy(), &NO_SHARED_KEYS, self.at);
+        judge::review_state(&mut self.state, &policy(), None, self.at);
     }
 
     fn findings(&self) -> Vec<Finding> {
         let policy = policy();
         let (endpoint, state, bootstrap_fault) = (&self.endpoint, &self.state, self.fault);
-        let case =
-            Case { endpoint, state, policy: &policy, bootstrap_fault, shared: &NO_SHARED_KEYS };
+        let case = Case { endpoint, state, policy: &policy, bootstrap_fault, shared: None };
         judge::assess(&case, self.at).findings
     }
 
@@ -203,7 +202,7 @@ fn a_bootstrap_file_that_cannot_be_used_pages_while_it_cannot() {
         bare.at,
         &policy(),
         0.5,
-        &mut |_, _| NO_SHARED_KEYS.clone(),
+        &mut |_, _| SharedKeys::default(),
     );
     bare.state = step.state;
     bare.fault = Some("b.pem: no such file");

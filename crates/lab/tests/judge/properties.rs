@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anchorwatch_core::finding::evidence::{AuthorityEvidence, Evidence, ScheduleEvidence};
 use anchorwatch_core::finding::{Finding, FindingId, FindingKind as F, Nature, Severity};
-use anchorwatch_core::judge::{self, Case, JudgedPoll, NO_SHARED_KEYS, SharedKeys};
+use anchorwatch_core::judge::{self, Case, JudgedPoll, SharedKeys};
 use anchorwatch_core::replay::{Change, ReplayReport};
 use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile};
 use anchorwatch_core::time::Timestamp;
@@ -83,7 +83,7 @@ impl Watched {
 
     fn findings(&self, at: Timestamp) -> Vec<Finding> {
         let (endpoint, state, policy) = (&self.endpoint, &self.state, &self.policy);
-        let case = Case { endpoint, state, policy, bootstrap_fault: None, shared: &NO_SHARED_KEYS };
+        let case = Case { endpoint, state, policy, bootstrap_fault: None, shared: None };
         judge::assess(&case, at).findings
     }
 

@@ -23,9 +23,7 @@ use crate::time::Timestamp;
 use crate::watch::{Facts, Ledger};
 use declared::Declared;
 use holders::{Holders, KeyHolder};
-pub use question::{
-    KeySetChange, KeySetTwin, NO_SHARED_KEYS, SharedKey, SharedKeys, SharedKeysFor, TwoUses,
-};
+pub use question::{KeySetChange, KeySetTwin, SharedKey, SharedKeys, SharedKeysFor, TwoUses};
 use reports::Reports;
 
 /// A public key, by the first half of its identifier. Nobody can make two keys of one half.

@@ -50,10 +50,6 @@ impl KeySetChange {
 /// Says of a trust domain with these facts which shared keys it is to report.
 pub type SharedKeysFor<'a> = dyn FnMut(&Facts, KeySetChange) -> SharedKeys + 'a;
 
-/// Nothing is known of any other trust domain.
-pub static NO_SHARED_KEYS: SharedKeys =
-    SharedKeys { keys: Vec::new(), two_uses: Vec::new(), twin: None };
-
 impl SharedKeys {
     /// Whether this trust domain is to report any.
     pub fn is_reporter(&self) -> bool {

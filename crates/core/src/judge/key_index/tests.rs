@@ -101,8 +101,13 @@ impl Federation {
         self.index.take_reports(name, &state.facts.ledger);
         let endpoint = state.facts.endpoint.configured.clone().unwrap();
         let policy = &self.policy;
-        let case =
-            Case { endpoint: &endpoint, state, policy, bootstrap_fault: None, shared: &shared };
+        let case = Case {
+            endpoint: &endpoint,
+            state,
+            policy,
+            bootstrap_fault: None,
+            shared: Some(&shared),
+        };
         let mut findings = judge::assess(&case, at(self.now)).findings;
         findings.retain(|one| {
             matches!(one.kind, FindingKind::AuthorityShared | FindingKind::ForeignAuthority)

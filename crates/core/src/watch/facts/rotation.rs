@@ -115,6 +115,8 @@ impl Facts {
     fn take_up(&mut self, id: AuthorityId) -> Known {
         let glimpsed = self.authorities.glimpsed.iter().position(|one| one.authority.id == id);
         let glimpsed = glimpsed.map(|place| self.authorities.glimpsed.remove(place));
+        let record = self.record(id);
+        let denied = record.is_some_and(|one| self.decisions.denial(&one.authority).is_some());
         let mut predecessor = None;
         let known = match self.authorities.record_mut(id) {
             Some(record) => {
@@ -126,8 +128,10 @@ impl Facts {
                     record.lineage = record.lineage.or(lineage);
                     predecessor = before;
                 }
+                // A denied key is denied when it returns, too (docs/judgement.md#denials).
                 if record.returned_after.is_some() && record.standing.is_none() {
-                    record.standing = Some(Standing::Returned);
+                    record.standing =
+                        Some(if denied { Standing::Denied } else { Standing::Returned });
                 }
                 if record.standing.is_some() { Known::Judged } else { Known::New }
             }
