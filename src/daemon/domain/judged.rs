@@ -11,7 +11,7 @@ use super::recorded::ReportChange;
 use crate::daemon::log;
 use crate::daemon::poll_context::PollContext;
 use anchorwatch_core::finding::{Finding, Nature};
-use anchorwatch_core::judge::{self, Assessment, Case, KeySetChange};
+use anchorwatch_core::judge::{self, Assessment, Case, KeySetChange, SharedKeys};
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::view::{DomainView, Ended};
 use anchorwatch_core::watch::{self, FailureReason};

@@ -6,7 +6,7 @@
 )]
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::draft::Draft;
@@ -30,7 +30,13 @@ struct Arrival<'a> {
     seen: Bracket,
     standing: &'a Standing,
     record: Option<&'a AuthorityRecord>,
+    /// Whether an authority of another use that fits no date came in the same poll.
+    is_paired: bool,
 }
+
+/// The polls that showed authorities that fit no date, with their uses: looked up for each of
+/// thousands that may come in one poll.
+struct UnscheduledPolls(BTreeSet<(SvidType, Timestamp)>);
 
 /// `key_rebound`, `authority_resurrected`
 pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
@@ -44,7 +50,8 @@ pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
 /// written for those alone that are raised.
 pub(super) fn arrived(case: &Case<'_>, triage: &mut Triage<'_>) -> Vec<Draft> {
     let facts = case.facts();
-    let mut news: Vec<_> = arrivals(facts)
+    let unscheduled = UnscheduledPolls::of(facts);
+    let mut news: Vec<_> = arrivals(facts, &unscheduled)
         .filter_map(|arrival| {
             let (severity, since) = (severity(case, arrival)?, since(case, arrival));
             let id = id_since(case, arrival, since);
@@ -73,29 +80,50 @@ pub(super) fn arrived(case: &Case<'_>, triage: &mut Triage<'_>) -> Vec<Draft> {
 }
 
 impl<'a> Arrival<'a> {
-    fn of_record(record: &'a AuthorityRecord) -> Option<Self> {
+    fn of_record(record: &'a AuthorityRecord, unscheduled: &UnscheduledPolls) -> Option<Self> {
         let standing = record.standing.as_ref()?;
         let (authority, seen) = (&*record.authority, record.published);
-        Some(Self { authority, seen, standing, record: Some(record) })
+        let is_paired = unscheduled.pairs(authority.id.svid_type, seen.until);
+        Some(Self { authority, seen, standing, record: Some(record), is_paired })
+    }
+}
+
+impl UnscheduledPolls {
+    fn of(facts: &Facts) -> Self {
+        let records = facts.authorities.records.iter();
+        let unscheduled =
+            records.filter(|record| matches!(record.standing, Some(Standing::Unscheduled { .. })));
+        Self(unscheduled.map(|record| (record.id().svid_type, record.published.until)).collect())
+    }
+
+    /// Whether one of another use came in this poll.
+    fn pairs(&self, svid_type: SvidType, poll: Timestamp) -> bool {
+        let others = SvidType::ALL.iter().filter(|other| **other != svid_type);
+        others.into_iter().any(|other| self.0.contains(&(*other, poll)))
     }
 }
 
 /// New authorities, of the state and beside it, whose standing is known.
-fn arrivals(facts: &Facts) -> impl Iterator<Item = Arrival<'_>> {
-    facts
-        .authorities
-        .records
-        .iter()
-        .filter_map(Arrival::of_record)
-        .chain(unconfirmed_authorities(facts))
+fn arrivals<'a>(
+    facts: &'a Facts,
+    unscheduled: &'a UnscheduledPolls,
+) -> impl Iterator<Item = Arrival<'a>> {
+    let records = facts.authorities.records.iter();
+    records
+        .filter_map(|record| Arrival::of_record(record, unscheduled))
+        .chain(unconfirmed_authorities(facts, unscheduled))
 }
 
 /// Those that only an answer beside the state has shown.
-fn unconfirmed_authorities(facts: &Facts) -> impl Iterator<Item = Arrival<'_>> {
+fn unconfirmed_authorities<'a>(
+    facts: &'a Facts,
+    unscheduled: &'a UnscheduledPolls,
+) -> impl Iterator<Item = Arrival<'a>> {
     facts.authorities.glimpsed.iter().filter_map(|unconfirmed_authority| {
         let standing = unconfirmed_authority.standing.as_ref()?;
         let (authority, seen) = (&*unconfirmed_authority.authority, unconfirmed_authority.seen);
-        Some(Arrival { authority, seen, standing, record: None })
+        let is_paired = unscheduled.pairs(authority.id.svid_type, seen.until);
+        Some(Arrival { authority, seen, standing, record: None, is_paired })
     })
 }
 
@@ -135,9 +163,11 @@ pub(super) fn refresh(case: &Case<'_>, at: Timestamp, findings: &mut [Finding]) 
         return;
     }
     let subjects = Subjects::of(case, findings.iter().filter(|one| about(one)));
-    let glimpsed: Vec<Arrival<'_>> = unconfirmed_authorities(case.facts()).collect();
+    let unscheduled = UnscheduledPolls::of(case.facts());
+    let glimpsed: Vec<Arrival<'_>> = unconfirmed_authorities(case.facts(), &unscheduled).collect();
     for finding in findings.iter_mut().filter(|one| about(one)) {
-        let recorded = subjects.record(finding).and_then(Arrival::of_record);
+        let recorded =
+            subjects.record(finding).and_then(|record| Arrival::of_record(record, &unscheduled));
         let glimpsed = glimpsed.iter().copied();
         let fresh = recorded
             .into_iter()
@@ -197,7 +227,7 @@ fn unexpected(case: &Case<'_>, arrival: Arrival<'_>) -> Option<Draft> {
             let others = among.saturating_sub(1).into();
             draft = draft.because(AuthorityEvidence::Ambiguous { others });
         }
-        draft = draft.because(AuthorityEvidence::Causes { pattern: pattern(case, arrival) });
+        draft = draft.because(AuthorityEvidence::Causes { pattern: pattern(arrival) });
     }
     if policy == JudgementPolicy::Pinned && arrival.standing.is_explained() {
         draft = draft.because(AuthorityEvidence::PolicyPinned);
@@ -227,7 +257,7 @@ fn severity(case: &Case<'_>, arrival: Arrival<'_>) -> Option<Severity> {
         Standing::Denied | Standing::Contradicted { .. } => Some(Severity::Critical),
         Standing::Unscheduled { loose: true, .. } => Some(Severity::Warning),
         Standing::Unscheduled { among, .. } => {
-            let certain = *among == 1 || !paired(case, arrival);
+            let certain = *among == 1 || !arrival.is_paired;
             let page = policy != JudgementPolicy::Lenient && certain;
             Some(if page { Severity::Critical } else { Severity::Warning })
         }
@@ -256,16 +286,7 @@ fn is_approved(case: &Case<'_>, authority: &Authority) -> bool {
     case.facts().decisions.approval(authority).is_some()
 }
 
-/// Whether an X.509 authority that fits no date came in the same poll.
-fn paired(case: &Case<'_>, arrival: Arrival<'_>) -> bool {
-    case.facts().authorities.records.iter().any(|record| {
-        record.id().svid_type != arrival.authority.id.svid_type
-            && record.published.until == arrival.seen.until
-            && matches!(record.standing, Some(Standing::Unscheduled { .. }))
-    })
-}
-
-fn pattern(case: &Case<'_>, arrival: Arrival<'_>) -> PublicationPattern {
+fn pattern(arrival: Arrival<'_>) -> PublicationPattern {
     let svid_type = arrival.authority.id.svid_type;
     let branch = match arrival.standing {
         Standing::Unscheduled { branch, .. } => *branch,
@@ -274,7 +295,7 @@ fn pattern(case: &Case<'_>, arrival: Arrival<'_>) -> PublicationPattern {
     if branch == 0 && svid_type == SvidType::X509 {
         return PublicationPattern::RootChange;
     }
-    if paired(case, arrival) || signs_at_once(arrival) {
+    if arrival.is_paired || signs_at_once(arrival) {
         return PublicationPattern::RestartOrScaleOut;
     }
     match svid_type {

@@ -92,7 +92,7 @@ impl Federation {
         self.now += 1;
         let (name, state) = &mut self.states[place];
         let shared = self.index.ask(name, &state.facts);
-        let events = judge::review_state(state, &self.policy, &shared, at(self.now));
+        let events = judge::review_state(state, &self.policy, Some(&shared), at(self.now));
         for event in &events {
             if let Event::FindingRaised { finding } = event {
                 self.written += bytes(finding);
@@ -401,4 +401,27 @@ fn a_common_root_is_nobodys_key_set() {
     federation.watches("a.example", &[x509("root"), x509("a")]);
     federation.watches("b.example", &[x509("root"), x509("b")]);
     assert!(federation.of(FindingKind::ForeignAuthority).is_empty());
+}
+
+/// What found no room is taken back once nothing is shared any more: an answer without keys is an
+/// answer, and no key is looked at without one.
+#[test]
+fn a_full_room_of_shared_keys_empties_when_none_is_shared_any_more() {
+    let mut federation = Federation::default();
+    let keys: Vec<Authority> = (0..400).map(|key| jwt(&key.to_string())).collect();
+    federation.watches("a.example", &keys);
+    let second = federation.watches("b.example", &keys);
+    federation.all();
+    let waiting = |federation: &Federation| {
+        let left_out = |(_, state): &(TrustDomain, DomainState)| {
+            let left = state.facts.ledger.left_out.clone();
+            let shared = left.iter().filter(|one| one.room.kind == FindingKind::AuthorityShared);
+            shared.map(|one| one.waiting).sum::<u64>()
+        };
+        federation.states.iter().map(left_out).sum::<u64>()
+    };
+    assert!(0 < waiting(&federation));
+    federation.publishes(second, &[jwt("another")]);
+    federation.all();
+    assert_eq!(waiting(&federation), 0);
 }
