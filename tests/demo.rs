@@ -14,7 +14,7 @@ use anchorwatch::demo::{Character, Scene};
 use anchorwatch::fetch::{Fetcher, Target};
 use anchorwatch_core::bundle::{Authority, AuthorityId, ParseLimits, SvidType, parse};
 use anchorwatch_core::finding::FindingKind;
-use anchorwatch_core::judge::{self, Case};
+use anchorwatch_core::judge::{self, Case, SharedKeys};
 use anchorwatch_core::spiffe::{BundleEndpoint, TrustDomain};
 use anchorwatch_core::time::{Clock, Timestamp};
 use anchorwatch_core::watch::{DomainState, Event, LatestAnswer, Policy, Poll};
