@@ -59,11 +59,11 @@ fn core(criterion: &mut Criterion) {
     });
     for consumer in Consumer::KNOWN {
         assert!(
-            anchorwatch_consumers::read(*consumer, first).refusal().is_none(),
+            anchorwatch_consumers::read_document(*consumer, first).refusal().is_none(),
             "{consumer} takes it"
         );
         criterion.bench_function(&format!("what {consumer} does: 8 authorities"), |bench| {
-            bench.iter(|| anchorwatch_consumers::read(*consumer, black_box(first)));
+            bench.iter(|| anchorwatch_consumers::read_document(*consumer, black_box(first)));
         });
     }
     criterion.bench_function("diff: 8 authorities, some changed", |bench| {

@@ -54,7 +54,7 @@ impl Scene {
             let count = state.facts.published().count();
             let before = state.clone();
             let (poll, at) = (turn.poll(), turn.at);
-            let next = judge::step(state, poll, at, &policy, NO_JITTER, &mut alone).state;
+            let next = judge::judge_poll(state, poll, at, &policy, NO_JITTER, &mut alone).state;
             let published = next.facts.published().count();
             if warmed < turn.at && authorities <= count && count < published {
                 return Self { state: before, endpoint, policy, change: turn };
@@ -65,7 +65,7 @@ impl Scene {
     }
 
     fn poll(&self, state: DomainState, poll: Poll, at: Timestamp) -> (DomainState, Assessment) {
-        let state = judge::step(state, poll, at, &self.policy, NO_JITTER, &mut alone).state;
+        let state = judge::judge_poll(state, poll, at, &self.policy, NO_JITTER, &mut alone).state;
         let case = Case {
             endpoint: &self.endpoint,
             state: &state,

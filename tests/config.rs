@@ -468,7 +468,7 @@ fn a_reload_says_what_is_different() {
 fn a_bootstrap_file_gives_its_authorities_in_either_form() {
     let name = domain("clean1.lab.example");
     let read = |file: &str| {
-        bootstrap::read(&Path::new("tests/data/configs/files").join(file), &name).unwrap()
+        bootstrap::read_bundle(&Path::new("tests/data/configs/files").join(file), &name).unwrap()
     };
     let (json, pem) = (read("clean1.lab.example.bundle.json"), read("clean1.lab.example.pem"));
     let certificates: Vec<_> =

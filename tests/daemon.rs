@@ -343,7 +343,7 @@ fn panics_for_bad_example(
         state.facts.endpoint.configured.as_ref().unwrap().trust_domain.as_str(),
         "bad.example"
     );
-    judge::step(state, poll, at, policy, jitter, shared_keys)
+    judge::judge_poll(state, poll, at, policy, jitter, shared_keys)
 }
 
 async fn until(what: &str, mut holds: impl FnMut() -> bool) {
@@ -364,7 +364,7 @@ async fn a_panic_in_one_domains_step_quarantines_that_domain_alone_until_a_reloa
     );
     let config = Config::load(&path).unwrap();
     let step = panics_for_bad_example;
-    let options = Options { listen: Vec::new(), step, ..Options::default() };
+    let options = Options { listen: Vec::new(), judge_poll: step, ..Options::default() };
     let daemon = Daemon::start(config, options).await.unwrap();
     let name = |name: &str| name.parse::<TrustDomain>().unwrap();
     until("quarantined", || daemon.view().domain(&name("bad.example")).unwrap().stopped.is_some())

@@ -1,4 +1,4 @@
-//! Operators' decisions through all their doors, and what relying parties tell: against the daemon
+//! Operators' decisions over every interface, and what relying parties report: against the daemon
 //! as a process.
 
 #![cfg(test)]

@@ -74,7 +74,7 @@ impl Watch {
         let end = self.began.saturating_add(lasting);
         let mut next_poll = self.clock.now();
         while self.clock.now() <= end {
-            let pause = self.scene.step().unwrap();
+            let pause = self.scene.advance().unwrap();
             if next_poll <= self.clock.now() {
                 self.poll().await;
                 next_poll = next_poll.saturating_add(Duration::from_secs(1));
@@ -95,10 +95,14 @@ impl Watch {
             let observation =
                 answer.unwrap_or_else(|failure| panic!("{trust_domain}: {failure:?}"));
             let poll = Poll::of(Ok(observation));
-            let step =
-                judge::step(std::mem::take(state), poll, at, &self.policy, 0.5, &mut |_, _| {
-                    SharedKeys::default()
-                });
+            let step = judge::judge_poll(
+                std::mem::take(state),
+                poll,
+                at,
+                &self.policy,
+                0.5,
+                &mut |_, _| SharedKeys::default(),
+            );
             *state = step.state;
             let endpoint = state.facts.endpoint.configured.clone().unwrap();
             let (policy, shared) = (&self.policy, None);
@@ -156,11 +160,11 @@ async fn two_minutes_show_a_rotation_an_early_removal_and_a_key_from_nowhere() {
 
     let (healthy, careless, attacked) =
         (Character::Healthy, Character::Careless, Character::Attacked);
-    for (character, births) in
+    for (character, publications) in
         [(healthy, [17, 62, 107]), (careless, [7, 52, 97]), (attacked, [27, 72, 117])]
     {
         let x509 = watch.introduced(character, SvidType::X509);
-        assert_eq!(whole_seconds(&x509), births, "{character:?}");
+        assert_eq!(whole_seconds(&x509), publications, "{character:?}");
         // Prunes come soon after expiry, and none comes early.
         for (after, id) in watch.removed(character, SvidType::X509) {
             let introduced = x509.iter().find(|(_, other)| *other == id);
@@ -171,10 +175,10 @@ async fn two_minutes_show_a_rotation_an_early_removal_and_a_key_from_nowhere() {
     }
 
     let overlap = |character| {
-        let born = watch.introduced(character, SvidType::Jwt);
+        let published = watch.introduced(character, SvidType::Jwt);
         let gone = watch.removed(character, SvidType::Jwt);
-        let removed = gone.iter().find(|(_, id)| *id == born[0].1);
-        removed.map(|(removed, _)| removed.saturating_sub(born[1].0))
+        let removed = gone.iter().find(|(_, id)| *id == published[0].1);
+        removed.map(|(removed, _)| removed.saturating_sub(published[1].0))
     };
     assert_eq!(watch.introduced(healthy, SvidType::Jwt).len(), 3);
     assert_eq!(overlap(healthy), None, "still there after two minutes");
@@ -183,7 +187,7 @@ async fn two_minutes_show_a_rotation_an_early_removal_and_a_key_from_nowhere() {
 
     let jwt = whole_seconds(&watch.introduced(attacked, SvidType::Jwt));
     let [scheduled, rogue, next] = jwt[..3] else { panic!("{jwt:?}") };
-    assert_eq!(rogue, 34, "between the birth at {scheduled} and the one at {next}");
+    assert_eq!(rogue, 34, "between the publication at {scheduled} and the one at {next}");
     let moved = watch.told(attacked, |event| {
         let Event::BundleChanged { sequence, introduced, removed, .. } = event else {
             return None;

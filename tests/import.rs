@@ -5,7 +5,7 @@
 use std::fs;
 use std::process::Command;
 
-use anchorwatch::config::import::{Origin, detect, read};
+use anchorwatch::config::import::{Origin, detect, parse};
 
 const SERVER_CONF: &str = r#"
 server {
@@ -110,7 +110,7 @@ fn each_form_is_told_by_its_looks_and_says_the_same() {
     ];
     for (text, origin) in forms {
         assert_eq!(detect(text), origin);
-        let imported = read(text, origin).unwrap();
+        let imported = parse(text, origin).unwrap();
         let names: Vec<_> =
             imported.partners.iter().map(|one| one.trust_domain.to_string()).collect();
         assert_eq!(names, ["domain-b.example", "domain-c.example"], "{origin:?}");
@@ -173,15 +173,15 @@ fn bad_input_is_told_with_its_line() {
         ("server {}\n", "line 1: no federation relationship"),
         ("server { = }", "line 1: '=' is unexpected"),
     ] {
-        let fault = read(text, Origin::ServerConf).unwrap_err().to_string();
+        let fault = parse(text, Origin::ServerConf).unwrap_err().to_string();
         assert!(fault.starts_with(line), "{fault}");
     }
     let cut = LIST.replace("\"next_page_token\"", "next");
-    let fault = read(&cut, Origin::FederationList).unwrap_err().to_string();
+    let fault = parse(&cut, Origin::FederationList).unwrap_err().to_string();
     assert!(fault.starts_with("line 11: not a federation list"), "{fault}");
     let odd = RESOURCES.replace("type: https_web", "type: https_other");
-    let fault = read(&odd, Origin::Kubernetes).unwrap_err().to_string();
+    let fault = parse(&odd, Origin::Kubernetes).unwrap_err().to_string();
     assert!(fault.starts_with("line 21: ") && fault.contains("https_other"), "{fault}");
     let broken = RESOURCES.replace("kind: List", "kind: [List");
-    assert!(read(&broken, Origin::Kubernetes).is_err());
+    assert!(parse(&broken, Origin::Kubernetes).is_err());
 }

@@ -66,7 +66,7 @@ impl Watched {
             let mut poll = turn.poll();
             recall.bring_back(&mut poll, &state.facts);
             let mut shared = |facts: &Facts, change| keys.answer(&name, facts, change);
-            let judged = judge::step(state, poll, turn.at, policy, 0.5, &mut shared);
+            let judged = judge::judge_poll(state, poll, turn.at, policy, 0.5, &mut shared);
             let JudgedPoll { events, .. } = judged;
             state = judged.state;
             recall.note(&state.facts);
@@ -118,7 +118,7 @@ impl Watched {
         };
         let mut replay = JournalReplay::new(rules, decisions);
         let mut reports: Vec<ReplayReport> =
-            self.entries().flat_map(|entry| replay.take(entry)).collect();
+            self.entries().flat_map(|entry| replay.judge_entry(entry)).collect();
         let name = self.batches[0].trust_domain.clone();
         let (last, summary) = replay.finish(&BTreeMap::from([(name, self.end)]));
         reports.extend(last);

@@ -30,7 +30,7 @@ const POLL: usize = 6;
 /// The parser and the consumers' profiles end, and what may be stored reads as what was served.
 pub fn parse_bundle(data: &[u8]) {
     for consumer in [&[Consumer::Spire], Consumer::KNOWN].concat() {
-        let told = anchorwatch_consumers::read(consumer, data)
+        let told = anchorwatch_consumers::read_document(consumer, data)
             .refusal()
             .map(ToString::to_string)
             .unwrap_or_default();
@@ -191,11 +191,11 @@ pub fn replay_lines(data: &[u8]) {
     let mut last: Option<Timestamp> = None;
     for line in data.split(|byte| *byte == b'\n').take(16) {
         let Ok(text) = std::str::from_utf8(line) else { continue };
-        match RecordedLine::read(text, anchorwatch_consumers::refusals) {
+        match RecordedLine::parse(text, anchorwatch_consumers::refusals) {
             Err(why) => assert!(why.to_string().len() < 1024, "foreign text is cut: {why}"),
             Ok(line) => {
                 let waited = last.and_then(|last| line.at.since(last)).unwrap_or_default();
-                if waited <= LONGEST_WAIT && replay.take(text).is_ok() {
+                if waited <= LONGEST_WAIT && replay.judge_line(text).is_ok() {
                     last = Some(line.at);
                 }
             }
@@ -236,7 +236,7 @@ pub fn config_import(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let detected = import::detect(text);
     for origin in [detected, Origin::ServerConf, Origin::FederationList, Origin::Kubernetes] {
-        match import::read(text, origin) {
+        match import::parse(text, origin) {
             Err(why) => assert!(why.to_string().len() < 4096, "foreign text is cut: {why}"),
             Ok(imported) => {
                 let written = imported.yaml(&BTreeMap::new());

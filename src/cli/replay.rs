@@ -238,7 +238,7 @@ fn observations(
             Err(why) => return Err(format!("line {number}: cannot be read: {why}")),
         }
         let reports = replay
-            .take(line.trim_end())
+            .judge_line(line.trim_end())
             .map_err(|why| format!("line {number}: {}", chain(&why)))?;
         out.reports(&reports)?;
     }

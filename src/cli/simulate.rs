@@ -270,21 +270,21 @@ fn show_restarts(arguments: &Arguments, name: &TrustDomain, keys: &KeyPool) -> b
             restart_row(name, replicas, YEAR, seed, keys)
         });
         let row = played.into_iter().fold(RestartRow::default(), RestartRow::plus);
-        let births = u32::try_from(row.births).unwrap_or(u32::MAX);
+        let publications = u32::try_from(row.publications).unwrap_or(u32::MAX);
         let raised = u32::try_from(row.raised).unwrap_or(0);
         let overdue = f64::from(u32::try_from(row.overdue).unwrap_or(u32::MAX));
         let a_year = overdue / years(row.watched).max(1e-9);
         // A server that is down past its date and comes back without its keys is late, and looks so:
-        // those births are counted beside the others.
+        // those publications are counted beside the others.
         let late = u32::try_from(row.taken_as_late).unwrap_or(0);
-        let told = births.saturating_sub(late);
+        let told = publications.saturating_sub(late);
         let good =
             u64::from(told) * 99 <= u64::from(raised) * 100 && (replicas != 3 || a_year <= 0.2);
         kept &= good;
         rows.push([
             replicas.to_string(),
             format!("{:.0}", years(row.watched)),
-            row.births.to_string(),
+            row.publications.to_string(),
             share(raised, told),
             row.taken_as_late.to_string(),
             row.taken_as_on_time.to_string(),
@@ -296,7 +296,7 @@ fn show_restarts(arguments: &Arguments, name: &TrustDomain, keys: &KeyPool) -> b
     let headings = [
         "REPLICAS",
         "YEARS",
-        "BIRTHS",
+        "PUBLISHED",
         "RAISED",
         "AS LATE",
         "AS ON TIME",

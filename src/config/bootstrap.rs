@@ -90,7 +90,7 @@ pub fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, BootstrapError> 
 /// The authorities in a bootstrap file of `trust_domain`: a SPIFFE bundle in JSON, or certificates
 /// in PEM. At least one is an X.509 authority, and no CA among them names another trust domain.
 /// At most 4 MiB are read.
-pub fn read(
+pub fn read_bundle(
     path: &Path,
     trust_domain: &TrustDomain,
 ) -> Result<Vec<Arc<Authority>>, BootstrapError> {

@@ -110,7 +110,7 @@ impl Read {
         for name in &self.names {
             let wrong = match &name.use_of_it {
                 UseOfFile::Bootstrap(trust_domain) => {
-                    bootstrap::read(&name.file, trust_domain).map(|_| ())
+                    bootstrap::read_bundle(&name.file, trust_domain).map(|_| ())
                 }
                 UseOfFile::CaFile => bootstrap::read_ca_file(&name.file),
             };

@@ -69,7 +69,7 @@ pub(super) fn document(text: &str, report: &mut Report) -> Option<Option<Node>> 
                 return None;
             }
         };
-        if !builder.take(event, place(span)) {
+        if !builder.add_event(event, place(span)) {
             return None;
         }
     }
@@ -111,8 +111,8 @@ enum Next {
 }
 
 impl Builder<'_> {
-    /// Takes one event, and says whether there is any use in more.
-    fn take(&mut self, event: Event<'_>, place: Place) -> bool {
+    /// Adds one event. Returns whether more events are wanted.
+    fn add_event(&mut self, event: Event<'_>, place: Place) -> bool {
         match event {
             Event::DocumentStart(_) => {
                 self.documents += 1;

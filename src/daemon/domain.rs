@@ -229,7 +229,7 @@ impl WatchedDomain {
         let at = shared.clock.now();
         self.count(&answers, took, shared);
         let poll = Poll { answers, recalled };
-        let Some(judged) = self.step(shared, poll, at) else {
+        let Some(judged) = self.judge_poll(shared, poll, at) else {
             self.publish(shared, at);
             return Polled::default();
         };
@@ -328,11 +328,16 @@ impl WatchedDomain {
     }
 
     /// A panic is a bug of ours. It ends the watch over this domain alone, loudly.
-    fn step(&mut self, shared: &PollContext, poll: Poll, at: Timestamp) -> Option<JudgedPoll> {
+    fn judge_poll(
+        &mut self,
+        shared: &PollContext,
+        poll: Poll,
+        at: Timestamp,
+    ) -> Option<JudgedPoll> {
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let (policy, name) = (&self.relationship.settings.policy, self.trust_domain());
             let mut keys = |facts: &Facts, change| shared.shared_keys(name, facts, change);
-            (shared.step)(self.state.clone(), poll, at, policy, jitter::fraction(), &mut keys)
+            (shared.judge_poll)(self.state.clone(), poll, at, policy, jitter::fraction(), &mut keys)
         }));
         if outcome.is_err() {
             self.quarantine(shared, "step");

@@ -69,8 +69,8 @@ pub(crate) use descriptors::raise_limit as raise_descriptor_limit;
 pub use clock::SystemClock;
 pub use error::StartError;
 pub use once::check_once;
-pub use poll_context::{RecordedEvent, StepFn};
-pub use sightings::{SightingRefusal, read as read_sighting};
+pub use poll_context::{JudgePollFn, RecordedEvent};
+pub use sightings::{SightingRefusal, read_sighting};
 
 /// How often what polls see is taken down: a crash costs at most this much of it.
 const FLUSH_EVERY: Duration = Duration::from_secs(30);
@@ -99,7 +99,7 @@ pub struct Options {
     /// The file of `--web.config.file`: TLS and passwords over TCP.
     pub web_config: Option<PathBuf>,
     /// The function that decides.
-    pub step: StepFn,
+    pub judge_poll: JudgePollFn,
 }
 
 impl Default for Options {
@@ -109,7 +109,7 @@ impl Default for Options {
             enable_lifecycle: false,
             external_url: None,
             web_config: None,
-            step: judge::step,
+            judge_poll: judge::judge_poll,
         }
     }
 }
@@ -186,7 +186,7 @@ impl Daemon {
             warn!(path = %config.store.path.display(), "store created: every first bundle is a baseline");
         }
         info!(entries = head.number, head = %head.head, domains = archive.len(), "store loaded");
-        let shared = Arc::new(PollContext::new(clock, fetcher, store, options.step)?);
+        let shared = Arc::new(PollContext::new(clock, fetcher, store, options.judge_poll)?);
         let (commands, for_scheduler) = mpsc::channel(COMMANDS);
         let (operations, for_operator) = mpsc::channel(operations::WAITING);
         // A start that fails from here on leaves nothing running.

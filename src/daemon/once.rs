@@ -28,7 +28,7 @@ pub async fn check_once(config: Config, only: Option<&TrustDomain>) -> Result<Vi
     let opened = tokio::task::spawn_blocking(move || Store::open(&path, options));
     let (store, mut loaded) = opened.await.map_err(|_| StartError::Interrupted)??;
     let fetcher = Fetcher::new(Arc::clone(&clock));
-    let shared = Arc::new(PollContext::new(clock, fetcher, store, judge::step)?);
+    let shared = Arc::new(PollContext::new(clock, fetcher, store, judge::judge_poll)?);
     shared.declare_shared(&config.shared_authorities);
     let is_watched =
         |name: &TrustDomain| config.relationships.iter().any(|one| one.trust_domain() == name);

@@ -144,7 +144,7 @@ fn shown_by(view: &View, is: impl Fn(Fingerprint, Option<PublicKeyId>) -> bool) 
                 });
             }
         }
-        for unconfirmed_authority in &facts.authorities.glimpsed {
+        for unconfirmed_authority in &facts.authorities.unconfirmed {
             if is(
                 unconfirmed_authority.authority.id.fingerprint,
                 unconfirmed_authority.authority.public_key,

@@ -22,9 +22,9 @@ use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::time::{Clock, Timestamp};
 use anchorwatch_core::watch::{DomainState, Event, Facts, Ledger, Policy, Poll};
 
-/// The function that decides, [`judge::step`](anchorwatch_core::judge::step). A parameter, so that
+/// The function that decides, [`judge::judge_poll`](anchorwatch_core::judge::judge_poll). A parameter, so that
 /// a test can hand in one that panics.
-pub type StepFn =
+pub type JudgePollFn =
     fn(DomainState, Poll, Timestamp, &Policy, f64, &mut SharedKeysFor<'_>) -> JudgedPoll;
 
 /// Something that happened, and is recorded.
@@ -37,7 +37,7 @@ pub(super) struct PollContext {
     pub(super) fetcher: Fetcher,
     pub(super) store: Store,
     pub(super) views: ViewRegistry,
-    pub(super) step: StepFn,
+    pub(super) judge_poll: JudgePollFn,
     pub(super) happened: broadcast::Sender<RecordedEvent>,
     pub(super) registered: Registered,
     /// Findings began or ended.
@@ -62,7 +62,7 @@ impl PollContext {
         clock: Arc<dyn Clock>,
         fetcher: Fetcher,
         store: Store,
-        step: StepFn,
+        judge_poll: JudgePollFn,
     ) -> Result<Self, prometheus::Error> {
         Ok(Self {
             registered: Registered::new()?,
@@ -77,7 +77,7 @@ impl PollContext {
             fetcher,
             store,
             views: ViewRegistry::default(),
-            step,
+            judge_poll,
             happened: broadcast::Sender::new(super::EVENT_CHANNEL_CAPACITY),
         })
     }

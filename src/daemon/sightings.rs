@@ -21,7 +21,7 @@ use anchorwatch_core::untrusted::UntrustedText;
 use anchorwatch_core::watch::Sighting;
 use tail::Tail;
 
-pub use line::{SightingRefusal, read};
+pub use line::{SightingRefusal, read_sighting};
 
 /// Who reports what the followed file says.
 const FILE: &str = "file";
@@ -60,7 +60,7 @@ impl Inner {
             BTreeMap::new();
         for (place, line) in lines.enumerate() {
             let place = place.saturating_add(1);
-            match read(line, now) {
+            match read_sighting(line, now) {
                 Ok((name, sighting)) => {
                     let of = said.entry(name).or_default();
                     let known = of.entry(sighting.kid.clone());

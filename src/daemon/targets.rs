@@ -82,7 +82,7 @@ fn bootstrap(relationship: &Relationship) -> Result<Vec<Arc<Authority>>, Arc<str
     let Some(path) = &relationship.bootstrap_bundle_path else {
         return Err("no bootstrap_bundle_path is configured".into());
     };
-    config::bootstrap::read(path, &relationship.endpoint.trust_domain)
+    config::bootstrap::read_bundle(path, &relationship.endpoint.trust_domain)
         .map(x509)
         .map_err(|why| format!("{}: {why}", path.display()).into())
 }

@@ -51,7 +51,7 @@ impl TestScene {
         let (store, _) =
             Store::open(folder.path(), StoreOptions::new(Arc::new(SystemClock))).unwrap();
         let fetcher = Fetcher::new(Arc::new(SystemClock));
-        let shared = PollContext::new(clock.clone(), fetcher, store, judge::step).unwrap();
+        let shared = PollContext::new(clock.clone(), fetcher, store, judge::judge_poll).unwrap();
         Self { folder, clock, shared: Arc::new(shared), config }
     }
 

@@ -76,7 +76,7 @@ impl Scene {
     }
 
     /// Brings every domain to the present, and says how long until there is more to do.
-    pub fn step(&mut self) -> Result<Duration, SceneError> {
+    pub fn advance(&mut self) -> Result<Duration, SceneError> {
         let now = self.clock.now();
         let mut wakes_at = now.saturating_add(LONGEST_PAUSE);
         for (domain, endpoint) in &mut self.cast {
@@ -89,7 +89,7 @@ impl Scene {
     /// Plays until `until` is cancelled.
     pub async fn run(&mut self, until: CancellationToken) -> Result<(), SceneError> {
         loop {
-            let pause = self.step()?;
+            let pause = self.advance()?;
             tokio::select! {
                 () = until.cancelled() => return Ok(()),
                 () = tokio::time::sleep(pause) => (),

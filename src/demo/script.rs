@@ -18,7 +18,7 @@ pub(super) const SVID_TTL: Duration = Duration::from_secs(15);
 pub(super) const REFRESH_HINT: u64 = 5;
 /// How long the issuers had run when the scene begins: by then they prune as much as they publish.
 const HISTORY: Duration = Duration::from_secs(6 * 45);
-/// When the attacker comes, after the scene began: a few seconds after a scheduled birth, and far
+/// When the attacker comes, after the scene began: a few seconds after a scheduled publication, and far
 /// from the next.
 const ATTACK: Duration = Duration::from_secs(34);
 /// How long after a new JWT key the careless operator has it sign.

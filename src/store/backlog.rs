@@ -72,7 +72,7 @@ impl Backlog {
     }
 
     /// All of it was written: takes it out, oldest first, and those who wait for it.
-    pub(super) fn take(&mut self) -> (Vec<Prepared>, Answers) {
+    pub(super) fn take_written(&mut self) -> (Vec<Prepared>, Answers) {
         self.bytes = 0;
         self.unanswered = 0;
         self.latest.clear();

@@ -107,7 +107,7 @@ impl Checker {
         let mut verification = Verification::new(noted.map(|chain| chain.head).into_iter());
         loop {
             let began = Instant::now();
-            let step = self.step(&mut verification, &pacing);
+            let step = self.verify_portion(&mut verification, &pacing);
             let took = began.elapsed();
             match step {
                 Ok(true) => break,
@@ -141,14 +141,18 @@ impl Checker {
     }
 
     /// One portion, with a connection that the writer may take away between two.
-    fn step(&self, verification: &mut Verification, pacing: &Pacing) -> Result<bool, StoreError> {
+    fn verify_portion(
+        &self,
+        verification: &mut Verification,
+        pacing: &Pacing,
+    ) -> Result<bool, StoreError> {
         let mut slot = self.slots.check.lock().unwrap_or_else(PoisonError::into_inner);
         let reader = match slot.take() {
             Some(reader) => reader,
             None => self.open(pacing)?,
         };
         pacing.store(verification.is_one_statement(), Ordering::Relaxed);
-        let stepped = verification.step(&reader.connection);
+        let stepped = verification.verify_portion(&reader.connection);
         *slot = Some(reader);
         stepped
     }

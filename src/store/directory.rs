@@ -82,7 +82,7 @@ pub(super) fn claim(path: &Path) -> Result<Claimed, StoreError> {
     let directory = path.canonicalize().map_err(failed)?;
     refuse_links(&directory)?;
     report_exposure(&directory);
-    let lock = Lock::take(&directory)?;
+    let lock = Lock::acquire(&directory)?;
     // SQLite gives its other files the mode of the first.
     let database = database_in(&directory);
     let there = match owned(&database) {
@@ -134,7 +134,7 @@ fn report_exposure(directory: &Path) {
 
 impl Lock {
     /// Locks the store; `None` where there is no lock file and none can be made.
-    pub(super) fn take(directory: &Path) -> Result<Option<Self>, StoreError> {
+    pub(super) fn acquire(directory: &Path) -> Result<Option<Self>, StoreError> {
         let path = directory.join(LOCK);
         let failed = |source| StoreError::File { path: path.clone(), source };
         let (mut file, writable) = match owned(&path) {

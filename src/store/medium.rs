@@ -125,7 +125,7 @@ impl Medium {
             let fault = "the lock file was removed or replaced while the store was open";
             self.health.note(FaultKind::File, fault, now);
         }
-        if let Some(mut lock) = Lock::take(&self.directory)? {
+        if let Some(mut lock) = Lock::acquire(&self.directory)? {
             lock.note(chain);
             self.lock = Some(lock);
         }

@@ -44,7 +44,8 @@ impl Slots {
     /// reads for longer than `limit`.
     pub(super) fn empty(&self, limit: Duration) -> Option<Emptied<'_>> {
         let deadline = Instant::now() + limit;
-        let mut waiting = [take(&self.web, deadline)?, take(&self.operations, deadline)?];
+        let mut waiting =
+            [acquire_slot(&self.web, deadline)?, acquire_slot(&self.operations, deadline)?];
         self.interrupted.store(true, Ordering::Relaxed);
         let mut check = self.check.lock().unwrap_or_else(PoisonError::into_inner);
         self.interrupted.store(false, Ordering::Relaxed);
@@ -68,7 +69,10 @@ impl Slots {
 
 /// Takes a slot in the turn of whoever asks; `None` where that does not come before the deadline. The
 /// caller is a thread, and no task.
-fn take(slot: &WaitingSlot, deadline: Instant) -> Option<OwnedMutexGuard<Option<StoreReader>>> {
+fn acquire_slot(
+    slot: &WaitingSlot,
+    deadline: Instant,
+) -> Option<OwnedMutexGuard<Option<StoreReader>>> {
     // Polled, it stands in the queue: whoever asks whether the slot is free meets it free never, as
     // long as somebody else waits.
     let mut turn = pin!(Arc::clone(slot).lock_owned());

@@ -77,7 +77,7 @@ impl Writer {
             let idle = first.is_none();
             let more = std::iter::from_fn(|| commands.try_recv().ok());
             for command in first.into_iter().chain(more).take(AT_ONCE) {
-                if let Some(reply) = self.take(command) {
+                if let Some(reply) = self.handle_command(command) {
                     let _gone = reply.send(self.close());
                     return;
                 }
@@ -101,8 +101,11 @@ impl Writer {
         }
     }
 
-    /// Takes a command in. Returns who waits for the end, where that was the command.
-    fn take(&mut self, command: WriterCommand) -> Option<oneshot::Sender<Result<(), StoreError>>> {
+    /// Handles a command. Returns who waits for the end, where that was the command.
+    fn handle_command(
+        &mut self,
+        command: WriterCommand,
+    ) -> Option<oneshot::Sender<Result<(), StoreError>>> {
         match command {
             WriterCommand::Append(append) => {
                 let Append { batch, poll_state, reply, permit } = *append;
@@ -207,7 +210,7 @@ impl Writer {
         match self.take_in(written) {
             Ok((status, after)) => {
                 self.poll_states.clear();
-                let (batches, answers) = self.backlog.take();
+                let (batches, answers) = self.backlog.take_written();
                 let backlog = super::Backlogged::default();
                 let durability = self.secure(batches, after, StoreStatus { backlog, ..status });
                 answers.answer(durability);

@@ -72,7 +72,7 @@ impl RequestGate {
             *bucket = None;
             return true;
         };
-        bucket.get_or_insert_with(|| Bucket::full(burst, now)).take(interval, burst, now)
+        bucket.get_or_insert_with(|| Bucket::full(burst, now)).take_token(interval, burst, now)
     }
 }
 
@@ -123,7 +123,7 @@ impl Bucket {
         Self { tokens: f64::from(burst), at }
     }
 
-    fn take(&mut self, interval: Duration, burst: u32, now: Instant) -> bool {
+    fn take_token(&mut self, interval: Duration, burst: u32, now: Instant) -> bool {
         let passed = now.saturating_duration_since(self.at);
         self.at = now;
         let come = passed.as_secs_f64() / interval.as_secs_f64().max(f64::MIN_POSITIVE);
@@ -145,7 +145,7 @@ mod tests {
         let start = Instant::now();
         let second = Duration::from_secs(1);
         let mut bucket = Bucket::full(3, start);
-        let mut take = |at: u32| bucket.take(second, 3, start + at * second / 2);
+        let mut take = |at: u32| bucket.take_token(second, 3, start + at * second / 2);
         assert!(take(0) && take(0) && take(0) && !take(0));
         assert!(!take(1) && take(2) && !take(3) && take(4));
         assert!(take(100) && take(100) && take(100) && !take(100), "no more than a burst is saved");

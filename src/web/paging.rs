@@ -47,7 +47,7 @@ impl Page {
 
     /// Takes entries in, as far as there is room, and says which was the last that it took. So many
     /// were `asked` for: fewer are the end of the list.
-    pub(super) fn take<'a, T: Serialize>(
+    pub(super) fn fill<'a, T: Serialize>(
         &mut self,
         asked: usize,
         entries: impl ExactSizeIterator<Item = &'a T>,
@@ -103,14 +103,14 @@ mod tests {
         let short = vec!["short"; CHUNK];
         let mut page = Page::new(150);
         assert_eq!(page.wants(), Some(CHUNK));
-        page.take(CHUNK, short.iter()).unwrap();
+        page.fill(CHUNK, short.iter()).unwrap();
         assert_eq!(page.wants(), Some(50));
-        page.take(50, short[..20].iter()).unwrap();
+        page.fill(50, short[..20].iter()).unwrap();
         assert_eq!(page.wants(), None);
 
         let long = ["x".repeat(ENOUGH / 4), "y".repeat(ENOUGH), "z".to_owned()];
         let mut page = Page::new(MOST);
-        let last = page.take(CHUNK, long.iter()).unwrap();
+        let last = page.fill(CHUNK, long.iter()).unwrap();
         assert_eq!(last, Some(&long[1]));
         assert_eq!((page.wants(), page.is_last), (None, false), "the third is on the next page");
     }

@@ -179,7 +179,7 @@ async fn authorities(
         let taken = match context.backend.authorities(filter).await {
             Ok(entries) => {
                 let reports = reported(&entries, &view);
-                page.take(limit, reports.iter()).map(|last| last.map(Cursor::of))
+                page.fill(limit, reports.iter()).map(|last| last.map(Cursor::of))
             }
             Err(why) => Err(why),
         };
@@ -241,7 +241,7 @@ async fn events(
         let filter = EventFilter { trust_domain, kind, authority, since, until, before, limit };
         let taken = match context.backend.events(filter).await {
             Ok(entries) => {
-                page.take(limit, entries.iter().rev()).map(|last| last.map(|one| one.number))
+                page.fill(limit, entries.iter().rev()).map(|last| last.map(|one| one.number))
             }
             Err(why) => Err(why),
         };

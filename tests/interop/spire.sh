@@ -300,24 +300,24 @@ found() {
         jq -e "map(select(${3:-true})) | if . == [] then empty else . end"
 }
 
-# at_first_sight DOMAIN FINGERPRINT BEFORE [WORDS]: the authority is unexpected since the first poll
+# at_first_poll DOMAIN FINGERPRINT BEFORE [PATTERN]: the authority is unexpected since the first poll
 # that shows it, the poll before which was no later than BEFORE (in seconds since 1970), when it
-# stood in the bundle already; and the evidence has these words.
-at_first_sight() {
+# stood in the bundle already; and the evidence names this pattern.
+at_first_poll() {
     local finding seen
     finding=$(found "$1" unexpected_authority ".fingerprint == \"$2\"") || return 1
     seen=$({
         watch events --authority "$2" --kind authority_introduced --output json
-        watch events --authority "$2" --kind authority_glimpsed --output json
+        watch events --authority "$2" --kind unconfirmed_authority_seen --output json
     } | jq -s 'add | sort_by(.number)[0]') || return 1
-    jq -en --argjson finding "$finding" --argjson seen "$seen" --argjson before "$3" --arg words "${4:-}" '
+    jq -en --argjson finding "$finding" --argjson seen "$seen" --argjson before "$3" --arg pattern "${4:-}" '
         def seconds: sub("\\.[0-9]+"; "") | fromdate;
         $finding[0] as $one | ($seen.published // $seen.seen) as $bracket | {
             since: $one.since, $bracket, severity: $one.severity, evidence: $one.evidence,
             holds: ($one.since == $seen.at and $one.since == $bracket.until
                 and ($bracket.after | seconds) <= $before
-                and ($one.evidence | any(contains($words))))
-        } | ., if .holds then empty else error("not at first sight") end'
+                and ($one.evidence | any($pattern == "" or .pattern == $pattern)))
+        } | ., if .holds then empty else error("not at the first poll") end'
 }
 
 # gone_at_once DOMAIN FINGERPRINT BEFORE KIND: the removed authority has a finding of that kind, since
@@ -349,8 +349,8 @@ rolled_back() {
         | ., if .holds then empty else error("not one replica_lag later") end'
 }
 
-# births: how many authorities came after the baseline.
-births() {
+# publications: how many authorities came after the baseline.
+publications() {
     watch events --kind authority_introduced --limit 10000 --output json |
         jq 'map(select(.published.after != null)) | length'
 }
@@ -408,7 +408,7 @@ quiet_until=$((45 + 120 * rounds))
 expect "the keys of $a are followed" within 15 same_keys "$a"
 expect "the keys of $b are followed" within 15 same_keys "$b"
 expect "rotations are no reason to page" nothing_critical_yet
-echo "        $(births) authorities came after the first bundles"
+echo "        $(publications) authorities came after the first bundles"
 
 say "$a: someone with the admin socket plants a JWT key and a ten-year root"
 planted_key=$(plant jwt --ttl 6m --kid planted)
@@ -416,9 +416,9 @@ key_planted=$(date +%s)
 planted_root=$(plant x509)
 root_planted=$(date +%s)
 expect "the planted key is unexpected at the first poll that shows it" \
-    within 20 at_first_sight "$a" "$planted_key" "$key_planted"
+    within 20 at_first_poll "$a" "$planted_key" "$key_planted"
 expect "the planted root is unexpected at the first poll that shows it" \
-    within 20 at_first_sight "$a" "$planted_root" "$root_planted"
+    within 20 at_first_poll "$a" "$planted_root" "$root_planted"
 expect "the planted keys are known" within 15 same_keys "$a"
 expect "an event shows the key $planted_key" events_mention "$planted_key"
 expect "an event shows the root $planted_root" events_mention "$planted_root"
@@ -429,7 +429,7 @@ forced=$(prepare_jwt "$a")
 prepared=$(date +%s)
 forced_key=$(fingerprint_of "$a" "$forced")
 expect "the key $forced_key is unexpected at the first poll that shows it, as a forced rotation" \
-    within 20 at_first_sight "$a" "$forced_key" "$prepared" "forced rotation"
+    within 20 at_first_poll "$a" "$forced_key" "$prepared" forced_rotation
 spire "$a" localauthority jwt activate -authorityID "$forced" > /dev/null ||
     [[ $(jwt_authority "$a" active) == "$forced" ]] || # a scheduled activation came first
     die "$forced was not activated"
@@ -457,7 +457,7 @@ cp "$lab/copy/"* "$lab/$b/"
 start_server "$b"
 echo "        the sequence is $(sequence "$b")"
 expect "the endpoint is unauthenticated, at the second poll that fails so" within 20 found "$b" endpoint_unauthenticated \
-    '.evidence | any(startswith("2 polls running failed"))'
+    '.evidence | any(.type == "polls_failed" and .polls == 2)'
 expect "go-spiffe is locked out" exits 1 go_spiffe_with "$b" "$lab/copy.json"
 expect "$a is locked out" exits 1 refresh "$a" "$b"
 expect "check says that something is wrong" exits "1|2" watch check
@@ -469,7 +469,7 @@ rebootstrapped=$(date +%s)
 expect "rebootstrap is accepted" watch rebootstrap "$b" "$lab/trusted.json" \
     --by spire.sh --reason "the server lost its keys"
 expect "the new JWT key $new_key is unexpected at the first good poll" \
-    within 30 at_first_sight "$b" "$new_key" "$rebootstrapped"
+    within 30 at_first_poll "$b" "$new_key" "$rebootstrapped"
 expect "the sequence fell: a rollback, one replica_lag later" within 40 rolled_back "$b"
 show_bundle "$b" > "$lab/$b.json"
 spire "$a" bundle set -format spiffe -id "spiffe://$b" -path "$lab/$b.json" > /dev/null

@@ -18,7 +18,7 @@ impl Cursor<'_> {
         self.bytes.get(self.at).copied()
     }
 
-    fn take(&mut self, wanted: u8) -> bool {
+    fn skip_byte(&mut self, wanted: u8) -> bool {
         let found = self.peek() == Some(wanted);
         self.at += usize::from(found);
         found
@@ -31,7 +31,7 @@ impl Cursor<'_> {
     }
 
     fn word(&mut self, word: &[u8]) -> Option<()> {
-        word.iter().all(|byte| self.take(*byte)).then_some(())
+        word.iter().all(|byte| self.skip_byte(*byte)).then_some(())
     }
 
     fn digits(&mut self) -> Option<()> {
@@ -43,31 +43,31 @@ impl Cursor<'_> {
     }
 
     fn number(&mut self) -> Option<()> {
-        self.take(b'-');
-        if !self.take(b'0') {
+        self.skip_byte(b'-');
+        if !self.skip_byte(b'0') {
             self.digits()?;
         }
-        if self.take(b'.') {
+        if self.skip_byte(b'.') {
             self.digits()?;
         }
-        if self.take(b'e') || self.take(b'E') {
-            let _ = self.take(b'+') || self.take(b'-');
+        if self.skip_byte(b'e') || self.skip_byte(b'E') {
+            let _ = self.skip_byte(b'+') || self.skip_byte(b'-');
             self.digits()?;
         }
         Some(())
     }
 
     fn string(&mut self) -> Option<()> {
-        if !self.take(b'"') {
+        if !self.skip_byte(b'"') {
             return None;
         }
         loop {
             let rest = self.bytes.get(self.at..)?;
             self.at += plain(rest);
-            if self.take(b'"') {
+            if self.skip_byte(b'"') {
                 return Some(());
             }
-            if !self.take(b'\\') {
+            if !self.skip_byte(b'\\') {
                 return None;
             }
             match self.peek()? {
@@ -89,7 +89,7 @@ impl Cursor<'_> {
         self.space();
         self.string()?;
         self.space();
-        self.take(b':').then_some(())
+        self.skip_byte(b':').then_some(())
     }
 
     /// A value without space before it, and nothing that follows it.
@@ -114,7 +114,7 @@ impl Cursor<'_> {
                 }
                 self.at += 1;
                 self.space();
-                if !self.take(closing) {
+                if !self.skip_byte(closing) {
                     open.push(closing);
                     if closing == b'}' {
                         self.name()?;
@@ -134,13 +134,13 @@ impl Cursor<'_> {
         loop {
             let Some(closing) = open.last().copied() else { return Some(false) };
             self.space();
-            if self.take(b',') {
+            if self.skip_byte(b',') {
                 if closing == b'}' {
                     self.name()?;
                 }
                 return Some(true);
             }
-            if !self.take(closing) {
+            if !self.skip_byte(closing) {
                 return None;
             }
             open.pop();
@@ -213,13 +213,13 @@ impl<'a> Raw<'a> {
             cursor.string()?;
             let name = self.part(name..cursor.at);
             cursor.space();
-            cursor.take(b':');
+            cursor.skip_byte(b':');
             cursor.space();
             let value = cursor.at;
             cursor.value()?;
             let value = self.part(value..cursor.at);
             cursor.space();
-            cursor.take(b',');
+            cursor.skip_byte(b',');
             Some((name, value))
         })
     }
@@ -233,7 +233,7 @@ impl<'a> Raw<'a> {
             cursor.value()?;
             let element = self.part(start..cursor.at);
             cursor.space();
-            cursor.take(b',');
+            cursor.skip_byte(b',');
             Some(element)
         })
     }

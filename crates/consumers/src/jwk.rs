@@ -115,7 +115,7 @@ impl<'a> Fields<'a> {
         self.texts.iter().find(|(known, _)| *known == name).map_or("", |(_, text)| text)
     }
 
-    fn take(&mut self, name: &str) -> Cow<'a, str> {
+    fn take_text(&mut self, name: &str) -> Cow<'a, str> {
         let found = self.texts.iter_mut().find(|(known, _)| *known == name);
         found.map(|(_, text)| std::mem::take(text)).unwrap_or_default()
     }
@@ -178,7 +178,7 @@ pub(crate) fn read(element: Raw<'_>, jose: Jose) -> Result<Jwk<'_>, Reason> {
     }
     let leaf = certificates.first().map(|certificate| certificate.der.as_slice());
     thumbprints(&fields, leaf)?;
-    Ok(Jwk { key_use: fields.take("use"), kid: fields.take("kid"), key, certificates })
+    Ok(Jwk { key_use: fields.take_text("use"), kid: fields.take_text("kid"), key, certificates })
 }
 
 fn elliptic(fields: &Fields<'_>, certified: Option<&PublicKey>) -> Result<ElementKey, Reason> {

@@ -24,7 +24,7 @@ mod text;
 mod uri;
 
 pub use document::element_ranges;
-pub use profile::read;
+pub use profile::read_document;
 pub use reading::{
     Acceptance, ConsumerVerdict, DocumentRefusal, Ignored, IgnoredReason, KeptKey, RefusalReason,
 };
@@ -36,7 +36,7 @@ use anchorwatch_core::watch::ConsumerRefusal;
 /// The consumers, of all whose rules are known, that would refuse these bytes.
 pub fn refusals(document: &[u8]) -> Vec<ConsumerRefusal> {
     let refused = Consumer::KNOWN.iter().filter_map(|consumer| {
-        let why = read(*consumer, document).refusal()?.to_string();
+        let why = read_document(*consumer, document).refusal()?.to_string();
         Some(ConsumerRefusal { consumer: *consumer, why: cut(&why, 256).into() })
     });
     refused.collect()

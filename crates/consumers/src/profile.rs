@@ -90,7 +90,7 @@ impl Rules {
 /// What a consumer would do with the bytes of a document, as they were served.
 ///
 /// Redacted bytes are another document: a private member counts for some consumers.
-pub fn read(consumer: Consumer, bytes: &[u8]) -> ConsumerVerdict {
+pub fn read_document(consumer: Consumer, bytes: &[u8]) -> ConsumerVerdict {
     match accepted(consumer, bytes) {
         Ok(acceptance) => ConsumerVerdict::Accepts(acceptance),
         Err(refusal) => ConsumerVerdict::Rejects(refusal),
@@ -112,7 +112,7 @@ fn accepted(consumer: Consumer, bytes: &[u8]) -> Result<Acceptance, DocumentRefu
     };
     let mut holding = Holding::default();
     for (place, (_, jwk)) in (0_u32..).zip(&keys) {
-        holding.take(place, jwk, rules).map_err(|reason| refused(place, reason))?;
+        holding.add_element(place, jwk, rules).map_err(|reason| refused(place, reason))?;
     }
     if rules.wants_cas && holding.kept.is_empty() {
         return Err(whole(Reason::NoX509Authority));
@@ -149,7 +149,7 @@ enum Identity {
 }
 
 impl Holding {
-    fn take(&mut self, entry: u32, jwk: &Jwk<'_>, rules: Rules) -> Result<(), Reason> {
+    fn add_element(&mut self, entry: u32, jwk: &Jwk<'_>, rules: Rules) -> Result<(), Reason> {
         let (svid_type, treatment) = match SvidType::from_label(&jwk.key_use) {
             Some(SvidType::X509) => return self.certificate(entry, jwk, rules),
             Some(SvidType::Jwt) => (SvidType::Jwt, rules.jwt),

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Consumer, ConsumerVerdict, IgnoredReason, read};
+use super::{Consumer, ConsumerVerdict, IgnoredReason, read_document};
 
 /// SPIRE before and from 1.15.3 on, go-spiffe and Istio.
 const ALL: &[Consumer] = Consumer::KNOWN;
@@ -40,7 +40,7 @@ fn bundle(elements: &[&str]) -> String {
 
 /// A verdict in a word: how many keys are kept, or why the document is refused.
 fn told(consumer: Consumer, document: &[u8]) -> String {
-    match read(consumer, document) {
+    match read_document(consumer, document) {
         ConsumerVerdict::Accepts(acceptance) => acceptance.kept.len().to_string(),
         ConsumerVerdict::Rejects(refusal) => refusal.reason.label().to_owned(),
     }
@@ -147,7 +147,8 @@ fn one_certificate_twice_is_one_and_one_kid_twice_is_the_last() {
     let (x509, jwt) = (x509.to_string(), jwt.to_string());
     let document = bundle(&[&x509, &jwt, &x509, &jwt]);
     expect(&document, "2 2 2 1");
-    let ConsumerVerdict::Accepts(read) = read(Consumer::GoSpiffe, document.as_bytes()) else {
+    let ConsumerVerdict::Accepts(read) = read_document(Consumer::GoSpiffe, document.as_bytes())
+    else {
         panic!()
     };
     let entries: Vec<_> = read.kept.iter().map(|kept| kept.entry).collect();
@@ -174,7 +175,8 @@ fn a_symmetric_or_private_key_is_an_authority_to_go_spiffe_and_spire_cannot_stor
     let symmetric = r#"{"use":"jwt-svid","kid":"a","kty":"oct","k":"c2VjcmV0"}"#;
     let x509 = x509.to_string();
     expect_elements(&[&x509, symmetric], "not_public not_public 2 1");
-    let ConsumerVerdict::Accepts(read) = read(Consumer::GoSpiffe, bundle(&[symmetric]).as_bytes())
+    let ConsumerVerdict::Accepts(read) =
+        read_document(Consumer::GoSpiffe, bundle(&[symmetric]).as_bytes())
     else {
         panic!()
     };
@@ -277,7 +279,7 @@ fn istio_wants_cas() {
 fn the_next_poll_follows_from_the_document() {
     let (x509, _) = elements();
     let text = bundle(&[&x509.to_string()]);
-    let seconds = |consumer: Consumer, text: &str| match read(consumer, text.as_bytes()) {
+    let seconds = |consumer: Consumer, text: &str| match read_document(consumer, text.as_bytes()) {
         ConsumerVerdict::Accepts(acceptance) => acceptance.next_poll.as_secs(),
         ConsumerVerdict::Rejects(refusal) => panic!("{refusal}"),
     };
@@ -297,7 +299,8 @@ fn a_refusal_says_where() {
     let (x509, jwt) = elements();
     let broken = changed(&jwt, &[("crv", json!("P-255"))]);
     let document = bundle(&[&x509.to_string(), &broken]);
-    let ConsumerVerdict::Rejects(refusal) = read(Consumer::Istio, document.as_bytes()) else {
+    let ConsumerVerdict::Rejects(refusal) = read_document(Consumer::Istio, document.as_bytes())
+    else {
         panic!()
     };
     assert_eq!(refusal.entry, Some(1));

@@ -6,7 +6,7 @@
 use std::fs;
 use std::sync::LazyLock;
 
-use anchorwatch_consumers::{ConsumerVerdict, element_ranges, read};
+use anchorwatch_consumers::{ConsumerVerdict, element_ranges, read_document};
 use anchorwatch_core::bundle::consumer::Consumer;
 use anchorwatch_core::bundle::{ParseLimits, parse};
 use proptest::prelude::*;
@@ -32,7 +32,7 @@ fn every_consumer_has_a_verdict_on_every_document_and_it_can_be_stored() {
     let (mut taken, mut refused) = (0, 0);
     for (name, body) in DOCUMENTS.iter() {
         for consumer in all() {
-            let reading = read(consumer, body);
+            let reading = read_document(consumer, body);
             let stored = serde_json::to_string(&reading).unwrap();
             assert_eq!(
                 serde_json::from_str::<ConsumerVerdict>(&stored).unwrap(),
@@ -53,7 +53,7 @@ fn every_consumer_has_a_verdict_on_every_document_and_it_can_be_stored() {
 #[test]
 fn the_strictest_spire_takes_nothing_that_another_spire_refuses() {
     for (name, body) in DOCUMENTS.iter() {
-        let refuses = |consumer: Consumer| read(consumer, body).refusal().is_some();
+        let refuses = |consumer: Consumer| read_document(consumer, body).refusal().is_some();
         let some =
             Consumer::KNOWN.iter().copied().filter(|one| matches!(one, Consumer::SpireAt(_)));
         if some.into_iter().any(refuses) {
@@ -67,7 +67,9 @@ fn what_a_consumer_keeps_our_parser_knows() {
     let mut known = 0;
     let (mut unparsed, mut unknown) = (Vec::new(), Vec::new());
     for (name, body) in DOCUMENTS.iter() {
-        let ConsumerVerdict::Accepts(read) = read(Consumer::GoSpiffe, body) else { continue };
+        let ConsumerVerdict::Accepts(read) = read_document(Consumer::GoSpiffe, body) else {
+            continue;
+        };
         let Ok(parsed) = parse(body, &ParseLimits::default()) else {
             unparsed.push(name.as_str());
             continue;
@@ -127,8 +129,8 @@ proptest! {
             }
         }
         for consumer in all() {
-            let reading = read(consumer, &body);
-            prop_assert_eq!(reading, read(consumer, &body));
+            let reading = read_document(consumer, &body);
+            prop_assert_eq!(reading, read_document(consumer, &body));
         }
         for range in element_ranges(&body) {
             prop_assert!(range.end <= body.len());

@@ -7,7 +7,7 @@
 //! # Reading guide
 //!
 //! [`bundle`] turns a document's bytes into a key set and its irregularities. [`watch`] moves one
-//! trust domain forward by one poll: [`judge::step`] is the entry, its [`watch::Event`]s are the
+//! trust domain forward by one poll: [`judge::judge_poll`] is the entry, its [`watch::Event`]s are the
 //! facts to be stored, and [`watch::Facts`] is the state that they fold into. [`judge`] derives
 //! findings and verdicts from the facts, [`finding`] is the catalogue of what can be found,
 //! [`journal`] chains and words the events, [`replay`] judges recordings again, and [`view`] is the

@@ -34,7 +34,7 @@ impl Told {
     }
 
     /// When authorities of this use came, after the first poll, in seconds from it.
-    fn births(&self, svid_type: SvidType) -> Vec<i64> {
+    fn publications(&self, svid_type: SvidType) -> Vec<i64> {
         let start = self.events.first().unwrap().0;
         self.named("authority_introduced")
             .into_iter()
@@ -146,12 +146,16 @@ fn a_clean_server_rotates_every_three_minutes_and_nothing_else_happens() {
     let recording = recording("clean1");
     let told = told(&recording);
     check_against_the_sets(&recording, &told);
-    // docs/rotation-model.md#measured-behaviour: X.509 births every 180 s exactly, JWT births
+    // docs/rotation-model.md#measured-behaviour: X.509 publications every 180 s exactly, JWT publications
     // drift away from them.
-    let births = told.births(SvidType::X509);
-    assert!(13 <= births.len(), "{births:?}");
-    assert!(births.windows(2).all(|pair| (177..=183).contains(&(pair[1] - pair[0]))), "{births:?}");
-    let (x509, jwt) = (births.last().unwrap(), *told.births(SvidType::Jwt).last().unwrap());
+    let publications = told.publications(SvidType::X509);
+    assert!(13 <= publications.len(), "{publications:?}");
+    assert!(
+        publications.windows(2).all(|pair| (177..=183).contains(&(pair[1] - pair[0]))),
+        "{publications:?}"
+    );
+    let (x509, jwt) =
+        (publications.last().unwrap(), *told.publications(SvidType::Jwt).last().unwrap());
     assert!(3 <= jwt - x509, "the JWT chain has slipped: {x509} {jwt}");
     for name in
         ["stepped_back", "failure_began", "clock_stepped_back", "watch_gap", "address_differs"]
@@ -231,9 +235,9 @@ fn lost_keys_show_a_new_pair_that_signs_at_once() {
     let start = told.events.first().unwrap().0;
     for restart in restarts {
         let near = |seconds: i64| (restart - 5..restart + 20).contains(&seconds);
-        let x509 = told.births(SvidType::X509).into_iter().filter(|s| near(*s)).count();
-        let jwt = told.births(SvidType::Jwt).into_iter().filter(|s| near(*s)).count();
-        assert_eq!((x509, jwt), (1, 1), "{restart}: {:?}", told.births(SvidType::X509));
+        let x509 = told.publications(SvidType::X509).into_iter().filter(|s| near(*s)).count();
+        let jwt = told.publications(SvidType::Jwt).into_iter().filter(|s| near(*s)).count();
+        assert_eq!((x509, jwt), (1, 1), "{restart}: {:?}", told.publications(SvidType::X509));
         let signed = told.named("authority_signed").into_iter();
         let signed = signed.filter(|(at, _)| near(at.micros_since(start) / 1_000_000));
         assert_eq!(signed.count(), 1, "it signs at once");

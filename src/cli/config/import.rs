@@ -58,7 +58,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         }
     };
     let origin = arguments.from.map_or_else(|| import::detect(&text), From::origin);
-    let imported = match import::read(&text, origin) {
+    let imported = match import::parse(&text, origin) {
         Ok(imported) => imported,
         Err(why) => {
             complain(&format!("{name}: {}", chain(&why)));

@@ -97,7 +97,7 @@ async fn fetched(
     let (trust, trust_domain, profile) = match (id, file) {
         (Some(id), Some(file)) => {
             let trust_domain = id.trust_domain().clone();
-            let authorities = bootstrap::read(file, &trust_domain)
+            let authorities = bootstrap::read_bundle(file, &trust_domain)
                 .map_err(|why| format!("bootstrap {}: {why}", file.display()))?;
             let x509 = authorities.into_iter().filter(|one| one.certificate.is_some()).collect();
             let origin = TrustOrigin::Bootstrap;

@@ -143,7 +143,7 @@ impl Looking<'_> {
     }
 
     fn answer(&self, consumer: Consumer, bytes: &[u8]) -> ConsumerAnswer {
-        let reading = anchorwatch_consumers::read(consumer, bytes);
+        let reading = anchorwatch_consumers::read_document(consumer, bytes);
         let refusal = reading.refusal();
         let place = refusal.map(|refusal| match refusal.entry {
             // Where it reads the same elements as we do.

@@ -44,7 +44,7 @@ pub(super) fn replay(
             RecordedDecisions::Keep
         },
     );
-    each_event(&store, &wanted, &mut |entry| out.reports(&replay.take(entry)))?;
+    each_event(&store, &wanted, &mut |entry| out.reports(&replay.judge_entry(entry)))?;
     let poll_states = store.poll_states().map_err(|why| chain(&why))?;
     let ends = poll_states
         .into_iter()

@@ -116,7 +116,7 @@ pub fn detect(text: &str) -> Origin {
 }
 
 /// Reads the relationships.
-pub fn read(text: &str, origin: Origin) -> Result<Imported, ImportError> {
+pub fn parse(text: &str, origin: Origin) -> Result<Imported, ImportError> {
     if MAX_BYTES < text.len() {
         return Err(ImportError::new(1, format!("longer than {MAX_BYTES} bytes")));
     }

@@ -61,7 +61,10 @@ struct SightingLine {
 }
 
 /// What a line says, heard at `now`. A line has at most 1,024 bytes.
-pub fn read(line: &[u8], now: Timestamp) -> Result<(TrustDomain, Sighting), SightingRefusal> {
+pub fn read_sighting(
+    line: &[u8],
+    now: Timestamp,
+) -> Result<(TrustDomain, Sighting), SightingRefusal> {
     if LONGEST < line.len() {
         return Err(SightingRefusal::Token);
     }
@@ -140,7 +143,7 @@ mod tests {
     const TOKEN: &str = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJzcGlmZmU6Ly9hL2IifQ.c2lnbmF0dXJl";
 
     fn said(line: &str) -> Result<(TrustDomain, Sighting), SightingRefusal> {
-        read(line.as_bytes(), Timestamp::from_unix(NOW))
+        read_sighting(line.as_bytes(), Timestamp::from_unix(NOW))
     }
 
     fn line(trust_domain: &str, kid: &str, iat: i64, exp: i64) -> String {

@@ -58,7 +58,7 @@ impl StoreReader {
         let mut verification = Verification::new(noted.into_iter().chain(of_the_lock));
         let last = load::head(&self.connection).map_or(0, |head| head.number);
         loop {
-            match verification.step(&self.connection) {
+            match verification.verify_portion(&self.connection) {
                 Ok(true) => break,
                 Ok(false) => progress(verification.verified.head.number, last),
                 Err(error) => {
@@ -156,7 +156,7 @@ impl Verification {
 
     /// Looks at the next portion. Returns whether that was the last. An error says that the store cannot
     /// be read now; what is damaged is a fault, and the rest is looked at all the same.
-    pub(super) fn step(&mut self, connection: &Connection) -> Result<bool, StoreError> {
+    pub(super) fn verify_portion(&mut self, connection: &Connection) -> Result<bool, StoreError> {
         // One picture for what a portion compares, whatever a daemon writes meanwhile.
         let portion = connection
             .unchecked_transaction()

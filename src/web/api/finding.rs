@@ -108,12 +108,13 @@ impl OpenFinding {
         let known = |finding: &Finding| {
             let shared = || {
                 let records = facts.authorities.records.iter().map(|record| &record.authority);
-                let glimpsed = facts
+                let unconfirmed = facts
                     .authorities
-                    .glimpsed
+                    .unconfirmed
                     .iter()
                     .map(|unconfirmed_authority| &unconfirmed_authority.authority);
-                let about = records.chain(glimpsed).find(|authority| finding.concerns(authority));
+                let about =
+                    records.chain(unconfirmed).find(|authority| finding.concerns(authority));
                 about.map(|authority| authority.id)
             };
             let about = if finding.kind == FindingKind::AuthorityShared {

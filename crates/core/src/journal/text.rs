@@ -48,7 +48,10 @@ pub fn describe(event: &Event) -> String {
         }
         Event::UnconfirmedAuthoritySeen { authority, .. } => {
             let name = name(authority.id);
-            format!("{name} glimpsed in an answer beside the state{}", details(authority))
+            format!(
+                "{name} seen in an answer that is not the confirmed state{}",
+                details(authority)
+            )
         }
         Event::AuthoritySigned { authority, leaf } => signed(*authority, leaf),
         Event::SteppedBack { sequence, lacks, adds, .. } => format!(

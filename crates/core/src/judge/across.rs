@@ -24,10 +24,10 @@ pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
     }
     let facts = case.facts();
     let published = facts.published().map(|record| (&record.authority, record.published));
-    let glimpsed = facts.authorities.glimpsed.iter().map(|unconfirmed_authority| {
+    let unconfirmed = facts.authorities.unconfirmed.iter().map(|unconfirmed_authority| {
         (&unconfirmed_authority.authority, unconfirmed_authority.seen)
     });
-    for (authority, seen) in published.chain(glimpsed) {
+    for (authority, seen) in published.chain(unconfirmed) {
         let own = &case.endpoint.trust_domain;
         let Some(name) = crate::watch::foreign_uri(authority, own) else { continue };
         drafts.push(

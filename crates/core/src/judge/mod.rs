@@ -163,7 +163,7 @@ pub struct JudgedPoll {
 ///
 /// `shared_keys` is asked once, for the keys of the new facts that other trust domains publish too.
 /// A poll that changed nothing is reviewed as well, since time alone raises and ends findings.
-pub fn step(
+pub fn judge_poll(
     state: DomainState,
     poll: Poll,
     at: Timestamp,

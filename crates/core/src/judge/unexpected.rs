@@ -23,7 +23,7 @@ use crate::watch::{AuthorityRecord, Facts, JudgementPolicy, Rank, Standing, Trus
 /// How much of a key ID stands in evidence, in bytes: SPIRE's have 32.
 const KEY_ID: usize = 64;
 
-/// What is known of a new authority, whether it is part of the state or only glimpsed.
+/// What is known of a new authority, whether it is part of the state or only unconfirmed.
 #[derive(Clone, Copy)]
 struct Arrival<'a> {
     authority: &'a Authority,
@@ -119,7 +119,7 @@ fn unconfirmed_authorities<'a>(
     facts: &'a Facts,
     unscheduled: &'a UnscheduledPolls,
 ) -> impl Iterator<Item = Arrival<'a>> {
-    facts.authorities.glimpsed.iter().filter_map(|unconfirmed_authority| {
+    facts.authorities.unconfirmed.iter().filter_map(|unconfirmed_authority| {
         let standing = unconfirmed_authority.standing.as_ref()?;
         let (authority, seen) = (&*unconfirmed_authority.authority, unconfirmed_authority.seen);
         let is_paired = unscheduled.pairs(authority.id.svid_type, seen.until);
@@ -164,14 +164,15 @@ pub(super) fn refresh(case: &Case<'_>, at: Timestamp, findings: &mut [Finding]) 
     }
     let subjects = Subjects::of(case, findings.iter().filter(|one| about(one)));
     let unscheduled = UnscheduledPolls::of(case.facts());
-    let glimpsed: Vec<Arrival<'_>> = unconfirmed_authorities(case.facts(), &unscheduled).collect();
+    let unconfirmed: Vec<Arrival<'_>> =
+        unconfirmed_authorities(case.facts(), &unscheduled).collect();
     for finding in findings.iter_mut().filter(|one| about(one)) {
         let recorded =
             subjects.record(finding).and_then(|record| Arrival::of_record(record, &unscheduled));
-        let glimpsed = glimpsed.iter().copied();
+        let unconfirmed = unconfirmed.iter().copied();
         let fresh = recorded
             .into_iter()
-            .chain(glimpsed.filter(|arrival| finding.is_about(arrival.authority.id)))
+            .chain(unconfirmed.filter(|arrival| finding.is_about(arrival.authority.id)))
             .find(|arrival| id_since(case, *arrival, since(case, *arrival)) == finding.id);
         if let Some(arrival) = fresh
             && let Some(draft) = unexpected(case, arrival)

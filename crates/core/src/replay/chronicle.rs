@@ -116,7 +116,7 @@ impl Chronicle {
     }
 
     /// Time passes, and then this happens.
-    pub(super) fn take(
+    pub(super) fn apply_moment(
         &mut self,
         moment: Moment,
         keys: &mut PublicKeyIndex,

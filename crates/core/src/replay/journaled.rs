@@ -44,8 +44,8 @@ impl<F: Fn(&TrustDomain) -> Option<Rules>> JournalReplay<F> {
         }
     }
 
-    /// Takes in the next entry, in the order of their numbers.
-    pub fn take(&mut self, entry: Entry) -> Vec<ReplayReport> {
+    /// Judges the next entry. Entries come in the order of their numbers.
+    pub fn judge_entry(&mut self, entry: Entry) -> Vec<ReplayReport> {
         let Entry { at, trust_domain, event } = entry;
         self.entries = self.entries.saturating_add(1);
         if let Some((name, moment)) = &mut self.moment
@@ -77,7 +77,7 @@ impl<F: Fn(&TrustDomain) -> Option<Rules>> JournalReplay<F> {
                 new.insert(Chronicle::new(name.clone(), rules, self.decisions, at))
             }
         };
-        chronicle.take(moment, &mut self.keys, &mut reports);
+        chronicle.apply_moment(moment, &mut self.keys, &mut reports);
         self.keys.take_reports(&name, &chronicle.facts().ledger);
         reports
     }

@@ -69,10 +69,10 @@ impl<F: Fn(&TrustDomain) -> Option<Rules>> Replay<F> {
         Self { rules, refusals, domains, keys, denials: Vec::new(), at: None, lines: 0 }
     }
 
-    /// Takes in a line of text, which must not be earlier than the one before.
-    pub fn take(&mut self, text: &str) -> Result<Vec<ReplayReport>, RecordedLineError> {
+    /// Judges a line of text, which must not be earlier than the one before.
+    pub fn judge_line(&mut self, text: &str) -> Result<Vec<ReplayReport>, RecordedLineError> {
         self.lines = self.lines.saturating_add(1);
-        let line = RecordedLine::read(text, self.refusals)?;
+        let line = RecordedLine::parse(text, self.refusals)?;
         if self.at.is_some_and(|at| line.at < at) {
             return Err(RecordedLineError::OutOfOrder);
         }
@@ -153,7 +153,7 @@ fn bound(mut decision: Decision, watched: &Watched) -> Decision {
     {
         let known = watched.facts().authorities.records.iter().map(|record| &record.authority);
         let known =
-            known.chain(watched.facts().authorities.glimpsed.iter().map(|one| &one.authority));
+            known.chain(watched.facts().authorities.unconfirmed.iter().map(|one| &one.authority));
         *public_key = known
             .filter(|authority| authority.id.fingerprint == *fingerprint)
             .find_map(|authority| authority.public_key);

@@ -148,7 +148,7 @@ impl RawCertificate {
 
 impl RecordedLine {
     /// Reads a line; `refusals` says which consumers would refuse its document.
-    pub fn read(text: &str, refusals: Refusals) -> Result<Self, RecordedLineError> {
+    pub fn parse(text: &str, refusals: Refusals) -> Result<Self, RecordedLineError> {
         /// As many certificates of a chain as the live client keeps.
         const CHAIN: usize = 8;
         if LONGEST < text.len() {

@@ -79,7 +79,7 @@ impl Watched {
         let name = &self.rules.endpoint.trust_domain;
         let mut shared = |facts: &Facts, change| keys.answer(name, facts, change);
         let JudgedPoll { state, shared_keys, .. } =
-            judge::step(state, poll, at, &policy, 0.5, &mut shared);
+            judge::judge_poll(state, poll, at, &policy, 0.5, &mut shared);
         self.recall.note(&state.facts);
         (self.state, self.shared, self.stale) = (state, Some(shared_keys), true);
         Ok(())

@@ -1,7 +1,7 @@
 //! What a trust domain may record in a day: a flood of keys must not fill the disk, and must not end
 //! the judgement either.
 //!
-//! A day has purses that do not touch each other: polls, what is recorded of polls once their budget
+//! A day has accounts that do not touch each other: polls, what is recorded of polls once their budget
 //! is spent, and what relying parties report of tokens. Once the budget is spent, keys have a
 //! reserve, and a state (the polls fail, a consumer refuses the document) is recorded once in a
 //! minute: a reserve of states could be spent, and what began after that would be no finding.
@@ -40,7 +40,7 @@ impl Budget {
 }
 
 /// What may be recorded of polls on a day whose budget is spent. Each limit counts events and bytes
-/// of its purse from the moment on which the budget was found to be exceeded.
+/// of its account from the moment on which the budget was found to be exceeded.
 #[derive(Clone, Copy, Debug)]
 pub struct Reserve;
 
@@ -49,11 +49,11 @@ impl Reserve {
     pub const DECIDED_X509: Budget = Budget { events: 1_536, bytes: 24 << 20 };
     /// New X.509 authorities that contradict what is known.
     pub const CONTRADICTED_X509: Budget = Budget { events: 1_024, bytes: 16 << 20 };
-    /// New X.509 authorities that are consistent: they leave half of the purse to the others.
+    /// New X.509 authorities that are consistent: they leave half of the account to the others.
     pub const CONSISTENT_X509: Budget = Budget { events: 512, bytes: 8 << 20 };
     /// New JWT and WIT keys, and keys that carry another key ID than before.
     pub const OTHER: Budget = Budget { events: 2_048, bytes: 16 << 20 };
-    /// New JWT and WIT keys that are consistent: they leave most of that purse to the others.
+    /// New JWT and WIT keys that are consistent: they leave most of that account to the others.
     pub const KEYS: Budget = Budget { events: 256, bytes: 2 << 20 };
     /// A change that brings nothing but keys beyond the reserve is recorded once in this time, and so
     /// is each kind of state.

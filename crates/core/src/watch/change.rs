@@ -83,7 +83,7 @@ impl Stepper<'_> {
         let unconfirmed_authority = self
             .facts
             .authorities
-            .glimpsed
+            .unconfirmed
             .iter()
             .find(|unconfirmed_authority| unconfirmed_authority.authority.id == id);
         unconfirmed_authority.map(|unconfirmed_authority| unconfirmed_authority.seen)

@@ -13,7 +13,7 @@ impl Facts {
         let named = |svid_type: &SvidType| AuthorityId { svid_type: *svid_type, fingerprint };
         let seen = |id: &AuthorityId| {
             self.record(*id).is_some()
-                || self.authorities.glimpsed.iter().any(|one| one.authority.id == *id)
+                || self.authorities.unconfirmed.iter().any(|one| one.authority.id == *id)
         };
         let mut uses = SvidType::ALL.iter().map(named);
         uses.find(seen).unwrap_or(AuthorityId { svid_type: SvidType::X509, fingerprint })

@@ -99,10 +99,10 @@ impl Stepper<'_> {
         }
         let BundleDiff { introduced, removed, relabelled } = difference;
         let mut day = self.facts.spent.on(self.at);
-        let mut pays = |purse: BudgetAccount, reserve: Budget, cost: Budget| {
-            let pays = day.affords(purse, reserve, cost);
+        let mut pays = |account: BudgetAccount, reserve: Budget, cost: Budget| {
+            let pays = day.affords(account, reserve, cost);
             if pays {
-                day.take(purse, cost);
+                day.spend(account, cost);
             }
             pays
         };
@@ -113,7 +113,7 @@ impl Stepper<'_> {
             let id = authority.id;
             let event =
                 Event::AuthorityIntroduced { authority, published: when, returned_after: None };
-            let paid = pays(event.purse(), urgency.reserve(id.svid_type), event.cost());
+            let paid = pays(event.budget_account(), urgency.reserve(id.svid_type), event.cost());
             let Event::AuthorityIntroduced { authority, .. } = event else { continue };
             if paid {
                 recorded.push(authority);
@@ -175,11 +175,11 @@ impl Stepper<'_> {
         let paid = urgent.into_iter().filter_map(|(urgency, authority)| {
             let reserve = urgency.reserve(authority.id.svid_type);
             let event = Event::UnconfirmedAuthoritySeen { authority, seen };
-            let pays = day.affords(event.purse(), reserve, event.cost());
-            let (purse, cost) = (event.purse(), event.cost());
+            let pays = day.affords(event.budget_account(), reserve, event.cost());
+            let (account, cost) = (event.budget_account(), event.cost());
             let Event::UnconfirmedAuthoritySeen { authority, .. } = event else { return None };
             if pays {
-                day.take(purse, cost);
+                day.spend(account, cost);
             }
             pays.then_some(authority)
         });

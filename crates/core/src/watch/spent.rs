@@ -101,8 +101,8 @@ impl DaySpent {
     }
 
     /// Whether a reserve pays for this much more.
-    pub(super) fn affords(&self, purse: BudgetAccount, reserve: Budget, more: Budget) -> bool {
-        let spent = match purse {
+    pub(super) fn affords(&self, account: BudgetAccount, reserve: Budget, more: Budget) -> bool {
+        let spent = match account {
             BudgetAccount::X509 => self.x509,
             BudgetAccount::Polls => self.other,
             BudgetAccount::State
@@ -121,9 +121,9 @@ impl DaySpent {
         ago.is_none_or(|ago| Reserve::COUNTED_EVERY <= ago)
     }
 
-    /// Takes this much from a reserve.
-    pub(super) fn take(&mut self, purse: BudgetAccount, more: Budget) {
-        match purse {
+    /// Spends this much of a reserve.
+    pub(super) fn spend(&mut self, account: BudgetAccount, more: Budget) {
+        match account {
             BudgetAccount::X509 => self.x509 = self.x509.plus(more),
             BudgetAccount::Polls => self.other = self.other.plus(more),
             BudgetAccount::State
@@ -142,15 +142,15 @@ impl DaySpent {
 
     /// Pays for an event that is recorded at `at`.
     fn pay(&mut self, at: Timestamp, event: &Event) {
-        let purse = event.purse();
+        let account = event.budget_account();
         if let Event::KidSighted { reporter, .. } = event {
             self.sightings.spend(reporter);
         } else if self.exceeded {
-            self.take(purse, event.cost());
-            if purse == BudgetAccount::State {
+            self.spend(account, event.cost());
+            if account == BudgetAccount::State {
                 self.states.insert(event.name().into(), at);
             }
-        } else if purse != BudgetAccount::Free {
+        } else if account != BudgetAccount::Free {
             self.spent = self.spent.plus(event.cost());
         }
     }
@@ -203,15 +203,15 @@ impl Event {
         }
     }
 
-    /// What it takes from a purse.
+    /// What it costs its account.
     pub(super) fn cost(&self) -> Budget {
         Budget { events: 1, bytes: self.weight() }
     }
 
-    /// What pays for it. What is free of charge is bounded by what was paid for: an event finding has
+    /// The account that pays for it. What is free of charge is bounded by what was paid for: an event finding has
     /// its cause on record, and its room. Past the budget an authority is still removed and judged
     /// once after it was recorded, and a change without any is recorded once a minute.
-    pub(super) fn purse(&self) -> BudgetAccount {
+    pub(super) fn budget_account(&self) -> BudgetAccount {
         match self {
             Self::KidSighted { .. } => BudgetAccount::Sightings,
             Self::AuthorityIntroduced { authority, .. }

@@ -59,7 +59,7 @@ pub fn step(state: DomainState, poll: Poll, at: Timestamp, policy: &Policy, jitt
     let answers: Vec<Answer> =
         answers.into_iter().map(|answer| stepper.facts.refuse_denied(answer)).collect();
     stepper.note_denied_signers(&answers);
-    stepper.take(answers, &recalled);
+    stepper.compare_answers(answers, &recalled);
     stepper.pass_dates();
     stepper.poll_state.last_poll = Some(at);
     let base = stepper.base_interval();
@@ -118,7 +118,7 @@ impl Stepper<'_> {
         }
     }
 
-    fn take(&mut self, answers: Vec<Answer>, recalled: &[AuthorityRecord]) {
+    fn compare_answers(&mut self, answers: Vec<Answer>, recalled: &[AuthorityRecord]) {
         let asked = answers.len();
         let mut views = Vec::with_capacity(answers.len());
         let mut failure = None;

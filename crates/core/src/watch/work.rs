@@ -204,13 +204,13 @@ fn each_authority_is_formed_once_in_an_answer_beside_the_state() {
         let mut domain = Domain::new(Policy::default());
         domain.publishes(&first);
         let (formed, ()) = FORMS.during(|| domain.answers(0, &second));
-        assert_eq!(domain.state.facts.authorities.glimpsed.len(), second.len());
+        assert_eq!(domain.state.facts.authorities.unconfirmed.len(), second.len());
         assert_linear(formed, 1);
     }
 }
 
 #[test]
-fn births_of_one_poll_that_meet_no_date_ask_each_line_once() {
+fn publications_of_one_poll_that_meet_no_date_ask_each_line_once() {
     let mut domain = Domain::new(Policy::default());
     let mut keys = [x509("SPIFFE", 0..1), jwt("", 0..1)].concat();
     domain.publishes(&keys);
@@ -256,22 +256,22 @@ fn the_key_ids_on_record_are_gathered_once_for_all_sightings_of_a_batch() {
     let mut domain = Domain::new(Policy::default());
     domain.publishes(&jwt("", 0..KEYS));
     let at = domain.at;
-    let mut sights = |kid: String| {
+    let mut report_sighting = |kid: String| {
         let sighting = Sighting::of_token(&kid, at, at, at.saturating_add(POLL));
         record(&mut domain.state, at, &Event::KidSighted { sighting, reporter: "file".into() });
     };
     let (gathered, ()) =
-        CARRIED.during(|| (0..400).for_each(|one| sights(format!("made up {one}"))));
+        CARRIED.during(|| (0..400).for_each(|one| report_sighting(format!("made up {one}"))));
     assert_eq!(gathered, 1);
     // The key ID of a key that is published since then is not one of those that are made up.
     domain.publishes(&jwt("", 0..KEYS + 1));
     let (known, sighted) = (format!("{KEYS:08}"), domain.at);
-    let mut sights = |kid: &str| {
+    let mut report_sighting = |kid: &str| {
         let sighting = Sighting::of_token(kid, sighted, sighted, sighted.saturating_add(POLL));
         record(&mut domain.state, at, &Event::KidSighted { sighting, reporter: "file".into() });
     };
-    sights(&known);
-    (400..800).for_each(|one| sights(&format!("made up {one}")));
+    report_sighting(&known);
+    (400..800).for_each(|one| report_sighting(&format!("made up {one}")));
     assert!(domain.state.facts.token_sighting(Some(&known.as_str().into())).is_some());
 }
 

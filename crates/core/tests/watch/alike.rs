@@ -80,7 +80,7 @@ impl Domain {
         let poll = Poll::of(Ok(observation));
         // No other trust domain is watched.
         let alone = &mut |_: &Facts, _| SharedKeys::default();
-        self.state = judge::step(state, poll, self.now, &self.policy, 0.5, alone).state;
+        self.state = judge::judge_poll(state, poll, self.now, &self.policy, 0.5, alone).state;
     }
 
     fn open(&self, kind: FindingKind) -> Vec<&Finding> {

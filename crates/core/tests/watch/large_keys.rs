@@ -10,7 +10,7 @@ use crate::timeline::{Timeline, authority, jwt, x509};
 
 const MIB: usize = 1 << 20;
 /// What a checkpoint takes at most of authorities that are not published: large ones removed,
-/// removed and denied, and glimpsed, 4 MiB each; and of one that is published.
+/// removed and denied, and unconfirmed, 4 MiB each; and of one that is published.
 const MOST: usize = 14 * MIB;
 
 /// An X.509 authority whose certificate for this key takes this many bytes.
@@ -76,13 +76,13 @@ fn large_authorities_beside_the_state_take_few_bytes_and_are_counted() {
     }
     let length = checkpoint(&story);
     assert!(length < MOST, "{} MiB", length / MIB);
-    let glimpsed = &story.facts().authorities.glimpsed;
+    let unconfirmed = &story.facts().authorities.unconfirmed;
     let has = |one: &Authority| {
-        glimpsed.iter().any(|unconfirmed_authority| unconfirmed_authority.authority.id == one.id)
+        unconfirmed.iter().any(|unconfirmed_authority| unconfirmed_authority.authority.id == one.id)
     };
     assert!(has(&ordinary) && has(&forty()[39]) && !has(&forty()[0]));
     let left_out: u64 = story.facts().ledger.left_out.iter().map(|left| left.count).sum();
-    assert_eq!(left_out, 41 - u64::try_from(glimpsed.len()).unwrap());
+    assert_eq!(left_out, 41 - u64::try_from(unconfirmed.len()).unwrap());
 }
 
 /// While the bundle has no X.509 authority, the last ones that it had authenticate, whatever their

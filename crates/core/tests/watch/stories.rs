@@ -153,10 +153,10 @@ fn a_key_never_seen_before_is_news_even_in_an_answer_that_steps_back() {
     let before = story.now();
     let story = story.publishes(4, &["x:a", "j:rogue"]);
     story.expect(&["stepped_back", "unconfirmed_authority_seen"]);
-    let glimpsed_at = story.now();
+    let seen_at = story.now();
     let story = story.publishes(6, &["x:a", "j:rogue"]);
     let published = story.record(&jwt("rogue")).published;
-    assert_eq!((published.after, published.until), (Some(before), glimpsed_at));
+    assert_eq!((published.after, published.until), (Some(before), seen_at));
 }
 
 #[test]
@@ -295,7 +295,7 @@ fn the_highest_sequence_of_all_addresses_is_the_state_and_the_others_are_views()
 
 /// A flood in an answer beside the state leaves the X.509 authority in it.
 #[test]
-fn glimpsed_keys_of_one_use_do_not_push_out_those_of_another() {
+fn unconfirmed_keys_of_one_use_do_not_push_out_those_of_another() {
     let here: IpAddr = "127.0.0.1".parse().unwrap();
     let there: IpAddr = "127.0.0.2".parse().unwrap();
     let story = Timeline::start().publishes(2, &["x:a"]);
@@ -303,14 +303,15 @@ fn glimpsed_keys_of_one_use_do_not_push_out_those_of_another() {
     names.extend((0..200).map(|key| format!("j:{key}")));
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let story = story.answers(&[(here, 2, &["x:a"]), (there, 1, &names)]);
-    let glimpsed = |id| story.facts().authorities.glimpsed.iter().any(|one| one.authority.id == id);
-    assert!(glimpsed(x509("rogue").id));
-    assert_eq!(story.facts().authorities.glimpsed.len(), 64 + 1);
+    let unconfirmed =
+        |id| story.facts().authorities.unconfirmed.iter().any(|one| one.authority.id == id);
+    assert!(unconfirmed(x509("rogue").id));
+    assert_eq!(story.facts().authorities.unconfirmed.len(), 64 + 1);
     // A flood of its own use is counted.
     let names: Vec<String> = (0..100).map(|key| format!("x:{key}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let story = story.answers(&[(here, 2, &["x:a"]), (there, 1, &names)]);
-    assert_eq!(story.facts().authorities.glimpsed.len(), 64 + 64);
+    assert_eq!(story.facts().authorities.unconfirmed.len(), 64 + 64);
     let left_out: u64 = story.facts().ledger.left_out.iter().map(|left| left.count).sum();
     assert_eq!(left_out, 101 - 64);
 }

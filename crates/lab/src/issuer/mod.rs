@@ -7,7 +7,7 @@
 //!
 //! Invariant: what it does is what was measured on real SPIRE servers
 //! (docs/rotation-model.md#measured-behaviour), where that differs from
-//! what one would expect: X.509 and JWT keys are two chains that drift apart, a birth of both is
+//! what one would expect: X.509 and JWT keys are two chains that drift apart, a publication of both is
 //! two transactions, and a key that was prepared in vain stays published.
 
 mod chain;

@@ -314,11 +314,12 @@ fn limit(
     let actions =
         world_run.truth.iter().filter(|truth| began <= truth.at && is_action(&truth.what));
     // A key is told by the poll that shows it, whatever else the incident did before.
-    let births = actions.clone().filter(|truth| matches!(truth.what, WorldEvent::Birth { .. }));
-    let birth = births.map(|truth| truth.at).min();
+    let publications =
+        actions.clone().filter(|truth| matches!(truth.what, WorldEvent::Publication { .. }));
+    let publication = publications.map(|truth| truth.at).min();
     let first = actions.clone().map(|truth| truth.at).min();
     let of_keys = kind == FindingKind::UnexpectedAuthority;
-    let action = birth.filter(|_| of_keys).or(first).unwrap_or(began);
+    let action = publication.filter(|_| of_keys).or(first).unwrap_or(began);
     // A second look must agree with the first: the state must be done changing.
     let settled = actions.map(|truth| truth.at).filter(|at| at.since(action) < Some(SETTLES)).max();
     let action = if latest == AfterLag { settled.unwrap_or(action) } else { action };
@@ -343,7 +344,7 @@ fn limit(
 /// Whether this is what the incident does to the bundle.
 fn is_action(what: &WorldEvent) -> bool {
     match what {
-        WorldEvent::Birth { kind, .. } => match kind {
+        WorldEvent::Publication { kind, .. } => match kind {
             PublicationCause::Attack
             | PublicationCause::Restart
             | PublicationCause::ScaleOut

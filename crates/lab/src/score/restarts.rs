@@ -1,4 +1,4 @@
-//! Servers that come back without their keys: each birth is to be told as what it is.
+//! Servers that come back without their keys: each publication is reported as what it is.
 
 #![expect(
     clippy::wildcard_enum_match_arm,
@@ -16,14 +16,14 @@ use anchorwatch_core::finding::FindingKind;
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::watch::Standing;
 
-/// What was said of domains whose servers lose their keys now and then.
+/// The findings about domains whose servers lose their keys now and then.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RestartRow {
     /// How long they were watched in all.
     pub watched: Duration,
-    /// Keys that were born of a restart.
-    pub births: usize,
-    /// Of these: told as unexpected.
+    /// Keys that a server published since a restart lost its keys.
+    pub publications: usize,
+    /// Of these: reported as unexpected.
     pub raised: usize,
     /// Of these: taken for the late next key of another lineage.
     pub taken_as_late: usize,
@@ -60,15 +60,18 @@ pub fn restart_row(
     }
     let world_run = play(&scenario, seed, &scenario.policy(), keys);
     let of = |kind: PublicationCause| -> BTreeSet<AuthorityId> {
-        let births = world_run.truth.iter().filter_map(|truth| match truth.what {
-            WorldEvent::Birth { authority, kind: born, .. } if born == kind => Some(authority),
+        let publications = world_run.truth.iter().filter_map(|truth| match truth.what {
+            WorldEvent::Publication { authority, kind: cause, .. } if cause == kind => {
+                Some(authority)
+            }
             _ => None,
         });
-        births.collect()
+        publications.collect()
     };
     let restarted = of(PublicationCause::Restart);
     let scheduled = of(PublicationCause::Scheduled);
-    let mut row = RestartRow { watched: lasts, births: restarted.len(), ..RestartRow::default() };
+    let mut row =
+        RestartRow { watched: lasts, publications: restarted.len(), ..RestartRow::default() };
     for (authority, standing) in &world_run.standings {
         let unexpected = !standing.is_explained();
         if restarted.contains(authority) {
@@ -91,7 +94,7 @@ impl RestartRow {
     pub fn plus(self, other: Self) -> Self {
         Self {
             watched: self.watched.saturating_add(other.watched),
-            births: self.births + other.births,
+            publications: self.publications + other.publications,
             raised: self.raised + other.raised,
             taken_as_late: self.taken_as_late + other.taken_as_late,
             taken_as_on_time: self.taken_as_on_time + other.taken_as_on_time,
@@ -128,7 +131,7 @@ mod tests {
             .truth()
             .iter()
             .filter(|truth| day_two < truth.at)
-            .find(|truth| matches!(truth.what, WorldEvent::Birth { replica: Some(0), .. }))
+            .find(|truth| matches!(truth.what, WorldEvent::Publication { replica: Some(0), .. }))
             .map(|truth| truth.at)
             .unwrap();
         let after = rotation.since(clean.begins).unwrap();

@@ -68,7 +68,7 @@ pub fn play(scenario: &Scenario, seed: u64, policy: &Policy, keys: &KeyPool) -> 
     let mut seen = Seen::default();
     for turn in world.by_ref() {
         let Some(endpoint) = &endpoint else { break };
-        let shared = seen.take(&mut state, &turn, policy);
+        let shared = seen.judge_turn(&mut state, &turn, policy);
         if state.poll_state.last_success == Some(turn.at) {
             good.push(turn.at);
         }
@@ -90,7 +90,7 @@ struct Seen {
 }
 
 impl Seen {
-    fn take(&mut self, state: &mut DomainState, turn: &Turn, policy: &Policy) -> SharedKeys {
+    fn judge_turn(&mut self, state: &mut DomainState, turn: &Turn, policy: &Policy) -> SharedKeys {
         turn.catch_up(state);
         let mut poll = turn.poll();
         self.recall.bring_back(&mut poll, &state.facts);
@@ -100,7 +100,7 @@ impl Seen {
             None => SharedKeys::default(),
         };
         let JudgedPoll { state: next, events, shared_keys, .. } =
-            judge::step(std::mem::take(state), poll, turn.at, policy, 0.5, &mut shared);
+            judge::judge_poll(std::mem::take(state), poll, turn.at, policy, 0.5, &mut shared);
         *state = next;
         if !events.is_empty() {
             self.recall.note(&state.facts);

@@ -133,8 +133,8 @@ impl Monitor {
         self.familiar.clear();
     }
 
-    /// Takes a poll in. Whether it is one to tell: where not, it joins those that are left out.
-    pub(super) fn take(&mut self, at: Timestamp, looks: &[Look]) -> bool {
+    /// Observes a poll. Returns whether it is news: a poll that is not joins those that are left out.
+    pub(super) fn observe(&mut self, at: Timestamp, looks: &[Look]) -> bool {
         let own = self.clock(at);
         let first = looks.iter().find_map(|look| match &look.outcome {
             LookOutcome::Served(version) => Some((look, version)),

@@ -175,12 +175,12 @@ impl SimulatedIssuer {
             return;
         }
         for event in self.issuer.advance(own) {
-            self.take(&event, numbers);
+            self.apply_event(&event, numbers);
         }
         self.wakes_at = self.issuer.wakes_at();
     }
 
-    fn take(&mut self, event: &IssuerEvent, numbers: &mut u64) {
+    fn apply_event(&mut self, event: &IssuerEvent, numbers: &mut u64) {
         let own = event.at;
         let at = self.true_time(own);
         match event.action {
@@ -274,7 +274,7 @@ impl SimulatedIssuer {
     fn report_publication(&mut self, at: Timestamp, number: KeyNumber, kind: PublicationCause) {
         let replica = self.published.get(&number).and_then(|entry| entry.key.replica);
         let replica = replica.map(|replica| replica.0);
-        self.tell(at, number, |authority| WorldEvent::Birth { authority, kind, replica });
+        self.tell(at, number, |authority| WorldEvent::Publication { authority, kind, replica });
     }
 
     fn tell(

@@ -21,7 +21,7 @@ pub struct Truth {
 #[serde(tag = "what", rename_all = "snake_case")]
 pub enum WorldEvent {
     /// A key was published.
-    Birth {
+    Publication {
         /// Which.
         #[serde(flatten)]
         authority: AuthorityId,

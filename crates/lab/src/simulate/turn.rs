@@ -63,7 +63,7 @@ impl Turn {
     /// Moves a trust domain by this turn: by the polls that were left out, and by the one that was
     /// not. What comes out is what every poll one by one would have given, so long as the policy's
     /// daily budget is not spent and its replica lag is the observer's.
-    pub fn step(&self, mut state: DomainState, policy: &Policy, jitter: f64) -> Step {
+    pub fn apply_to(&self, mut state: DomainState, policy: &Policy, jitter: f64) -> Step {
         self.catch_up(&mut state);
         step(state, self.poll(), self.at, policy, jitter)
     }

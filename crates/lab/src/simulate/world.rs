@@ -225,9 +225,9 @@ impl World {
         Look { address, origin: place, presentation, outcome: LookOutcome::Served(version) }
     }
 
-    /// Has the monitor take a poll in; what there is to tell of it.
-    fn take(&mut self, at: Timestamp, looks: Vec<Look>) -> Option<Turn> {
-        self.monitor.take(at, &looks).then(|| self.turn(at, looks))
+    /// Has the monitor observe a poll. Returns the turn that it makes of it, where it is news.
+    fn observe(&mut self, at: Timestamp, looks: Vec<Look>) -> Option<Turn> {
+        self.monitor.observe(at, &looks).then(|| self.turn(at, looks))
     }
 
     /// Makes a turn of what was seen.
@@ -287,10 +287,10 @@ impl Iterator for World {
                 continue;
             }
             let held = self.held.take().filter(|_| !self.monitor.is_as_ever(at, &looks));
-            let before = held.and_then(|(then, held)| self.take(then, held));
+            let before = held.and_then(|(then, held)| self.observe(then, held));
             let failed = looks.iter().all(Look::is_failure);
             let result = if failed { PollResult::Failed } else { PollResult::Answered };
-            let turn = self.take(at, looks);
+            let turn = self.observe(at, looks);
             self.monitor.schedule(at, result);
             if before.is_some() {
                 self.next = turn;

@@ -61,9 +61,9 @@ fn a_root_made_before_the_last_good_poll_is_contradicted() {
 fn a_root_backdated_within_the_skew_is_no_contradiction() {
     let mut story = Story::new(policy());
     story.behind = 50 * (MINUTE / 60);
-    let born = story.keys[0].born;
-    let mut first = story.x509(born.saturating_sub(story.behind), LIFE);
-    first.born = born;
+    let published = story.keys[0].published;
+    let mut first = story.x509(published.saturating_sub(story.behind), LIFE);
+    first.published = published;
     story.keys[0] = first;
     story.go(3 * DAY);
     story.without(F::UnexpectedAuthority);
@@ -330,7 +330,7 @@ fn a_key_of_two_trust_domains_is_told() {
         json!({"at": at, "trust_domain": "c.example", "bundle": document(keys, sequence)})
             .to_string()
     };
-    story.take(&line(story.now, &[&own.element], 1));
+    story.judge_line(&line(story.now, &[&own.element], 1));
     let stolen = own.clone();
     story.publish([stolen]);
     story.next();
@@ -340,7 +340,7 @@ fn a_key_of_two_trust_domains_is_told() {
     story.without(F::AuthorityShared);
     // Its next rotation is the other's, and says nothing new of this key.
     let next = other.jwt(story.now);
-    story.take(&line(story.now, &[&own.element, &next.element], 2));
+    story.judge_line(&line(story.now, &[&own.element, &next.element], 2));
     story.next();
     story.without(F::AuthorityShared);
 }
@@ -355,7 +355,7 @@ fn trust_domains_with_keys_of_their_own_share_nothing() {
         "at": story.now, "trust_domain": "c.example",
         "bundle": {"keys": [own.element], "spiffe_sequence": 1, "spiffe_refresh_hint": 1200},
     });
-    story.take(&line.to_string());
+    story.judge_line(&line.to_string());
     story.next();
     story.without(F::AuthorityShared);
 }

@@ -173,7 +173,7 @@ fn lines(incident: Incident, seed: u64) -> Vec<Value> {
 fn said(lines: &[Value]) -> Vec<String> {
     let mut story = Story::new(policy());
     for line in lines {
-        story.take(&line.to_string());
+        story.judge_line(&line.to_string());
     }
     story.said.iter().map(|report| serde_json::to_string(report).unwrap()).collect()
 }
@@ -290,7 +290,7 @@ fn an_approval_ends_the_finding_of_a_key_beside_the_state() {
 
 /// A replica that lags in its number shows a rotation first: it is the same rotation.
 #[test]
-fn a_rotation_that_was_glimpsed_first_is_one_hand_over() {
+fn a_rotation_that_was_unconfirmed_first_is_one_hand_over() {
     let mut story = Story::calm();
     story.go(UNTIL_DUE);
     let before = ["x509-svid", "jwt-svid"].map(|one| story.of(one).pop().unwrap().short);

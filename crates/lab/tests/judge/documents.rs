@@ -91,7 +91,7 @@ fn the_bundle_of_another_trust_domain_pages_as_foreign() {
     let mut other = Story::named("c.example", policy(), 5);
     other.poll();
     let line = json!({"at": story.now, "trust_domain": "c.example", "bundle": other.document()});
-    story.take(&line.to_string());
+    story.judge_line(&line.to_string());
     story.keys = other.keys;
     story.count(1);
     story.next();
@@ -319,7 +319,7 @@ fn a_body_that_is_no_bundle_is_a_poll_that_failed() {
         for _ in 0..5 {
             story.now = story.now.saturating_add(POLL);
             let line = json!({"at": story.now, "trust_domain": "b.example", "body": body});
-            story.take(&line.to_string());
+            story.judge_line(&line.to_string());
         }
         story.raises(F::SourceStale, Warning);
         story.next();
@@ -336,8 +336,8 @@ fn a_line_that_is_ten_years_late_is_refused() {
     };
     let story = Story::new(policy());
     let mut replay = story.replay;
-    replay.take(&at(2026)).unwrap();
-    let refused = replay.take(&at(2037)).unwrap_err();
+    replay.judge_line(&at(2026)).unwrap();
+    let refused = replay.judge_line(&at(2037)).unwrap_err();
     assert!(matches!(refused, RecordedLineError::TooLate), "{refused}");
-    replay.take(&at(2027)).unwrap();
+    replay.judge_line(&at(2027)).unwrap();
 }

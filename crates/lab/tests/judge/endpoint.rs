@@ -162,7 +162,7 @@ impl Bare {
         assert!(findings.iter().all(|finding| finding.kind != kind), "{findings:#?}");
     }
 
-    fn sights(&mut self, kid: &str, lives: Duration) {
+    fn report_sighting(&mut self, kid: &str, lives: Duration) {
         let sighting = Sighting::of_token(kid, self.at, self.at, self.at.saturating_add(lives));
         self.record(Event::KidSighted { sighting, reporter: "file".into() });
     }
@@ -172,7 +172,7 @@ impl Bare {
 #[test]
 fn a_token_whose_key_no_bundle_lists_in_time_pages() {
     let mut bare = Bare::new();
-    bare.sights("nobody-lists-me", 5 * MINUTE);
+    bare.report_sighting("nobody-lists-me", 5 * MINUTE);
     // T and σ: a consumer may see a token before the watch sees its key.
     bare.waits(6 * MINUTE);
     bare.without(F::UnlistedSigner);
@@ -183,10 +183,10 @@ fn a_token_whose_key_no_bundle_lists_in_time_pages() {
 #[test]
 fn a_token_that_lives_longer_than_declared_is_told() {
     let mut bare = Bare::new();
-    bare.sights("short", 5 * MINUTE);
+    bare.report_sighting("short", 5 * MINUTE);
     bare.waits(MINUTE);
     bare.without(F::TokenLifetime);
-    bare.sights("long", 6 * MINUTE);
+    bare.report_sighting("long", 6 * MINUTE);
     bare.waits(MINUTE);
     bare.raises(F::TokenLifetime, Warning);
 }
@@ -196,7 +196,7 @@ fn a_bootstrap_file_that_cannot_be_used_pages_while_it_cannot() {
     let mut bare = Bare::new();
     bare.without(F::BootstrapUnusable);
     let failure = Failure::new(FailureReason::NoTrust, "no file".to_owned());
-    let step = judge::step(
+    let step = judge::judge_poll(
         std::mem::take(&mut bare.state),
         Poll::of(Err(failure)),
         bare.at,

@@ -187,8 +187,8 @@ const MANY: usize = 1_000;
 fn replaced(daily_budget: Budget, others: fn(&mut Story) -> Key) -> (Story, Key) {
     let mut story = Story::new(Policy { daily_budget, ..policy() });
     story.due = None;
-    let born = story.now.saturating_sub(6 * HOUR);
-    let first: Vec<Key> = (0..MANY).map(|_| story.x509(born, DAY)).collect();
+    let published = story.now.saturating_sub(6 * HOUR);
+    let first: Vec<Key> = (0..MANY).map(|_| story.x509(published, DAY)).collect();
     story.keys.extend(first);
     story.poll();
     assert!(story.open.is_empty(), "{:#?}", story.open);

@@ -75,7 +75,7 @@ impl Watched {
         let state = std::mem::take(&mut self.state);
         let mut alone = |_: &Facts, _| SharedKeys::default();
         let JudgedPoll { state, events, .. } =
-            judge::step(state, turn.poll(), at, &self.policy, 0.5, &mut alone);
+            judge::judge_poll(state, turn.poll(), at, &self.policy, 0.5, &mut alone);
         self.state = state;
         self.journal.extend(events.iter().map(|event| (at, event.clone())));
         events
@@ -217,7 +217,7 @@ proptest! {
                         prop_assert!(finding.severity <= same.severity, "{same:?}");
                     }
                 }
-                // A date is missed only by a good poll that lacks the birth.
+                // A date is missed only by a good poll that lacks the publication.
                 if kind == F::RotationOverdue {
                     let known: Vec<_> = watched.of(kind, turn.at).iter().map(|f| f.id).collect();
                     prop_assert!(then.iter().all(|one| known.contains(&one.id)), "{then:?}");
@@ -238,7 +238,7 @@ fn said_of_lines(scenario: &Scenario, seed: u64) -> BTreeSet<(F, String)> {
     let mut lines = ObservationLines::new(scenario.trust_domain.clone());
     for turn in World::with_keys(scenario, seed, &KEYS) {
         for line in lines.of(&turn).lines() {
-            story.take(line);
+            story.judge_line(line);
         }
     }
     let said = story.said.iter().filter_map(|report| match report {
@@ -272,10 +272,10 @@ fn the_judge_says_the_same_of_a_world_and_of_its_bare_polls() {
     }
 }
 
-/// Which JWT key is whose cannot be told while `ca_ttl` changes: in each of these worlds a birth met
+/// Which JWT key is whose cannot be told while `ca_ttl` changes: in each of these worlds a publication met
 /// two lineages' dates, went on the wrong one, and left the next without its own.
 #[test]
-fn a_ca_ttl_that_is_halved_pages_nobody_whatever_lineage_a_birth_is_mistaken_for() {
+fn a_ca_ttl_that_is_halved_pages_nobody_whatever_lineage_a_publication_is_mistaken_for() {
     for (seed, replicas) in [(20, 3), (66, 5), (67, 8)] {
         let life = IssuerSettings::spire(24 * HOUR);
         let mut scenario = Scenario::clean("simulated.example".parse().unwrap(), replicas, life);
@@ -330,9 +330,9 @@ fn another_model_of_the_issuer_begins_anew() {
     }
 }
 
-/// What was seen of a birth does not change with what comes after it.
+/// What was seen of a publication does not change with what comes after it.
 #[test]
-fn the_evidence_of_a_birth_stays_what_it_was() {
+fn the_evidence_of_a_publication_stays_what_it_was() {
     let scenario = sparse(Incident::InjectedJwtMatched, 5 * HOUR);
     let mut watched = Watched::new(&scenario);
     let mut told: Option<Finding> = None;

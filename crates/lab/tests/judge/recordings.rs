@@ -48,7 +48,7 @@ fn judged(name: &str, longest_token: Duration) -> Judged {
         Judged { said: Vec::new(), x509: [0; 3], jwt: [0; 3], evidence: String::new() };
     let path = format!("../../tests/data/spire/{name}.observations.jsonl");
     for line in fs::read_to_string(path).unwrap().lines() {
-        for report in replay.take(line).unwrap() {
+        for report in replay.judge_line(line).unwrap() {
             match report {
                 ReplayReport::Finding {
                     at,

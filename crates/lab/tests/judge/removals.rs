@@ -140,8 +140,8 @@ fn the_lead_of_spire_is_long_enough() {
 fn a_revocation_on_the_first_day_is_no_old_key_that_was_pruned() {
     let mut story = Story::new(policy());
     for age in [30, 18] {
-        let born = story.now.saturating_sub(age * HOUR);
-        let pair = [story.x509(born, LIFE), story.jwt(born)];
+        let published = story.now.saturating_sub(age * HOUR);
+        let pair = [story.x509(published, LIFE), story.jwt(published)];
         story.keys.extend(pair);
     }
     story.go(HOUR);

@@ -53,7 +53,7 @@ fn two_key_sets_under_one_number_are_equivocation_at_once() {
     story.without(F::Equivocation);
 }
 
-/// What the number hid once says nothing of a later birth under a number of its own.
+/// What the number hid once says nothing of a later publication under a number of its own.
 #[test]
 fn keys_that_went_under_an_old_number_do_not_accuse_the_next_birth() {
     let mut story = Story::calm();

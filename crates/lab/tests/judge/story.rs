@@ -38,7 +38,7 @@ pub(crate) struct Key {
     /// Its fingerprint's first 16 digits.
     pub(crate) short: String,
     pub(crate) fingerprint: String,
-    pub(crate) born: Timestamp,
+    pub(crate) published: Timestamp,
     /// Whether the issuer prunes it.
     own: bool,
 }
@@ -89,7 +89,7 @@ pub(crate) fn policy() -> Policy {
 }
 
 impl Story {
-    /// A domain that was born six hours ago and was not polled yet.
+    /// A domain that was published six hours ago and was not polled yet.
     pub(crate) fn new(policy: Policy) -> Self {
         Self::named("b.example", policy, 7)
     }
@@ -124,10 +124,10 @@ impl Story {
             said: Vec::new(),
             last: None,
         };
-        let born = now.saturating_sub(6 * HOUR);
-        let pair = [story.x509(born, LIFE), story.jwt(born)];
+        let published = now.saturating_sub(6 * HOUR);
+        let pair = [story.x509(published, LIFE), story.jwt(published)];
         story.keys.extend(pair);
-        story.due = Some(born.saturating_add(LIFE / 2));
+        story.due = Some(published.saturating_add(LIFE / 2));
         story
     }
 
@@ -143,11 +143,11 @@ impl Story {
         story
     }
 
-    fn key(minted: &Minted, born: Timestamp, own: bool) -> Key {
+    fn key(minted: &Minted, published: Timestamp, own: bool) -> Key {
         let fingerprint = minted.authority.id.fingerprint.to_string();
         let short = fingerprint["sha256:".len()..][..16].to_owned();
         let element = serde_json::from_str(&minted.element()).unwrap();
-        Key { element, short, fingerprint, born, own }
+        Key { element, short, fingerprint, published, own }
     }
 
     /// An X.509 authority as SPIRE would make it then.
@@ -195,7 +195,7 @@ impl Story {
     pub(crate) fn of(&self, svid_type: &str) -> Vec<Key> {
         let of = self.keys.iter().filter(|key| key.element["use"] == svid_type);
         let mut of: Vec<Key> = of.cloned().collect();
-        of.sort_by_key(|key| key.born);
+        of.sort_by_key(|key| key.published);
         of
     }
 
@@ -225,12 +225,12 @@ impl Story {
         for (name, value) in said {
             line[*name] = value.clone();
         }
-        self.take(&line.to_string());
+        self.judge_line(&line.to_string());
     }
 
     /// Takes a line as it is.
-    pub(crate) fn take(&mut self, line: &str) {
-        let reports = self.replay.take(line).unwrap_or_else(|why| panic!("{why}: {line}"));
+    pub(crate) fn judge_line(&mut self, line: &str) {
+        let reports = self.replay.judge_line(line).unwrap_or_else(|why| panic!("{why}: {line}"));
         for report in &reports {
             if let ReplayReport::Finding {
                 trust_domain,
@@ -324,7 +324,7 @@ impl Story {
         }
     }
 
-    /// What the issuer does by now, and nobody has polled yet: two transactions a birth.
+    /// What the issuer does by now, and nobody has polled yet: two transactions a publication.
     fn issue(&mut self) {
         let Some(due) = self.due.filter(|due| *due <= self.now) else {
             return self.prune();
@@ -332,7 +332,7 @@ impl Story {
         self.due = Some(due.saturating_add(LIFE / 2));
         if self.rotates_x509 {
             let mut x509 = self.x509(due.saturating_sub(self.behind), LIFE);
-            x509.born = due;
+            x509.published = due;
             self.publish([x509]);
         }
         if self.rotates_jwt {
@@ -344,7 +344,7 @@ impl Story {
 
     fn prune(&mut self) {
         let now = self.now;
-        let old = |key: &Key| key.own && key.born.saturating_add(STAYS) <= now;
+        let old = |key: &Key| key.own && key.published.saturating_add(STAYS) <= now;
         if self.prunes && self.keys.iter().any(old) {
             self.withdraw(old);
         }

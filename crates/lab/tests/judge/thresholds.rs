@@ -39,7 +39,7 @@ fn a_removal_is_early_until_what_it_signed_last_has_expired() {
     for (hours, early) in [(19 * HOUR + 10 * POLL, true), (20 * HOUR + 2 * POLL, false)] {
         let mut story = Story::calm();
         let key = story.of("jwt-svid")[1].clone();
-        let old = story.now.since(key.born).unwrap();
+        let old = story.now.since(key.published).unwrap();
         story.go(hours.saturating_sub(old));
         story.withdraw(|one| one.short == key.short);
         story.next();
@@ -88,8 +88,8 @@ fn a_lockout_is_imminent_five_hours_before_it() {
 fn pruning_has_stalled_37_hours_after_an_authority_ended() {
     let mut story = Story::calm();
     story.prunes = false;
-    let born = story.of("x509-svid")[0].born;
-    let old = story.now.since(born).unwrap();
+    let published = story.of("x509-svid")[0].published;
+    let old = story.now.since(published).unwrap();
     let limit = (LIFE + 37 * HOUR).saturating_sub(old);
     story.go(limit.saturating_sub(POLL));
     story.without(F::PruningStalled);
@@ -105,7 +105,7 @@ fn a_clock_is_off_from_a_second_beyond_the_skew_until_the_next_authority() {
         story.go((10 * HOUR).saturating_sub(POLL));
         let shown = story.now.saturating_add(POLL);
         let mut key = story.x509(shown.saturating_add(ahead), LIFE);
-        key.born = shown;
+        key.published = shown;
         story.publish([key]);
         story.rotates_jwt = true;
         story.next();

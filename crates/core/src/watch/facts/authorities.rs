@@ -22,7 +22,7 @@ pub struct Authorities {
     /// The authorities that are published, and those removed of late; sorted by their id.
     pub records: Vec<AuthorityRecord>,
     /// Authorities that only an answer beside the state has shown so far.
-    pub glimpsed: Vec<UnconfirmedAuthority>,
+    pub unconfirmed: Vec<UnconfirmedAuthority>,
     /// Keys of the bundle that the daily budget kept from being recorded, and the last good poll
     /// before the first of them.
     pub unrecorded: Option<(UnrecordedKeys, Option<Timestamp>)>,

@@ -49,7 +49,7 @@ impl Facts {
     fn restand(&mut self, which: impl Fn(&Authority) -> bool, standing: &Standing) {
         let records = self.authorities.records.iter_mut();
         let records = records.map(|one| (&one.authority, one.published, &mut one.standing));
-        let unconfirmed_authorities = self.authorities.glimpsed.iter_mut();
+        let unconfirmed_authorities = self.authorities.unconfirmed.iter_mut();
         let unconfirmed_authorities =
             unconfirmed_authorities.map(|one| (&one.authority, one.seen, &mut one.standing));
         for (authority, seen, known) in records.chain(unconfirmed_authorities) {

@@ -152,7 +152,7 @@ impl Facts {
             let (stands, standing) = (record.removed.is_none(), record.standing.as_ref());
             return Some(Subject { id, stands, standing });
         }
-        let mut unconfirmed = self.authorities.glimpsed.iter();
+        let mut unconfirmed = self.authorities.unconfirmed.iter();
         let unconfirmed = unconfirmed.find(|one| one.authority.id == id)?;
         Some(Subject { id, stands: true, standing: unconfirmed.standing.as_ref() })
     }

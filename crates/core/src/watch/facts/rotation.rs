@@ -112,9 +112,10 @@ impl Facts {
 
     /// Takes over what an answer beside the state has shown of a new key. Returns whether what it is
     /// was known before: from that answer, or since it returns.
-    fn take_up(&mut self, id: AuthorityId) -> Known {
-        let glimpsed = self.authorities.glimpsed.iter().position(|one| one.authority.id == id);
-        let glimpsed = glimpsed.map(|place| self.authorities.glimpsed.remove(place));
+    fn adopt_unconfirmed(&mut self, id: AuthorityId) -> Known {
+        let unconfirmed =
+            self.authorities.unconfirmed.iter().position(|one| one.authority.id == id);
+        let unconfirmed = unconfirmed.map(|place| self.authorities.unconfirmed.remove(place));
         let record = self.record(id);
         let denied = record.is_some_and(|one| self.decisions.denial(&one.authority).is_some());
         let mut predecessor = None;
@@ -122,7 +123,7 @@ impl Facts {
             Some(record) => {
                 if let Some(UnconfirmedAuthority {
                     standing, lineage, predecessor: before, ..
-                }) = glimpsed
+                }) = unconfirmed
                 {
                     record.standing = record.standing.take().or(standing);
                     record.lineage = record.lineage.or(lineage);
@@ -160,36 +161,36 @@ impl Facts {
         }
         let mut new = Vec::new();
         for id in introduced {
-            let known = self.take_up(*id);
+            let known = self.adopt_unconfirmed(*id);
             let Some(record) = self.record(*id) else { continue };
             let publication = (Arc::clone(&record.authority), record.published);
             match known {
                 Known::New => new.push(publication),
-                Known::Judged if record.lifetime.is_none() => self.take_lifetimes(&[publication]),
+                Known::Judged if record.lifetime.is_none() => self.record_lifetimes(&[publication]),
                 Known::Judged => (),
             }
         }
         if self.rotation.baseline.is_none() {
-            self.begin(at, &new);
+            self.judge_baseline(at, &new);
         } else if !new.is_empty() {
             let outcomes = self.judge(at, &new, unchanged_sequence);
             for outcome in outcomes {
-                self.take(outcome);
+                self.apply_outcome(outcome);
             }
         }
         self.settle_decision();
-        self.take_lifetimes(&new);
+        self.record_lifetimes(&new);
     }
 
-    /// A key lives as long as the rhythm was when it was born, whatever it is later.
-    fn take_lifetimes(&mut self, born: &[(Arc<Authority>, Bracket)]) {
+    /// A key lives as long as the rhythm was when it was published, whatever it is later.
+    fn record_lifetimes(&mut self, new: &[(Arc<Authority>, Bracket)]) {
         let rhythm = self
             .rotation
             .possible_lifetimes
             .first()
             .copied()
             .zip(self.rotation.possible_lifetimes.last().copied());
-        for (authority, _) in born {
+        for (authority, _) in new {
             let own = match authority.id.svid_type {
                 SvidType::X509 => lifetime(authority).map(|lifetime| (lifetime, lifetime)),
                 SvidType::Jwt | SvidType::Wit => rhythm,
@@ -200,8 +201,8 @@ impl Facts {
         }
     }
 
-    fn begin(&mut self, at: Timestamp, born: &[(Arc<Authority>, Bracket)]) {
-        for (authority, _) in born {
+    fn judge_baseline(&mut self, at: Timestamp, new: &[(Arc<Authority>, Bracket)]) {
+        for (authority, _) in new {
             // A denied key is one wherever it turns up first (docs/judgement.md#denials).
             let denied = self.decisions.denial(authority).is_some();
             let standing = if denied { Standing::Denied } else { Standing::Baseline };
@@ -226,7 +227,7 @@ impl Facts {
     fn judge(
         &mut self,
         at: Timestamp,
-        born: &[(Arc<Authority>, Bracket)],
+        new: &[(Arc<Authority>, Bracket)],
         unchanged_sequence: Option<u64>,
     ) -> Vec<Outcome> {
         let policy = self.policy();
@@ -234,7 +235,7 @@ impl Facts {
         let mut rotation = std::mem::take(&mut self.rotation);
         let mut decisions = std::mem::take(&mut self.decisions);
         let publications = Publications {
-            new: born,
+            new,
             at,
             known: &forms,
             trust_domain: self.trust_domain(),
@@ -247,7 +248,7 @@ impl Facts {
         outcomes
     }
 
-    fn take(&mut self, outcome: Outcome) {
+    fn apply_outcome(&mut self, outcome: Outcome) {
         let Outcome { authority, standing, lineage, predecessor } = outcome;
         if let Some(record) = self.authorities.record_mut(authority) {
             record.standing = Some(standing);
@@ -270,8 +271,8 @@ impl Facts {
         authority: &Arc<Authority>,
         seen: Bracket,
     ) {
-        let born = [(Arc::clone(authority), seen)];
-        let outcome = self.judge(at, &born, None).pop();
+        let new = [(Arc::clone(authority), seen)];
+        let outcome = self.judge(at, &new, None).pop();
         let mut unconfirmed_authority = UnconfirmedAuthority {
             authority: Arc::clone(authority),
             seen,
@@ -299,27 +300,28 @@ impl Facts {
         unconfirmed_authority: UnconfirmedAuthority,
     ) {
         let svid_type = unconfirmed_authority.authority.id.svid_type;
-        self.authorities.glimpsed.push(unconfirmed_authority);
+        self.authorities.unconfirmed.push(unconfirmed_authority);
         let of_use = |one: &UnconfirmedAuthority| one.authority.id.svid_type == svid_type;
         let large =
             |one: &UnconfirmedAuthority| Self::large(&one.authority).filter(|_| of_use(one));
-        if Self::UNCONFIRMED < self.authorities.glimpsed.iter().filter(|one| of_use(one)).count() {
-            self.drop_a_glimpse(at, of_use);
+        if Self::UNCONFIRMED < self.authorities.unconfirmed.iter().filter(|one| of_use(one)).count()
+        {
+            self.drop_unconfirmed(at, of_use);
         }
-        while Self::LARGE_BYTES < self.authorities.glimpsed.iter().filter_map(large).sum() {
-            self.drop_a_glimpse(at, |one| large(one).is_some());
+        while Self::LARGE_BYTES < self.authorities.unconfirmed.iter().filter_map(large).sum() {
+            self.drop_unconfirmed(at, |one| large(one).is_some());
         }
     }
 
     /// Drops the least urgent of these unconfirmed authorities, and of those the oldest. It was not looked at: it
     /// counts as a finding that is left out.
-    fn drop_a_glimpse(&mut self, at: Timestamp, of: impl Fn(&UnconfirmedAuthority) -> bool) {
+    fn drop_unconfirmed(&mut self, at: Timestamp, of: impl Fn(&UnconfirmedAuthority) -> bool) {
         let grade = |one: &UnconfirmedAuthority| {
             one.standing.as_ref().map(Standing::grade).unwrap_or_default()
         };
-        let of = self.authorities.glimpsed.iter().enumerate().filter(|(_, one)| of(one));
+        let of = self.authorities.unconfirmed.iter().enumerate().filter(|(_, one)| of(one));
         let Some((place, _)) = of.min_by_key(|(_, one)| grade(one)) else { return };
-        let gone = self.authorities.glimpsed.remove(place);
+        let gone = self.authorities.unconfirmed.remove(place);
         let grade = grade(&gone);
         let AuthorityId { svid_type, .. } = gone.authority.id;
         let listed = self.ledger.open.iter().any(|open| open.is_about(gone.authority.id));

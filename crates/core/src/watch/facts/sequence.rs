@@ -17,7 +17,7 @@ pub struct SequenceAnomaly {
 
 /// In which way a sequence number does not fit.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
-#[serde(tag = "leap", rename_all = "snake_case")]
+#[serde(tag = "anomaly", rename_all = "snake_case")]
 pub enum SequenceAnomalyKind {
     /// It moved further than what was seen accounts for.
     Hidden {

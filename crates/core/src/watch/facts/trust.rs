@@ -88,13 +88,13 @@ impl Facts {
         bootstrap: &'a [Arc<Authority>],
     ) -> impl Iterator<Item = &'a Arc<Authority>> {
         let recorded = self.authorities.records.iter().map(|record| &record.authority);
-        let glimpsed = self
+        let unconfirmed = self
             .authorities
-            .glimpsed
+            .unconfirmed
             .iter()
             .map(|unconfirmed_authority| &unconfirmed_authority.authority);
         let files = self.endpoint.rebootstrap.iter().chain(bootstrap);
-        files.chain(recorded).chain(glimpsed).filter(|authority| is_x509(authority))
+        files.chain(recorded).chain(unconfirmed).filter(|authority| is_x509(authority))
     }
 
     /// The denied ones among them: one a public key, since one is enough to tell who signed.

@@ -109,10 +109,10 @@ impl RotationModel {
         let Some(lineage) = self.lineage_of(authority) else { return };
         let (number, kind, svid_type) = (lineage.number, lineage.kind, lineage.svid_type);
         if let LineageKind::Branch { covers } = kind {
-            let born = Timestamp::from_unix_micros(i64::MAX);
+            let published = Timestamp::from_unix_micros(i64::MAX);
             self.end(number);
             if let Some(covered) = covers {
-                let other = self.free_branch(svid_type, born, number);
+                let other = self.free_branch(svid_type, published, number);
                 if let Some(lineage) = self.lineage_mut(covered)
                     && let Some(missed) = &mut lineage.missed
                 {

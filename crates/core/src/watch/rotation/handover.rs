@@ -64,7 +64,7 @@ pub struct HandOver {
     /// Whether it was the only one of its use.
     pub was_only: bool,
     /// Whether its end, with that of all that it had signed, is known to have come: of JWT keys of a
-    /// baseline by count, since each was born beside an X.509 authority that shows its end.
+    /// baseline by count, since each was published beside an X.509 authority that shows its end.
     pub had_ended: bool,
     /// Whether its removal is told by another finding: it was denied, or nothing explained it.
     pub covered_by_other_finding: bool,

@@ -14,7 +14,7 @@ pub struct IntervalStatistics {
     /// The use.
     #[serde(rename = "use")]
     pub svid_type: SvidType,
-    /// When its last authorities were born, newest last, at most 33.
+    /// When its last authorities were published, newest last, at most 33.
     pub publications: Vec<Timestamp>,
 }
 

@@ -286,12 +286,12 @@ impl Lineage {
         self.met_by(publication.published, self.by_our_clock(), schedule).or_else(own)
     }
 
-    /// The date that a publication within `born` meets by one clock.
-    fn met_by(&self, born: Window, clock: Dated, schedule: &ScheduleParameters) -> Option<Window> {
+    /// The date that a publication within `when` meets by one clock.
+    fn met_by(&self, when: Window, clock: Dated, schedule: &ScheduleParameters) -> Option<Window> {
         let period = schedule.period(self.lifetime)?;
         let tolerance = schedule.tolerance(period);
         let early = schedule.early;
-        let meets = |date: &Window| date.widened(early, tolerance).meets(born);
+        let meets = |date: &Window| date.widened(early, tolerance).meets(when);
         if self.is_undated() {
             let since = clock.newest.until;
             let until = since.saturating_add(period).saturating_add(tolerance);
@@ -318,10 +318,10 @@ impl Lineage {
         }
         let generations = dates().min_by_key(|date| date.from)?.until;
         let passed =
-            born.until.since(generations)?.as_secs().checked_div(period.as_secs().max(1))?;
+            when.until.since(generations)?.as_secs().checked_div(period.as_secs().max(1))?;
         let passed = u32::try_from(passed).ok()?;
         let slack = tolerance.saturating_mul(passed.saturating_add(1)).min(period / 4);
-        let near = |date: &Window| date.widened(early, slack.max(tolerance)).meets(born);
+        let near = |date: &Window| date.widened(early, slack.max(tolerance)).meets(when);
         [passed, passed.saturating_add(1)].into_iter().find_map(|count| {
             let skipped = dates().map(|date| date.later(period * count));
             skipped.filter(near).min_by_key(|date| date.from)

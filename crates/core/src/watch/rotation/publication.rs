@@ -203,7 +203,7 @@ impl RotationModel {
         let mut may_claim = count.saturating_sub(pairs);
         let mut claimed = Vec::new();
         let mut left = Vec::new();
-        // What meets no date meets none until a claim moves a lineage. Births of one poll are alike in
+        // What meets no date meets none until a claim moves a lineage. Publications of one poll are alike in
         // thousands, and stand side by side.
         let mut unmet = None;
         for one in asked {

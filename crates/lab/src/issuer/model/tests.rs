@@ -84,7 +84,7 @@ impl Story {
     }
 
     /// When each key of a use was published.
-    fn births(&self, svid_type: SvidType) -> Vec<Duration> {
+    fn publications(&self, svid_type: SvidType) -> Vec<Duration> {
         self.published(svid_type).iter().map(|key| self.after(key.issued_at)).collect()
     }
 

@@ -85,14 +85,14 @@ fn past_lockout(world: &mut World) -> Duration {
 }
 
 pub(super) fn clock_step_ahead(world: &mut World, at: Timestamp) {
-    step(world, at, CLOCK_STEP_MICROS, Incident::ClockStepAhead);
+    set_clock(world, at, CLOCK_STEP_MICROS, Incident::ClockStepAhead);
 }
 
 pub(super) fn clock_step_back(world: &mut World, at: Timestamp) {
-    step(world, at, -CLOCK_STEP_MICROS, Incident::ClockStepBack);
+    set_clock(world, at, -CLOCK_STEP_MICROS, Incident::ClockStepBack);
 }
 
-fn step(world: &mut World, at: Timestamp, micros: i64, incident: Incident) {
+fn set_clock(world: &mut World, at: Timestamp, micros: i64, incident: Incident) {
     world.perform(at, WorldAction::StepClock { micros });
     let then = at.saturating_add(CLOCK_STEP_LASTS);
     world.plan(then, WorldAction::StepClock { micros: micros.saturating_neg() });

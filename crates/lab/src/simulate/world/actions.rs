@@ -166,7 +166,7 @@ impl World {
         let algorithm = self.scenario.jwt_key;
         let minted = self.origins.first_mut()?.mint.jwt(algorithm);
         let (authority, kind, replica) = (minted.authority.id, PublicationCause::Attack, None);
-        self.tell(at, WorldEvent::Birth { authority, kind, replica });
+        self.tell(at, WorldEvent::Publication { authority, kind, replica });
         Some(minted)
     }
 

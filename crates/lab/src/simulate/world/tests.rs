@@ -44,7 +44,7 @@ impl Watched {
         let (mut state, mut events, mut turns) = (DomainState::default(), Vec::new(), 0);
         for turn in world.by_ref() {
             turns += 1;
-            let step = turn.step(state, &policy, 0.5);
+            let step = turn.apply_to(state, &policy, 0.5);
             state = step.state;
             events.extend(step.events.into_iter().map(|event| (turn.at, event)));
         }
@@ -60,16 +60,16 @@ impl Watched {
         self.world.truth().iter().find(began).map(|truth| truth.at)
     }
 
-    fn births(&self, wanted: PublicationCause) -> Vec<(Timestamp, AuthorityId, Option<u16>)> {
-        let mut births = Vec::new();
+    fn publications(&self, wanted: PublicationCause) -> Vec<(Timestamp, AuthorityId, Option<u16>)> {
+        let mut publications = Vec::new();
         for truth in self.world.truth() {
-            if let WorldEvent::Birth { authority, kind, replica } = truth.what
+            if let WorldEvent::Publication { authority, kind, replica } = truth.what
                 && kind == wanted
             {
-                births.push((truth.at, authority, replica));
+                publications.push((truth.at, authority, replica));
             }
         }
-        births
+        publications
     }
 }
 

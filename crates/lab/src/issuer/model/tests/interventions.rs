@@ -32,10 +32,10 @@ fn a_forced_rotation_leaves_an_orphan_and_shifts_its_chain_for_good() {
     assert_eq!((story.sequence(), story.removed(&old)), (10, Some(seconds(666))));
 
     let story = story.until(seconds(2000));
-    let next = story.births(SvidType::Jwt)[5];
+    let next = story.publications(SvidType::Jwt)[5];
     came(Some(next), seconds(600 + 180), seconds(2));
-    for birth in story.births(SvidType::X509) {
-        assert_eq!(birth.as_secs() % 180, 0, "the other chain keeps its dates");
+    for publication in story.publications(SvidType::X509) {
+        assert_eq!(publication.as_secs() % 180, 0, "the other chain keeps its dates");
     }
     assert_eq!(story.activated(&scheduled), None);
     let end = story.after(scheduled.validity.not_after);
@@ -79,7 +79,7 @@ fn a_restart_with_its_keys_shows_nothing() {
     assert_eq!(*story.issuer.bundle(), before);
     assert_eq!(story.issuer.signing(A, SvidType::X509), signing.as_ref());
     let story = story.until(seconds(400));
-    came(story.births(SvidType::X509).last().copied(), seconds(360), seconds(2));
+    came(story.publications(SvidType::X509).last().copied(), seconds(360), seconds(2));
 }
 
 #[test]
@@ -90,10 +90,10 @@ fn a_restart_without_its_keys_shows_a_new_pair_at_once_and_passes_the_old_dates(
         .until(seconds(2000));
     for svid_type in [SvidType::X509, SvidType::Jwt] {
         let keys = story.published(svid_type);
-        let births = story.births(svid_type);
-        came(Some(births[2]), seconds(252), seconds(1));
+        let publications = story.publications(svid_type);
+        came(Some(publications[2]), seconds(252), seconds(1));
         came(story.activated(&keys[2]), seconds(252), seconds(1));
-        came(Some(births[3]), seconds(252 + 180), seconds(3));
+        came(Some(publications[3]), seconds(252 + 180), seconds(3));
         // The key that was prepared in vain stays until the prune, and never signs.
         assert_eq!(story.activated(&keys[1]), None);
         let end = story.after(keys[1].validity.not_after);
@@ -128,11 +128,15 @@ fn while_preparations_fail_the_old_key_signs_on() {
         .until(seconds(330));
     let first = story.published(svid_type)[0];
     assert_eq!(story.issuer.signing(A, svid_type), Some(&first), "past its activation");
-    assert_eq!(story.births(SvidType::Jwt).len(), 2, "the other chain goes on");
+    assert_eq!(story.publications(SvidType::Jwt).len(), 2, "the other chain goes on");
     let story = story.until(seconds(345));
     let second = story.published(svid_type)[1];
     came(Some(story.after(second.issued_at)), seconds(340), seconds(2));
-    assert_eq!(story.activated(&second), story.births(svid_type).last().copied(), "in one tick");
+    assert_eq!(
+        story.activated(&second),
+        story.publications(svid_type).last().copied(),
+        "in one tick"
+    );
 }
 
 #[test]
@@ -214,8 +218,9 @@ fn another_ca_ttl_counts_from_the_next_key_on() {
     let story = Story::starts(recorded())
         .at(seconds(200), Intervention::ChangeCaTtl { ca_ttl: seconds(720) })
         .until(seconds(1200));
-    let births: Vec<_> = story.births(SvidType::X509).into_iter().map(|at| at.as_secs()).collect();
-    assert_eq!(births, [0, 180, 360, 720, 1080]);
+    let publications: Vec<_> =
+        story.publications(SvidType::X509).into_iter().map(|at| at.as_secs()).collect();
+    assert_eq!(publications, [0, 180, 360, 720, 1080]);
 }
 
 #[test]
@@ -226,7 +231,7 @@ fn under_an_upstream_authority_only_roots_and_jwt_keys_are_published() {
         .until(seconds(500));
     let [root] = story.published(SvidType::X509)[..] else { panic!("one root") };
     assert_eq!((root.occasion, root.replica), (KeyCreationCause::Root, None));
-    assert_eq!(story.births(SvidType::Jwt).len(), 3);
+    assert_eq!(story.publications(SvidType::Jwt).len(), 3);
     let signing = *story.issuer.signing(A, SvidType::X509).unwrap();
     assert_eq!(signing.parent, Some(root.number));
     assert!(

@@ -39,7 +39,7 @@ fn an_x509_chain_keeps_its_period_and_its_jwt_sibling_drifts_away() {
     let delays: Vec<_> = (0..997).map(|n| Duration::from_micros(n * 7919 % 4001)).collect();
     let settings = IssuerSettings { delays: Arc::from(delays), ..recorded() };
     let story = Story::starts(settings).until(seconds(45 * 60 - 1));
-    let (x509, jwt) = (story.births(SvidType::X509), story.births(SvidType::Jwt));
+    let (x509, jwt) = (story.publications(SvidType::X509), story.publications(SvidType::Jwt));
     assert_eq!((x509.len(), jwt.len()), (15, 15));
     let mut slips = 0;
     for (number, (x509, jwt)) in (0_u32..).zip(x509.iter().zip(&jwt)) {
@@ -57,7 +57,7 @@ fn a_chain_that_began_on_a_whole_second_slips_as_a_jwt_chain_does() {
     story.began = story.began.saturating_sub(FRACTION);
     let start = Intervention::Start { replica: A, keys: KeyStore::Kept };
     let story = story.at(seconds(0), start).until(seconds(200));
-    assert_eq!(story.births(SvidType::X509), [seconds(0), seconds(181)]);
+    assert_eq!(story.publications(SvidType::X509), [seconds(0), seconds(181)]);
 }
 
 #[test]
@@ -86,7 +86,8 @@ fn activation_and_retirement_leave_no_trace_on_the_wire() {
 #[test]
 fn the_sequence_moves_once_a_preparation_and_once_a_prune() {
     let story = Story::starts(recorded()).until(seconds(45 * 60 - 1));
-    let births = story.births(SvidType::X509).len() + story.births(SvidType::Jwt).len();
+    let publications =
+        story.publications(SvidType::X509).len() + story.publications(SvidType::Jwt).len();
     let mut prunes: Vec<_> = story
         .events
         .iter()
@@ -96,7 +97,7 @@ fn the_sequence_moves_once_a_preparation_and_once_a_prune() {
     prunes.dedup();
     assert!(10 < prunes.len());
     // The first transaction makes the row and leaves it at 0.
-    assert_eq!(story.sequence(), u64::try_from(births + prunes.len() - 1).unwrap());
+    assert_eq!(story.sequence(), u64::try_from(publications + prunes.len() - 1).unwrap());
 }
 
 #[test]

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::*;
 
-/// The dates of the births of each chain, in true time.
+/// The dates of the publications of each chain, in true time.
 fn chains(watched: &Watched) -> BTreeMap<(SvidType, u16), Vec<Timestamp>> {
     let mut chains: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for (at, authority, replica) in watched.births(PublicationCause::Scheduled) {
+    for (at, authority, replica) in watched.publications(PublicationCause::Scheduled) {
         chains.entry((authority.svid_type, replica.unwrap())).or_default().push(at);
     }
     chains
@@ -21,9 +21,9 @@ fn chains_keep_their_periods_and_drift_as_measured() {
         let watched = Watched::new(&clean(3, hours(24), 60), seed);
         let chains = chains(&watched);
         assert_eq!(chains.len(), 6);
-        for ((svid_type, _), births) in chains {
-            assert!((118..=121).contains(&births.len()), "{}", births.len());
-            for pair in births.windows(2) {
+        for ((svid_type, _), publications) in chains {
+            assert!((118..=121).contains(&publications.len()), "{}", publications.len());
+            for pair in publications.windows(2) {
                 let over = pair[1]
                     .since(pair[0])
                     .unwrap()
@@ -59,7 +59,7 @@ fn a_clean_watch_sees_rotation_and_nothing_else() {
             "{event:?}"
         );
     }
-    // Three servers, two uses, two births a day: and as many removals.
+    // Three servers, two uses, two publications a day: and as many removals.
     let introduced = watched.named("authority_introduced").len();
     assert!((360..=400).contains(&introduced), "{introduced}");
     // docs/rotation-model.md#schedule: 4 to 5 keys a lineage on the wire.
@@ -78,7 +78,7 @@ fn the_sequence_moves_by_one_a_transaction() {
         let Event::BundleChanged { sequence, introduced, removed, .. } = event else { continue };
         let sequence = sequence.given().unwrap();
         if let Some(last) = last {
-            // A prune may fall on a birth, and then both are seen at once.
+            // A prune may fall on a publication, and then both are seen at once.
             let count = |keys: usize| u64::try_from(keys).unwrap();
             let (added, gone) = (count(introduced.len()), count(removed.len()));
             assert!((1..=added + gone.min(1)).contains(&(sequence - last)), "{event:?}");
@@ -115,12 +115,12 @@ fn polls_that_are_left_out_change_nothing() {
             // Every poll up to the same moment: what is known then is the same, poll state and all.
             for all in every.by_ref() {
                 many += 1;
-                other = all.step(other, &policy, 0.5).state;
+                other = all.apply_to(other, &policy, 0.5).state;
                 if all.at == turn.at {
                     break;
                 }
             }
-            one = turn.step(one, &policy, 0.5).state;
+            one = turn.apply_to(one, &policy, 0.5).state;
             // When a date was found missed depends on the poll that found it, and what that cost.
             Arc::make_mut(&mut other.facts).spent = one.facts.spent.clone();
             assert_eq!(one.poll_state, other.poll_state, "at {}", turn.at);
@@ -174,15 +174,15 @@ fn every_ca_ttl_has_the_figures_of_the_table() {
             let truth = watched.world.truth().iter().find(|truth| truth.what == what);
             truth.map(|truth| truth.at)
         };
-        for births in chains(&watched).into_values() {
-            assert!(3 <= births.len());
+        for publications in chains(&watched).into_values() {
+            assert!(3 <= publications.len());
             assert!(
-                births.windows(2).all(|pair| near(pair[1].since(pair[0]).unwrap(), period)),
+                publications.windows(2).all(|pair| near(pair[1].since(pair[0]).unwrap(), period)),
                 "{ca_ttl:?}"
             );
         }
         let mut handed_over = 0;
-        for (at, authority, _) in watched.births(PublicationCause::Scheduled) {
+        for (at, authority, _) in watched.publications(PublicationCause::Scheduled) {
             let Some(activated) = happened(WorldEvent::Activation { authority }) else { continue };
             // Its predecessor's clock says when, and this one may have come a tick late.
             assert!(near(activated.since(at).unwrap() + late / 2, lead), "{ca_ttl:?}");
@@ -224,7 +224,7 @@ fn a_poll_may_fall_between_the_two_transactions_of_a_birth() {
 fn the_endpoint_signs_with_an_authority_from_its_activation_on() {
     let watched = Watched::new(&clean(1, hours(24), 12), 8);
     let mut compared = 0;
-    for (_, authority, _) in watched.births(PublicationCause::Scheduled) {
+    for (_, authority, _) in watched.publications(PublicationCause::Scheduled) {
         let activation = WorldEvent::Activation { authority };
         let activated = watched.world.truth().iter().find(|truth| truth.what == activation);
         let (Some(activated), SvidType::X509) = (activated, authority.svid_type) else { continue };

@@ -54,7 +54,7 @@ fn recorded(replicas: u16) -> Scenario {
 
 #[test]
 fn brackets_hold_the_truth_in_any_mix_of_faults() {
-    let (mut births, mut removals) = (0, 0);
+    let (mut publications, mut removals) = (0, 0);
     for seed in 0..12 {
         let mut random = Random::new(seed);
         let replicas = [1, 2, 3, 5][usize::try_from(seed % 4).unwrap()];
@@ -68,12 +68,12 @@ fn brackets_hold_the_truth_in_any_mix_of_faults() {
             scenario = scenario.with(after, incident);
         }
         let watched = Watched::new(&scenario, seed);
-        let born: BTreeMap<_, _> = watched
+        let publication_dates: BTreeMap<_, _> = watched
             .world
             .truth()
             .iter()
             .filter_map(|truth| {
-                let WorldEvent::Birth { authority, .. } = truth.what else { return None };
+                let WorldEvent::Publication { authority, .. } = truth.what else { return None };
                 Some((authority, truth.at))
             })
             .collect();
@@ -89,8 +89,8 @@ fn brackets_hold_the_truth_in_any_mix_of_faults() {
         for (_, event) in &watched.events {
             let (seen, at) = if let Event::AuthorityIntroduced { authority, published, .. } = event
             {
-                births += 1;
-                (published, born[&authority.id])
+                publications += 1;
+                (published, publication_dates[&authority.id])
             } else if let Event::AuthorityRemoved { authority, removed } = event {
                 removals += 1;
                 (removed, gone[authority])
@@ -105,7 +105,7 @@ fn brackets_hold_the_truth_in_any_mix_of_faults() {
         let last = watched.world.origins[0].latest().unwrap().keys.len();
         assert!(published.abs_diff(last) <= 2, "seed {seed}: {published} and {last}");
     }
-    assert!(700 < births && 500 < removals, "{births} {removals}");
+    assert!(700 < publications && 500 < removals, "{publications} {removals}");
 }
 
 #[test]
@@ -113,8 +113,9 @@ fn a_server_at_the_scale_of_the_recordings_keeps_its_x509_dates_and_slips_its_jw
     let mut all = Vec::new();
     for seed in 0..8 {
         let watched = Watched::new(&recorded(1), seed);
-        let births = watched.births(PublicationCause::Scheduled);
-        let of = |svid_type| births.iter().filter(move |(_, id, _)| id.svid_type == svid_type);
+        let publications = watched.publications(PublicationCause::Scheduled);
+        let of =
+            |svid_type| publications.iter().filter(move |(_, id, _)| id.svid_type == svid_type);
         assert_eq!(of(SvidType::X509).count(), 15, "every three minutes");
         let slipped = |svid_type| {
             let dates: Vec<_> = of(svid_type).map(|(at, ..)| *at).collect();

@@ -6,14 +6,15 @@ use anchorwatch_core::bundle::KeyType;
 impl Watched {
     /// The keys that an attacker published, as they were seen.
     fn planted(&self) -> Vec<&Authority> {
-        let births = self.births(PublicationCause::Attack).into_iter();
-        births.map(|(_, id, _)| self.introduced(id).1).collect()
+        let publications = self.publications(PublicationCause::Attack).into_iter();
+        publications.map(|(_, id, _)| self.introduced(id).1).collect()
     }
 
     /// How far from the nearest date of any chain a key was published.
     fn away_from_dates(&self, at: Timestamp) -> Duration {
-        let births = self.births(PublicationCause::Scheduled).into_iter();
-        let away = births.map(|(birth, ..)| birth.max(at).since(birth.min(at)).unwrap());
+        let publications = self.publications(PublicationCause::Scheduled).into_iter();
+        let away = publications
+            .map(|(publication, ..)| publication.max(at).since(publication.min(at)).unwrap());
         away.min().unwrap()
     }
 }
@@ -33,7 +34,7 @@ fn a_matched_key_has_the_profile_and_keeps_away_from_every_date() {
         let planted = watched.planted();
         assert_eq!(planted.len(), keys);
         assert!(planted.iter().all(|key| key.key_type == KeyType::EcP256));
-        for (at, ..) in watched.births(PublicationCause::Attack) {
+        for (at, ..) in watched.publications(PublicationCause::Attack) {
             assert!(Duration::from_mins(13) < watched.away_from_dates(at), "{incident}");
         }
     }
@@ -42,7 +43,7 @@ fn a_matched_key_has_the_profile_and_keeps_away_from_every_date() {
 #[test]
 fn a_timed_key_comes_seconds_before_a_date() {
     let watched = befallen(Incident::InjectedJwtTimed, 5);
-    let [(at, ..)] = watched.births(PublicationCause::Attack)[..] else { panic!() };
+    let [(at, ..)] = watched.publications(PublicationCause::Attack)[..] else { panic!() };
     // The chain that it precedes may slip a tick or two.
     assert!(watched.away_from_dates(at) < Duration::from_secs(50));
 }
@@ -60,7 +61,7 @@ fn a_planted_root_lives_ten_years_and_a_foreign_one_has_another_name() {
 #[test]
 fn a_rebound_key_id_carries_another_key_from_one_poll_to_the_next() {
     let watched = befallen(Incident::ReboundKid, 4);
-    let [(_, id, _)] = watched.births(PublicationCause::Attack)[..] else { panic!() };
+    let [(_, id, _)] = watched.publications(PublicationCause::Attack)[..] else { panic!() };
     let [(_, old)] = watched.removals(RemovalKind::Attack)[..] else { panic!() };
     let record = |id| watched.state.facts.record(id).unwrap();
     assert_eq!(record(id).authority.kid, record(old).authority.kid);
@@ -70,7 +71,7 @@ fn a_rebound_key_id_carries_another_key_from_one_poll_to_the_next() {
 #[test]
 fn a_key_that_lives_between_two_polls_shows_as_two_steps_of_the_sequence() {
     let watched = befallen(Incident::ShortLivedKey, 4);
-    assert_eq!(watched.births(PublicationCause::Attack).len(), 1);
+    assert_eq!(watched.publications(PublicationCause::Attack).len(), 1);
     assert_eq!(watched.changes(Incident::ShortLivedKey)[0], (2, 0, 0));
 }
 
@@ -105,9 +106,11 @@ fn a_freeze_shows_nothing_until_the_endpoint_signs_with_a_key_that_is_not_served
 #[test]
 fn an_equivocation_shows_two_key_sets_under_one_sequence() {
     let watched = befallen(Incident::Equivocation, 4);
-    let [(_, planted, _)] = watched.births(PublicationCause::Attack)[..] else { panic!() };
-    let glimpsed = watched.named("unconfirmed_authority_seen");
-    let [(_, Event::UnconfirmedAuthoritySeen { authority, .. })] = glimpsed[..] else { panic!() };
+    let [(_, planted, _)] = watched.publications(PublicationCause::Attack)[..] else { panic!() };
+    let unconfirmed = watched.named("unconfirmed_authority_seen");
+    let [(_, Event::UnconfirmedAuthoritySeen { authority, .. })] = unconfirmed[..] else {
+        panic!()
+    };
     assert_eq!(authority.id, planted);
     let facts = &watched.state.facts;
     let [view] = &facts.bundle.address_views[..] else { panic!() };

@@ -5,16 +5,16 @@ use super::*;
 #[test]
 fn a_restart_with_its_keys_shows_nothing_at_all() {
     let watched = befallen(Incident::RestartKeysKept, 5);
-    assert_eq!(watched.births(PublicationCause::Restart), []);
+    assert_eq!(watched.publications(PublicationCause::Restart), []);
     assert_eq!(watched.count(Incident::RestartKeysKept, "failure_began"), 0, "two others answer");
 }
 
 #[test]
 fn a_restart_without_its_keys_shows_a_pair_that_signs_at_once() {
     let watched = befallen(Incident::RestartKeysLost, 5);
-    let births = watched.births(PublicationCause::Restart);
-    assert_eq!(births.len(), 2, "{births:?}");
-    for (at, id, _) in births {
+    let publications = watched.publications(PublicationCause::Restart);
+    assert_eq!(publications.len(), 2, "{publications:?}");
+    for (at, id, _) in publications {
         let (seen, _) = watched.introduced(id);
         assert!(seen.since(at).unwrap() < Duration::from_mins(3));
         let activation = Truth { at, what: WorldEvent::Activation { authority: id } };
@@ -35,7 +35,7 @@ fn a_lone_server_that_lost_its_keys_locks_everyone_out() {
     let (mut state, policy) = (DomainState::default(), policy(&scenario));
     let last = scenario.begins.saturating_add(DAY * 4);
     while let Some(turn) = world.next() {
-        state = turn.step(state, &policy, 0.5).state;
+        state = turn.apply_to(state, &policy, 0.5).state;
         if last < turn.at && state.facts.endpoint.failure.is_some() {
             world.trust_anew();
         }
@@ -46,7 +46,7 @@ fn a_lone_server_that_lost_its_keys_locks_everyone_out() {
 #[test]
 fn a_scaled_out_server_adds_a_lineage_a_use_and_one_that_leaves_takes_its_own() {
     let more = befallen(Incident::ScaleOut, 9);
-    assert_eq!(more.births(PublicationCause::ScaleOut).len(), 2);
+    assert_eq!(more.publications(PublicationCause::ScaleOut).len(), 2);
     // Four to five keys a lineage, eight lineages; and four.
     assert!((32..=40).contains(&more.state.facts.published().count()));
     let fewer = befallen(Incident::ScaleIn, 9);
@@ -68,8 +68,8 @@ fn a_stall_misses_the_dates_that_the_truth_foretold() {
             let WorldEvent::Stall { svid_type, replica, due } = truth.what else { continue };
             stalls += 1;
             assert!(due.since(began).unwrap() < hours(12) + Duration::from_secs(20));
-            let births = watched.births(PublicationCause::Scheduled);
-            let own = births
+            let publications = watched.publications(PublicationCause::Scheduled);
+            let own = publications
                 .iter()
                 .filter(|(_, id, by)| id.svid_type == svid_type && *by == Some(replica));
             let last = own.map(|(at, _, _)| *at).max().unwrap();
@@ -83,8 +83,8 @@ fn a_stall_misses_the_dates_that_the_truth_foretold() {
 fn a_preparation_that_is_retried_comes_minutes_late() {
     let watched = befallen(Incident::PreparationRetried, 5);
     let ended = watched.ended(Incident::PreparationRetried).unwrap();
-    let births = watched.births(PublicationCause::Scheduled);
-    assert!(births.iter().any(|(at, id, _)| {
+    let publications = watched.publications(PublicationCause::Scheduled);
+    assert!(publications.iter().any(|(at, id, _)| {
         id.svid_type == SvidType::Jwt
             && at.since(ended).is_some_and(|late| late < Duration::from_secs(20))
     }));
@@ -97,8 +97,8 @@ fn a_forced_rotation_is_a_birth_out_of_turn_a_hidden_step_and_a_removal() {
         (Incident::ForcedRotationX509, hours(1)),
     ] {
         let watched = befallen(incident, 4);
-        let births = watched.births(PublicationCause::Forced);
-        let [(_, forced, _)] = births[..] else { panic!("{incident}: {births:?}") };
+        let publications = watched.publications(PublicationCause::Forced);
+        let [(_, forced, _)] = publications[..] else { panic!("{incident}: {publications:?}") };
         assert_eq!(forced.svid_type == SvidType::X509, incident == Incident::ForcedRotationX509);
         let (tainted_at, old) = watched.taint().unwrap();
         let [(revoked_at, revoked)] = watched.removals(RemovalKind::Revoked)[..] else { panic!() };
@@ -139,13 +139,13 @@ fn a_restored_datastore_steps_back_loses_keys_and_brings_others_back() {
         assert_eq!(watched.count(incident, "step_back_confirmed"), 1, "{incident}");
         assert!(watched.changes(incident).iter().any(|(moved, ..)| *moved < 0), "{incident}");
         assert!(!watched.removals(RemovalKind::Restored).is_empty(), "{incident}");
-        assert!(!watched.births(PublicationCause::Restore).is_empty(), "{incident}");
+        assert!(!watched.publications(PublicationCause::Restore).is_empty(), "{incident}");
         let returned = |truth: &&Truth| matches!(truth.what, WorldEvent::Return { .. });
         assert!(watched.world.truth().iter().any(|truth| returned(&truth)), "{incident}");
     }
     // All three servers make a pair, and sign with it at once.
     let old = befallen(Incident::DatabaseRestore, 7);
-    assert_eq!(old.births(PublicationCause::Restore).len(), 6);
+    assert_eq!(old.publications(PublicationCause::Restore).len(), 6);
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn two_datastores_under_one_name_alternate() {
         100 < split.count(Incident::SplitBrain, "stepped_back")
             + split.count(Incident::SplitBrain, "step_back_confirmed")
     );
-    assert!(20 < split.births(PublicationCause::OtherStore).len());
+    assert!(20 < split.publications(PublicationCause::OtherStore).len());
     // After a fork, one sequence number may stand for two key sets.
     let fork = befallen(Incident::ForkedDatabase, 5);
     assert!(
@@ -179,10 +179,10 @@ fn an_emptied_bundle_has_no_key_and_a_constant_sequence_does_not_move() {
 #[test]
 fn a_key_comes_back_and_a_key_id_under_another_key() {
     let again = befallen(Incident::ReAppend, 4);
-    let [(_, id, None)] = again.births(PublicationCause::Appended)[..] else { panic!() };
+    let [(_, id, None)] = again.publications(PublicationCause::Appended)[..] else { panic!() };
     assert_eq!(again.returned(Incident::ReAppend), [id]);
     let reused = befallen(Incident::ReusedKid, 4);
-    let [(_, id, None)] = reused.births(PublicationCause::Appended)[..] else { panic!() };
+    let [(_, id, None)] = reused.publications(PublicationCause::Appended)[..] else { panic!() };
     let (_, key) = reused.introduced(id);
     let twins = reused.keys().into_iter().filter(|(_, other)| other.kid == key.kid);
     assert_eq!(twins.count(), 2);
@@ -206,8 +206,8 @@ fn under_an_upstream_authority_the_root_stands_and_intermediates_come_in_the_cha
         .into_iter()
         .filter(|(_, event)| event.authority().unwrap().svid_type == SvidType::X509);
     assert_eq!(x509.count(), 2, "the root, and the new one");
-    assert_eq!(watched.births(PublicationCause::Root).len(), 1);
-    assert!(20 < watched.births(PublicationCause::Scheduled).len(), "JWT keys go on");
+    assert_eq!(watched.publications(PublicationCause::Root).len(), 1);
+    assert!(20 < watched.publications(PublicationCause::Scheduled).len(), "JWT keys go on");
     let mut intermediates = std::collections::BTreeSet::new();
     for turn in World::new(&scenario, 2) {
         for answer in turn.poll().answers {
@@ -241,7 +241,7 @@ fn a_changed_ca_ttl_shows_in_the_next_keys_and_in_no_other_way() {
     ] {
         let watched = befallen(incident, 5);
         let began = watched.began(incident).unwrap();
-        for (at, id, _) in watched.births(PublicationCause::Scheduled) {
+        for (at, id, _) in watched.publications(PublicationCause::Scheduled) {
             let (_, authority) = watched.introduced(id);
             let Some(certificate) = &authority.certificate else { continue };
             let validity = certificate.validity;
@@ -257,7 +257,7 @@ fn an_issuer_whose_clock_is_off_dates_its_certificates_so() {
     for (incident, offset) in [(Incident::IssuerClockAhead, 50), (Incident::IssuerClockBehind, -50)]
     {
         let watched = befallen(incident, 3);
-        for (at, id, _) in watched.births(PublicationCause::Scheduled) {
+        for (at, id, _) in watched.publications(PublicationCause::Scheduled) {
             let (_, authority) = watched.introduced(id);
             if let Some(certificate) = &authority.certificate {
                 let ahead = certificate.validity.not_before.as_unix() + 10 - at.as_unix();
