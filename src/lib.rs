@@ -39,3 +39,13 @@ pub mod daemon;
 pub mod demo;
 
 pub mod cli;
+
+#[cfg(test)]
+#[path = "../tests/support/alertmanager.rs"]
+#[allow(dead_code, reason = "another test uses the rest")]
+mod alertmanager;
+
+#[cfg(test)]
+#[path = "../tests/support/clock.rs"]
+#[allow(dead_code, reason = "another test uses the rest")]
+mod clock;

@@ -3,15 +3,18 @@
 #![cfg(test)]
 #![cfg(feature = "demo")]
 
+#[path = "support/clock.rs"]
+#[allow(dead_code, reason = "another test uses the rest")]
+mod clock;
 #[path = "support/process.rs"]
 #[allow(dead_code, reason = "another test uses the rest")]
 mod process;
 
 use std::io::Read as _;
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anchorwatch::config::Config;
@@ -24,6 +27,7 @@ use anchorwatch_core::judge::{self, JudgedPoll, SharedKeysFor};
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::time::{Clock, Timestamp};
 use anchorwatch_core::watch::{DomainState, Event, Policy, Poll};
+use clock::TakesAway;
 use process::{
     PATIENCE, Partner, Process, anchorwatch, configure, document, hour, id, json, relationship,
 };
@@ -62,7 +66,7 @@ async fn it_watches_becomes_ready_and_stops_within_two_seconds_whatever_an_endpo
     let config = configure(folder.path(), &[good, dead]);
     let mut daemon = Process::start(&config);
     let (mut polled, _) = listener.accept().unwrap();
-    daemon.until("ready", |daemon| daemon.get("/-/ready").contains(" 200 "));
+    daemon.until("ready", |daemon| daemon.get("/-/ready").status == 200);
     daemon.until("up", |daemon| daemon.domain("good.example")["up"] == true);
     // In a container there is nothing else that could ask.
     let healthy = |more: &[&str]| anchorwatch(&config, &[&["healthy"], more].concat()).output();
@@ -93,7 +97,7 @@ async fn a_bad_configuration_is_refused_and_a_good_one_taken_on_sighup() {
     std::fs::write(&config, "federates_with: {x: {}}").unwrap();
     daemon.signal("-HUP");
     let refused = "anchorwatch_config_last_reload_successful 0";
-    daemon.until("refused", |daemon| daemon.get("/metrics").contains(refused));
+    daemon.until("refused", |daemon| daemon.text("/metrics").contains(refused));
     assert_eq!(daemon.domain("one.example")["up"], true, "the old one stays");
 
     configure(folder.path(), &[first, second.clone()]);
@@ -104,8 +108,7 @@ async fn a_bad_configuration_is_refused_and_a_good_one_taken_on_sighup() {
     let known = daemon.domain("one.example")["changed"].clone();
     configure(folder.path(), &[second]);
     daemon.signal("-HUP");
-    daemon
-        .until("gone", |daemon| daemon.get("/api/v1/trust-domains/one.example").contains(" 404 "));
+    daemon.until("gone", |daemon| daemon.get("/api/v1/trust-domains/one.example").status == 404);
     let first = one.relationship(folder.path());
     configure(folder.path(), &[first]);
     daemon.signal("-HUP");
@@ -238,10 +241,10 @@ async fn the_findings_of_a_removed_domain_are_exported_as_ended() {
     let config = configure(folder.path(), &[partner.relationship(folder.path()), lost]);
     let daemon = Process::start(&config);
     let open = "anchorwatch_finding_open{trust_domain=\"lost.example\",kind=\"bootstrap_unusable\",use=\"\",subject=\"\",severity=\"critical\"} ";
-    daemon.until("open", |daemon| daemon.get("/metrics").contains(&format!("{open}1")));
+    daemon.until("open", |daemon| daemon.text("/metrics").contains(&format!("{open}1")));
     configure(folder.path(), &[partner.relationship(folder.path())]);
     daemon.signal("-HUP");
-    daemon.until("ended", |daemon| daemon.get("/metrics").contains(&format!("{open}0")));
+    daemon.until("ended", |daemon| daemon.text("/metrics").contains(&format!("{open}0")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -262,7 +265,7 @@ async fn what_ended_while_the_daemon_was_away_is_exported_as_ended() {
     let daemon = Process::start(&config);
     for name in ["gone.example", "good.example", "slow.example"] {
         let open = format!("{}1", open(name));
-        daemon.until("open", |daemon| daemon.get("/metrics").contains(&open));
+        daemon.until("open", |daemon| daemon.text("/metrics").contains(&open));
     }
     stop(daemon);
 
@@ -277,10 +280,10 @@ async fn what_ended_while_the_daemon_was_away_is_exported_as_ended() {
         let daemon = Process::start(&config);
         for name in ["gone.example", "good.example"] {
             let ended = format!("{}0", open(name));
-            daemon.until("ended", |daemon| daemon.get("/metrics").contains(&ended));
+            daemon.until("ended", |daemon| daemon.text("/metrics").contains(&ended));
         }
         // Nothing is known of it yet, so what was said last is held.
-        assert!(!daemon.get("/metrics").contains(&open("slow.example")));
+        assert!(!daemon.text("/metrics").contains(&open("slow.example")));
         stop(daemon);
     }
 }
@@ -431,49 +434,12 @@ async fn a_wall_clock_that_is_stepped_by_an_hour_invents_no_change_and_stops_no_
     }
 }
 
-/// The system's clock, which takes the database away as soon as the journal has so many entries: after
-/// a commit, and before the writer looks whether its files still stand under their paths.
-#[derive(Debug)]
-struct TakesAway {
-    directory: PathBuf,
-    at_entry: Mutex<Option<i64>>,
-}
-
-impl TakesAway {
-    fn entries(&self) -> i64 {
-        let store = rusqlite::Connection::open(self.directory.join("anchorwatch.sqlite")).unwrap();
-        store.query_row("SELECT count(*) FROM events", [], |row| row.get(0)).unwrap()
-    }
-
-    fn at_the_next_entry(&self) {
-        *self.at_entry.lock().unwrap() = Some(self.entries() + 1);
-    }
-
-    fn brings_back(&self) {
-        let aside = self.directory.join("aside");
-        std::fs::rename(aside, self.directory.join("anchorwatch.sqlite")).unwrap();
-    }
-}
-
-impl Clock for TakesAway {
-    fn now(&self) -> Timestamp {
-        let mut at_entry = self.at_entry.lock().unwrap();
-        if at_entry.is_some_and(|at_entry| at_entry <= self.entries()) {
-            *at_entry = None;
-            let aside = self.directory.join("aside");
-            std::fs::rename(self.directory.join("anchorwatch.sqlite"), aside).unwrap();
-        }
-        SystemClock.now()
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_decision_that_was_committed_holds_and_says_that_its_files_were_touched() {
     let folder = tempfile::tempdir().unwrap();
     let partner = Partner::start("good.example").await;
     let path = configure(folder.path(), &[partner.relationship(folder.path())]);
-    let at_entry = Mutex::default();
-    let fault = Arc::new(TakesAway { directory: folder.path().join("store"), at_entry });
+    let fault = Arc::new(TakesAway::new(folder.path().join("store"), SystemClock));
     let clock: Arc<dyn Clock> = fault.clone();
     let fetcher = Fetcher::new(Arc::clone(&clock));
     let options = Options { listen: Vec::new(), ..Options::default() };

@@ -7,61 +7,21 @@
 #[path = "support/process.rs"]
 #[allow(dead_code, reason = "another test uses the rest")]
 mod process;
+#[path = "support/scene.rs"]
+#[allow(dead_code, reason = "another test uses the rest")]
+mod scene;
 
-use std::io::{Read as _, Write as _};
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::path::Path;
 use std::time::Duration;
 
 use anchorwatch::daemon::SystemClock;
 use anchorwatch::demo::mint::{DemoKeyAlgorithm, JwtAuthority};
 use anchorwatch_core::time::Clock as _;
-use process::{Partner, Process, anchorwatch, configure, document, json};
+use process::{Process, anchorwatch, configure, json, report_sightings};
+use scene::{Scene, WHO, said};
 use serde_json::Value;
-use tempfile::TempDir;
-
-const WHO: [&str; 3] = ["--by=j.doe", "--reason=CHG-1", "--yes"];
-
-/// Partners under watch.
-struct Scene {
-    folder: TempDir,
-    config: PathBuf,
-    partners: Vec<Partner>,
-    daemon: Process,
-}
 
 impl Scene {
-    async fn of(names: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let mut partners = Vec::new();
-        for name in names {
-            partners.push(Partner::start(name).await);
-        }
-        let relationships: Vec<_> =
-            partners.iter().map(|one| one.relationship(folder.path())).collect();
-        let config = configure(folder.path(), &relationships);
-        let daemon = Process::start(&config);
-        for name in names {
-            daemon.until("up", |daemon| daemon.domain(name)["up"] == true);
-        }
-        Self { folder, config, partners, daemon }
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        anchorwatch(&self.config, arguments).output().unwrap()
-    }
-
-    fn decide(&self, arguments: &[&str]) -> Output {
-        self.run(&[arguments, &WHO].concat())
-    }
-
-    /// What this partner's bundle lists from now on.
-    fn publish(&self, partner: usize, keys: &[&JwtAuthority], sequence: u64) {
-        let partner = &self.partners[partner];
-        partner.endpoint.serve(document(&[&partner.authority], keys, sequence));
-    }
-
     /// A new JWT key beside the one that is there, out of turn.
     fn surprise(&self, partner: usize) -> (JwtAuthority, Value) {
         let key = JwtAuthority::mint(DemoKeyAlgorithm::EcP256).unwrap();
@@ -79,7 +39,7 @@ impl Scene {
 
     /// The metric of a finding.
     fn series(&self, name: &str, kind: &str) -> Vec<String> {
-        let metrics = self.daemon.get("/metrics");
+        let metrics = self.daemon.text("/metrics");
         let of = |line: &&str| {
             line.starts_with("anchorwatch_finding_open")
                 && line.contains(&format!("trust_domain=\"{name}\""))
@@ -88,19 +48,9 @@ impl Scene {
         metrics.lines().filter(of).map(|line| line.rsplit(' ').next().unwrap().to_owned()).collect()
     }
 
-    /// The decisions in the journal, oldest first.
-    fn decisions(&self) -> Vec<Value> {
-        let events = json(&self.run(&["events", "--kind", "decided", "--output", "json"]));
-        events.as_array().unwrap().clone()
-    }
-
-    fn restart(&mut self) {
-        self.daemon.signal("-TERM");
-        self.daemon.child.wait().unwrap();
-        self.daemon = Process::start(&self.config);
-        for partner in &self.partners {
-            self.daemon.until("up", |daemon| daemon.domain(&partner.name)["up"] == true);
-        }
+    fn restart_and_poll(&mut self) {
+        self.restart();
+        self.until_all_are_up();
     }
 }
 
@@ -111,14 +61,6 @@ fn find(daemon: &Process, name: &str, kind: &str) -> Option<Value> {
 
 fn fingerprint(finding: &Value) -> String {
     finding["fingerprint"].as_str().unwrap().to_owned()
-}
-
-#[track_caller]
-fn said(output: &Output, code: i32) -> String {
-    let (out, err) =
-        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert_eq!(output.status.code(), Some(code), "{out}{err}");
-    format!("{out}{err}")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -138,21 +80,21 @@ async fn an_approval_ends_the_finding_at_once_and_over_a_restart() {
     let id = finding["id"].as_str().unwrap();
     let refused = said(&scene.decide(&["ack", id]), 1);
     assert!(refused.contains("whole fingerprint"), "{refused}");
-    assert!(scene.decisions().is_empty());
+    assert!(scene.events("decided").is_empty());
 
     let incident = finding["incident"].as_str().unwrap();
     let effect = said(&scene.decide(&["approve", "--incident", incident]), 0);
     assert!(effect.contains(&key), "{effect}");
     assert!(effect.contains(&format!("ends unexpected_authority {id}")), "{effect}");
     assert_eq!(scene.series("b.example", "unexpected_authority"), ["0"]);
-    let [decided] = &scene.decisions()[..] else { panic!("{:?}", scene.decisions()) };
+    let [decided] = &scene.events("decided")[..] else { panic!("{:?}", scene.events("decided")) };
     assert_eq!((&decided["decision"], &decided["by"]), (&"approve".into(), &"j.doe".into()));
     assert!(decided["uid"].is_u64(), "the kernel's word: {decided}");
     let counted =
         "anchorwatch_finding_decisions_total{trust_domain=\"b.example\",decision=\"approve\"} 1";
-    assert!(scene.daemon.get("/metrics").contains(counted));
+    assert!(scene.daemon.text("/metrics").contains(counted));
 
-    scene.restart();
+    scene.restart_and_poll();
     assert!(find(&scene.daemon, "b.example", "unexpected_authority").is_none());
     let shown = said(&scene.run(&["show", &key]), 0);
     assert!(shown.contains("standing          approved"), "{shown}");
@@ -178,13 +120,13 @@ async fn a_denial_binds_the_key_everywhere_and_spares_who_shows_it_rightly() {
     let key = fingerprint(&finding);
     let refused = said(&scene.decide(&["deny", &key, "--trust-domain=b.example"]), 1);
     assert!(refused.contains("--everywhere") && refused.contains("a.example"), "{refused}");
-    assert!(scene.decisions().is_empty());
+    assert!(scene.events("decided").is_empty());
 
     let deny = ["deny", &key, "--trust-domain=b.example", "--everywhere"];
     let effect = said(&scene.decide(&deny), 0);
     assert!(effect.contains("all 2 watched trust domains"), "{effect}");
     let domains: Vec<_> = scene
-        .decisions()
+        .events("decided")
         .iter()
         .map(|one| one["trust_domain"].as_str().unwrap().to_owned())
         .collect();
@@ -218,26 +160,26 @@ async fn a_line_of_the_configuration_decides_once_and_is_withdrawn_when_it_goes(
     scene
         .daemon
         .until("approved", |daemon| find(daemon, "b.example", "unexpected_authority").is_none());
-    scene.restart();
-    assert_eq!(scene.decisions().len(), 1, "once, over a restart");
+    scene.restart_and_poll();
+    assert_eq!(scene.events("decided").len(), 1, "once, over a restart");
 
     // What an operator decides after it holds, whatever still stands in the file.
     said(&scene.decide(&["deny", &key]), 0);
     scene.found("b.example", "unexpected_authority");
-    scene.restart();
+    scene.restart_and_poll();
     scene.found("b.example", "unexpected_authority");
-    assert_eq!(scene.decisions().len(), 2);
+    assert_eq!(scene.events("decided").len(), 2);
     said(&scene.decide(&["approve", &key]), 0);
 
     configure(scene.folder.path(), &[bare]);
     scene.daemon.signal("-HUP");
     let withdrawn = |scene: &Scene| {
-        scene.decisions().last().is_some_and(|one| one["decision"] == "withdraw-approval")
+        scene.events("decided").last().is_some_and(|one| one["decision"] == "withdraw-approval")
     };
     scene.daemon.until("withdrawn", |_| withdrawn(&scene));
-    scene.restart();
+    scene.restart_and_poll();
     assert!(find(&scene.daemon, "b.example", "unexpected_authority").is_none(), "stays closed");
-    assert_eq!(scene.decisions().len(), 4);
+    assert_eq!(scene.events("decided").len(), 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -278,9 +220,8 @@ async fn an_outage_is_announced_for_a_while_and_journaled() {
     assert!(refused.contains("30 days"), "{refused}");
     // An outage has no keys.
     said(&scene.decide(&[&announce[..], &[from, until, "--use=jwt-svid"]].concat()), 64);
-    let journal = json(&scene.run(&["events", "--kind=decided", "--output=json"]));
-    let decided: Vec<_> =
-        journal.as_array().unwrap().iter().map(|one| one["decision"].clone()).collect();
+    let journal = scene.events("decided");
+    let decided: Vec<_> = journal.iter().map(|one| one["decision"].clone()).collect();
     assert_eq!(decided, ["announce-outage"]);
 }
 
@@ -314,15 +255,8 @@ async fn a_decision_needs_a_daemon_and_says_so() {
 
 /// What the admin socket answers to these lines.
 fn tell(folder: &Path, lines: &str) -> (u16, Value) {
-    let mut stream = UnixStream::connect(folder.join("store/admin.sock")).unwrap();
-    let length = lines.len();
-    let head = "POST /admin/v1/sightings HTTP/1.0\r\nHost: a\r\nContent-Type: application/x-ndjson";
-    write!(stream, "{head}\r\nContent-Length: {length}\r\n\r\n{lines}").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, serde_json::from_str(body).unwrap())
+    let answer = report_sightings(folder, lines);
+    (answer.status, answer.json())
 }
 
 fn sighted(kid: &str, ago: i64, life: i64) -> String {
@@ -357,19 +291,18 @@ async fn a_relying_party_tells_of_key_ids_and_never_of_a_token() {
     scene.daemon.signal("-HUP");
     std::fs::write(&log, sighted("k2", 60, 300) + TOKEN + "\n").unwrap();
     let seen = |scene: &Scene, kid: &str| {
-        let events = json(&scene.run(&["events", "--kind=kid_sighted", "--output=json"]));
-        events.as_array().unwrap().iter().filter(|one| one["kid"] == kid).count()
+        scene.events("kid_sighted").iter().filter(|one| one["kid"] == kid).count()
     };
     scene.daemon.until("read", |_| seen(&scene, "k2") == 1);
     std::fs::rename(&log, folder.join("seen.1")).unwrap();
     std::fs::write(&log, sighted("k3", 60, 300)).unwrap();
     scene.daemon.until("rotated", |_| seen(&scene, "k3") == 1);
-    let metrics = scene.daemon.get("/metrics");
+    let metrics = scene.daemon.text("/metrics");
     assert!(
         metrics.contains("anchorwatch_sightings_total{outcome=\"refused_token\"} 4"),
         "{metrics}"
     );
-    scene.restart();
+    scene.restart_and_poll();
     scene.daemon.until("followed again", |_| seen(&scene, "k3") == 1);
     assert_eq!(seen(&scene, "k2"), 1);
     scene.daemon.signal("-TERM");

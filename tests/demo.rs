@@ -4,9 +4,12 @@
 #![cfg(test)]
 #![cfg(feature = "demo")]
 
+#[path = "support/clock.rs"]
+#[allow(dead_code, reason = "another test uses the rest")]
+mod clock;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use anchorwatch::config::Config;
@@ -18,20 +21,16 @@ use anchorwatch_core::judge::{self, Case, SharedKeys};
 use anchorwatch_core::spiffe::{BundleEndpoint, TrustDomain};
 use anchorwatch_core::time::{Clock, Timestamp};
 use anchorwatch_core::watch::{DomainState, Event, LatestAnswer, Policy, Poll};
+use clock::ManualClock;
 use tokio_util::sync::CancellationToken;
 
-/// A clock that stands until it is wound.
-struct Hand(AtomicI64);
-
-impl Clock for Hand {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_unix_micros(self.0.load(Ordering::Relaxed))
-    }
+fn clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::at(Timestamp::from_unix(1_800_000_000)))
 }
 
 /// The three domains as a daemon sees them, second by second.
 struct Watch {
-    clock: Arc<Hand>,
+    clock: Arc<ManualClock>,
     began: Timestamp,
     scene: Scene,
     fetcher: Fetcher,
@@ -45,7 +44,7 @@ struct Watch {
 impl Watch {
     async fn start() -> Self {
         let began = Timestamp::from_unix_micros(1_800_000_000_250_000);
-        let clock = Arc::new(Hand(AtomicI64::new(began.as_unix_micros())));
+        let clock = Arc::new(ManualClock::at(began));
         let scene = Scene::start(clock.clone()).await.unwrap();
         let directory = scene.configuration_path().parent().unwrap().to_owned();
         let domain = |endpoint: &BundleEndpoint| {
@@ -79,8 +78,7 @@ impl Watch {
                 self.poll().await;
                 next_poll = next_poll.saturating_add(Duration::from_secs(1));
             }
-            let micros = i64::try_from(pause.as_micros()).unwrap();
-            self.clock.0.fetch_add(micros, Ordering::Relaxed);
+            self.clock.set(self.clock.now().saturating_add(pause));
         }
         self
     }
@@ -238,7 +236,7 @@ async fn the_active_authority_is_seen_through_the_endpoints_own_svid() {
 
 #[tokio::test]
 async fn a_scene_leaves_nothing_behind() {
-    let scene = Scene::start(Arc::new(Hand(AtomicI64::new(1_800_000_000_000_000)))).await.unwrap();
+    let scene = Scene::start(clock()).await.unwrap();
     let path = scene.configuration_path();
     assert_eq!(std::fs::read_to_string(&path).unwrap(), scene.configuration());
     assert_eq!(scene.endpoints().len(), 3);
@@ -249,8 +247,7 @@ async fn a_scene_leaves_nothing_behind() {
 
 #[tokio::test]
 async fn a_scene_ends_when_it_is_told() {
-    let mut scene =
-        Scene::start(Arc::new(Hand(AtomicI64::new(1_800_000_000_000_000)))).await.unwrap();
+    let mut scene = Scene::start(clock()).await.unwrap();
     let until = CancellationToken::new();
     until.cancel();
     scene.run(until).await.unwrap();

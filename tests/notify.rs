@@ -2,16 +2,23 @@
 
 #![cfg(test)]
 
+#[path = "support/alertmanager.rs"]
+#[allow(dead_code, reason = "another test uses the rest")]
+mod alertmanager;
+#[path = "support/clock.rs"]
+#[allow(dead_code, reason = "another test uses the rest")]
+mod clock;
 #[path = "support/picture.rs"]
 #[expect(dead_code, reason = "this crate needs a part of it")]
 mod picture;
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use alertmanager::{Alertmanager, Delivery};
+use anchorwatch::daemon::SystemClock;
 use anchorwatch::notify::{AlertContext, Notifier, Recipient, ViewSource, alerts};
 use anchorwatch::resolver::{Lookups, SystemResolver};
 use anchorwatch_core::bundle::SvidType;
@@ -19,12 +26,10 @@ use anchorwatch_core::finding::evidence::{DocumentEvidence, Evidence};
 use anchorwatch_core::finding::{Finding, FindingId, FindingKind, IncidentId, Severity, SubjectId};
 use anchorwatch_core::time::{Clock, Timestamp};
 use anchorwatch_core::view::View;
-use axum::Router;
-use axum::body::Bytes;
-use axum::http::{HeaderMap, StatusCode, Uri};
-use serde_json::Value;
+use axum::http::StatusCode;
+use clock::ManualClock;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -75,42 +80,20 @@ struct Board {
 impl ViewSource for Board {
     fn picture(&self) -> Option<(View, AlertContext)> {
         let mut view = self.view.lock().unwrap().clone();
-        view.at = Wall.now();
+        view.at = SystemClock.now();
         let external_url = Some("https://watch.example".to_owned());
         Some((view, AlertContext { external_url, journal_head: "17 sha256:00".to_owned() }))
     }
 }
 
-#[derive(Debug)]
-struct Wall;
-
-impl Clock for Wall {
-    fn now(&self) -> Timestamp {
-        anchorwatch::daemon::SystemClock.now()
-    }
-}
-
-/// What an Alertmanager was told: where, by whom, and what.
-type Told = (String, Option<String>, Vec<Value>);
-
-/// An Alertmanager on loopback, and what it is told.
-async fn alertmanager(status: StatusCode) -> (Recipient, mpsc::UnboundedReceiver<Told>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/prefix/", listener.local_addr().unwrap()).parse().unwrap();
-    let (sender, receiver) = mpsc::unbounded_channel();
-    let answer = move |uri: Uri, headers: HeaderMap, body: Bytes| async move {
-        let login = headers.get("authorization").map(|value| value.to_str().unwrap().to_owned());
-        drop(sender.send((uri.to_string(), login, serde_json::from_slice(&body).unwrap())));
-        (status, "<b>no</b>")
-    };
-    let router = Router::new().fallback(answer);
-    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+/// An Alertmanager, and how it is told.
+async fn alertmanager(status: StatusCode) -> (Recipient, Alertmanager) {
+    let alertmanager = Alertmanager::answering(status, "<b>no</b>".to_owned()).await;
+    let url = format!("{}/prefix/", alertmanager.url).parse().unwrap();
     let resolve_after = Duration::ZERO;
-    (Recipient { url, credentials: None, ca_file: None, identity: None, resolve_after }, receiver)
-}
-
-async fn next(told: &mut mpsc::UnboundedReceiver<Told>) -> Told {
-    tokio::time::timeout(PATIENCE, told.recv()).await.unwrap().unwrap()
+    let recipient =
+        Recipient { url, credentials: None, ca_file: None, identity: None, resolve_after };
+    (recipient, alertmanager)
 }
 
 struct Watch {
@@ -121,7 +104,7 @@ struct Watch {
 
 impl Watch {
     fn of(findings: Vec<Finding>) -> Self {
-        Self::by(Arc::new(Wall), findings)
+        Self::by(Arc::new(SystemClock), findings)
     }
 
     fn by(clock: Arc<dyn Clock>, findings: Vec<Finding>) -> Self {
@@ -193,20 +176,20 @@ async fn an_alertmanager_is_told_when_a_finding_begins_and_when_it_ends() {
     let mut watch = Watch::of(Vec::new());
     watch.notifier.arrange(vec![recipient]);
     watch.shows(vec![finding(Severity::Critical, "a", &["why"])]);
-    let (uri, login, alerts) = next(&mut told).await;
-    assert_eq!(uri, "/prefix/api/v2/alerts");
+    let Delivery { target, login, alerts } = told.next().await;
+    assert_eq!(target, "/prefix/api/v2/alerts");
     assert_eq!(login.as_deref(), Some("Basic d2F0Y2g6czNjcmV0"));
     let [alert] = &*alerts else { panic!("{alerts:#?}") };
     let id = finding(Severity::Critical, "a", &[]).id;
     assert_eq!(alert["generatorURL"], format!("https://watch.example/finding/{id}"));
     assert_eq!(alert["startsAt"], picture::at(-60).to_string());
     let ends: Timestamp = alert["endsAt"].as_str().unwrap().parse().unwrap();
-    assert!(Wall.now() < ends, "{ends}");
+    assert!(SystemClock.now() < ends, "{ends}");
 
     watch.shows(Vec::new());
-    let (_, _, alerts) = next(&mut told).await;
+    let alerts = told.next().await.alerts;
     let ends: Timestamp = alerts[0]["endsAt"].as_str().unwrap().parse().unwrap();
-    assert!(ends <= Wall.now(), "{ends}");
+    assert!(ends <= SystemClock.now(), "{ends}");
     let delivery = watch.notifier.deliveries().remove(0);
     assert_eq!((delivery.sent, delivery.failed, delivery.dropped), (2, 0, 0));
 }
@@ -220,11 +203,11 @@ async fn a_dead_alertmanager_holds_up_no_other_and_is_tried_again() {
     let dead = Recipient { url: format!("http://{free}").parse().unwrap(), ..alive.clone() };
     let mut watch = Watch::of(vec![finding(Severity::Critical, "a", &[])]);
     watch.notifier.arrange(vec![dead, refusing, alive]);
-    next(&mut told).await;
-    next(&mut refused).await;
-    next(&mut refused).await;
+    told.next().await;
+    refused.next().await;
+    refused.next().await;
     watch.shows(vec![finding(Severity::Critical, "b", &[])]);
-    let (_, _, alerts) = next(&mut told).await;
+    let alerts = told.next().await.alerts;
     assert!(alerts.iter().any(|one| one["labels"]["subject"] == "b"), "{alerts:#?}");
     let deliveries = watch.notifier.deliveries();
     assert!(0 < deliveries[0].failed && deliveries[0].failed == deliveries[0].sent);
@@ -238,38 +221,27 @@ async fn whom_the_configuration_still_names_is_not_told_anew_after_a_reload() {
     let (gone, mut left) = alertmanager(StatusCode::OK).await;
     let mut watch = Watch::of(vec![finding(Severity::Critical, "a", &[])]);
     watch.notifier.arrange(vec![kept.clone(), gone]);
-    next(&mut told).await;
-    next(&mut left).await;
+    told.next().await;
+    left.next().await;
     watch.notifier.arrange(vec![kept]);
     watch.shows(vec![finding(Severity::Critical, "a", &[]), finding(Severity::Critical, "b", &[])]);
-    let (_, _, alerts) = next(&mut told).await;
+    let alerts = told.next().await.alerts;
     let subjects: Vec<_> = alerts.iter().map(|one| one["labels"]["subject"].clone()).collect();
     assert_eq!(subjects, ["b"], "a was told, and is not due");
-    assert!(left.try_recv().is_err(), "who is not named is told no more");
+    assert_eq!(left.unread(), 0, "who is not named is told no more");
 }
 
-/// A clock on which every look takes a minute: an Alertmanager that takes longer for an alert than
-/// it is until that is due again.
-#[derive(Debug, Default)]
-struct Slow(AtomicU64);
-
-impl Clock for Slow {
-    fn now(&self) -> Timestamp {
-        let minutes = self.0.fetch_add(1, Ordering::Relaxed);
-        picture::at(0).saturating_add(Duration::from_mins(minutes))
-    }
-}
-
+/// An Alertmanager that takes longer for an alert than it is until that is due again.
 #[tokio::test]
 async fn a_slow_alertmanager_is_told_what_is_new_all_the_same() {
     let (recipient, mut told) = alertmanager(StatusCode::OK).await;
-    let mut watch =
-        Watch::by(Arc::new(Slow::default()), vec![finding(Severity::Critical, "a", &[])]);
+    let slow = ManualClock::ticking(picture::at(0), Duration::from_mins(1));
+    let mut watch = Watch::by(Arc::new(slow), vec![finding(Severity::Critical, "a", &[])]);
     watch.notifier.arrange(vec![recipient]);
-    next(&mut told).await;
+    told.next().await;
     watch.shows(vec![finding(Severity::Critical, "a", &[]), finding(Severity::Critical, "b", &[])]);
     let heard = async {
-        while !next(&mut told).await.2.iter().any(|one| one["labels"]["subject"] == "b") {}
+        while !told.next().await.alerts.iter().any(|one| one["labels"]["subject"] == "b") {}
     };
     tokio::time::timeout(PATIENCE, heard).await.unwrap();
 }

@@ -3,6 +3,10 @@
 #![cfg(test)]
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks for what it names")]
 
+#[path = "support/clock.rs"]
+#[allow(dead_code, reason = "another test uses the rest")]
+mod clock;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
@@ -18,10 +22,11 @@ use anchorwatch_core::replay::{
     Change, JournalReplay, RecordedDecisions, ReplayReport, Rules, Summary,
 };
 use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile, TrustDomain};
-use anchorwatch_core::time::{Clock, Timestamp};
+use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::watch::{DomainState, Event, Facts, JudgementPolicy, Policy, Recall};
 use anchorwatch_lab::issuer::IssuerSettings;
 use anchorwatch_lab::simulate::{Incident, Scenario, Skip, World};
+use clock::ManualClock;
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -223,17 +228,9 @@ fn decisions_count_unless_they_are_left_out() {
     assert_eq!(said(&watched, RecordedDecisions::LeaveOut), before);
 }
 
-/// A clock that stands still.
-struct Still;
-
-impl Clock for Still {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_unix(1_800_000_000)
-    }
-}
-
 async fn stored(watched: &Watched, path: &Path) -> Store {
-    let (store, _) = Store::open(path, StoreOptions::new(Arc::new(Still))).unwrap();
+    let clock = Arc::new(ManualClock::at(Timestamp::from_unix(1_800_000_000)));
+    let (store, _) = Store::open(path, StoreOptions::new(clock)).unwrap();
     for batch in &watched.batches {
         store.append(batch.clone()).await;
     }

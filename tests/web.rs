@@ -5,6 +5,9 @@
 
 #[path = "support/exposition.rs"]
 mod exposition;
+#[path = "support/http.rs"]
+#[allow(dead_code, reason = "another test uses the rest")]
+mod http;
 #[path = "support/picture.rs"]
 mod picture;
 #[path = "support/schema.rs"]
@@ -15,7 +18,6 @@ mod api;
 #[path = "web/pages.rs"]
 mod pages;
 
-use std::fmt::Write as _;
 use std::io::Read as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -35,8 +37,8 @@ use anchorwatch_core::journal::{AuthorityEntry, Entry, RecordedEntry};
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::view::View;
 use anchorwatch_core::watch::Event;
+use http::{Answer, Request};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 
 /// A backend that answers from the fixed picture, and notes what it is asked.
@@ -154,29 +156,6 @@ impl Backend for Scripted {
     }
 }
 
-/// What came back.
-#[derive(Debug)]
-struct Answer {
-    status: u16,
-    headers: Vec<(String, String)>,
-    body: Vec<u8>,
-}
-
-impl Answer {
-    fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
-    }
-
-    fn text(&self) -> &str {
-        std::str::from_utf8(&self.body).unwrap()
-    }
-
-    fn json(&self) -> Value {
-        assert_eq!(self.header("content-type"), Some("application/json"), "{self:?}");
-        serde_json::from_slice(&self.body).unwrap()
-    }
-}
-
 struct Server {
     listener: WebListener,
     backend: Arc<Scripted>,
@@ -200,53 +179,7 @@ impl Server {
 
     async fn ask(&self, method: &str, target: &str, headers: &[(&str, &str)]) -> Answer {
         let stream = TcpStream::connect(self.listener.address()).await.unwrap();
-        exchange(stream, method, target, headers, b"").await
-    }
-}
-
-/// One request by hand, so that nothing is hidden.
-async fn exchange(
-    mut stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
-    method: &str,
-    target: &str,
-    headers: &[(&str, &str)],
-    body: &[u8],
-) -> Answer {
-    let mut head = format!("{method} {target} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n");
-    for (name, value) in headers {
-        write!(head, "{name}: {value}\r\n").unwrap();
-    }
-    write!(head, "content-length: {}\r\n\r\n", body.len()).unwrap();
-    stream.write_all(head.as_bytes()).await.unwrap();
-    // A body that is refused may not be taken to its end.
-    drop(stream.write_all(body).await);
-    let mut raw = Vec::new();
-    drop(stream.read_to_end(&mut raw).await);
-
-    let end = raw.windows(4).position(|four| four == b"\r\n\r\n").expect("a whole head");
-    let (head, rest) = (String::from_utf8(raw[..end].to_vec()).unwrap(), &raw[end + 4..]);
-    let mut lines = head.split("\r\n");
-    let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
-    let headers: Vec<(String, String)> = lines
-        .map(|line| line.split_once(": ").unwrap())
-        .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
-        .collect();
-    let chunked =
-        headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked");
-    let body = if chunked && method != "HEAD" { unchunked(rest) } else { rest.to_vec() };
-    Answer { status, headers, body }
-}
-
-fn unchunked(mut rest: &[u8]) -> Vec<u8> {
-    let mut body = Vec::new();
-    loop {
-        let end = rest.windows(2).position(|two| two == b"\r\n").expect("a chunk's length");
-        let length = usize::from_str_radix(std::str::from_utf8(&rest[..end]).unwrap(), 16).unwrap();
-        if length == 0 {
-            return body;
-        }
-        body.extend_from_slice(&rest[end + 2..][..length]);
-        rest = &rest[end + 2 + length + 2..];
+        Request { method, target, headers, body: b"" }.send_async(stream).await.unwrap()
     }
 }
 
@@ -786,8 +719,8 @@ async fn a_decision_has_a_bound() {
     huge["bundle"] = json!("x".repeat(9 << 20));
     let body = serde_json::to_vec(&huge).unwrap();
     let stream = UnixStream::connect(&admin.path).await.unwrap();
-    let json = [("content-type", "application/json")];
-    let answer = exchange(stream, "POST", "/admin/v1/rebootstrap", &json, &body).await;
+    let request = Request::post("/admin/v1/rebootstrap", &body);
+    let answer = request.send_async(stream).await.unwrap();
     assert_eq!(answer.status, 413);
     assert!(admin.backend.decided.lock().unwrap().is_empty());
 

@@ -3,6 +3,10 @@
 
 #![cfg(test)]
 
+#[path = "support/http.rs"]
+#[allow(dead_code, reason = "another test uses the rest")]
+mod http;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::SocketAddr;
@@ -15,6 +19,7 @@ use anchorwatch::config::{Config, WebConfig};
 use anchorwatch::daemon::{Daemon, Options};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use http::{Answer, Request};
 use rcgen::{
     BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, SanType,
     SignatureAlgorithm,
@@ -260,8 +265,8 @@ struct Asker {
 const TLS: Asker = Asker { tls: Some(rustls::ALL_VERSIONS), certificate: None, login: None };
 const PLAIN: Asker = Asker { tls: None, ..TLS };
 
-/// What became of it: a status, or no answer.
-async fn ask(asker: Asker, address: SocketAddr, folder: &Folder) -> Option<(u16, String)> {
+/// What became of it; `None` where there was no answer.
+async fn ask(asker: Asker, address: SocketAddr, folder: &Folder) -> Option<Answer> {
     let stream = TcpStream::connect(address).await.unwrap();
     match asker.tls {
         None => exchange(stream, asker.login).await,
@@ -297,20 +302,13 @@ fn tls(
 }
 
 async fn exchange(
-    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    stream: impl AsyncRead + AsyncWrite + Unpin,
     login: Option<&str>,
-) -> Option<(u16, String)> {
-    let login = login.map_or(String::new(), |login| {
-        format!("Authorization: Basic {}\r\n", BASE64_STANDARD.encode(login))
-    });
-    let head =
-        format!("GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n{login}Connection: close\r\n\r\n");
-    stream.write_all(head.as_bytes()).await.ok()?;
-    let mut answer = Vec::new();
-    drop(stream.read_to_end(&mut answer).await);
-    let answer = String::from_utf8(answer).unwrap();
-    let status = answer.split(' ').nth(1)?.parse().ok()?;
-    Some((status, answer.to_ascii_lowercase()))
+) -> Option<Answer> {
+    let login = login.map(|login| format!("Basic {}", BASE64_STANDARD.encode(login)));
+    let login = login.as_deref().map(|login| ("authorization", login));
+    let request = Request { headers: login.as_slice(), ..Request::get("/-/healthy") };
+    request.send_async(stream).await.ok()
 }
 
 async fn daemon(folder: &Folder, web: &Path) -> (Daemon, SocketAddr) {
@@ -414,8 +412,8 @@ async fn the_same_file_lets_the_same_askers_in_as_at_prometheus() {
         let prometheus = Prometheus::start(&folder, &web).await;
         let (daemon, address) = daemon(&folder, &web).await;
         for asker in askers() {
-            let ours = ask(asker, address, &folder).await.map(|(status, _)| status);
-            let theirs = ask(asker, prometheus.1, &folder).await.map(|(status, _)| status);
+            let ours = ask(asker, address, &folder).await.map(|answer| answer.status);
+            let theirs = ask(asker, prometheus.1, &folder).await.map(|answer| answer.status);
             assert_eq!(ours, theirs, "{name}: {asker:?}");
         }
         daemon.stop().await.unwrap();
@@ -430,12 +428,12 @@ async fn who_is_not_known_is_told_how_to_log_in_and_headers_are_set_all_the_same
     let headers = fs::read_to_string(Path::new(DATA).join("good/headers.yml")).unwrap();
     fs::write(&web, users + &headers).unwrap();
     let (daemon, address) = daemon(&folder, &web).await;
-    let (status, answer) = ask(PLAIN, address, &folder).await.unwrap();
-    assert!(status == 401 && answer.contains("www-authenticate: basic\r\n"), "{answer}");
-    assert!(answer.contains("strict-transport-security: max-age=31536000\r\n"), "{answer}");
+    let answer = ask(PLAIN, address, &folder).await.unwrap();
+    assert_eq!((answer.status, answer.header("www-authenticate")), (401, Some("Basic")));
+    assert_eq!(answer.header("strict-transport-security"), Some("max-age=31536000"));
     let right = Asker { login: Some(RIGHT), ..PLAIN };
-    let (status, answer) = ask(right, address, &folder).await.unwrap();
-    assert!(status == 200 && answer.contains("x-frame-options: deny\r\n"), "{answer}");
+    let answer = ask(right, address, &folder).await.unwrap();
+    assert_eq!((answer.status, answer.header("x-frame-options")), (200, Some("deny")));
     daemon.stop().await.unwrap();
 }
 
@@ -446,7 +444,7 @@ async fn of_verified_clients_those_with_an_allowed_name_come_in() {
     let (daemon, address) = daemon(&folder, &folder.path.join("allowed-sans.yml")).await;
     for (certificate, status) in [("client", Some(200)), ("other", None), ("stranger", None)] {
         let asker = Asker { certificate: Some(certificate), ..TLS };
-        let answer = ask(asker, address, &folder).await.map(|(status, _)| status);
+        let answer = ask(asker, address, &folder).await.map(|answer| answer.status);
         assert_eq!(answer, status, "{certificate}");
     }
     daemon.stop().await.unwrap();
@@ -461,7 +459,7 @@ async fn what_changes_is_taken_at_the_next_connection_and_what_is_weaker_never()
     fs::write(&web, &both).unwrap();
     let (daemon, address) = daemon(&folder, &web).await;
     let right = Asker { login: Some(RIGHT), ..TLS };
-    let status = async || ask(right, address, &folder).await.map(|(status, _)| status);
+    let status = async || ask(right, address, &folder).await.map(|answer| answer.status);
     assert_eq!(status().await, Some(200));
     // Another user, and no more the one that was.
     fs::write(&web, both.replace("alice", "somebody")).unwrap();
@@ -491,11 +489,11 @@ async fn half_a_file_opens_no_door_that_needed_a_certificate() {
     let file = |name: &str| fs::read_to_string(Path::new(DATA).join(name)).unwrap();
     fs::write(&web, file("good/require-and-verify.yml")).unwrap();
     let (daemon, address) = daemon(&folder, &web).await;
-    assert_eq!(ask(TLS, address, &folder).await, None);
+    assert!(ask(TLS, address, &folder).await.is_none());
     fs::write(&web, file("good/tls.yml")).unwrap();
-    assert_eq!(ask(TLS, address, &folder).await, None);
+    assert!(ask(TLS, address, &folder).await.is_none());
     let known = Asker { certificate: Some("client"), ..TLS };
-    assert_eq!(ask(known, address, &folder).await.map(|(status, _)| status), Some(200));
+    assert_eq!(ask(known, address, &folder).await.map(|answer| answer.status), Some(200));
     daemon.stop().await.unwrap();
 }
 
@@ -510,7 +508,7 @@ async fn who_never_ends_a_handshake_holds_up_nobody() {
         stream.write_all(&[22, 3, 1]).await.unwrap();
         held.push(stream);
     }
-    assert_eq!(ask(TLS, address, &folder).await.map(|(status, _)| status), Some(200));
+    assert_eq!(ask(TLS, address, &folder).await.map(|answer| answer.status), Some(200));
     let mut rest = Vec::new();
     let ended = held[0].read_to_end(&mut rest);
     drop(tokio::time::timeout(PATIENCE, ended).await.expect("a handshake has a deadline"));
@@ -525,7 +523,7 @@ async fn beyond_the_rate_nothing_is_answered() {
     let (daemon, address) = daemon(&folder, &web).await;
     let mut statuses = Vec::new();
     for _ in 0..3 {
-        statuses.push(ask(PLAIN, address, &folder).await.unwrap().0);
+        statuses.push(ask(PLAIN, address, &folder).await.unwrap().status);
     }
     assert_eq!(statuses, [200, 200, 429]);
     daemon.stop().await.unwrap();

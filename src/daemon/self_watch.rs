@@ -125,58 +125,50 @@ pub(super) fn publish(shared: &PollContext, facts: &WatchFacts) {
 
 #[cfg(test)]
 mod tests {
-    use axum::Router;
-    use axum::body::Bytes;
+    use std::collections::BTreeSet;
+
     use serde_json::Value;
-    use tokio::net::TcpListener;
-    use tokio::sync::mpsc;
+    use tempfile::TempDir;
 
     use super::*;
+    use crate::alertmanager::Alertmanager;
     use crate::config::Config;
     use crate::daemon::{Daemon, Options};
 
     /// Longer than a stall takes to be told.
     const PATIENCE: Duration = Duration::from_mins(2);
 
-    /// An Alertmanager on loopback, and the alerts that it is told.
-    async fn alertmanager() -> (String, mpsc::UnboundedReceiver<Value>) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let (sender, receiver) = mpsc::unbounded_channel();
-        let answer = move |body: Bytes| async move {
-            let alerts: Vec<Value> = serde_json::from_slice(&body).unwrap();
-            for alert in alerts {
-                drop(sender.send(alert));
-            }
-        };
-        let router = Router::new().fallback(answer);
-        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        (url, receiver)
+    /// A daemon that watches nobody, and the Alertmanager that it pushes to.
+    async fn start() -> (Daemon, Alertmanager, TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let alertmanager = Alertmanager::start().await;
+        let path = folder.path().join("anchorwatch.yaml");
+        let text = format!(
+            "store: {{path: {}}}\nalertmanagers: [{{url: \"{}\"}}]\nfederates_with: {{}}\n",
+            folder.path().join("store").display(),
+            alertmanager.url,
+        );
+        std::fs::write(&path, text).unwrap();
+        let options = Options { listen: Vec::new(), ..Options::default() };
+        let daemon = Daemon::start(Config::load(&path).unwrap(), options).await.unwrap();
+        (daemon, alertmanager, folder)
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_scheduler_that_stops_is_pushed_without_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let (url, mut told) = alertmanager().await;
-        let path = folder.path().join("anchorwatch.yaml");
-        let store = folder.path().join("store");
-        let text = format!(
-            "store: {{path: {}}}\nalertmanagers: [{{url: \"{url}\"}}]\nfederates_with: {{}}\n",
-            store.display()
-        );
-        std::fs::write(&path, text).unwrap();
-        let config = Config::load(&path).unwrap();
-        let options = Options { listen: Vec::new(), ..Options::default() };
-        let daemon = Daemon::start(config, options).await.unwrap();
+        let (daemon, mut alertmanager, _folder) = start().await;
         assert!(daemon.view().watch.findings.is_empty());
         // Dead, as by a panic: it cannot say so itself.
         daemon.scheduling.abort();
         let kind = FindingKind::SchedulerStalled;
         let pushed = async {
             loop {
-                let alert = told.recv().await.unwrap();
-                let fires = alert["annotations"]["evidence"].is_string();
-                if fires && alert["labels"]["kind"] == kind.label() {
+                let mut alerts = alertmanager.next().await.alerts.into_iter();
+                let fires = |alert: &Value| {
+                    alert["annotations"]["evidence"].is_string()
+                        && alert["labels"]["kind"] == kind.label()
+                };
+                if let Some(alert) = alerts.find(fires) {
                     return alert;
                 }
             }
@@ -195,24 +187,15 @@ mod tests {
     /// was.
     #[tokio::test(flavor = "multi_thread")]
     async fn what_the_process_before_told_of_itself_is_resolved() {
-        let folder = tempfile::tempdir().unwrap();
-        let (url, mut told) = alertmanager().await;
-        let path = folder.path().join("anchorwatch.yaml");
-        let store = folder.path().join("store");
-        let text = format!(
-            "store: {{path: {}}}\nalertmanagers: [{{url: \"{url}\"}}]\nfederates_with: {{}}\n",
-            store.display()
-        );
-        std::fs::write(&path, text).unwrap();
-        let options = Options { listen: Vec::new(), ..Options::default() };
-        let daemon = Daemon::start(Config::load(&path).unwrap(), options).await.unwrap();
-        let mut resolved = std::collections::BTreeSet::new();
+        let (daemon, mut alertmanager, _folder) = start().await;
+        let mut resolved = BTreeSet::new();
         while resolved.len() < 3 {
-            let alert = tokio::time::timeout(PATIENCE, told.recv()).await.unwrap().unwrap();
-            let ends: Timestamp = alert["endsAt"].as_str().unwrap().parse().unwrap();
-            let now = anchorwatch_core::time::Clock::now(&crate::daemon::SystemClock);
-            assert!(ends <= now, "nothing fires: {alert:#}");
-            resolved.insert(alert["labels"]["kind"].as_str().unwrap().to_owned());
+            for alert in alertmanager.next().await.alerts {
+                let ends: Timestamp = alert["endsAt"].as_str().unwrap().parse().unwrap();
+                let now = anchorwatch_core::time::Clock::now(&crate::daemon::SystemClock);
+                assert!(ends <= now, "nothing fires: {alert:#}");
+                resolved.insert(alert["labels"]["kind"].as_str().unwrap().to_owned());
+            }
         }
         daemon.stop().await.unwrap();
     }

@@ -6,16 +6,13 @@ use tokio::sync::Semaphore;
 
 use super::lanes::LookupSpeed;
 use super::*;
+use crate::clock::ManualClock;
 
 const LONG: Duration = Duration::from_mins(1);
 const PLACES: usize = 32;
 
-struct Noon;
-
-impl Clock for Noon {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_unix(1_795_000_000)
-    }
+fn noon() -> Arc<ManualClock> {
+    Arc::new(ManualClock::at(Timestamp::from_unix(1_795_000_000)))
 }
 
 /// Name servers. Names under `dead` are never answered. Those under `sick` fail once
@@ -65,7 +62,7 @@ fn lookups() -> (Lookups, Arc<Zones>) {
 fn lookups_at(places: usize) -> (Lookups, Arc<Zones>) {
     let zones = Arc::new(Zones { gate: Arc::new(Semaphore::new(0)), asked: AtomicUsize::new(0) });
     let resolver = Arc::new(Shared(Arc::clone(&zones)));
-    (Lookups::new(resolver, Arc::new(Noon), places), zones)
+    (Lookups::new(resolver, noon(), places), zones)
 }
 
 fn question(host: &str, within: Duration) -> Question<'_> {
@@ -214,7 +211,7 @@ impl Resolve for Fickle {
 fn fickle(state: i64) -> (Lookups, Arc<Fickle>) {
     let fickle = Arc::new(Fickle { state: AtomicI64::new(state) });
     let resolver = Arc::new(Shared(Arc::clone(&fickle)));
-    (Lookups::new(resolver, Arc::new(Noon), PLACES), fickle)
+    (Lookups::new(resolver, noon(), PLACES), fickle)
 }
 
 #[tokio::test]
@@ -226,7 +223,7 @@ async fn the_last_good_addresses_are_used_and_reported_while_a_look_up_is_slow()
         let found = find(&lookups, "b.example", LONG).await.unwrap();
         assert_eq!(found.addresses, both());
         let stale = found.stale.unwrap();
-        assert_eq!((stale.looked_up_at, &stale.failure), (Noon.now(), &None));
+        assert_eq!((stale.looked_up_at, &stale.failure), (noon().now(), &None));
         let text = stale.to_string();
         assert!(text.ends_with("are used: the look-up is slow"), "{text}");
     }

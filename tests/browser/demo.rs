@@ -1,19 +1,19 @@
 //! A running `anchorwatch demo`, as a process of its own.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::process::Process;
+
 /// The attack comes within 34 s; nothing waits longer than this.
 const PATIENCE: Duration = Duration::from_secs(50);
+/// How long the demo may take to end in order, so that its folder goes too.
+const ENDS_WITHIN: Duration = Duration::from_secs(3);
 
-pub(crate) struct Demo {
-    child: Child,
-    address: String,
-}
+pub(crate) struct Demo(Process);
 
 impl Demo {
     pub(crate) fn start() -> Self {
@@ -30,26 +30,18 @@ impl Demo {
             }
         };
         std::thread::spawn(move || lines.for_each(drop));
-        Self { child, address }
+        Self(Process { child, address })
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
-    }
-
-    pub(crate) fn findings(&self) -> Vec<Value> {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        write!(stream, "GET /api/v1/findings HTTP/1.0\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+        format!("http://{}{path}", self.0.address)
     }
 
     /// The first finding of this kind, once there is one.
     pub(crate) fn until(&self, kind: &str) -> Value {
         let began = Instant::now();
         loop {
-            if let Some(found) = self.findings().into_iter().find(|one| one["kind"] == kind) {
+            if let Some(found) = self.0.findings().into_iter().find(|one| one["kind"] == kind) {
                 return found;
             }
             assert!(began.elapsed() < PATIENCE, "{kind} was never found");
@@ -60,16 +52,6 @@ impl Demo {
 
 impl Drop for Demo {
     fn drop(&mut self) {
-        // In order, so that its folder goes too.
-        let process = self.child.id().to_string();
-        drop(Command::new("kill").args(["-TERM", &process]).status());
-        for _ in 0..150 {
-            if matches!(self.child.try_wait(), Ok(Some(_))) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        drop(self.child.kill());
-        drop(self.child.wait());
+        self.0.end(ENDS_WITHIN);
     }
 }

@@ -8,6 +8,9 @@
 
 mod chromium;
 mod demo;
+#[path = "../support/process.rs"]
+#[allow(dead_code, reason = "another test uses the rest")]
+mod process;
 
 use std::path::{Path, PathBuf};
 

@@ -1,7 +1,6 @@
 //! A Prometheus of one's own, which scrapes one daemon each second.
 
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::io::{self, BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -10,6 +9,8 @@ use std::time::{Duration, Instant};
 use anchorwatch_core::alerts::JOB;
 use serde_json::Value;
 use url::form_urlencoded::Serializer;
+
+use crate::process::http::Request;
 
 /// No answer takes this long, unless it hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -79,13 +80,8 @@ impl Prometheus {
     }
 
     fn get(&self, path: &str) -> io::Result<String> {
-        let mut stream = TcpStream::connect(&self.address)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: test\r\n\r\n").as_bytes())?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
-        body.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+        let answer = Request::get(path).send_to(&self.address)?;
+        Ok(answer.text().to_owned())
     }
 
     /// The end of its log.

@@ -1,14 +1,15 @@
 //! Prometheus and Alertmanager as processes of their own.
 
 use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+
+use crate::process::http::Request;
 
 /// Nothing takes this long to start.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -82,14 +83,9 @@ fn spawn(command: &mut Command) -> Child {
 
 /// The body of a good answer.
 pub(crate) fn get(address: SocketAddr, path: &str, accept: &str) -> Option<String> {
-    let patience = Duration::from_secs(5);
-    let mut stream = TcpStream::connect_timeout(&address, patience).ok()?;
-    stream.set_read_timeout(Some(patience)).ok()?;
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: test\r\nAccept: {accept}\r\n\r\n").ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    head.lines().next()?.contains(" 200 ").then(|| body.to_owned())
+    let headers = &[("accept", accept)];
+    let answer = Request { headers, ..Request::get(path) }.send_to(address).ok()?;
+    (answer.status == 200).then(|| answer.text().to_owned())
 }
 
 /// Two Alertmanagers in a cluster, under the example's routes and inhibitions. Only the waits are

@@ -4,33 +4,24 @@
 //! of its own. The daemon is a process of its own; the endpoints are real.
 
 use std::path::{Path, PathBuf};
-use std::process::Output;
 
 use anchorwatch::demo::mint::{DemoKeyAlgorithm, JwtAuthority, X509Ca, ca_params};
 use anchorwatch_core::bundle::Fingerprint;
 use rcgen::KeyPair;
-use rusqlite::Connection;
 use serde_json::Value;
-use tempfile::TempDir;
 
-use crate::process::{
-    PATIENCE, Partner, Process, anchorwatch, configure, day, document, hour, id, json, relationship,
-};
-
-const WHO: [&str; 3] = ["--by=j.doe", "--reason=INC-1", "--yes"];
+use crate::process::{Partner, Process, configure, day, document, hour, id, relationship};
+use crate::scene::{Scene, said};
 
 /// Partners under watch, and the rogue authority that someone added to the first one's bundle.
-struct Scene {
-    folder: TempDir,
-    config: PathBuf,
-    partners: Vec<Partner>,
+struct Attack {
+    scene: Scene,
     rogue: X509Ca,
     rogue_pair: KeyPair,
     rogue_key: JwtAuthority,
-    daemon: Process,
 }
 
-impl Scene {
+impl Attack {
     /// The watch over `b.example`, whose bundle is in order, and whose bootstrap file holds its
     /// own authority.
     async fn start() -> Self {
@@ -38,35 +29,27 @@ impl Scene {
     }
 
     async fn of(names: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let mut partners = Vec::new();
-        for name in names {
-            partners.push(Partner::start(name).await);
-        }
-        let relationships: Vec<String> =
-            partners.iter().map(|one| one.relationship(folder.path())).collect();
-        let config = configure(folder.path(), &relationships);
-        let daemon = Process::start(&config);
-        for name in names {
-            daemon.until("up", |daemon| daemon.domain(name)["up"] == true);
-        }
+        Self::on(Scene::of(names).await)
+    }
+
+    fn on(scene: Scene) -> Self {
         let rogue_pair = DemoKeyAlgorithm::EcP256.generate().unwrap();
-        let rogue = authority(names[0], &rogue_pair);
+        let rogue = authority(&scene.partners[0].name, &rogue_pair);
         let rogue_key =
             JwtAuthority::with_kid(DemoKeyAlgorithm::EcP256, "rogue-key".to_owned()).unwrap();
-        Self { folder, config, partners, rogue, rogue_pair, rogue_key, daemon }
+        Self { scene, rogue, rogue_pair, rogue_key }
     }
 
     fn victim(&self) -> &Partner {
-        &self.partners[0]
+        &self.scene.partners[0]
     }
 
     /// The rogue authority stands beside the genuine one, and an operator denies it.
     fn plant_and_deny(&self) {
         let Partner { name, authority, key, endpoint, .. } = self.victim();
         endpoint.serve(document(&[authority, &self.rogue], &[key], 2));
-        self.daemon.until("taken", |daemon| daemon.domain(name)["sequence"] == 2);
-        said(&self.decide(&["deny", &self.rogue_fingerprint()]), 0);
+        self.scene.daemon.until("taken", |daemon| daemon.domain(name)["sequence"] == 2);
+        said(&self.scene.decide(&["deny", &self.rogue_fingerprint()]), 0);
     }
 
     /// The impostor answers, with a bundle that lists its own keys alone.
@@ -91,22 +74,6 @@ impl Scene {
         Fingerprint::of(self.rogue.certificate()).to_string()
     }
 
-    fn decide(&self, arguments: &[&str]) -> Output {
-        anchorwatch(&self.config, &[arguments, &WHO].concat()).output().unwrap()
-    }
-
-    fn restart(&mut self) {
-        self.daemon.signal("-TERM");
-        self.daemon.child.wait().unwrap();
-        self.daemon = Process::start(&self.config);
-    }
-
-    fn events(&self, kind: &str) -> Vec<Value> {
-        let events = ["events", "--kind", kind, "--output=json"];
-        let listed = json(&anchorwatch(&self.config, &events).output().unwrap());
-        listed.as_array().unwrap().clone()
-    }
-
     /// Waits until polls of this trust domain are refused for a denied signer: the critical
     /// finding names the key, who denied it and why, and what was presented.
     #[track_caller]
@@ -121,13 +88,13 @@ impl Scene {
                     && names(one)
             })
         };
-        self.daemon.until("refused", |daemon| {
+        self.scene.daemon.until("refused", |daemon| {
             daemon.domain(name)["up"] == false && found(daemon).is_some()
         });
-        let finding = found(&self.daemon).unwrap();
+        let finding = found(&self.scene.daemon).unwrap();
         assert_eq!(finding["severity"], "critical", "{finding}");
         let text = evidence(&finding);
-        for part in ["j.doe", "INC-1"] {
+        for part in ["j.doe", "CHG-1"] {
             assert!(text.contains(part), "{part} is missing: {text}");
         }
         finding
@@ -137,7 +104,7 @@ impl Scene {
     fn failures(&self, name: &str, reason: &str) -> u64 {
         let labels = format!("trust_domain=\"{name}\"");
         let reason = format!("reason=\"{reason}\"");
-        let metrics = self.daemon.get("/metrics");
+        let metrics = self.scene.daemon.text("/metrics");
         let of = |line: &&str| {
             line.starts_with("anchorwatch_source_poll_failures_total{")
                 && line.contains(&labels)
@@ -159,14 +126,6 @@ fn evidence(finding: &Value) -> String {
     sentences.filter_map(|one| one["text"].as_str()).collect::<Vec<_>>().join("\n")
 }
 
-#[track_caller]
-fn said(output: &Output, code: i32) -> String {
-    let (out, err) =
-        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert_eq!(output.status.code(), Some(code), "{out}{err}");
-    format!("{out}{err}")
-}
-
 fn write(folder: &Path, name: &str, text: &[u8]) -> PathBuf {
     let path = folder.join(name);
     std::fs::write(&path, text).unwrap();
@@ -175,193 +134,194 @@ fn write(folder: &Path, name: &str, text: &[u8]) -> PathBuf {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_impostor_with_a_denied_key_is_refused_and_the_genuine_endpoint_is_taken_again() {
-    let mut scene = Scene::start().await;
-    scene.plant_and_deny();
-    scene.impersonate();
-    let finding = scene.refuses("b.example");
+    let mut attack = Attack::start().await;
+    attack.plant_and_deny();
+    attack.impersonate();
+    let finding = attack.refuses("b.example");
     let text = evidence(&finding);
     for part in ["b.example/spire/server", "O=SPIFFE"] {
         assert!(text.contains(part), "{part} is missing: {text}");
     }
-    let domain = scene.daemon.domain("b.example");
+    let domain = attack.scene.daemon.domain("b.example");
     assert_eq!((&domain["sequence"], &domain["x509_authorities"]), (&2.into(), &2.into()));
-    assert!(0 < scene.failures("b.example", "denied_signer"));
+    assert!(0 < attack.failures("b.example", "denied_signer"));
     assert!(
-        scene
+        attack
+            .scene
             .events("authority_introduced")
             .iter()
             .all(|event| { !event.to_string().contains("\"rogue-key\"") })
     );
 
     // The denial and the refusal hold over a restart.
-    scene.restart();
-    scene.refuses("b.example");
-    assert_eq!(scene.daemon.domain("b.example")["sequence"], 2);
+    attack.scene.restart();
+    attack.refuses("b.example");
+    assert_eq!(attack.scene.daemon.domain("b.example")["sequence"], 2);
 
-    scene.return_genuine(3);
-    scene.daemon.until("genuine again", |daemon| {
+    attack.return_genuine(3);
+    attack.scene.daemon.until("genuine again", |daemon| {
         let domain = daemon.domain("b.example");
         domain["up"] == true && domain["sequence"] == 3
     });
-    scene.daemon.until("over", |daemon| {
+    attack.scene.daemon.until("over", |daemon| {
         let mut findings = daemon.findings().into_iter();
         findings.all(|one| one["kind"] != "endpoint_unauthenticated")
     });
     // The rogue authority went off the bundle, and is refused all the same.
-    scene.impersonate();
-    scene.refuses("b.example");
-    assert_eq!(scene.daemon.domain("b.example")["sequence"], 3);
+    attack.impersonate();
+    attack.refuses("b.example");
+    assert_eq!(attack.scene.daemon.domain("b.example")["sequence"], 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rebootstrap_approves_no_denied_key() {
-    let scene = Scene::start().await;
-    scene.plant_and_deny();
-    let Partner { authority, key, .. } = scene.victim();
-    let folder = scene.folder.path();
+    let attack = Attack::start().await;
+    attack.plant_and_deny();
+    let Partner { authority, key, .. } = attack.victim();
+    let folder = attack.scene.folder.path();
     // A file of the denied key alone is refused, with the way out.
-    let only = write(folder, "only.json", &document(&[&scene.rogue], &[], 1));
+    let only = write(folder, "only.json", &document(&[&attack.rogue], &[], 1));
     let rebootstrap =
-        |file: &Path| scene.decide(&["rebootstrap", "b.example", file.to_str().unwrap()]);
+        |file: &Path| attack.scene.decide(&["rebootstrap", "b.example", file.to_str().unwrap()]);
     let refused = said(&rebootstrap(&only), 1);
-    assert!(refused.contains(&scene.rogue_fingerprint()), "{refused}");
+    assert!(refused.contains(&attack.rogue_fingerprint()), "{refused}");
     assert!(refused.contains("anchorwatch approve"), "{refused}");
-    assert!(scene.events("rebootstrapped").is_empty());
+    assert!(attack.scene.events("rebootstrapped").is_empty());
 
-    let file = write(folder, "both.json", &document(&[authority, &scene.rogue], &[key], 1));
+    let file = write(folder, "both.json", &document(&[authority, &attack.rogue], &[key], 1));
     let effect = said(&rebootstrap(&file), 0);
     assert!(effect.contains("denied"), "{effect}");
-    scene.impersonate();
-    scene.refuses("b.example");
-    assert_eq!(scene.daemon.domain("b.example")["sequence"], 2);
-    let rogue = scene.rogue_fingerprint();
-    let decided = scene.events("decided");
+    attack.impersonate();
+    attack.refuses("b.example");
+    assert_eq!(attack.scene.daemon.domain("b.example")["sequence"], 2);
+    let rogue = attack.rogue_fingerprint();
+    let decided = attack.scene.events("decided");
     let overridden = |one: &Value| one["decision"] == "approve" && one["fingerprint"] == *rogue;
     assert!(!decided.iter().any(overridden), "{decided:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bootstrap_file_of_a_denied_key_alone_authenticates_nobody() {
-    let scene = Scene::of(&["b.example", "c.example"]).await;
-    scene.plant_and_deny();
+    let attack = Attack::of(&["b.example", "c.example"]).await;
+    attack.plant_and_deny();
     // A trust domain that comes later has the denied key in its bootstrap file, and nothing else.
-    let folder = scene.folder.path();
+    let folder = attack.scene.folder.path();
     // It is another certificate for that key.
-    let renamed = authority("d.example", &scene.rogue_pair);
+    let renamed = authority("d.example", &attack.rogue_pair);
     let file = write(folder, "rogue.pem", renamed.pem().as_bytes());
     let late = Partner::start("d.example").await;
     late.endpoint.present(&renamed.svid(&id("d.example"), hour()).unwrap());
-    late.endpoint.serve(document(&[&renamed], &[&scene.rogue_key], 1));
+    late.endpoint.serve(document(&[&renamed], &[&attack.rogue_key], 1));
     let mut relationships: Vec<String> =
-        scene.partners.iter().map(|one| one.relationship(folder)).collect();
+        attack.scene.partners.iter().map(|one| one.relationship(folder)).collect();
     let url = late.endpoint.url();
     relationships.push(relationship("d.example", &url, &id("d.example"), Some(&file)));
     configure(folder, &relationships);
-    scene.daemon.signal("-HUP");
-    let finding = scene.refuses("d.example");
+    attack.scene.daemon.signal("-HUP");
+    let finding = attack.refuses("d.example");
     let text = evidence(&finding);
     assert!(text.contains("anchorwatch rebootstrap d.example"), "{text}");
-    assert!(0 < scene.failures("d.example", "trust_denied"));
-    let findings = scene.daemon.findings();
+    assert!(0 < attack.failures("d.example", "trust_denied"));
+    let findings = attack.scene.daemon.findings();
     assert!(findings.iter().all(|one| one["kind"] != "bootstrap_unusable"), "{findings:?}");
-    assert!(scene.events("first_contact").iter().all(|one| one["trust_domain"] != "d.example"));
+    assert!(
+        attack.scene.events("first_contact").iter().all(|one| one["trust_domain"] != "d.example")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_denial_that_cannot_be_journaled_yet_binds_and_an_approval_finds_it() {
-    let scene = Scene::of(&["b.example"]).await;
-    scene.plant_and_deny();
-    let folder = scene.folder.path();
-    let store = Connection::open(folder.join("store/anchorwatch.sqlite")).unwrap();
-    store.busy_timeout(PATIENCE).unwrap();
-    store.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let attack = Attack::of(&["b.example"]).await;
+    attack.plant_and_deny();
+    let folder = attack.scene.folder.path();
+    let store = attack.scene.hold_the_store();
     let file =
-        write(folder, "rogue.pem", authority("d.example", &scene.rogue_pair).pem().as_bytes());
+        write(folder, "rogue.pem", authority("d.example", &attack.rogue_pair).pem().as_bytes());
     let late = Partner::start("d.example").await;
     let url = late.endpoint.url();
     let seldom = "    poll_interval: 1h\n";
     let late = relationship("d.example", &url, &id("d.example"), Some(&file)) + seldom;
-    configure(folder, &[scene.victim().relationship(folder), late]);
-    scene.daemon.signal("-HUP");
-    scene.daemon.until("watched", |daemon| {
-        daemon.get("/metrics").contains("trust_domain=\"d.example\"")
-            && 0 < scene.failures("d.example", "trust_denied")
+    configure(folder, &[attack.victim().relationship(folder), late]);
+    attack.scene.daemon.signal("-HUP");
+    attack.scene.daemon.until("watched", |daemon| {
+        daemon.text("/metrics").contains("trust_domain=\"d.example\"")
+            && 0 < attack.failures("d.example", "trust_denied")
     });
     let decided = || -> Vec<String> {
-        let decided = scene.events("decided").into_iter();
+        let decided = attack.scene.events("decided").into_iter();
         let of = decided.filter(|one| one["trust_domain"] == "d.example");
         of.map(|one| one["decision"].as_str().unwrap().to_owned()).collect()
     };
     assert!(decided().is_empty(), "it waits for the journal");
     store.execute_batch("ROLLBACK").unwrap();
     drop(store);
-    let approve = ["approve", &scene.rogue_fingerprint()];
-    scene.daemon.until("approved", |_| scene.decide(&approve).status.success());
+    let approve = ["approve", &attack.rogue_fingerprint()];
+    attack.scene.daemon.until("approved", |_| attack.scene.decide(&approve).status.success());
     assert_eq!(decided(), ["deny", "approve"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_was_denied_unseen_is_bound_everywhere_once_one_trust_domain_shows_it() {
-    let scene = Scene::of(&["b.example", "c.example"]).await;
+    let attack = Attack::of(&["b.example", "c.example"]).await;
     // Another certificate for the rogue key stands in the other bundle.
-    let renamed = authority("c.example", &scene.rogue_pair);
-    let other = &scene.partners[1];
+    let renamed = authority("c.example", &attack.rogue_pair);
+    let other = &attack.scene.partners[1];
     other.endpoint.serve(document(&[&other.authority, &renamed], &[&other.key], 2));
-    scene.daemon.until("taken", |daemon| daemon.domain("c.example")["sequence"] == 2);
-    let effect = said(&scene.decide(&["deny", &scene.rogue_fingerprint()]), 0);
+    attack.scene.daemon.until("taken", |daemon| daemon.domain("c.example")["sequence"] == 2);
+    let effect = said(&attack.scene.decide(&["deny", &attack.rogue_fingerprint()]), 0);
     assert!(effect.contains("its public key was never seen"), "{effect}");
     let bound = || -> Vec<String> {
-        let decided = scene.events("decided").into_iter();
+        let decided = attack.scene.events("decided").into_iter();
         let bound = decided.filter(|one| one["public_key"].is_string());
         bound.map(|one| one["trust_domain"].as_str().unwrap().to_owned()).collect()
     };
     assert!(bound().is_empty());
 
-    let Partner { authority, key, endpoint, .. } = scene.victim();
-    endpoint.serve(document(&[authority, &scene.rogue], &[key], 2));
-    scene.daemon.until("journaled", |_| bound().contains(&"c.example".to_owned()));
+    let Partner { authority, key, endpoint, .. } = attack.victim();
+    endpoint.serve(document(&[authority, &attack.rogue], &[key], 2));
+    attack.scene.daemon.until("journaled", |_| bound().contains(&"c.example".to_owned()));
     assert_eq!(bound(), ["b.example", "c.example"]);
     other.endpoint.present(&renamed.svid(&id("c.example"), hour()).unwrap());
-    other.endpoint.serve(document(&[&renamed], &[&scene.rogue_key], 9));
-    scene.refuses("c.example");
-    assert_eq!(scene.daemon.domain("c.example")["sequence"], 2);
+    other.endpoint.serve(document(&[&renamed], &[&attack.rogue_key], 9));
+    attack.refuses("c.example");
+    assert_eq!(attack.scene.daemon.domain("c.example")["sequence"], 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_denial_that_was_overridden_does_not_come_back_by_a_trust_domain_that_left() {
-    let scene = Scene::of(&["b.example", "c.example"]).await;
+    let attack = Attack::of(&["b.example", "c.example"]).await;
     let late = Partner::start("d.example").await;
-    let key = scene.rogue_fingerprint();
-    let folder = scene.folder.path();
+    let key = attack.rogue_fingerprint();
+    let folder = attack.scene.folder.path();
     let watch = |partners: &[&Partner]| {
         let relationships: Vec<String> =
             partners.iter().map(|one| one.relationship(folder)).collect();
         configure(folder, &relationships);
-        scene.daemon.signal("-HUP");
+        attack.scene.daemon.signal("-HUP");
     };
-    let [stays, leaves] = &scene.partners[..] else { panic!("two partners") };
+    let [stays, leaves] = &attack.scene.partners[..] else { panic!("two partners") };
     let denied = || -> Vec<String> {
-        let decided = scene.events("decided").into_iter();
+        let decided = attack.scene.events("decided").into_iter();
         let denied = decided.filter(|one| one["decision"] == "deny");
         denied.map(|one| one["trust_domain"].as_str().unwrap().to_owned()).collect()
     };
-    said(&scene.decide(&["deny", &key]), 0);
+    said(&attack.scene.decide(&["deny", &key]), 0);
     watch(&[stays]);
-    let gone = |daemon: &Process| daemon.get("/api/v1/trust-domains/c.example").contains(" 404 ");
-    scene.daemon.until("gone", gone);
-    said(&scene.decide(&["approve", &key]), 0);
+    let gone = |daemon: &Process| daemon.get("/api/v1/trust-domains/c.example").status == 404;
+    attack.scene.daemon.until("gone", gone);
+    said(&attack.scene.decide(&["approve", &key]), 0);
     watch(&[stays, &late]);
-    scene.daemon.until("up", |daemon| daemon.domain("d.example")["up"] == true);
+    attack.scene.daemon.until("up", |daemon| daemon.domain("d.example")["up"] == true);
     assert_eq!(denied(), ["b.example", "c.example"]);
     // Where nobody overrode it, it comes back.
     let other = Fingerprint::of(b"denied").to_string();
     watch(&[stays, leaves]);
-    scene.daemon.until("back", |daemon| daemon.domain("c.example")["up"] == true);
-    said(&scene.decide(&["deny", &other]), 0);
+    attack.scene.daemon.until("back", |daemon| daemon.domain("c.example")["up"] == true);
+    said(&attack.scene.decide(&["deny", &other]), 0);
     watch(&[leaves, &late]);
-    scene.daemon.until("back", |daemon| daemon.domain("d.example")["up"] == true);
-    scene.daemon.until("carried", |_| {
-        scene.events("decided").iter().any(|one| {
+    attack.scene.daemon.until("back", |daemon| daemon.domain("d.example")["up"] == true);
+    attack.scene.daemon.until("carried", |_| {
+        attack.scene.events("decided").iter().any(|one| {
             one["trust_domain"] == "d.example" && one["fingerprint"].as_str() == Some(&other)
         })
     });
@@ -378,20 +338,11 @@ async fn a_denied_key_authenticates_no_endpoint_that_another_trust_domain_serves
         server.relationship(folder.path()),
         relationship("c.example", &url, &id("b.example"), None),
     ];
-    let config = configure(folder.path(), &relationships);
-    let daemon = Process::start(&config);
-    for name in ["b.example", "c.example"] {
-        daemon.until("up", |daemon| daemon.domain(name)["up"] == true);
-    }
-    let rogue_pair = DemoKeyAlgorithm::EcP256.generate().unwrap();
-    let rogue = authority("b.example", &rogue_pair);
-    let rogue_key =
-        JwtAuthority::with_kid(DemoKeyAlgorithm::EcP256, "rogue-key".to_owned()).unwrap();
     let partners = vec![server, other];
-    let scene = Scene { folder, config, partners, rogue, rogue_pair, rogue_key, daemon };
-    scene.plant_and_deny();
-    scene.impersonate_at(&scene.partners[1], 9);
-    scene.refuses("c.example");
-    assert_eq!(scene.daemon.domain("c.example")["sequence"], 1);
-    assert_eq!(scene.daemon.domain("b.example")["up"], true);
+    let attack = Attack::on(Scene::start_with(folder, partners, &relationships, ""));
+    attack.plant_and_deny();
+    attack.impersonate_at(&attack.scene.partners[1], 9);
+    attack.refuses("c.example");
+    assert_eq!(attack.scene.daemon.domain("c.example")["sequence"], 1);
+    assert_eq!(attack.scene.daemon.domain("b.example")["up"], true);
 }

@@ -9,6 +9,13 @@
 #[allow(dead_code, reason = "another test uses the rest")]
 mod process;
 
+#[path = "../support/alertmanager.rs"]
+#[allow(dead_code, reason = "another test uses the rest")]
+mod alertmanager;
+
+#[path = "../support/scene.rs"]
+mod scene;
+
 #[path = "../support/mod.rs"]
 #[allow(dead_code, reason = "another test uses the rest")]
 mod support;

@@ -5,83 +5,42 @@ use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::process::Output;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anchorwatch::demo::mint::{DemoKeyAlgorithm, JwtAuthority, X509Ca};
 use anchorwatch_core::bundle::Fingerprint;
-use rusqlite::Connection;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::Semaphore;
 
+use crate::process::http::{Answer, Request};
 use crate::process::{
     PATIENCE, Partner, Process, anchorwatch, configure, document, hour, id, json as answer,
     relationship,
 };
+use crate::scene::{Scene, WHO, said};
 use crate::support::hostile;
 
 const NAMES: [&str; 3] = ["a.example", "b.example", "c.example"];
-const WHO: [&str; 3] = ["--by=j.doe", "--reason=CHG-1", "--yes"];
-
-/// Three partners under watch. The first publishes keys that nothing explains.
-struct Scene {
-    folder: TempDir,
-    config: PathBuf,
-    partners: Vec<Partner>,
-    daemon: Process,
-}
 
 impl Scene {
+    /// Three partners under watch. The first publishes so many keys that nothing explains.
     async fn with_surprises(count: usize) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let mut partners = Vec::new();
-        for name in NAMES {
-            partners.push(Partner::start(name).await);
-        }
-        let relationships: Vec<_> =
-            partners.iter().map(|one| one.relationship(folder.path())).collect();
-        let config = configure(folder.path(), &relationships);
-        let daemon = start(&config);
-        let scene = Self { folder, config, partners, daemon };
-        scene.until_all_are_up();
+        let scene = Self::of(&NAMES).await;
         let keys: Vec<_> =
             (0..count).map(|_| JwtAuthority::mint(DemoKeyAlgorithm::EcP256).unwrap()).collect();
-        let first = &scene.partners[0];
-        let listed: Vec<_> = std::iter::once(&first.key).chain(&keys).collect();
-        first.endpoint.serve(document(&[&first.authority], &listed, 2));
+        let listed: Vec<_> = std::iter::once(&scene.partners[0].key).chain(&keys).collect();
+        scene.publish(0, &listed, 2);
         scene.daemon.until("surprised", |daemon| unexpected(daemon).len() == count);
         scene
-    }
-
-    fn until_all_are_up(&self) {
-        for name in NAMES {
-            self.daemon.until("up", |daemon| daemon.domain(name)["up"] == true);
-        }
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        anchorwatch(&self.config, arguments).output().unwrap()
-    }
-
-    fn decide(&self, arguments: &[&str]) -> Output {
-        self.run(&[arguments, &WHO].concat())
-    }
-
-    /// The entries of this kind in the journal.
-    fn journal(&self, kind: &str) -> Vec<Value> {
-        let events = answer(&self.run(&["events", "--kind", kind, "--output", "json"]));
-        events.as_array().unwrap().clone()
     }
 
     /// The trust domains in whose journal this decision stands.
     fn journaled(&self, decision: &str, fingerprint: &str) -> BTreeSet<String> {
         let decided = self
-            .journal("decided")
+            .events("decided")
             .into_iter()
             .filter(|one| one["decision"] == decision && one["fingerprint"] == fingerprint);
         decided.map(|one| one["trust_domain"].as_str().unwrap().to_owned()).collect()
@@ -107,50 +66,24 @@ impl Scene {
 
     /// What the admin socket answers.
     fn ask(&self, path: &str, request: &Value) -> (u16, Value) {
-        let mut stream = self.socket();
-        send(&mut stream, path, request);
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        let (head, body) = text.split_once("\r\n\r\n").expect(&text);
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, serde_json::from_str(body).unwrap())
+        let answer = Request::post(path, request.to_string().as_bytes()).send(self.socket());
+        let answer = answer.unwrap();
+        (answer.status, answer.json())
     }
 
     /// Sends a request, and goes away after so long without reading the answer.
     fn ask_and_leave(&self, path: &str, request: &Value, after: Duration) {
         let mut stream = self.socket();
-        send(&mut stream, path, request);
+        send(&mut stream, &Request::post(path, request.to_string().as_bytes()));
         std::thread::sleep(after);
-    }
-
-    /// Holds the store up: whoever wants to write waits, a second at most, until this is dropped.
-    fn hold_the_store(&self) -> Connection {
-        let store = Connection::open(self.folder.path().join("store/anchorwatch.sqlite")).unwrap();
-        store.busy_timeout(PATIENCE).unwrap();
-        store.execute_batch("BEGIN IMMEDIATE").unwrap();
-        store
-    }
-
-    /// Has the daemon die at once, and starts it again.
-    fn kill_and_restart(&mut self) {
-        drop(self.daemon.child.kill());
-        drop(self.daemon.child.wait());
-        self.daemon = start(&self.config);
-        self.until_all_are_up();
     }
 
     fn verify(self) {
         let Self { folder, config, daemon, partners } = self;
         drop(daemon);
-        let verified = anchorwatch(&config, &["store", "verify"]).output().unwrap();
-        let said = String::from_utf8_lossy(&verified.stderr).into_owned();
-        assert_eq!(verified.status.code(), Some(0), "{said}");
+        said(&anchorwatch(&config, &["store", "verify"]).output().unwrap(), 0);
         drop((partners, folder));
     }
-}
-
-fn start(config: &Path) -> Process {
-    Process::start_with(config, &["--web.enable-lifecycle"])
 }
 
 /// Readers that hang: half a head each.
@@ -163,15 +96,17 @@ fn half_heads(daemon: &Process) -> Vec<TcpStream> {
     (0..20).map(head).collect()
 }
 
-fn send(stream: &mut (impl std::io::Write + ?Sized), path: &str, request: &Value) {
-    let body = request.to_string();
-    let length = body.len();
+/// Sends what nobody waits for the answer of.
+fn send(stream: &mut impl std::io::Write, request: &Request<'_>) {
     // The daemon may have gone away: then there is no answer.
-    let _ = write!(
-        stream,
-        "POST {path} HTTP/1.0\r\nHost: test\r\nContent-Type: application/json\r\n\
-         Content-Length: {length}\r\n\r\n{body}"
-    );
+    drop(stream.write_all(&request.bytes()));
+}
+
+const RELOAD: Request<'static> =
+    Request { method: "POST", target: "/-/reload", headers: &[], body: b"" };
+
+fn reload(daemon: &Process) -> Answer {
+    RELOAD.send_to(&daemon.address).unwrap()
 }
 
 /// The keys that nothing explains, by fingerprint, of all trust domains.
@@ -184,18 +119,9 @@ fn unexpected(daemon: &Process) -> BTreeSet<String> {
 }
 
 fn watched(daemon: &Process) -> Vec<String> {
-    let text = daemon.get("/api/v1/trust-domains");
-    let report: Value = serde_json::from_str(text.split_once("\r\n\r\n").unwrap().1).unwrap();
+    let report = daemon.value("/api/v1/trust-domains");
     let domains = report["trust_domains"].as_array().unwrap();
     domains.iter().map(|one| one["trust_domain"].as_str().unwrap().to_owned()).collect()
-}
-
-#[track_caller]
-fn said(output: &Output, code: i32) -> String {
-    let (out, err) =
-        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert_eq!(output.status.code(), Some(code), "{out}{err}");
-    format!("{out}{err}")
 }
 
 /// The instants at which a client leaves: most of them while the store is held up.
@@ -222,8 +148,7 @@ async fn a_client_that_leaves_during_a_reload_leaves_every_domain_with_its_recor
         configure(scene.folder.path(), &with);
         let store = scene.hold_the_store();
         let mut stream = TcpStream::connect(&scene.daemon.address).unwrap();
-        write!(stream, "POST /-/reload HTTP/1.0\r\nHost: test\r\nContent-Length: 0\r\n\r\n")
-            .unwrap();
+        send(&mut stream, &RELOAD);
         std::thread::sleep(instant);
         drop(stream);
         assert_eq!(watched(&scene.daemon), NAMES, "left after {instant:?}");
@@ -236,13 +161,10 @@ async fn a_client_that_leaves_during_a_reload_leaves_every_domain_with_its_recor
     }
     // One that is waited for comes after all of them.
     configure(scene.folder.path(), &plain);
-    let mut stream = TcpStream::connect(&scene.daemon.address).unwrap();
-    write!(stream, "POST /-/reload HTTP/1.0\r\nHost: test\r\nContent-Length: 0\r\n\r\n").unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
-    assert!(text.contains(" 200 "), "{text}");
+    let answer = reload(&scene.daemon);
+    assert_eq!(answer.status, 200, "{}", answer.text());
     // What a line approved was withdrawn with it, in each of them.
-    let decided = scene.journal("decided");
+    let decided = scene.events("decided");
     for name in NAMES {
         let of = |decision: &str| {
             let of = |one: &&Value| one["trust_domain"] == name && one["decision"] == decision;
@@ -254,7 +176,7 @@ async fn a_client_that_leaves_during_a_reload_leaves_every_domain_with_its_recor
     }
     scene.kill_and_restart();
     assert_eq!(unexpected(&scene.daemon), rogue);
-    assert_eq!(scene.journal("first_contact").len(), NAMES.len(), "one first contact each");
+    assert_eq!(scene.events("first_contact").len(), NAMES.len(), "one first contact each");
     scene.verify();
 }
 
@@ -320,7 +242,7 @@ async fn a_client_that_leaves_during_a_decision_leaves_journal_and_memory_the_sa
     // Who stays for as long as the store is held up is heard.
     let done = denials.iter().filter(|key| !scene.journaled("deny", key).is_empty()).count();
     assert!(0 < done, "no decision was carried out");
-    assert!(!scene.journal("rebootstrapped").is_empty(), "no rebootstrap was carried out");
+    assert!(!scene.events("rebootstrapped").is_empty(), "no rebootstrap was carried out");
     scene.verify();
 }
 
@@ -377,10 +299,10 @@ async fn a_decision_that_cannot_be_written_is_refused_and_never_takes_effect() {
     store.execute_batch("ROLLBACK").unwrap();
     drop(store);
     // What waited is written, and nothing that was refused is among it.
-    scene.daemon.until("written", |daemon| daemon.get("/-/ready").contains(" 200 "));
+    scene.daemon.until("written", |daemon| daemon.get("/-/ready").status == 200);
     for restarted in [false, true] {
-        assert!(scene.journal("decided").is_empty(), "restarted: {restarted}");
-        assert!(scene.journal("rebootstrapped").is_empty(), "restarted: {restarted}");
+        assert!(scene.events("decided").is_empty(), "restarted: {restarted}");
+        assert!(scene.events("rebootstrapped").is_empty(), "restarted: {restarted}");
         assert!(scene.denied(one).is_empty(), "restarted: {restarted}");
         assert_eq!(unexpected(&scene.daemon), open, "restarted: {restarted}");
         assert_eq!(scene.daemon.domain(NAMES[1])["sequence"], 2);
@@ -392,7 +314,7 @@ async fn a_decision_that_cannot_be_written_is_refused_and_never_takes_effect() {
     let effect = said(&scene.decide(&["approve", "--incident", &incident]), 0);
     assert!(effect.contains("decided, and journaled"), "{effect}");
     assert!(!unexpected(&scene.daemon).contains(*one));
-    let decided = scene.journal("decided");
+    let decided = scene.events("decided");
     assert_eq!(decided.len(), 2, "{decided:?}");
     let moments: BTreeSet<_> = decided.iter().map(|one| one["at"].as_str().unwrap()).collect();
     assert_eq!(moments.len(), 1, "in one transaction: {decided:?}");
@@ -410,7 +332,7 @@ async fn a_store_that_is_held_up_does_not_hold_up_an_end() {
         "decisions": [{ "decision": "approve", "fingerprint": key }],
     });
     let mut waiting = scene.socket();
-    send(&mut waiting, "/admin/v1/decisions", &request);
+    send(&mut waiting, &Request::post("/admin/v1/decisions", request.to_string().as_bytes()));
     scene.daemon.signal("-HUP");
     let heads = half_heads(&scene.daemon);
     // All of it is held until after the end: nobody lets go of the store, or ends a head.
@@ -424,7 +346,7 @@ async fn a_store_that_is_held_up_does_not_hold_up_an_end() {
     drop(store);
     scene.kill_and_restart();
     assert_eq!(unexpected(&scene.daemon), rogue);
-    assert!(scene.journal("decided").is_empty());
+    assert!(scene.events("decided").is_empty());
     scene.verify();
 }
 
@@ -437,21 +359,19 @@ async fn a_line_of_the_configuration_has_no_effect_before_it_is_durable() {
         scene.partners.iter().map(|one| one.relationship(scene.folder.path()) + &line).collect();
     configure(scene.folder.path(), &relationships);
     let store = scene.hold_the_store();
-    let mut stream = TcpStream::connect(&scene.daemon.address).unwrap();
-    write!(stream, "POST /-/reload HTTP/1.0\r\nHost: test\r\nContent-Length: 0\r\n\r\n").unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
-    assert!(text.contains(" 507 ") && text.contains("no effect yet"), "{text}");
+    let refused = reload(&scene.daemon);
+    assert_eq!(refused.status, 507);
+    assert!(refused.text().contains("no effect yet"), "{}", refused.text());
     assert!(unexpected(&scene.daemon).contains(&key), "it has an effect, and is not journaled");
-    let ready = scene.daemon.get("/-/ready");
+    let ready = scene.daemon.text("/-/ready");
     assert!(ready.contains("decisions of the configuration on 3 trust domains"), "{ready}");
     store.execute_batch("ROLLBACK").unwrap();
     drop(store);
     scene.daemon.until("approved", |daemon| unexpected(daemon).is_empty());
-    scene.daemon.until("ready", |daemon| daemon.get("/-/ready").contains(" 200 "));
+    scene.daemon.until("ready", |daemon| daemon.get("/-/ready").status == 200);
     for restarted in [false, true] {
         assert_eq!(scene.journaled("approve", &key), NAMES.map(String::from).into());
-        assert_eq!(scene.journal("decided").len(), NAMES.len(), "restarted: {restarted}");
+        assert_eq!(scene.events("decided").len(), NAMES.len(), "restarted: {restarted}");
         if !restarted {
             scene.kill_and_restart();
         }
@@ -529,7 +449,7 @@ async fn polls_that_hang_hold_up_neither_a_reload_nor_a_decision_nor_an_end() {
     let mut relationships = hanging(HANGING);
     relationships.push(good);
     let config = configure(folder.path(), &relationships);
-    let mut daemon = start(&config);
+    let mut daemon = Process::start_with(&config, &["--web.enable-lifecycle"]);
     daemon.until("all hang", |_| silence.came() == HANGING);
     daemon.until("up", |daemon| daemon.domain("good.example")["up"] == true);
 
@@ -545,11 +465,8 @@ async fn polls_that_hang_hold_up_neither_a_reload_nor_a_decision_nor_an_end() {
         Some(&folder.path().join("good.example.pem")),
     ));
     configure(folder.path(), &relationships);
-    let mut stream = TcpStream::connect(&daemon.address).unwrap();
-    write!(stream, "POST /-/reload HTTP/1.0\r\nHost: test\r\nContent-Length: 0\r\n\r\n").unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
-    assert!(text.contains(" 200 "), "{text}");
+    let answer = reload(&daemon);
+    assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(watched(&daemon).len(), HANGING + 2);
     assert_eq!(silence.ended(), 0, "a reload that changes nothing of a poll ends none");
 
@@ -566,7 +483,7 @@ async fn an_answer_of_an_endpoint_that_was_replaced_meanwhile_does_not_count() {
     let folder = tempfile::tempdir().unwrap();
     let partner = Partner::start("good.example").await;
     let config = configure(folder.path(), &[partner.relationship(folder.path())]);
-    let daemon = start(&config);
+    let daemon = Process::start_with(&config, &["--web.enable-lifecycle"]);
     daemon.until("up", |daemon| daemon.domain("good.example")["up"] == true);
 
     // The same identity elsewhere, which answers with other keys, but not soon.

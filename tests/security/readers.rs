@@ -16,7 +16,8 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
-use super::process::{PATIENCE, Process, anchorwatch, day, hour, id, json, relationship};
+use crate::process::http::{Answer, Request};
+use crate::process::{PATIENCE, Process, anchorwatch, day, hour, id, json, relationship};
 
 /// The keys of each trust domain of the large watch: as many as a document may hold, nearly.
 const KEYS: usize = 4_000;
@@ -103,18 +104,14 @@ async fn narrow(address: SocketAddr) -> TcpStream {
     socket.connect(address).await.unwrap()
 }
 
-fn request(target: &str, more: &str) -> String {
-    format!("GET {target} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{more}\r\n")
+/// Asks and reads all of the answer.
+async fn ask(address: SocketAddr, target: &str) -> Answer {
+    ask_with(address, target, &[]).await
 }
 
-/// Asks and reads all of the answer.
-async fn ask(address: SocketAddr, target: &str, more: &str) -> (u16, Vec<u8>) {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(request(target, more).as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    drop(stream.read_to_end(&mut answer).await);
-    let status = answer.get(9..12).and_then(|digits| std::str::from_utf8(digits).ok());
-    (status.and_then(|digits| digits.parse().ok()).unwrap_or_default(), answer)
+async fn ask_with(address: SocketAddr, target: &str, headers: &[(&str, &str)]) -> Answer {
+    let stream = TcpStream::connect(address).await.unwrap();
+    Request { headers, ..Request::get(target) }.send_async(stream).await.unwrap()
 }
 
 /// Many who ask for this, wait for the first byte of the answer, or its refusal, and read no more.
@@ -122,7 +119,7 @@ async fn slow_readers(address: SocketAddr, target: &str, count: usize) -> Vec<Tc
     let mut held = Vec::new();
     for _ in 0..count {
         let mut stream = narrow(address).await;
-        stream.write_all(request(target, "").as_bytes()).await.unwrap();
+        stream.write_all(&Request::get(target).bytes()).await.unwrap();
         held.push(stream);
     }
     for stream in &held {
@@ -139,12 +136,10 @@ async fn slow_readers_cost_a_bounded_amount_of_memory() {
     let large = Large::start().await;
     // What answers and threads need at all is there before it is measured. An answer ends early,
     // and all of the list is had all the same.
-    let (status, answer) = ask(large.address, ALL, "").await;
-    assert!(status == 200 && answer.len() < 2 << 20, "{} bytes", answer.len());
-    assert!(
-        String::from_utf8_lossy(&answer)
-            .contains("\r\nlink: </api/v1/authorities?limit=10000&after=")
-    );
+    let answer = ask(large.address, ALL).await;
+    assert!(answer.status == 200 && answer.body.len() < 2 << 20, "{} bytes", answer.body.len());
+    let next = answer.header("link").unwrap();
+    assert!(next.starts_with("</api/v1/authorities?limit=10000&after="), "{next}");
     let listed =
         json(&anchorwatch(&large.config, &["authorities", "--output=json"]).output().unwrap());
     let listed: BTreeSet<_> = listed.as_array().unwrap().iter().map(Value::to_string).collect();
@@ -155,7 +150,7 @@ async fn slow_readers_cost_a_bounded_amount_of_memory() {
     let grown = large.process.resident_kib().saturating_sub(before);
     assert!(grown < MOST_KIB, "240 slow readers cost {} MiB", grown >> 10);
     for target in ["/-/healthy", "/-/ready", "/metrics", "/"] {
-        assert_eq!(ask(large.address, target, "").await.0, 200, "{target} beside slow readers");
+        assert_eq!(ask(large.address, target).await.status, 200, "{target} beside slow readers");
     }
     drop(held);
 }
@@ -167,9 +162,8 @@ async fn slow_scrapes_turn_nobody_away() {
     let mut held = Vec::new();
     for more in [4, 36, 60] {
         held.extend(slow_readers(large.address, "/metrics", more).await);
-        let (status, answer) = ask(large.address, "/metrics", "").await;
-        assert_eq!(status, 200, "after {} slow scrapes", held.len());
-        assert!(answer.ends_with(b"0\r\n\r\n"), "after {} slow scrapes half a one", held.len());
+        let answer = ask(large.address, "/metrics").await;
+        assert_eq!(answer.status, 200, "after {} slow scrapes", held.len());
     }
     let grown = large.process.resident_kib().saturating_sub(before);
     assert!(grown < MOST_KIB, "100 slow scrapes cost {} MiB", grown >> 10);
@@ -214,9 +208,9 @@ async fn a_thousand_half_sent_heads_hold_up_nobody() {
     let (_process, address) = small(folder.path(), &[]);
     let siege = besiege(address, 1_000, b"GET /metrics HTTP/1.1\r\nhost:").await;
     for target in ["/metrics", "/-/healthy", "/"] {
-        let asked = tokio::time::timeout(BEFORE_A_HEAD_ENDS, ask(address, target, ""));
-        let (status, _) = asked.await.unwrap_or_else(|_| panic!("{target} waits for half heads"));
-        assert_eq!(status, 200, "{target}");
+        let asked = tokio::time::timeout(BEFORE_A_HEAD_ENDS, ask(address, target));
+        let answer = asked.await.unwrap_or_else(|_| panic!("{target} waits for half heads"));
+        assert_eq!(answer.status, 200, "{target}");
     }
     drop(siege);
 }
@@ -257,21 +251,18 @@ async fn silent_connections_hold_up_no_handshake() {
     let asked = async {
         let stream = TcpStream::connect(address).await.unwrap();
         let name = "localhost".try_into().unwrap();
-        let mut stream = connector.connect(name, stream).await.unwrap();
-        stream.write_all(request("/metrics", "").as_bytes()).await.unwrap();
-        let mut answer = Vec::new();
-        drop(stream.read_to_end(&mut answer).await);
-        answer
+        let stream = connector.connect(name, stream).await.unwrap();
+        Request::get("/metrics").send_async(stream).await.unwrap()
     };
     let answer = tokio::time::timeout(BEFORE_A_HANDSHAKE_ENDS, asked).await;
     let answer = answer.expect("a handshake waits for those who are silent");
-    assert!(answer.starts_with(b"HTTP/1.1 200"));
+    assert_eq!(answer.status, 200);
     drop(silent);
 }
 
 fn basic(user: &str, password: &str) -> String {
     let both = BASE64_STANDARD.encode(format!("{user}:{password}"));
-    format!("authorization: Basic {both}\r\n")
+    format!("Basic {both}")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -287,7 +278,7 @@ async fn a_storm_of_wrong_passwords_turns_no_right_one_away() {
         let (refused, checked) = (Arc::clone(&refused), Arc::clone(&checked));
         storm.spawn(async move {
             let wrong = basic("prometheus", &format!("wrong {n}"));
-            match ask(address, "/metrics", &wrong).await.0 {
+            match ask_with(address, "/metrics", &[("authorization", &wrong)]).await.status {
                 401 => checked.fetch_add(1, Ordering::Relaxed),
                 503 => 0,
                 status => panic!("a wrong password was answered with {status}"),
@@ -299,12 +290,14 @@ async fn a_storm_of_wrong_passwords_turns_no_right_one_away() {
     while refused.load(Ordering::Relaxed) < STORM - 70 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    let (status, _) = ask(address, "/metrics", &basic("prometheus", "right")).await;
-    assert_eq!(status, 200, "the first right log-in in a storm");
+    let right = basic("prometheus", "right");
+    let right = [("authorization", right.as_str())];
+    let answer = ask_with(address, "/metrics", &right).await;
+    assert_eq!(answer.status, 200, "the first right log-in in a storm");
     let checked = checked.load(Ordering::Relaxed);
     assert!(checked < STORM / 4, "the right log-in waited for {checked} wrong ones");
     // Whoever logged in before costs no bcrypt, and waits for none.
-    assert_eq!(ask(address, "/metrics", &basic("prometheus", "right")).await.0, 200);
+    assert_eq!(ask_with(address, "/metrics", &right).await.status, 200);
     while let Some(ended) = storm.join_next().await {
         ended.unwrap();
     }

@@ -16,6 +16,7 @@ use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::view::DomainView;
 use serde_json::Value;
 
+use crate::process::http::Request;
 use crate::process::{PATIENCE, Partner, Process, anchorwatch, configure};
 use crate::support::World;
 
@@ -171,7 +172,7 @@ async fn a_full_port_under_few_open_files_costs_no_poll_and_the_limit_is_reporte
     let failed = said.lock().unwrap().iter().any(|line| line["event"] == "failure_began");
     assert!(!failed, "{:?}", said.lock().unwrap());
     // The port was full all the time, and whoever sends a whole request is answered all the same.
-    assert!(process.get("/-/healthy").starts_with("HTTP/1.0 200"));
+    assert!(process.get("/-/healthy").status == 200);
     drop(fill);
     let reported = said.lock().unwrap().iter().any(|line| {
         let text = line.to_string();
@@ -210,8 +211,9 @@ async fn polls_go_on_at_the_last_good_addresses_and_say_so() {
     let daemon = Daemon::start_with(Config::load(&config).unwrap(), options, clock, fetcher);
     let daemon = daemon.await.unwrap();
     until(&daemon, "b.example", "polled", |domain| 1 < domain.counts.polls).await;
-    let process = Reader(daemon.addresses()[0].to_string());
-    assert!(process.get("/metrics").contains("anchorwatch_source_stale_addresses{"));
+    let address = daemon.addresses()[0];
+    let text = |path: &str| Request::get(path).send_to(address).unwrap().text().to_owned();
+    assert!(text("/metrics").contains("anchorwatch_source_stale_addresses{"));
     for (bad, why) in [(2, "the look-up fails: server failure"), (1, "the look-up is slow")] {
         state.store(bad, Ordering::Relaxed);
         until(&daemon, "b.example", why, |domain| {
@@ -220,33 +222,16 @@ async fn polls_go_on_at_the_last_good_addresses_and_say_so() {
         .await;
         let polls = daemon.view().domain(&"b.example".parse().unwrap()).unwrap().counts.polls;
         until(&daemon, "b.example", "polled on", |domain| polls + 2 <= domain.counts.polls).await;
-        let metrics = process.get("/metrics");
+        let metrics = text("/metrics");
         let line = metrics.lines().find(|line| line.starts_with("anchorwatch_source_stale_add"));
         assert!(line.unwrap().ends_with(" 1"), "{line:?}");
-        let said = process.get("/api/v1/trust-domains/b.example");
+        let said = text("/api/v1/trust-domains/b.example");
         assert!(said.contains(why) && said.contains("looked_up_at"), "{said}");
     }
     let view = daemon.view();
     let domain = view.domain(&"b.example".parse().unwrap()).unwrap();
     assert_eq!(domain.counts.failures.iter().sum::<u64>(), 0, "{:?}", domain.counts.failures);
     drop(daemon.stop().await);
-}
-
-/// Who reads what a daemon in this process serves.
-struct Reader(String);
-
-impl Reader {
-    fn get(&self, path: &str) -> String {
-        let mut stream = TcpStream::connect(&self.0).unwrap();
-        io::Write::write_all(
-            &mut stream,
-            format!("GET {path} HTTP/1.0\r\nHost: test\r\n\r\n").as_bytes(),
-        )
-        .unwrap();
-        let mut answer = String::new();
-        io::Read::read_to_string(&mut stream, &mut answer).unwrap();
-        answer
-    }
 }
 
 #[test]

@@ -95,7 +95,7 @@ fn path(place: usize) -> String {
 
 /// The samples of a family whose lines hold all of these, with their values.
 fn series(daemon: &Process, family: &str, holds: &[&str]) -> Vec<(String, String)> {
-    let text = daemon.get("/metrics");
+    let text = daemon.text("/metrics");
     let family = format!("{family}{{");
     let lines = text.lines().filter(|line| line.starts_with(&family));
     let lines = lines.filter(|line| holds.iter().all(|one| line.contains(one)));
@@ -146,7 +146,7 @@ async fn a_key_under_two_hundred_trust_domains_is_one_finding() {
         assert!(finding["trust_domain"].is_null(), "{finding}");
         // What the finding is known by opens everything else.
         let id = finding["id"].as_str().unwrap();
-        assert!(daemon.get(&format!("/finding/{id}")).contains(" 200 "), "the page");
+        assert!(daemon.get(&format!("/finding/{id}")).status == 200, "the page");
         let subject = finding["subject"].as_str().unwrap();
         let shown = anchorwatch(&config, &["show", subject, "--output", "json"]).output().unwrap();
         let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();

@@ -1,89 +1,21 @@
 //! What befalls the store is seen: nothing that was acknowledged is lost, and the watch pages for itself.
 
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use anchorwatch::daemon::SystemClock;
 use anchorwatch::demo::mint::{DemoKeyAlgorithm, JwtAuthority};
+use anchorwatch_core::time::{Clock as _, Timestamp};
 use rusqlite::Connection;
 use serde_json::Value;
 
+use crate::alertmanager::Alertmanager;
 use crate::process::{PATIENCE, Partner, Process, anchorwatch, configure, document, json};
 
 const DATABASE: &str = "anchorwatch.sqlite";
-
-/// An Alertmanager on loopback that writes down what it is told.
-struct Alertmanager {
-    url: String,
-    told: Arc<Mutex<Vec<Value>>>,
-}
-
-impl Alertmanager {
-    fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let told: Arc<Mutex<Vec<Value>>> = Arc::default();
-        let book = Arc::clone(&told);
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let Ok(stream) = stream else { return };
-                let book = Arc::clone(&book);
-                std::thread::spawn(move || answer(stream, &book));
-            }
-        });
-        Self { url, told }
-    }
-
-    /// Waits until an alert of this name fires, or was resolved.
-    #[track_caller]
-    fn is_told(&self, name: &str) -> Value {
-        let began = Instant::now();
-        loop {
-            let told = self.told.lock().unwrap().clone();
-            let found = told.iter().find(|alert| alert["labels"]["alertname"] == name);
-            if let Some(found) = found {
-                return found.clone();
-            }
-            assert!(began.elapsed() < PATIENCE, "never told {name}: {told:#?}");
-            std::thread::sleep(std::time::Duration::from_millis(20));
-        }
-    }
-}
-
-fn answer(mut stream: TcpStream, book: &Mutex<Vec<Value>>) {
-    let mut request = Vec::new();
-    let mut buffer = vec![0; 16_384];
-    let body = loop {
-        let Ok(read) = stream.read(&mut buffer) else { return };
-        if read == 0 {
-            return;
-        }
-        request.extend_from_slice(&buffer[..read]);
-        let text = String::from_utf8_lossy(&request);
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let length = head.lines().find_map(|line| {
-            let (name, value) = line.split_once(": ")?;
-            name.eq_ignore_ascii_case("content-length").then(|| value.parse::<usize>().unwrap())
-        });
-        if length.unwrap_or(0) <= body.len() {
-            break body.to_owned();
-        }
-    };
-    if let Ok(Value::Array(alerts)) = serde_json::from_str(&body) {
-        // What ended before this process is no news.
-        let now = anchorwatch_core::time::Clock::now(&anchorwatch::daemon::SystemClock);
-        let fires = |alert: &Value| {
-            let ends = alert["endsAt"].as_str().and_then(|at| at.parse().ok());
-            ends.is_some_and(|ends: anchorwatch_core::time::Timestamp| now < ends)
-        };
-        book.lock().unwrap().extend(alerts.into_iter().filter(fires));
-    }
-    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-}
 
 /// Two trust domains under watch, one store, one Alertmanager.
 struct World {
@@ -104,7 +36,7 @@ impl World {
         let relationships =
             [partner.relationship(folder.path()), sibling.relationship(folder.path())];
         let config = configure(folder.path(), &relationships);
-        let alertmanager = Alertmanager::start();
+        let alertmanager = runtime.block_on(Alertmanager::start());
         let text = std::fs::read_to_string(&config).unwrap();
         let push = format!("alertmanagers: [{{url: \"{}\"}}]\n", alertmanager.url);
         std::fs::write(&config, push + &text).unwrap();
@@ -134,13 +66,33 @@ impl World {
         daemon.until("sees the key", |daemon| daemon.domain("b.example")["sequence"] == sequence);
     }
 
+    /// Waits until an alert of this name fires.
+    #[track_caller]
+    fn is_paged(&self, name: &str) -> Value {
+        let fires = |alert: &Value| {
+            // What ended before the daemon began is told too, and is no news.
+            let ends = alert["endsAt"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
+            alert["labels"]["alertname"] == name
+                && ends.is_some_and(|ends| SystemClock.now() < ends)
+        };
+        let began = Instant::now();
+        loop {
+            let told = self.alertmanager.alerts();
+            if let Some(found) = told.iter().rfind(|alert| fires(alert)) {
+                return found.clone();
+            }
+            assert!(began.elapsed() < PATIENCE, "never told {name}: {told:#?}");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+
     fn command(&self, arguments: &[&str]) -> Output {
         anchorwatch(&self.config, arguments).output().unwrap()
     }
 }
 
 fn is_ready(daemon: &Process) -> bool {
-    daemon.get("/-/ready").starts_with("HTTP/1.0 200")
+    daemon.get("/-/ready").status == 200
 }
 
 fn finding(daemon: &Process, kind: &str) -> Option<Value> {
@@ -148,18 +100,16 @@ fn finding(daemon: &Process, kind: &str) -> Option<Value> {
 }
 
 fn metric(daemon: &Process, name: &str) -> Option<f64> {
-    let text = daemon.get("/metrics");
+    let text = daemon.text("/metrics");
     let line = text.lines().find(|line| line.starts_with(name))?;
     line.rsplit_once(' ')?.1.parse().ok()
 }
 
 /// The numbers and hashes of all entries.
 fn journal(daemon: &Process) -> Vec<(u64, String)> {
-    let answer = daemon.get("/api/v1/events?limit=10000");
-    let entries: Vec<Value> =
-        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap_or_default();
+    let entries = daemon.value("/api/v1/events?limit=10000");
     let entry = |one: &Value| Some((one["number"].as_u64()?, one["hash"].as_str()?.to_owned()));
-    entries.iter().filter_map(entry).collect()
+    entries.as_array().into_iter().flatten().filter_map(entry).collect()
 }
 
 #[test]
@@ -171,7 +121,7 @@ fn a_log_that_is_deleted_is_seen_and_costs_nothing_that_was_acknowledged() {
     daemon.until("not ready", |daemon| !is_ready(daemon));
     daemon.until("reported", |daemon| finding(daemon, "store_damaged").is_some());
     assert!(0.0 < metric(&daemon, "anchorwatch_store_damaged ").unwrap());
-    let told = world.alertmanager.is_told("AnchorwatchStoreDamaged");
+    let told = world.is_paged("AnchorwatchStoreDamaged");
     assert!(
         told["annotations"]["evidence"].as_str().unwrap().contains("-wal was removed"),
         "{told:#}"
@@ -224,10 +174,10 @@ fn a_database_that_is_deleted_or_replaced_makes_the_daemon_unready_and_pages() {
             std::fs::write(world.file(""), "something else").unwrap();
         }
         daemon.until("not ready", |daemon| !is_ready(daemon));
-        let told = world.alertmanager.is_told("AnchorwatchStateNotPersisted");
+        let told = world.is_paged("AnchorwatchStateNotPersisted");
         assert_eq!(told["labels"]["source"], "push");
         assert_eq!(told["labels"]["kind"], "state_not_persisted");
-        world.alertmanager.is_told("AnchorwatchStoreDamaged");
+        world.is_paged("AnchorwatchStoreDamaged");
         // It watches on, and says that it is unrecorded.
         world.publishes(&daemon, 2);
         daemon.until("unrecorded", |daemon| daemon.domain("b.example")["unrecorded"] == true);
@@ -276,7 +226,7 @@ fn a_start_with_a_damaged_checkpoint_says_so_and_makes_it_anew() {
         "UPDATE checkpoints SET facts = replace(facts, '\"high_water\":5', '\"high_water\":4')";
     let (world, daemon) = edited(edit);
     daemon.until("reported", |daemon| finding(daemon, "store_damaged").is_some());
-    let told = world.alertmanager.is_told("AnchorwatchStoreDamaged");
+    let told = world.is_paged("AnchorwatchStoreDamaged");
     let evidence = told["annotations"]["evidence"].as_str().unwrap();
     assert!(evidence.contains("the checkpoint of b.example"), "{evidence}");
     // What was known is known: from the events.
@@ -286,10 +236,10 @@ fn a_start_with_a_damaged_checkpoint_says_so_and_makes_it_anew() {
     let said = String::from_utf8_lossy(&findings.stdout);
     assert!(said.contains("store_damaged  anchorwatch itself"), "{said}");
     assert_eq!(findings.status.code(), Some(2));
-    let page = daemon.get("/");
+    let page = daemon.text("/");
     assert!(page.contains("anchorwatch itself"), "{page}");
     let id = finding(&daemon, "store_damaged").unwrap()["id"].as_str().unwrap().to_owned();
-    assert!(daemon.get(&format!("/finding/{id}")).contains("the checkpoint of b.example"));
+    assert!(daemon.text(&format!("/finding/{id}")).contains("the checkpoint of b.example"));
 }
 
 #[test]
@@ -298,7 +248,7 @@ fn an_entry_that_was_edited_is_found_by_the_check_in_the_background() {
     let edit = "UPDATE events SET payload = payload || ' ' WHERE number = 2";
     let (world, daemon) = edited(edit);
     daemon.until("reported", |daemon| finding(daemon, "store_damaged").is_some());
-    let told = world.alertmanager.is_told("AnchorwatchStoreDamaged");
+    let told = world.is_paged("AnchorwatchStoreDamaged");
     assert!(told["annotations"]["evidence"].as_str().unwrap().contains("entry 2 "), "{told:#}");
     drop(daemon);
     // The same by hand.
@@ -407,8 +357,8 @@ fn a_read_only_store_starts_unready_and_is_watched_with() {
     // SIGKILL: the last entries are in the log alone.
     drop(daemon);
     let daemon = start_as_somebody_else(&world);
-    assert!(!is_ready(&daemon), "{}", daemon.get("/-/ready"));
-    world.alertmanager.is_told("AnchorwatchStateNotPersisted");
+    assert!(!is_ready(&daemon), "{}", daemon.text("/-/ready"));
+    world.is_paged("AnchorwatchStateNotPersisted");
     daemon.until("read", |daemon| daemon.domain("b.example")["sequence"] == 2);
     world.publishes(&daemon, 3);
     daemon.until("unrecorded", |daemon| daemon.domain("b.example")["unrecorded"] == true);
@@ -443,7 +393,7 @@ fn a_full_disk_at_the_start_is_waited_out() {
         daemon.until("read", |daemon| daemon.domain("b.example")["up"] == true);
         world.publishes(&daemon, 3);
         daemon.until("not ready", |daemon| !is_ready(daemon));
-        let told = world.alertmanager.is_told("AnchorwatchStateNotPersisted");
+        let told = world.is_paged("AnchorwatchStateNotPersisted");
         assert!(told["annotations"]["unrecorded"].is_string(), "{told:#}");
         daemon.until("unrecorded", |daemon| daemon.domain("b.example")["unrecorded"] == true);
         drop(daemon);

@@ -5,11 +5,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Arc, Mutex};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use anchorwatch::demo::endpoint::{LoopbackEndpoint, ServedAnswer};
@@ -20,7 +18,10 @@ use rcgen::{DnType, DnValue, SanType};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::process::{PATIENCE, Partner, anchorwatch, configure, day, hour, id, relationship};
+use crate::alertmanager::Alertmanager;
+use crate::process::{
+    PATIENCE, Partner, Process, anchorwatch, configure, day, hour, id, relationship,
+};
 
 /// Texts that are not what they look like, each with what it does.
 const NASTY: &[(&str, &str)] = &[
@@ -175,55 +176,30 @@ fn hostile_document(partner: &Partner) -> String {
     )
 }
 
-/// An Alertmanager that refuses everything, with a hostile text, and keeps what it was told.
-fn alertmanager() -> (SocketAddr, Arc<Mutex<Vec<u8>>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let kept = Arc::clone(&told);
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let Ok(mut stream) = stream else { continue };
-            stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
-            let (mut request, mut piece) = (Vec::new(), [0; 4096]);
-            while let Ok(count) = stream.read(&mut piece)
-                && 0 < count
-            {
-                request.extend_from_slice(&piece[..count]);
-            }
-            kept.lock().unwrap().extend_from_slice(&request);
-            // The first bytes of an answer are what is shown of it.
-            let text: String =
-                nasty().iter().map(|text| text.chars().take(3).collect::<String>()).collect();
-            let head =
-                format!("HTTP/1.1 400 Bad Request\r\nContent-Length: {}\r\n\r\n", text.len());
-            drop(stream.write_all(format!("{head}{text}").as_bytes()));
-        }
-    });
-    (address, told)
+/// An Alertmanager that refuses everything, with a hostile text.
+async fn alertmanager() -> Alertmanager {
+    // The first bytes of an answer are what is shown of it.
+    let text = nasty().iter().map(|text| text.chars().take(3).collect::<String>()).collect();
+    Alertmanager::answering(StatusCode::BAD_REQUEST, text).await
 }
 
-/// A daemon whose log is a file.
+/// A daemon whose log is a file: read line by line, it would lose a carriage return.
 struct Daemon {
-    child: Child,
+    process: Process,
     log: PathBuf,
-    address: String,
 }
 
 impl Daemon {
     fn start(config: &Path, folder: &Path, format: &str) -> Self {
         let log = folder.join(format!("log.{format}"));
         let file = fs::File::create(&log).unwrap();
-        let mut daemon = Self {
-            child: anchorwatch(config, &["run", "--log.level=debug"])
-                .args([&format!("--log.format={format}"), "--web.listen-address=127.0.0.1:0"])
-                .stderr(Stdio::from(file))
-                .spawn()
-                .unwrap(),
-            log,
-            address: String::new(),
-        };
-        daemon.address = wait("listening", || {
+        let child = anchorwatch(config, &["run", "--log.level=debug"])
+            .args([&format!("--log.format={format}"), "--web.listen-address=127.0.0.1:0"])
+            .stderr(Stdio::from(file))
+            .spawn()
+            .unwrap();
+        let mut daemon = Self { process: Process { child, address: String::new() }, log };
+        daemon.process.address = wait("listening", || {
             let text = daemon.log();
             let mut places = ["\"http\":\"", "http=\"", "http="].iter();
             places.find_map(|before| {
@@ -241,16 +217,8 @@ impl Daemon {
         String::from_utf8(fs::read(&self.log).unwrap()).unwrap()
     }
 
-    fn get(&self, path: &str) -> String {
-        let mut stream = std::net::TcpStream::connect(&self.address).unwrap();
-        write!(stream, "GET {path} HTTP/1.0\r\nHost: test\r\nAccept: */*\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer.split_once("\r\n\r\n").unwrap().1.to_owned()
-    }
-
-    fn findings(&self) -> Vec<Value> {
-        serde_json::from_str(&self.get("/api/v1/findings")).unwrap_or_default()
+    fn text(&self, path: &str) -> String {
+        self.process.text(path)
     }
 }
 
@@ -261,8 +229,6 @@ impl Drop for Daemon {
             let from = log.char_indices().rev().nth(6_000).map_or(0, |(place, _)| place);
             println!("the log ends:\n{}", &log[from..]);
         }
-        drop(self.child.kill());
-        drop(self.child.wait());
     }
 }
 
@@ -284,7 +250,7 @@ struct Scene {
     hostile: Partner,
     /// They present a hostile certificate, lead elsewhere, and break off.
     others: Vec<(LoopbackEndpoint, X509Ca)>,
-    told: Arc<Mutex<Vec<u8>>>,
+    alertmanager: Alertmanager,
 }
 
 impl Scene {
@@ -319,7 +285,7 @@ impl Scene {
             others.push((endpoint, authority));
         }
         let config = configure(folder.path(), &relationships);
-        let (address, told) = alertmanager();
+        let alertmanager = alertmanager().await;
         let seen = folder.path().join("seen.jsonl");
         fs::write(&seen, "").unwrap();
         let text = fs::read_to_string(&config).unwrap();
@@ -329,11 +295,12 @@ impl Scene {
         );
         let _ = write!(
             text,
-            "alertmanagers: [{{url: \"http://{address}\"}}]\nsightings: {}\n",
+            "alertmanagers: [{{url: \"{}\"}}]\nsightings: {}\n",
+            alertmanager.url,
             seen.display()
         );
         fs::write(&config, text).unwrap();
-        Self { folder, config, hostile, others, told }
+        Self { folder, config, hostile, others, alertmanager }
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
@@ -362,23 +329,20 @@ async fn nothing_foreign_is_shown_as_it_was_sent() {
     let mut surfaces = Surfaces::default();
     let name = &scene.hostile.name;
     let daemon = Daemon::start(&scene.config, scene.folder.path(), "json");
-    wait("up", || {
-        let domain: Value =
-            serde_json::from_str(&daemon.get(&format!("/api/v1/trust-domains/{name}"))).ok()?;
-        (domain["up"] == true).then_some(())
-    });
+    wait("up", || (daemon.process.domain(name)["up"] == true).then_some(()));
     scene.hostile.endpoint.serve(hostile_document(&scene.hostile));
     scene.poll_state();
     let kinds = ["unexpected_authority", "token_lifetime"];
     for kind in kinds {
-        wait(kind, || daemon.findings().iter().any(|one| one["kind"] == kind).then_some(()));
+        wait(kind, || {
+            daemon.process.findings().iter().any(|one| one["kind"] == kind).then_some(())
+        });
     }
-    let findings = daemon.findings();
+    let findings = daemon.process.findings();
     wait("a refused push", || daemon.log().contains("cannot push alerts").then_some(()));
     wait("a push", || {
-        String::from_utf8_lossy(&scene.told.lock().unwrap())
-            .contains("token_lifetime")
-            .then_some(())
+        let mut told = scene.alertmanager.alerts().into_iter();
+        told.any(|alert| alert.to_string().contains("token_lifetime")).then_some(())
     });
 
     // An operator decides, by words of every kind.
@@ -395,20 +359,20 @@ async fn nothing_foreign_is_shown_as_it_was_sent() {
     let ids: Vec<String> =
         findings.iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect();
     for path in ["/", "/graph", "/about", "/events", "/metrics", "/-/ready", "/-/healthy"] {
-        surfaces.scan(path, &daemon.get(path));
+        surfaces.scan(path, &daemon.text(path));
     }
     for path in ["trust-domains", "authorities", "events?limit=1000", "findings", "openapi.json"] {
-        surfaces.scan(&format!("/api/v1/{path}"), &daemon.get(&format!("/api/v1/{path}")));
+        surfaces.scan(&format!("/api/v1/{path}"), &daemon.text(&format!("/api/v1/{path}")));
     }
     for name in ["hostile.example", "leaf.example", "redirect.example"] {
-        surfaces.scan(name, &daemon.get(&format!("/trust-domain/{name}")));
-        surfaces.scan(name, &daemon.get(&format!("/events?trust_domain={name}")));
-        surfaces.scan(name, &daemon.get(&format!("/api/v1/trust-domains/{name}")));
+        surfaces.scan(name, &daemon.text(&format!("/trust-domain/{name}")));
+        surfaces.scan(name, &daemon.text(&format!("/events?trust_domain={name}")));
+        surfaces.scan(name, &daemon.text(&format!("/api/v1/trust-domains/{name}")));
     }
     for one in &ids {
-        surfaces.scan("/finding", &daemon.get(&format!("/finding/{one}")));
+        surfaces.scan("/finding", &daemon.text(&format!("/finding/{one}")));
     }
-    let metrics = daemon.get("/metrics");
+    let metrics = daemon.text("/metrics");
     surfaces.holds("/metrics", &metrics, "\\\\u{3164}");
 
     let commands: &[&[&str]] =
@@ -416,7 +380,7 @@ async fn nothing_foreign_is_shown_as_it_was_sent() {
     let mut everything = String::new();
     for state in ["with the daemon", "alone"] {
         if state == "alone" {
-            drop(Command::new("kill").arg(daemon.child.id().to_string()).status());
+            daemon.process.signal("-TERM");
             wait("an end", || daemon.log().contains("store closed").then_some(()));
         }
         for command in commands {
@@ -444,16 +408,13 @@ async fn nothing_foreign_is_shown_as_it_was_sent() {
     surfaces.output("store verify", &scene.run(&["store", "verify"]));
 
     // The push: what a receiver shows is what the JSON says.
-    let told = String::from_utf8(scene.told.lock().unwrap().clone()).unwrap();
     let mut pushed = 0;
-    for alert in told.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
-        for one in alert.as_array().unwrap() {
-            for (name, text) in
-                ["labels", "annotations"].iter().flat_map(|part| one[*part].as_object().unwrap())
-            {
-                pushed += 1;
-                surfaces.scan(&format!("push {name}"), text.as_str().unwrap());
-            }
+    for alert in scene.alertmanager.alerts() {
+        for (name, text) in
+            ["labels", "annotations"].iter().flat_map(|part| alert[*part].as_object().unwrap())
+        {
+            pushed += 1;
+            surfaces.scan(&format!("push {name}"), text.as_str().unwrap());
         }
     }
     assert!(0 < pushed, "no push was read");

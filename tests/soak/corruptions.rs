@@ -197,7 +197,7 @@ fn starts_and_reports(config: &Path, in_order: bool, what: &str) {
         }
     };
     let value = |name: &str| -> Option<f64> {
-        let metrics = daemon.try_get("/metrics")?;
+        let metrics = daemon.try_text("/metrics")?;
         let line = metrics.lines().find(|line| line.starts_with(name))?;
         line.rsplit_once(' ')?.1.parse().ok()
     };

@@ -1,9 +1,7 @@
 //! An operator who decides all the time, over the admin socket, and remembers what was acknowledged.
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -11,6 +9,8 @@ use std::time::Duration;
 
 use anchorwatch_core::bundle::Fingerprint;
 use serde_json::{Value, json};
+
+use crate::process::http::Request;
 
 /// How long the operator rests between two decisions.
 const REST: Duration = Duration::from_millis(40);
@@ -77,21 +77,9 @@ fn decision(number: u64, trust_domains: &[String]) -> (Value, Vec<String>) {
 }
 
 /// The status of the answer, where one came whole.
-fn decide(socket: &PathBuf, request: &Value) -> Option<u16> {
-    let mut stream = UnixStream::connect(socket).ok()?;
-    stream.set_read_timeout(Some(crate::process::PATIENCE)).ok()?;
+fn decide(socket: &Path, request: &Value) -> Option<u16> {
     let body = request.to_string();
-    let length = body.len();
-    write!(
-        stream,
-        "POST /admin/v1/decisions HTTP/1.0\r\nHost: test\r\nContent-Type: application/json\r\n\
-         Content-Length: {length}\r\n\r\n{body}"
-    )
-    .ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    let (head, body) = answer.split_once("\r\n\r\n")?;
     // An answer that a kill cut short acknowledges nothing.
-    serde_json::from_str::<Value>(body).ok()?;
-    head.split(' ').nth(1)?.parse().ok()
+    let answer = Request::post("/admin/v1/decisions", body.as_bytes()).send_to_socket(socket);
+    Some(answer.ok()?.status)
 }

@@ -56,7 +56,7 @@ fn a_rogue_authority_in_a_flood_of_keys_is_raised_under_its_own_name() {
         let asked = flooded.endpoint.requests();
         daemon.until("polled", |_| asked + 1 < flooded.endpoint.requests());
         if round == rounds / 4 {
-            memory = Some(resident(&daemon));
+            memory = Some(daemon.resident_kib());
         }
     }
     let subject = Fingerprint::of(rogue.certificate()).short();
@@ -66,7 +66,7 @@ fn a_rogue_authority_in_a_flood_of_keys_is_raised_under_its_own_name() {
     let of_rogue = open.iter().find(|one| one["subject"] == subject.as_str());
     assert!(of_rogue.is_some(), "the rogue authority is not among the open findings");
     let label = format!("subject=\"{subject}\"");
-    let metrics = daemon.try_get("/metrics").unwrap();
+    let metrics = daemon.try_text("/metrics").unwrap();
     assert!(
         metrics.lines().any(|line| line.contains(&label) && line.ends_with(" 1")),
         "no series is about the rogue authority"
@@ -77,7 +77,7 @@ fn a_rogue_authority_in_a_flood_of_keys_is_raised_under_its_own_name() {
     for kind in ["churn", "endpoint_unauthenticated", "source_stale"] {
         daemon.until(kind, |daemon| daemon.findings().iter().any(|one| one["kind"] == kind));
     }
-    let (before, after) = (memory.unwrap(), resident(&daemon));
+    let (before, after) = (memory.unwrap(), daemon.resident_kib());
     assert!(after < before + MORE_MEMORY, "{before} KiB, later {after} KiB");
     drop(daemon);
     let verify = anchorwatch(&config, &["store", "verify"]).output().unwrap();
@@ -107,11 +107,4 @@ fn journaled_finding(config: &std::path::Path, subject: &str) -> Value {
     let about = |event: &&Value| event["finding"]["subject"] == subject;
     let raised = events.iter().find(about).map(|event| event["finding"].clone());
     raised.unwrap_or_else(|| panic!("no finding about {subject} among {} raised", events.len()))
-}
-
-/// Resident memory of the daemon in KiB, by the kernel's word.
-fn resident(daemon: &Process) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.child.id())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches("kB").trim().parse().unwrap()
 }

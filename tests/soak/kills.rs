@@ -109,7 +109,7 @@ fn decision(entry: &Value) -> Option<(&str, &str)> {
 }
 
 fn events(daemon: &Process, query: &str) -> Option<Vec<Value>> {
-    let answer = daemon.try_get(&format!("/api/v1/events?{query}"))?;
+    let answer = daemon.try_text(&format!("/api/v1/events?{query}"))?;
     serde_json::from_str(&answer).ok()
 }
 
@@ -131,7 +131,7 @@ fn journal_since(daemon: &Process, oldest: u64) -> Vec<Value> {
 
 /// The sequence numbers that a scrape shows.
 fn sequences(daemon: &Process) -> Vec<(String, u64)> {
-    let text = daemon.try_get("/metrics").unwrap_or_default();
+    let text = daemon.try_text("/metrics").unwrap_or_default();
     let lines = text.lines().filter_map(|line| {
         let rest = line.strip_prefix("anchorwatch_bundle_sequence{trust_domain=\"")?;
         let (name, _) = rest.split_once('"')?;

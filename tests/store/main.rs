@@ -6,6 +6,9 @@
     reason = "a test's helpers are part of the test"
 )]
 
+#[path = "../support/clock.rs"]
+#[allow(dead_code, reason = "another test uses the rest")]
+mod clock;
 mod crash;
 mod flips;
 mod replay;

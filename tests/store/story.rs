@@ -12,24 +12,17 @@ use anchorwatch_core::bundle::{
     SvidType,
 };
 use anchorwatch_core::spiffe::TrustDomain;
-use anchorwatch_core::time::{Clock, Timestamp};
+use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::watch::{
     DomainState, Event, Failure, FailureReason, Observation, Policy, Poll, Source, step,
 };
 
+use crate::clock::ManualClock;
+
 pub(crate) const START: i64 = 1_780_000_000;
 
-/// A clock that stands still.
-struct Still(Timestamp);
-
-impl Clock for Still {
-    fn now(&self) -> Timestamp {
-        self.0
-    }
-}
-
 pub(crate) fn options() -> StoreOptions {
-    let clock = Arc::new(Still(Timestamp::from_unix(START)));
+    let clock = Arc::new(ManualClock::at(Timestamp::from_unix(START)));
     // Few, so that checkpoints and tails both occur.
     StoreOptions { checkpoint_every: 5, ..StoreOptions::new(clock) }
 }
@@ -59,8 +52,8 @@ pub(crate) fn relabelled(name: &str, kid: &str) -> Arc<Authority> {
     })
 }
 
-/// What `store verify` says of this store.
-/// The first thing that is not as it was written, where there is one.
+/// What `store verify` says of this store: the first thing that is not as it was written, where
+/// there is one.
 pub(crate) fn verify(path: &Path, noted: Option<Digest>) -> Result<Verified, VerifyFault> {
     let verified = StoreReader::open(path).unwrap().verify(noted, &mut |_, _| ());
     verified.map_err(|mut faults| faults.listed.remove(0))

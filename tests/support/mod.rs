@@ -1,13 +1,14 @@
-//! What tests of real endpoints share: a hand-wound clock, a trust domain, servers that misbehave.
+//! What tests of real endpoints share: a clock that a test sets, a trust domain, servers that misbehave.
 //!
-//! Everything is on loopback and on free ports. Certificates are judged by the hand-wound clock,
+//! Everything is on loopback and on free ports. Certificates are judged by that clock,
 //! so no test depends on the date.
 
+#[allow(dead_code, reason = "another test uses the rest")]
+pub(crate) mod clock;
 pub(crate) mod hostile;
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use anchorwatch::demo::endpoint::LoopbackEndpoint;
@@ -17,8 +18,9 @@ use anchorwatch::demo::mint::{
 use anchorwatch::fetch::{Fetched, Fetcher, Target};
 use anchorwatch_core::bundle::{Authority, AuthorityId, Certificate, SvidType, Validity};
 use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile, SpiffeId, TrustDomain};
-use anchorwatch_core::time::{Clock, Timestamp};
+use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::watch::{Failure, FailureReason, Observation, Trust, TrustOrigin};
+use clock::ManualClock;
 use rcgen::{CertificateParams, CustomExtension};
 
 /// The moment at which every story begins.
@@ -27,23 +29,6 @@ pub(crate) const NOW: i64 = 1_795_000_000;
 pub(crate) const HOUR: i64 = 3_600;
 /// No poll of a test takes this long, unless it hangs.
 const PATIENCE: Duration = Duration::from_mins(1);
-
-/// A clock that a test winds by hand.
-#[derive(Debug)]
-pub(crate) struct ManualClock(AtomicI64);
-
-impl ManualClock {
-    /// Moves it to `seconds` after [`NOW`].
-    pub(crate) fn set(&self, seconds: i64) {
-        self.0.store(NOW + seconds, Ordering::Relaxed);
-    }
-}
-
-impl Clock for ManualClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_unix(self.0.load(Ordering::Relaxed))
-    }
-}
 
 /// From when until when, in seconds from [`NOW`].
 pub(crate) fn validity(from: i64, until: i64) -> Validity {
@@ -74,7 +59,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let clock = Arc::new(ManualClock(AtomicI64::new(NOW)));
+        let clock = Arc::new(ManualClock::at(Timestamp::from_unix(NOW)));
         let trust_domain: TrustDomain = "example.org".parse().unwrap();
         Self {
             fetcher: Fetcher::new(clock.clone()),

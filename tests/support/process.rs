@@ -1,8 +1,10 @@
 //! The daemon as a process of its own, trust domains for it to watch, and the commands beside it.
 
+#[path = "http.rs"]
+pub(crate) mod http;
+
 use std::fmt::Write as _;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -13,10 +15,9 @@ use anchorwatch::demo::mint::{DemoKeyAlgorithm, IssuedDocument, JwtAuthority, X5
 use anchorwatch_core::bundle::Validity;
 use anchorwatch_core::spiffe::{SpiffeId, TrustDomain};
 use anchorwatch_core::time::Clock as _;
+pub(crate) use http::PATIENCE;
+use http::{Answer, Request};
 use serde_json::Value;
-
-/// Nothing here takes this long, unless it hangs.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What holds a stop up until then holds it up: whoever stops the daemon waits no longer.
 const STOPS_WITHIN: Duration = Duration::from_secs(2);
@@ -113,6 +114,14 @@ pub(crate) fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|why| panic!("{why}: {said}"))
 }
 
+/// What the admin socket of the daemon in this folder answers to a relying party's lines.
+pub(crate) fn report_sightings(folder: &Path, lines: &str) -> Answer {
+    let headers = &[("content-type", "application/x-ndjson")];
+    let target = "/admin/v1/sightings";
+    let request = Request { method: "POST", target, headers, body: lines.as_bytes() };
+    request.send_to_socket(&folder.join("store/admin.sock")).unwrap()
+}
+
 /// A daemon in a process of its own.
 pub(crate) struct Process {
     pub(crate) child: Child,
@@ -161,27 +170,31 @@ impl Process {
         Err((child.wait().unwrap().code(), said))
     }
 
-    pub(crate) fn get(&self, path: &str) -> String {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        write!(stream, "GET {path} HTTP/1.0\r\nHost: test\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+    #[track_caller]
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        Request::get(path).send_to(&self.address).unwrap()
+    }
+
+    /// The body of an answer of any status.
+    #[track_caller]
+    pub(crate) fn text(&self, path: &str) -> String {
+        self.get(path).text().to_owned()
     }
 
     /// The body of an answer of status 200; `None` where none came, since the daemon may be gone.
-    pub(crate) fn try_get(&self, path: &str) -> Option<String> {
-        let mut stream = TcpStream::connect(&self.address).ok()?;
-        write!(stream, "GET {path} HTTP/1.0\r\nHost: test\r\n\r\n").ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        let (head, body) = answer.split_once("\r\n\r\n")?;
-        head.contains(" 200 ").then(|| body.to_owned())
+    pub(crate) fn try_text(&self, path: &str) -> Option<String> {
+        let answer = Request::get(path).send_to(&self.address).ok()?;
+        (answer.status == 200).then(|| answer.text().to_owned())
     }
 
+    /// The body as JSON; null where it is something else.
+    pub(crate) fn value(&self, path: &str) -> Value {
+        serde_json::from_slice(&self.get(path).body).unwrap_or_default()
+    }
+
+    /// What the API says of a trust domain, or that it does not know it.
     pub(crate) fn domain(&self, name: &str) -> Value {
-        let answer = self.get(&format!("/api/v1/trust-domains/{name}"));
-        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap_or(Value::Null)
+        self.value(&format!("/api/v1/trust-domains/{name}"))
     }
 
     pub(crate) fn signal(&self, signal: &str) {
@@ -189,18 +202,23 @@ impl Process {
         assert!(Command::new("kill").args([signal, &process]).status().unwrap().success());
     }
 
-    /// Has it end by a signal. Whatever is to hold it up must be held for longer than this takes.
-    #[track_caller]
-    pub(crate) fn stops_in_time(&mut self) -> ExitStatus {
+    /// Asks it to end by a signal; `None` where it still runs after this long.
+    pub(crate) fn end(&mut self, within: Duration) -> Option<ExitStatus> {
         self.signal("-TERM");
         let asked = Instant::now();
         loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
+            let status = self.child.try_wait().unwrap();
+            if status.is_some() || within <= asked.elapsed() {
                 return status;
             }
-            assert!(asked.elapsed() < STOPS_WITHIN, "it does not end");
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// Has it end by a signal. Whatever is to hold it up must be held for longer than this takes.
+    #[track_caller]
+    pub(crate) fn stops_in_time(&mut self) -> ExitStatus {
+        self.end(STOPS_WITHIN).expect("it does not end")
     }
 
     /// The memory that the process holds, in KiB.
@@ -212,8 +230,7 @@ impl Process {
 
     /// What is open.
     pub(crate) fn findings(&self) -> Vec<Value> {
-        let answer = self.get("/api/v1/findings");
-        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap_or_default()
+        self.value("/api/v1/findings").as_array().cloned().unwrap_or_default()
     }
 
     /// Waits until this holds of the daemon.
