@@ -14,6 +14,7 @@ use source::{Source, sources};
 
 /// Each module of a crate and the modules of the same crate that it may name, lowest layer first.
 const MAY_USE: &[(&str, &str, &[&str])] = &[
+    (CORE, "macros", &[]),
     (CORE, "untrusted", &[]),
     (CORE, "time", &[]),
     (CORE, "spiffe", &[]),
@@ -89,9 +90,6 @@ const COMPARE: &[(&str, usize)] = &[
     ("src/cli/lint/report.rs", 1),
 ];
 
-/// The groups of files that need each other today: the list only shrinks.
-const KNOWN_CYCLES: &[&str] = &[];
-
 /// The most lines of a source file before its tests.
 const LONGEST_FILE: usize = 400;
 
@@ -147,7 +145,7 @@ fn no_two_files_of_a_module_need_each_other() {
     let sources = sources(&CRATES);
     let graph = cycles::graph(&sources);
     assert!(300 < graph.edges(), "the search found almost nothing: {}", graph.edges());
-    assert_eq!(graph.cycles(), KNOWN_CYCLES, "files that need each other");
+    assert_eq!(graph.cycles(), Vec::<String>::new(), "files that need each other");
 }
 
 #[test]

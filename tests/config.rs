@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anchorwatch::config::schema::{Absent, Key, Kind, Scope};
 use anchorwatch::config::table::TOP;
-use anchorwatch::config::{Change, Config, LoadError, Read, bootstrap, docs, json_schema};
+use anchorwatch::config::{Config, ConfigChange, LoadError, Read, bootstrap, docs, json_schema};
 use anchorwatch_core::bundle::ParseLimits;
 use anchorwatch_core::bundle::consumer::Consumer;
 use anchorwatch_core::spiffe::Probe;
@@ -451,17 +451,17 @@ fn a_reload_says_what_is_different() {
     assert_eq!(
         new.changes_since(&old),
         [
-            Change::NeedsRestart { key: "store.path".into() },
-            Change::NeedsRestart { key: "admin_socket".into() },
-            Change::Applied { key: "limits".into() },
-            Change::Reconfigured(domain("a.example")),
-            Change::Adjusted(domain("c.example")),
+            ConfigChange::NeedsRestart { key: "store.path".into() },
+            ConfigChange::NeedsRestart { key: "admin_socket".into() },
+            ConfigChange::Applied { key: "limits".into() },
+            ConfigChange::Reconfigured(domain("a.example")),
+            ConfigChange::Adjusted(domain("c.example")),
         ]
     );
     let least = parse(LEAST);
     let changes = least.changes_since(&old);
-    assert!(changes.contains(&Change::Removed(domain("c.example"))));
-    assert!(changes.contains(&Change::Added(domain("b.example"))));
+    assert!(changes.contains(&ConfigChange::Removed(domain("c.example"))));
+    assert!(changes.contains(&ConfigChange::Added(domain("b.example"))));
 }
 
 #[test]

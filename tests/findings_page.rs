@@ -25,7 +25,7 @@ fn page() -> String {
         let _ = writeln!(
             page,
             "| [`{kind}`](#{kind}) | {} | {} | {} |",
-            nature(*kind),
+            nature(kind),
             kind.severity(),
             kind.raised()
         );

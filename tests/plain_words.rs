@@ -22,10 +22,6 @@ const PAGES: [&str; 6] = [".", "alerts", "dashboards", "docs", "packaging", "src
 const ENDINGS: [&str; 8] = ["json", "libsonnet", "md", "service", "txt", "yaml", "tpl", "default"];
 
 const BANNED: &str = include_str!("plain_words/banned.txt");
-/// The names that several public types share today: the list may only become shorter.
-const SHARED_NAMES: &[&str] =
-    &["Announcement", "Approval", "Change", "Outage", "Rebootstrap", "Scope"];
-
 /// The forms that are banned, with what to say instead, and those that are plain English.
 struct Rules {
     banned: Vec<(Regex, &'static str)>,
@@ -148,7 +144,8 @@ fn public_types() -> BTreeMap<String, Vec<String>> {
             let end = rest.find(|one: char| !one.is_ascii_alphanumeric() && one != '_');
             let name = &rest[..end.unwrap_or(rest.len())];
             let alike = ["Error", "Arguments", "Command"].contains(&name);
-            if !alike {
+            // What a macro names by a parameter is named where it is called.
+            if !alike && !name.is_empty() {
                 found.entry(name.to_owned()).or_default().push(source.path.clone());
             }
         }
@@ -161,6 +158,5 @@ fn public_types() -> BTreeMap<String, Vec<String>> {
 fn no_two_public_types_have_one_name() {
     let mut shared = public_types();
     shared.retain(|_, files| 1 < files.len());
-    let names: Vec<&str> = shared.keys().map(String::as_str).collect();
-    assert_eq!(names, SHARED_NAMES, "{shared:#?}");
+    assert!(shared.is_empty(), "{shared:#?}");
 }

@@ -109,12 +109,12 @@ fn consumer(text: &str) -> Result<Consumer, String> {
 }
 
 fn judgement(text: &str) -> Result<JudgementPolicy, String> {
-    let found = JudgementPolicy::ALL.into_iter().find(|policy| policy.label() == text);
+    let found = JudgementPolicy::from_label(text);
     found.ok_or_else(|| format!("the policies are {}", JudgementPolicy::LABELS.join(", ")))
 }
 
 fn mode(text: &str) -> Result<IssuerMode, String> {
-    let found = IssuerMode::ALL.into_iter().find(|mode| mode.label() == text);
+    let found = IssuerMode::from_label(text);
     found.ok_or_else(|| format!("the modes are {}", IssuerMode::LABELS.join(", ")))
 }
 

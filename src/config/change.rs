@@ -9,7 +9,7 @@ use anchorwatch_core::spiffe::TrustDomain;
 
 /// One difference between two configurations.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Change {
+pub enum ConfigChange {
     /// A trust domain is watched from now on.
     Added(TrustDomain),
     /// A trust domain is watched no more.
@@ -30,14 +30,14 @@ pub enum Change {
     },
 }
 
-impl Change {
+impl ConfigChange {
     /// Whether the old value holds until a restart.
     pub fn needs_restart(&self) -> bool {
         matches!(self, Self::NeedsRestart { .. })
     }
 }
 
-impl fmt::Display for Change {
+impl fmt::Display for ConfigChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Added(domain) => write!(f, "{domain} is watched from now on"),
@@ -53,25 +53,25 @@ impl fmt::Display for Change {
 }
 
 /// What is different in `new`: keys of the whole watch, then relationships by trust domain.
-pub(super) fn between(old: &Config, new: &Config) -> Vec<Change> {
+pub(super) fn between(old: &Config, new: &Config) -> Vec<ConfigChange> {
     let differs = |row: &&Row<Config>| (row.show)(old, row.key) != (row.show)(new, row.key);
-    let mut changes: Vec<Change> =
+    let mut changes: Vec<ConfigChange> =
         Config::ROWS.iter().filter(differs).map(|row| of_whole(row.key)).collect();
     changes.sort_by_key(|change| !change.needs_restart());
     for relationship in &old.relationships {
         if new.relationship(relationship.trust_domain()).is_none() {
-            changes.push(Change::Removed(relationship.trust_domain().clone()));
+            changes.push(ConfigChange::Removed(relationship.trust_domain().clone()));
         }
     }
     for relationship in &new.relationships {
         let trust_domain = relationship.trust_domain();
         let change = match old.relationship(trust_domain) {
-            None => Change::Added(trust_domain.clone()),
+            None => ConfigChange::Added(trust_domain.clone()),
             Some(before) if before.endpoint != relationship.endpoint => {
-                Change::Reconfigured(trust_domain.clone())
+                ConfigChange::Reconfigured(trust_domain.clone())
             }
             Some(before) if !same_settings(before, relationship) => {
-                Change::Adjusted(trust_domain.clone())
+                ConfigChange::Adjusted(trust_domain.clone())
             }
             Some(_) => continue,
         };
@@ -81,13 +81,13 @@ pub(super) fn between(old: &Config, new: &Config) -> Vec<Change> {
 }
 
 /// The change of a key of the whole file. Where a key below it needs a restart, that one is named.
-fn of_whole(key: &Key) -> Change {
+fn of_whole(key: &Key) -> ConfigChange {
     let needs_restart = |key: &Key| key.reload == Reload::Restart;
     let below = key.kind.scope().and_then(|scope| scope.keys().find(|key| needs_restart(key)));
     match below {
-        Some(below) => Change::NeedsRestart { key: format!("{}.{}", key.name, below.name) },
-        None if needs_restart(key) => Change::NeedsRestart { key: key.name.to_owned() },
-        None => Change::Applied { key: key.name.to_owned() },
+        Some(below) => ConfigChange::NeedsRestart { key: format!("{}.{}", key.name, below.name) },
+        None if needs_restart(key) => ConfigChange::NeedsRestart { key: key.name.to_owned() },
+        None => ConfigChange::Applied { key: key.name.to_owned() },
     }
 }
 

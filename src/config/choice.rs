@@ -67,7 +67,7 @@ macro_rules! choice {
 }
 
 choice! {
-    Probe: Probe::ALL, Probe::label;
+    Probe: &Probe::ALL, Probe::label;
     SvidType: &SvidType::ALL, SvidType::label;
     IssuerMode: &IssuerMode::ALL, IssuerMode::label;
     JudgementPolicy: &JudgementPolicy::ALL, JudgementPolicy::label;

@@ -9,7 +9,7 @@ use anchorwatch_core::untrusted::UntrustedText;
 
 /// One authority that is explained.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Approval {
+pub struct ApprovalEntry {
     /// The authority's fingerprint.
     pub fingerprint: Fingerprint,
     /// Why, at most 1,024 bytes.
@@ -20,7 +20,7 @@ pub struct Approval {
 
 /// Authorities that will be published: a [`decision::Announcement`], with its reason.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Announcement {
+pub struct AnnouncementEntry {
     /// What they sign.
     pub svid_type: SvidType,
     /// The number of authorities, from 1 up.
@@ -41,7 +41,7 @@ pub struct Announcement {
 
 /// An outage that is announced: a [`decision::Outage`], with its reason.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Outage {
+pub struct OutageEntry {
     /// When it begins.
     pub not_before: Timestamp,
     /// When it ends.
@@ -52,7 +52,7 @@ pub struct Outage {
     pub by: Option<UntrustedText>,
 }
 
-impl Outage {
+impl OutageEntry {
     /// The decision that this line is.
     pub fn decision(&self) -> Decision {
         let Self { not_before, not_after, .. } = *self;
@@ -62,7 +62,7 @@ impl Outage {
     }
 }
 
-impl Approval {
+impl ApprovalEntry {
     /// The decision that this line is.
     pub fn decision(&self) -> Decision {
         let action = DecisionAction::Approve { fingerprint: self.fingerprint };
@@ -70,7 +70,7 @@ impl Approval {
     }
 }
 
-impl Announcement {
+impl AnnouncementEntry {
     /// The decision that this line is.
     pub fn decision(&self) -> Decision {
         let announcement = decision::Announcement {

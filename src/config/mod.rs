@@ -46,9 +46,9 @@ use std::time::Duration;
 
 pub use alertmanager::Alertmanager;
 pub use bootstrap::{BootstrapError, read_bounded};
-pub use change::Change;
+pub use change::ConfigChange;
 pub use fault::{Fault, Faults};
-pub use intent::{Announcement, Approval, Outage};
+pub use intent::{AnnouncementEntry, ApprovalEntry, OutageEntry};
 pub use proxy::Proxy;
 pub use relationship::{MAX_REDIRECTS, Relationship, Settings};
 pub use resolve::{LoadError, Read};
@@ -196,7 +196,7 @@ impl Config {
     }
 
     /// What is different from `old`, in the order of the file.
-    pub fn changes_since(&self, old: &Self) -> Vec<Change> {
+    pub fn changes_since(&self, old: &Self) -> Vec<ConfigChange> {
         change::between(old, self)
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::intent::{Announcement, Approval, Outage};
+use super::intent::{AnnouncementEntry, ApprovalEntry, OutageEntry};
 use super::proxy::Proxy;
 use anchorwatch_core::decision::Decision;
 use anchorwatch_core::spiffe::{BundleEndpoint, Probe, TrustDomain};
@@ -22,11 +22,11 @@ pub struct Relationship {
     /// Its settings, with those of `defaults` for what it does not set itself.
     pub settings: Settings,
     /// Authorities that are explained.
-    pub approved: Vec<Approval>,
+    pub approved: Vec<ApprovalEntry>,
     /// Authorities that will be published.
-    pub announced: Vec<Announcement>,
+    pub announced: Vec<AnnouncementEntry>,
     /// When the endpoint will be out of service.
-    pub outages: Vec<Outage>,
+    pub outages: Vec<OutageEntry>,
 }
 
 /// What `defaults` and every relationship may set.
@@ -52,8 +52,8 @@ impl Relationship {
 
     /// The decisions that the configuration contains.
     pub fn decisions(&self) -> Vec<Decision> {
-        let approved = self.approved.iter().map(Approval::decision);
-        let announced = self.announced.iter().map(Announcement::decision);
-        approved.chain(announced).chain(self.outages.iter().map(Outage::decision)).collect()
+        let approved = self.approved.iter().map(ApprovalEntry::decision);
+        let announced = self.announced.iter().map(AnnouncementEntry::decision);
+        approved.chain(announced).chain(self.outages.iter().map(OutageEntry::decision)).collect()
     }
 }

@@ -8,7 +8,7 @@ use super::family::{Label, Render, TRUST_DOMAIN};
 use super::{Encoder, Family, FamilyKind, Group, Scrape};
 use anchorwatch_core::bundle::SvidType;
 use anchorwatch_core::decision::DecisionAction;
-use anchorwatch_core::finding::{Finding, FindingKind, Scope, Severity};
+use anchorwatch_core::finding::{Finding, FindingKind, FindingScope, Severity};
 use anchorwatch_core::untrusted::UntrustedText;
 use anchorwatch_core::view::{DomainView, Ended, View};
 
@@ -103,7 +103,7 @@ fn name(domain: &DomainView) -> &str {
 }
 
 fn finding_open(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
-    let is_own = |kind: FindingKind| kind.scope() != Scope::Federation;
+    let is_own = |kind: FindingKind| kind.scope() != FindingScope::Federation;
     for domain in scrape.domains() {
         let trust_domain = domain.endpoint.trust_domain.as_str();
         // Two findings may be about the same thing at two times: that is one series.
@@ -129,7 +129,7 @@ fn finding_open(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
 /// A matter of several trust domains is one series, whoever reports it, and so is one of the watch. What ended in one trust
 /// domain's journal may be open in another's.
 fn federation_open(view: &View, out: &mut Encoder) -> io::Result<()> {
-    let is_of_all = |kind: FindingKind| kind.scope() == Scope::Federation;
+    let is_of_all = |kind: FindingKind| kind.scope() == FindingScope::Federation;
     let mut series: BTreeMap<About<'_>, bool> = BTreeMap::new();
     for domain in &view.domains {
         let open = domain.findings.iter().filter(|one| is_of_all(one.kind));

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use anchorwatch_core::alerts::{About, description, name, runbook_url, summary};
-use anchorwatch_core::finding::{FindingKind, Scope, Severity};
+use anchorwatch_core::finding::{FindingKind, FindingScope, Severity};
 
 /// What the findings of a test are about: trust domain, use, subject.
 type Subject = (&'static str, &'static str, &'static str);
@@ -131,10 +131,10 @@ fn alert(out: &mut String, kind: FindingKind, about: Subject, severity: Severity
         (
             "dashboard_url",
             match kind.scope() {
-                Scope::TrustDomain => format!(
+                FindingScope::TrustDomain => format!(
                     "https://grafana.example/d/anchorwatch-trust-domain?var-trust_domain={trust_domain}"
                 ),
-                Scope::Federation | Scope::Watch => {
+                FindingScope::Federation | FindingScope::Watch => {
                     "https://grafana.example/d/anchorwatch-overview".to_owned()
                 }
             },

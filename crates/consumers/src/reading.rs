@@ -142,109 +142,72 @@ impl fmt::Display for DocumentRefusal {
     }
 }
 
-macro_rules! refusals {
-    ($($(#[$doc:meta])* $variant:ident $({ $($field:ident : $type:ty),* })? => $label:literal, $clause:literal, $text:literal;)*) => {
-        /// Why a consumer refuses a document. Texts from the document are cut to 64 bytes.
-        #[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-        #[serde(tag = "reason")]
-        pub enum RefusalReason {
-            $($(#[$doc])* #[serde(rename = $label)] $variant $({
-                $(#[doc = "The value in the document, or what is wrong with it."] $field: $type),*
-            })?,)*
-        }
-
-        impl RefusalReason {
-            /// Each label with the clause that it is about.
-            pub const ALL: &'static [(&'static str, &'static str)] = &[$(($label, $clause)),*];
-
-            /// The label in output.
-            pub fn label(&self) -> &'static str {
-                match self {
-                    $(Self::$variant $({ $($field: _),* })? => $label,)*
-                }
-            }
-
-            /// The clause that the document departs from, or that the consumer is stricter than.
-            pub fn clause(&self) -> &'static str {
-                match self {
-                    $(Self::$variant $({ $($field: _),* })? => $clause,)*
-                }
-            }
-        }
-
-        impl fmt::Display for RefusalReason {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                match self {
-                    $(Self::$variant $({ $($field),* })? => write!(f, $text),)*
-                }
-            }
-        }
-    };
-}
-
-refusals! {
-    /// Nobody knows: the document is larger than what is read here, 4 MiB and 4,096 keys.
-    TooLarge => "too_large", "Bundle, 4",
-        "the document is larger than anchorwatch reads, and counts as refused";
-    /// The document is not JSON to Go.
-    NotJson => "not_json", "RFC 8259, 2", "the document is not JSON";
-    /// Something follows the document.
-    TrailingBytes => "trailing_bytes", "RFC 8259, 2", "something follows the JSON value";
-    /// A member, or the document, is of another type than it must be.
-    WrongType { member: UntrustedText } => "wrong_type", "Bundle, 4.1; RFC 7517, 4",
-        "{member} is of another type than it must be";
-    /// There is no array `keys`.
-    MissingKeys => "missing_keys", "Bundle, 4.1.3", "there is no array `keys`";
-    /// An element has two members of one name.
-    DuplicateMember { name: UntrustedText } => "duplicate_member", "RFC 8259, 4",
-        "the member {name:?} occurs twice in one element";
-    /// An element has no `use`.
-    MissingUse => "missing_use", "Bundle, 4.2.2",
-        "the element has no use: the standard says to ignore it";
-    /// An element's use is unknown.
-    UnknownUse { name: UntrustedText } => "unknown_use", "Bundle, 4.2.2",
-        "the use {name:?} is unknown: the standard says to ignore the element";
-    /// An element has no `kty`.
-    MissingKeyType => "missing_key_type", "Bundle, 4.2.1", "the element has no kty";
-    /// An element's key type is unknown.
-    UnsupportedKeyType { name: UntrustedText } => "unsupported_key_type", "Bundle, 4.2.1",
-        "the key type {name:?} is not supported: the standard says to ignore the element";
-    /// An element's curve is unknown.
-    UnsupportedCurve { name: UntrustedText } => "unsupported_curve", "Bundle, 4.2.1",
-        "the curve {name:?} is not supported: the standard says to ignore the element";
-    /// A key's parameters make no key.
-    InvalidKey { detail: UntrustedText } => "invalid_key", "RFC 7518, 6",
-        "the parameters make no key: {detail}";
-    /// A member is no base64 of its alphabet.
-    InvalidEncoding { member: UntrustedText } => "invalid_encoding", "RFC 7517, 4; RFC 7518, 6",
-        "the member {member:?} is not base64 as it must be";
-    /// Go does not read a certificate.
-    UnreadableCertificate { detail: UntrustedText } => "unreadable_certificate", "X509-SVID, 6.1",
-        "a certificate cannot be read: {detail}";
-    /// An X.509 entry has not exactly one certificate.
-    CertificateCount { count: u32 } => "certificate_count", "X509-SVID, 6.2",
-        "the element has {count} certificates, where exactly one is wanted";
-    /// The certificate's key is not the element's.
-    KeyMismatch => "key_mismatch", "RFC 7517, 4.7",
-        "the certificate carries another key than the element";
-    /// A thumbprint of the certificate is malformed, or another certificate's.
-    WrongThumbprint { member: UntrustedText } => "wrong_thumbprint", "RFC 7517, 4.8",
-        "the member {member:?} is not the thumbprint of the certificate";
-    /// `x5u` is no URL.
-    InvalidUrl => "invalid_url", "RFC 7517, 4.6", "x5u is no URL";
-    /// A JWT or WIT authority has no key ID.
-    MissingKeyId => "missing_key_id", "JWT-SVID, 6.1; WIT-SVID, 6.1", "the element has no kid";
-    /// A key is private or symmetric.
-    NotPublic => "not_public", "RFC 7517, 9.3",
-        "the key is no public one, and cannot be stored as one";
-    /// SPIRE stores the key, and cannot read it back: from then on every poll of the trust domain
-    /// fails until an operator sets the bundle anew.
-    NotReadBack => "not_read_back", "RFC 8017, 3.1",
-        "the RSA key has no modulus or exponent: SPIRE stores it and cannot read it back, and every later poll fails";
-    /// Istio wants an X.509 authority, and drops those that it has where there is none.
-    NoX509Authority => "no_x509_authority", "X509-SVID, 6.2", "there is no X.509 authority";
-    /// A certificate is no CA's.
-    NotACa => "not_a_ca", "X509-SVID, 4.1", "the certificate is not a CA's";
+anchorwatch_core::document_faults! {
+    /// Why a consumer refuses a document. Texts from the document are cut to 64 bytes.
+    pub enum RefusalReason tagged "reason" {
+        /// Nobody knows: the document is larger than what is read here, 4 MiB and 4,096 keys.
+        TooLarge => "too_large", "Bundle, 4",
+            "the document is larger than anchorwatch reads, and counts as refused";
+        /// The document is not JSON to Go.
+        NotJson => "not_json", "RFC 8259, 2", "the document is not JSON";
+        /// Something follows the document.
+        TrailingBytes => "trailing_bytes", "RFC 8259, 2", "something follows the JSON value";
+        /// A member, or the document, is of another type than it must be.
+        WrongType { member: UntrustedText } => "wrong_type", "Bundle, 4.1; RFC 7517, 4",
+            "{member} is of another type than it must be";
+        /// There is no array `keys`.
+        MissingKeys => "missing_keys", "Bundle, 4.1.3", "there is no array `keys`";
+        /// An element has two members of one name.
+        DuplicateMember { name: UntrustedText } => "duplicate_member", "RFC 8259, 4",
+            "the member {name:?} occurs twice in one element";
+        /// An element has no `use`.
+        MissingUse => "missing_use", "Bundle, 4.2.2",
+            "the element has no use: the standard says to ignore it";
+        /// An element's use is unknown.
+        UnknownUse { name: UntrustedText } => "unknown_use", "Bundle, 4.2.2",
+            "the use {name:?} is unknown: the standard says to ignore the element";
+        /// An element has no `kty`.
+        MissingKeyType => "missing_key_type", "Bundle, 4.2.1", "the element has no kty";
+        /// An element's key type is unknown.
+        UnsupportedKeyType { name: UntrustedText } => "unsupported_key_type", "Bundle, 4.2.1",
+            "the key type {name:?} is not supported: the standard says to ignore the element";
+        /// An element's curve is unknown.
+        UnsupportedCurve { name: UntrustedText } => "unsupported_curve", "Bundle, 4.2.1",
+            "the curve {name:?} is not supported: the standard says to ignore the element";
+        /// A key's parameters make no key.
+        InvalidKey { detail: UntrustedText } => "invalid_key", "RFC 7518, 6",
+            "the parameters make no key: {detail}";
+        /// A member is no base64 of its alphabet.
+        InvalidEncoding { member: UntrustedText } => "invalid_encoding", "RFC 7517, 4; RFC 7518, 6",
+            "the member {member:?} is not base64 as it must be";
+        /// Go does not read a certificate.
+        UnreadableCertificate { detail: UntrustedText } => "unreadable_certificate", "X509-SVID, 6.1",
+            "a certificate cannot be read: {detail}";
+        /// An X.509 entry has not exactly one certificate.
+        CertificateCount { count: u32 } => "certificate_count", "X509-SVID, 6.2",
+            "the element has {count} certificates, where exactly one is wanted";
+        /// The certificate's key is not the element's.
+        KeyMismatch => "key_mismatch", "RFC 7517, 4.7",
+            "the certificate carries another key than the element";
+        /// A thumbprint of the certificate is malformed, or another certificate's.
+        WrongThumbprint { member: UntrustedText } => "wrong_thumbprint", "RFC 7517, 4.8",
+            "the member {member:?} is not the thumbprint of the certificate";
+        /// `x5u` is no URL.
+        InvalidUrl => "invalid_url", "RFC 7517, 4.6", "x5u is no URL";
+        /// A JWT or WIT authority has no key ID.
+        MissingKeyId => "missing_key_id", "JWT-SVID, 6.1; WIT-SVID, 6.1", "the element has no kid";
+        /// A key is private or symmetric.
+        NotPublic => "not_public", "RFC 7517, 9.3",
+            "the key is no public one, and cannot be stored as one";
+        /// SPIRE stores the key, and cannot read it back: from then on every poll of the trust domain
+        /// fails until an operator sets the bundle anew.
+        NotReadBack => "not_read_back", "RFC 8017, 3.1",
+            "the RSA key has no modulus or exponent: SPIRE stores it and cannot read it back, and every later poll fails";
+        /// Istio wants an X.509 authority, and drops those that it has where there is none.
+        NoX509Authority => "no_x509_authority", "X509-SVID, 6.2", "there is no X.509 authority";
+        /// A certificate is no CA's.
+        NotACa => "not_a_ca", "X509-SVID, 4.1", "the certificate is not a CA's";
+    }
 }
 
 mod seconds {

@@ -13,7 +13,7 @@ use super::{DeclaredIssuer, SpireIssuer};
 use crate::config::alertmanager::Alertmanager;
 use crate::config::duration;
 use crate::config::fault::Report;
-use crate::config::intent::{Announcement, Approval, Outage};
+use crate::config::intent::{AnnouncementEntry, ApprovalEntry, OutageEntry};
 use crate::config::reader::{Fields, Value};
 use crate::config::schema::Key;
 use crate::config::setting::Coherence;
@@ -32,7 +32,7 @@ fn fingerprint<'f, 't>(fields: &'f Fields<'t>) -> Option<(String, &'f Value<'t>)
     Some((text.parse::<Fingerprint>().ok()?.to_string(), value))
 }
 
-impl Coherence for Approval {
+impl Coherence for ApprovalEntry {
     const TWICE: (&'static str, &'static str) =
         ("this fingerprint is approved twice", "remove one");
 
@@ -49,13 +49,13 @@ impl Coherence for SharedAuthority {
     }
 }
 
-impl Coherence for Announcement {
+impl Coherence for AnnouncementEntry {
     fn check(fields: &Fields<'_>, report: &mut Report) {
         window(fields, decision::Announcement::LONGEST, report);
     }
 }
 
-impl Coherence for Outage {
+impl Coherence for OutageEntry {
     fn check(fields: &Fields<'_>, report: &mut Report) {
         window(fields, decision::Outage::LONGEST, report);
     }

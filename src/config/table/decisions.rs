@@ -2,7 +2,7 @@
 
 use super::{days, minutes};
 use crate::config::fault::Report;
-use crate::config::intent::{Announcement, Approval, Outage};
+use crate::config::intent::{AnnouncementEntry, ApprovalEntry, OutageEntry};
 use crate::config::reader::Fields;
 use crate::config::schema::{Choose, Key, Kind, Scope};
 use crate::config::setting::{self, Coherence as _, Record, Setting as _, record};
@@ -18,7 +18,7 @@ pub static APPROVAL: Scope = Scope {
 };
 
 record! {
-    APPROVAL_KEYS of Approval {
+    APPROVAL_KEYS of ApprovalEntry {
         fingerprint => FINGERPRINT;
         reason => REASON;
         by => BY;
@@ -48,7 +48,7 @@ pub static ANNOUNCEMENT: Scope = Scope {
 };
 
 record! {
-    ANNOUNCEMENT_KEYS of Announcement {
+    ANNOUNCEMENT_KEYS of AnnouncementEntry {
         svid_type => Key::new(
             "use", Kind::Choice(&["x509-svid", "jwt-svid", "wit-svid"]),
             "What they sign, as the bundle's `use` has it.",
@@ -92,7 +92,7 @@ pub static OUTAGE: Scope = Scope {
 };
 
 record! {
-    OUTAGE_KEYS of Outage {
+    OUTAGE_KEYS of OutageEntry {
         not_before => Key::new("not_before", Kind::Moment, "When the outage begins.").required();
         not_after => Key::new("not_after", Kind::Moment, "When it ends, at most 30 days later.")
             .required();

@@ -144,7 +144,7 @@ table! {
             "The longest that one poll may take, from the name look-up to the last byte.",
         ).or("10s");
         probe => Key::new(
-            "probe", Kind::Choice(Probe::WORDS),
+            "probe", Kind::Choice(Probe::LABELS),
             "Whether a poll asks one address of the name, or every one, so that replicas that \
              disagree are seen.",
         ).or("one_address");

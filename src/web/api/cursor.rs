@@ -3,8 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer};
-
 use super::AuthorityReport;
 use anchorwatch_core::bundle::{Fingerprint, SvidType};
 use anchorwatch_core::journal::AuthorityEntry;
@@ -84,12 +82,7 @@ impl FromStr for Cursor {
     }
 }
 
-impl<'de> Deserialize<'de> for Cursor {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
+anchorwatch_core::serde_as_text!(Cursor);
 
 #[cfg(test)]
 mod tests {

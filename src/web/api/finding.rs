@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use anchorwatch_core::bundle::{Fingerprint, SvidType};
 use anchorwatch_core::finding::evidence::StatedEvidence;
-use anchorwatch_core::finding::{Finding, FindingId, FindingKind, IncidentId, Scope, Severity};
+use anchorwatch_core::finding::{
+    Finding, FindingId, FindingKind, FindingScope, IncidentId, Severity,
+};
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::untrusted::UntrustedText;
@@ -125,7 +127,7 @@ impl OpenFinding {
             about.map(|id| id.fingerprint)
         };
         let open = findings.iter().map(|finding| Self {
-            trust_domain: (finding.kind.scope() == Scope::TrustDomain)
+            trust_domain: (finding.kind.scope() == FindingScope::TrustDomain)
                 .then(|| trust_domain.clone()),
             recorded_by: Some(trust_domain.clone()),
             id: finding.id,

@@ -10,7 +10,7 @@ use super::words::{badge, bracket, maybe_stretch, near, stretch, tone, words};
 use crate::web::api::OpenFinding;
 use anchorwatch_core::alerts;
 use anchorwatch_core::bundle::{Fingerprint, Validity};
-use anchorwatch_core::finding::{Finding, FindingId, Nature, Scope};
+use anchorwatch_core::finding::{Finding, FindingId, FindingScope, Nature};
 use anchorwatch_core::journal::RecordedEntry;
 use anchorwatch_core::time::{Timestamp, Window};
 use anchorwatch_core::view::{DomainView, Ended, View};
@@ -113,8 +113,8 @@ fn facts(
 ) {
     let mut particulars = Particulars::new();
     let name = match finding.kind.scope() {
-        Scope::TrustDomain | Scope::Watch => "trust domain",
-        Scope::Federation => "recorded by",
+        FindingScope::TrustDomain | FindingScope::Watch => "trust domain",
+        FindingScope::Federation => "recorded by",
     };
     particulars.say(name, &domain.endpoint.trust_domain);
     if let Some(svid_type) = finding.svid_type {
@@ -122,7 +122,7 @@ fn facts(
     }
     match key {
         Some(key) => {
-            if finding.kind.scope() == Scope::Federation {
+            if finding.kind.scope() == FindingScope::Federation {
                 particulars.code("public key", &finding.subject);
             }
             particulars.code("authority", key);

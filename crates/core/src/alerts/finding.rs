@@ -1,7 +1,7 @@
 //! The alert of a kind of finding.
 
 use super::{Alert, GRAFANA, JOB};
-use crate::finding::{FindingKind, Scope, Severity};
+use crate::finding::{FindingKind, FindingScope, Severity};
 
 /// What tells an alert from another of its name. Not the severity: a finding that grows urgent is
 /// the same one. Not the instance: a daemon that moved is the same one.
@@ -37,12 +37,12 @@ impl About<'_> {
 
     /// The trust domain, and what follows where there is any. A matter of several trust domains is
     /// named by its subject.
-    fn words(&self, scope: Scope) -> String {
+    fn words(&self, scope: FindingScope) -> String {
         match self {
-            Self::Labels if scope == Scope::Federation => {
+            Self::Labels if scope == FindingScope::Federation => {
                 "{{ $labels.subject }}{{ with $labels.use }}, {{ . }}{{ end }}".to_owned()
             }
-            Self::Values { svid_type, subject, .. } if scope == Scope::Federation => {
+            Self::Values { svid_type, subject, .. } if scope == FindingScope::Federation => {
                 let separator = if svid_type.is_empty() { "" } else { ", " };
                 format!("{subject}{separator}{svid_type}")
             }
@@ -81,7 +81,7 @@ pub fn summary(kind: FindingKind) -> &'static str {
 
 /// What one alert says: what it is about, what to do first, what ends it and where the evidence is.
 pub fn description(kind: FindingKind, about: About<'_>) -> String {
-    if kind.scope() == Scope::Watch {
+    if kind.scope() == FindingScope::Watch {
         return format!(
             "{} Look first: {} It ends {}. `anchorwatch findings --kind {kind}` has the evidence.",
             kind.raised(),
@@ -90,8 +90,8 @@ pub fn description(kind: FindingKind, about: About<'_>) -> String {
         );
     }
     let of = match kind.scope() {
-        Scope::TrustDomain => format!("--trust-domain {} ", about.trust_domain()),
-        Scope::Federation | Scope::Watch => String::new(),
+        FindingScope::TrustDomain => format!("--trust-domain {} ", about.trust_domain()),
+        FindingScope::Federation | FindingScope::Watch => String::new(),
     };
     format!(
         "{}: {} Look first: {} It ends {}. `anchorwatch findings {of}--kind {kind}` has the evidence.",
@@ -112,10 +112,12 @@ pub(super) fn alert(kind: FindingKind) -> Alert {
         summary: summary(kind),
         description: description(kind, About::Labels),
         dashboard: match kind.scope() {
-            Scope::TrustDomain => format!(
+            FindingScope::TrustDomain => format!(
                 "{GRAFANA}/d/anchorwatch-trust-domain?var-trust_domain={{{{ $labels.trust_domain }}}}"
             ),
-            Scope::Federation | Scope::Watch => format!("{GRAFANA}/d/anchorwatch-overview"),
+            FindingScope::Federation | FindingScope::Watch => {
+                format!("{GRAFANA}/d/anchorwatch-overview")
+            }
         },
     }
 }

@@ -7,36 +7,15 @@ use serde::{Deserialize, Serialize};
 use super::{Certificate, Fingerprint, KeyType, PublicKeyId};
 use crate::untrusted::UntrustedText;
 
-/// What an authority's key signs: the `use` of its JWK (Bundle, 4.2.2; WIT-SVID, 6.1).
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
-pub enum SvidType {
-    /// X509-SVIDs.
-    #[serde(rename = "x509-svid")]
-    X509,
-    /// JWT-SVIDs.
-    #[serde(rename = "jwt-svid")]
-    Jwt,
-    /// WIT-SVIDs (incubating).
-    #[serde(rename = "wit-svid")]
-    Wit,
-}
-
-impl SvidType {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::X509, Self::Jwt, Self::Wit];
-
-    /// The `use` on the wire and in metrics.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::X509 => "x509-svid",
-            Self::Jwt => "jwt-svid",
-            Self::Wit => "wit-svid",
-        }
-    }
-
-    /// The type that a `use` names; case counts (Bundle, 4.2.2).
-    pub fn from_label(label: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|svid_type| svid_type.label() == label)
+closed_set! {
+    /// What an authority's key signs: the `use` of its JWK (Bundle, 4.2.2; WIT-SVID, 6.1).
+    pub enum SvidType {
+        /// X509-SVIDs.
+        X509 => "x509-svid",
+        /// JWT-SVIDs.
+        Jwt => "jwt-svid",
+        /// WIT-SVIDs (incubating).
+        Wit => "wit-svid",
     }
 }
 

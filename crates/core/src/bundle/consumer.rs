@@ -7,8 +7,6 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
 use super::StatedNumber;
 use crate::time::duration_text;
 
@@ -175,18 +173,7 @@ impl FromStr for Consumer {
     }
 }
 
-impl Serialize for Consumer {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Consumer {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
+serde_as_text!(Consumer);
 
 /// A version of SPIRE.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
 use super::Severity;
 use crate::spiffe::TrustDomain;
 
@@ -18,7 +16,7 @@ pub enum Nature {
 
 /// What a finding is about: one trust domain, a matter of several, or anchorwatch itself.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Scope {
+pub enum FindingScope {
     /// One trust domain, which its `trust_domain` label names.
     TrustDomain,
     /// A matter of several: its `trust_domain` label is empty, and it is reported once, in the
@@ -30,26 +28,15 @@ pub enum Scope {
 
 macro_rules! catalogue {
     ($($nature:ident $variant:ident $label:literal $severity:ident: $raised:literal, ends $clears:literal;)*) => {
-        /// What a finding is about: a closed set, whose labels are a documented contract.
-        #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
-        pub enum FindingKind {
-            $(#[doc = $raised] #[serde(rename = $label)] $variant,)*
+        closed_set! {
+            /// What a finding is about: a closed set, whose labels are a documented contract.
+            /// Event findings come first.
+            pub enum FindingKind {
+                $(#[doc = $raised] $variant => $label,)*
+            }
         }
 
         impl FindingKind {
-            /// All of them, event findings first.
-            pub const ALL: &[Self] = &[$(Self::$variant,)*];
-
-            /// Their labels, in the same order.
-            pub const LABELS: &[&'static str] = &[$($label,)*];
-
-            /// The label in metrics and output.
-            pub fn label(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $label,)*
-                }
-            }
-
             /// Whether it waits for someone.
             pub fn nature(self) -> Nature {
                 match self {
@@ -211,27 +198,22 @@ catalogue! {
 }
 
 impl FindingKind {
-    /// The kind of this label.
-    pub fn from_label(label: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|kind| kind.label() == label)
-    }
-
     /// Whether it is about one trust domain, about several, or about none.
-    pub fn scope(self) -> Scope {
+    pub fn scope(self) -> FindingScope {
         if self == Self::AuthorityShared {
-            Scope::Federation
+            FindingScope::Federation
         } else if self.is_about_the_watch() {
-            Scope::Watch
+            FindingScope::Watch
         } else {
-            Scope::TrustDomain
+            FindingScope::TrustDomain
         }
     }
 
     /// The `trust_domain` label of such a finding of this trust domain's journal.
     pub fn trust_domain_label(self, recorded_by: &TrustDomain) -> &str {
         match self.scope() {
-            Scope::TrustDomain => recorded_by.as_str(),
-            Scope::Federation | Scope::Watch => "",
+            FindingScope::TrustDomain => recorded_by.as_str(),
+            FindingScope::Federation | FindingScope::Watch => "",
         }
     }
 

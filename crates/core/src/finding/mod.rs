@@ -17,7 +17,7 @@ mod severity;
 pub use ended::Ended;
 pub use evidence::Evidence;
 pub use id::{FindingId, FindingIdError, IncidentId};
-pub use kind::{FindingKind, Nature, Scope};
+pub use kind::{FindingKind, FindingScope, Nature};
 pub use room::{Dropped, Grade, LeftOut, Room, grouped};
 pub use severities::Severities;
 pub use severity::Severity;

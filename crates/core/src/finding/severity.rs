@@ -2,31 +2,15 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
-/// How urgent a finding is.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// Worth knowing.
-    Info,
-    /// Someone should look in working hours.
-    Warning,
-    /// Someone must act now.
-    Critical,
-}
-
-impl Severity {
-    /// All of them, least urgent first.
-    pub const ALL: [Self; 3] = [Self::Info, Self::Warning, Self::Critical];
-
-    /// The label in metrics and output.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Warning => "warning",
-            Self::Critical => "critical",
-        }
+closed_set! {
+    /// How urgent a finding is.
+    pub enum Severity {
+        /// Worth knowing.
+        Info => "info",
+        /// Someone should look in working hours.
+        Warning => "warning",
+        /// Someone must act now.
+        Critical => "critical",
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Case;
 use crate::bundle::{AuthorityId, SvidType};
 use crate::finding::{
-    Evidence, Finding, FindingId, FindingKind, IncidentId, Scope, Severity, SubjectId,
+    Evidence, Finding, FindingId, FindingKind, FindingScope, IncidentId, Severity, SubjectId,
 };
 use crate::time::Timestamp;
 use crate::untrusted::UntrustedText;
@@ -76,8 +76,8 @@ impl Draft {
         let trust_domain = &case.endpoint.trust_domain;
         // What is no single trust domain's has the same name wherever it is reported.
         let of = match kind.scope() {
-            Scope::TrustDomain => Some(trust_domain),
-            Scope::Federation | Scope::Watch => None,
+            FindingScope::TrustDomain => Some(trust_domain),
+            FindingScope::Federation | FindingScope::Watch => None,
         };
         let whole = subject_id.map(|id| id.to_string());
         let whole = whole.as_deref().unwrap_or(subject.as_received());

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::Case;
-use crate::finding::{Finding, FindingId, Room, Scope, Severity};
+use crate::finding::{Finding, FindingId, FindingScope, Room, Severity};
 use crate::time::Timestamp;
 use crate::watch::{Event, Facts, Rank};
 
@@ -82,7 +82,7 @@ impl<'a> Triage<'a> {
         // Where nothing waits any more.
         let waiting = facts.ledger.left_out.iter().filter(|left| 0 < left.waiting);
         for left in waiting {
-            if sees_shared_keys || left.room.kind.scope() == Scope::TrustDomain {
+            if sees_shared_keys || left.room.kind.scope() == FindingScope::TrustDomain {
                 rooms.entry(left.room).or_default();
             }
         }

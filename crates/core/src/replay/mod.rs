@@ -18,7 +18,9 @@ mod watched;
 
 pub use chronicle::RecordedDecisions;
 pub use journaled::JournalReplay;
-pub use observation::{LONGEST, Rebootstrap, RecordedLine, RecordedLineError, Refusals, Seen};
+pub use observation::{
+    LONGEST, RecordedLine, RecordedLineError, RecordedRebootstrap, Refusals, Seen,
+};
 pub use report::{Change, ReplayReport, Summary, Totals};
 
 use std::collections::BTreeMap;

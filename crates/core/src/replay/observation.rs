@@ -50,12 +50,12 @@ pub enum Seen {
     Decision(Box<Decision>),
     /// What authenticates was replaced. No TLS is verified here: what counts is that the
     /// authorities of the file are approved by it.
-    Rebootstrap(Box<Rebootstrap>),
+    Rebootstrap(Box<RecordedRebootstrap>),
 }
 
 /// An operator's rebootstrap.
 #[derive(Clone, Debug)]
-pub struct Rebootstrap {
+pub struct RecordedRebootstrap {
     /// The authorities of the file, where the line has it as `bundle` or `body`.
     pub authorities: Vec<Arc<Authority>>,
     /// Who, by their own word.
@@ -217,7 +217,10 @@ fn observed(body: &str, source: Source, refusals: Refusals) -> Seen {
     }))
 }
 
-fn rebootstrap(text: &str, document: Option<&str>) -> Result<Rebootstrap, RecordedLineError> {
+fn rebootstrap(
+    text: &str,
+    document: Option<&str>,
+) -> Result<RecordedRebootstrap, RecordedLineError> {
     #[derive(Deserialize)]
     struct Words {
         #[serde(default)]
@@ -232,7 +235,7 @@ fn rebootstrap(text: &str, document: Option<&str>) -> Result<Rebootstrap, Record
         }
         None => Vec::new(),
     };
-    Ok(Rebootstrap { authorities, by, reason })
+    Ok(RecordedRebootstrap { authorities, by, reason })
 }
 
 /// A failure under its reason: one of the labels, and words after a colon. What is none of them

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::report::{ReplayReport, Totals};
 use super::reported::Reported;
-use super::{Rebootstrap, RecordedLineError, Rules, Seen};
+use super::{RecordedLineError, RecordedRebootstrap, Rules, Seen};
 use crate::decision::Decision;
 use crate::judge::{self, Case, JudgedPoll, PublicKeyIndex, SharedKeys};
 use crate::spiffe::TrustDomain;
@@ -93,8 +93,8 @@ impl Watched {
     }
 
     /// As the daemon journals it: what authenticates from now on, then an approval each.
-    pub(super) fn rebootstrap(&mut self, at: Timestamp, rebootstrap: Rebootstrap) {
-        let Rebootstrap { authorities, by, reason } = rebootstrap;
+    pub(super) fn rebootstrap(&mut self, at: Timestamp, rebootstrap: RecordedRebootstrap) {
+        let RecordedRebootstrap { authorities, by, reason } = rebootstrap;
         let planned = watch::Rebootstrap::plan(&self.state.facts, authorities, &by, &reason, None);
         // The daemon refuses a file that lists denied authorities alone.
         let Ok(watch::Rebootstrap { events, .. }) = planned else { return };

@@ -1,10 +1,9 @@
 //! Where a trust domain's bundle is served, and how that place proves who it is.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{SpiffeId, TrustDomain};
@@ -97,17 +96,7 @@ impl fmt::Debug for EndpointUrl {
     }
 }
 
-impl Serialize for EndpointUrl {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0.as_str())
-    }
-}
-
-impl<'de> Deserialize<'de> for EndpointUrl {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
+serde_as_text!(EndpointUrl);
 
 /// How an endpoint proves who it is (Federation, 5.2). It has no default and is never guessed
 /// (Federation, 7.2).
@@ -123,25 +112,13 @@ pub enum EndpointProfile {
     HttpsWeb,
 }
 
-/// The name of a profile, as configurations and metrics spell it.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum ProfileName {
-    /// `https_spiffe`
-    HttpsSpiffe,
-    /// `https_web`
-    HttpsWeb,
-}
-
-impl ProfileName {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::HttpsSpiffe, Self::HttpsWeb];
-
-    /// The name on the wire and in metrics.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::HttpsSpiffe => "https_spiffe",
-            Self::HttpsWeb => "https_web",
-        }
+closed_set! {
+    /// The name of a profile, as configurations and metrics spell it.
+    pub enum ProfileName {
+        /// `https_spiffe`
+        HttpsSpiffe => "https_spiffe",
+        /// `https_web`
+        HttpsWeb => "https_web",
     }
 }
 

@@ -1,11 +1,8 @@
 //! A SPIFFE ID.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
-
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{TrustDomain, TrustDomainError};
 
@@ -102,17 +99,7 @@ impl fmt::Debug for SpiffeId {
     }
 }
 
-impl Serialize for SpiffeId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.text)
-    }
-}
-
-impl<'de> Deserialize<'de> for SpiffeId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
+serde_as_text!(SpiffeId);
 
 #[cfg(test)]
 mod tests {

@@ -1,11 +1,9 @@
 //! The name of a trust domain.
 
-use std::borrow::{Borrow, Cow};
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
-
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The name of a trust domain (SPIFFE-ID, 2.1).
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -80,17 +78,7 @@ impl Borrow<str> for TrustDomain {
     }
 }
 
-impl Serialize for TrustDomain {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for TrustDomain {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
+serde_as_text!(TrustDomain);
 
 #[cfg(test)]
 mod tests {

@@ -96,29 +96,18 @@ impl AuthorityRecord {
     }
 }
 
-/// What can be told of an authority's state from outside. *Active* is inferred from the endpoint's
-/// own SVID, never from the bundle.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Phase {
-    /// In the bundle, and not known to sign.
-    Published,
-    /// In the bundle, and seen to have signed the endpoint's SVID.
-    Active,
-    /// In the bundle, and past its `notAfter`: normal for a day or so under SPIRE.
-    Expired,
-    /// No longer in the bundle.
-    Removed,
-}
-
-impl Phase {
-    /// The word in output and metrics.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Published => "published",
-            Self::Active => "active",
-            Self::Expired => "expired",
-            Self::Removed => "removed",
-        }
+closed_set! {
+    /// What can be told of an authority's state from outside. *Active* is inferred from the endpoint's
+    /// own SVID, never from the bundle.
+    pub enum Phase {
+        /// In the bundle, and not known to sign.
+        Published => "published",
+        /// In the bundle, and seen to have signed the endpoint's SVID.
+        Active => "active",
+        /// In the bundle, and past its `notAfter`: normal for a day or so under SPIRE.
+        Expired => "expired",
+        /// No longer in the bundle.
+        Removed => "removed",
     }
 }
 

@@ -35,66 +35,33 @@ impl Default for IssuerModel {
     }
 }
 
-/// Where a SPIRE server's X.509 authorities come from.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum IssuerMode {
-    /// It signs them itself.
-    #[default]
-    SelfSigned,
-    /// An upstream authority signs them.
-    Upstream,
-    /// Other SPIRE servers below it publish their JWT keys through it.
-    Nested,
-}
-
-impl IssuerMode {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::SelfSigned, Self::Upstream, Self::Nested];
-
-    /// Their words, in the same order.
-    pub const LABELS: &[&'static str] = &["self_signed", "upstream", "nested"];
-
-    /// The word in the configuration and in evidence.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::SelfSigned => "self_signed",
-            Self::Upstream => "upstream",
-            Self::Nested => "nested",
-        }
+closed_set! {
+    /// Where a SPIRE server's X.509 authorities come from.
+    #[derive(Default)]
+    pub enum IssuerMode {
+        /// It signs them itself.
+        #[default]
+        SelfSigned => "self_signed",
+        /// An upstream authority signs them.
+        Upstream => "upstream",
+        /// Other SPIRE servers below it publish their JWT keys through it.
+        Nested => "nested",
     }
 }
 
-/// What an unexplained authority is.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum JudgementPolicy {
-    /// Unexpected, unless it is approved or announced.
-    Pinned,
-    /// Unexpected, unless it also claims a lineage's date.
-    #[default]
-    Scheduled,
-    /// A warning, where it is consistent.
-    Lenient,
-    /// Recorded.
-    Observe,
-}
-
-impl JudgementPolicy {
-    /// All of them, strictest first.
-    pub const ALL: [Self; 4] = [Self::Pinned, Self::Scheduled, Self::Lenient, Self::Observe];
-
-    /// Their words, in the same order.
-    pub const LABELS: &[&'static str] = &["pinned", "scheduled", "lenient", "observe"];
-
-    /// The word in the configuration and in evidence.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Pinned => "pinned",
-            Self::Scheduled => "scheduled",
-            Self::Lenient => "lenient",
-            Self::Observe => "observe",
-        }
+closed_set! {
+    /// What an unexplained authority is.
+    #[derive(Default)]
+    pub enum JudgementPolicy {
+        /// Unexpected, unless it is approved or announced.
+        Pinned => "pinned",
+        /// Unexpected, unless it also claims a lineage's date.
+        #[default]
+        Scheduled => "scheduled",
+        /// A warning, where it is consistent.
+        Lenient => "lenient",
+        /// Recorded.
+        Observe => "observe",
     }
 }
 

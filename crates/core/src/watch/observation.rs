@@ -143,81 +143,60 @@ impl Failure {
     }
 }
 
-macro_rules! failure_reasons {
-    ($($(#[$doc:meta])* $variant:ident => $label:literal,)*) => {
-        /// Why a poll gave no bundle: a closed set, whose labels are a documented contract.
-        #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
-        pub enum FailureReason {
-            $($(#[$doc])* #[serde(rename = $label)] $variant,)*
-        }
-
-        impl FailureReason {
-            /// All of them, in the order of a poll.
-            pub const ALL: &[Self] = &[$(Self::$variant,)*];
-
-            /// How many there are.
-            pub const COUNT: usize = Self::ALL.len();
-
-            /// The label in metrics, journal and log.
-            pub fn label(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $label,)*
-                }
-            }
-        }
-    };
-}
-
-failure_reasons! {
-    /// There is nothing to authenticate the endpoint with: no stored bundle and no usable
-    /// bootstrap file, or no bundle yet of the trust domain that serves it.
-    NoTrust => "no_trust",
-    /// Every authority that could authenticate the endpoint is denied: it is not asked.
-    TrustDenied => "trust_denied",
-    /// The name of the endpoint's host gave no address.
-    Dns => "dns",
-    /// No connection to any address.
-    Connect => "connect",
-    /// No complete answer within the deadline.
-    Timeout => "timeout",
-    /// The TLS handshake failed before a certificate was judged, or the protocol is too old.
-    Tls => "tls",
-    /// The endpoint demands a client certificate (Federation, 5.2.1.3: it MUST NOT).
-    ClientCertificateDemanded => "client_certificate_demanded",
-    /// The chain does not end in an authority of the trusted bundle, or under `https_web` in a
-    /// trusted root.
-    UntrustedChain => "untrusted_chain",
-    /// The certificate rests on a denied key: its own, an intermediate's or an authority's.
-    DeniedSigner => "denied_signer",
-    /// Under `https_web`, the certificate is for another host.
-    WrongHost => "wrong_host",
-    /// The certificate is a valid X509-SVID of another SPIFFE ID.
-    WrongSpiffeId => "wrong_spiffe_id",
-    /// The certificate is no X509-SVID (X509-SVID, 2, 4 and 5.2).
-    NotX509Svid => "not_x509_svid",
-    /// The certificate, or the authority that signed it, has expired or is not valid yet.
-    Expired => "expired",
-    /// A certificate has URI name constraints, which cannot be verified here: a limit of the
-    /// verifier, not a fault of the endpoint.
-    NameConstraints => "name_constraints",
-    /// The connection broke off, or what came is not HTTP.
-    Transfer => "transfer",
-    /// A redirect that may not be followed: to another scheme, too many, or switched off.
-    Redirect => "redirect",
-    /// The endpoint answered with a status other than 200.
-    Status => "status",
-    /// The body is compressed, which was not asked for.
-    Encoding => "encoding",
-    /// The body, or something in it, exceeds a limit.
-    TooLarge => "too_large",
-    /// The body is not JSON.
-    NotJson => "not_json",
-    /// The body is JSON but no bundle.
-    NotABundle => "not_a_bundle",
-    /// anchorwatch has no file descriptor left: a limit of its host, not a fault of the endpoint.
-    OutOfDescriptors => "out_of_descriptors",
-    /// anchorwatch itself failed: the domain is quarantined until a restart or a reload.
-    Internal => "internal",
+closed_set! {
+    /// Why a poll gave no bundle: a closed set, whose labels are a documented contract, in the
+    /// order of a poll.
+    pub enum FailureReason {
+        /// There is nothing to authenticate the endpoint with: no stored bundle and no usable
+        /// bootstrap file, or no bundle yet of the trust domain that serves it.
+        NoTrust => "no_trust",
+        /// Every authority that could authenticate the endpoint is denied: it is not asked.
+        TrustDenied => "trust_denied",
+        /// The name of the endpoint's host gave no address.
+        Dns => "dns",
+        /// No connection to any address.
+        Connect => "connect",
+        /// No complete answer within the deadline.
+        Timeout => "timeout",
+        /// The TLS handshake failed before a certificate was judged, or the protocol is too old.
+        Tls => "tls",
+        /// The endpoint demands a client certificate (Federation, 5.2.1.3: it MUST NOT).
+        ClientCertificateDemanded => "client_certificate_demanded",
+        /// The chain does not end in an authority of the trusted bundle, or under `https_web` in a
+        /// trusted root.
+        UntrustedChain => "untrusted_chain",
+        /// The certificate rests on a denied key: its own, an intermediate's or an authority's.
+        DeniedSigner => "denied_signer",
+        /// Under `https_web`, the certificate is for another host.
+        WrongHost => "wrong_host",
+        /// The certificate is a valid X509-SVID of another SPIFFE ID.
+        WrongSpiffeId => "wrong_spiffe_id",
+        /// The certificate is no X509-SVID (X509-SVID, 2, 4 and 5.2).
+        NotX509Svid => "not_x509_svid",
+        /// The certificate, or the authority that signed it, has expired or is not valid yet.
+        Expired => "expired",
+        /// A certificate has URI name constraints, which cannot be verified here: a limit of the
+        /// verifier, not a fault of the endpoint.
+        NameConstraints => "name_constraints",
+        /// The connection broke off, or what came is not HTTP.
+        Transfer => "transfer",
+        /// A redirect that may not be followed: to another scheme, too many, or switched off.
+        Redirect => "redirect",
+        /// The endpoint answered with a status other than 200.
+        Status => "status",
+        /// The body is compressed, which was not asked for.
+        Encoding => "encoding",
+        /// The body, or something in it, exceeds a limit.
+        TooLarge => "too_large",
+        /// The body is not JSON.
+        NotJson => "not_json",
+        /// The body is JSON but no bundle.
+        NotABundle => "not_a_bundle",
+        /// anchorwatch has no file descriptor left: a limit of its host, not a fault of the endpoint.
+        OutOfDescriptors => "out_of_descriptors",
+        /// anchorwatch itself failed: the domain is quarantined until a restart or a reload.
+        Internal => "internal",
+    }
 }
 
 impl From<&ParseError> for FailureReason {

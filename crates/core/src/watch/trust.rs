@@ -3,8 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use crate::bundle::{Authority, Fingerprint, PublicKeyId};
 use crate::decision::{Denial, Denials};
 use crate::spiffe::TrustDomain;
@@ -83,29 +81,17 @@ impl Trust {
     }
 }
 
-/// Which bundle authenticates.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TrustOrigin {
-    /// The latest stored bundle (Federation, 5.2.2.4).
-    Latest,
-    /// The last confirmed bundle with an X.509 authority, where the latest is empty or pending.
-    LastConfirmed,
-    /// The bootstrap file: nothing was ever stored.
-    Bootstrap,
-    /// The file of an operator's `rebootstrap`, until a bundle that it authenticated is the state.
-    Rebootstrap,
-}
-
-impl TrustOrigin {
-    /// The word in journal and output.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Latest => "latest",
-            Self::LastConfirmed => "last_confirmed",
-            Self::Bootstrap => "bootstrap",
-            Self::Rebootstrap => "rebootstrap",
-        }
+closed_set! {
+    /// Which bundle authenticates.
+    pub enum TrustOrigin {
+        /// The latest stored bundle (Federation, 5.2.2.4).
+        Latest => "latest",
+        /// The last confirmed bundle with an X.509 authority, where the latest is empty or pending.
+        LastConfirmed => "last_confirmed",
+        /// The bootstrap file: nothing was ever stored.
+        Bootstrap => "bootstrap",
+        /// The file of an operator's `rebootstrap`, until a bundle that it authenticated is the state.
+        Rebootstrap => "rebootstrap",
     }
 }
 

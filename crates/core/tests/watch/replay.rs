@@ -22,7 +22,7 @@ fn turns() -> impl Strategy<Value = Vec<Turn>> {
     let turn = prop_oneof![
         8 => (proptest::option::weighted(0.9, 0..12_u64), proptest::collection::vec(0..24_u8, 0..8))
             .prop_map(|(sequence, keys)| Turn::Publishes { sequence, keys }),
-        2 => proptest::sample::select(FailureReason::ALL).prop_map(Turn::Fails),
+        2 => proptest::sample::select(&FailureReason::ALL[..]).prop_map(Turn::Fails),
         1 => (0..24_u8, 0..100_i64).prop_map(|(key, not_before)| Turn::Signs { key, not_before }),
         1 => (0..200_000_u64).prop_map(Turn::Waits),
         1 => (0..10_000_u64).prop_map(Turn::StepsBack),

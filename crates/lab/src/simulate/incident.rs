@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
-
 /// What an incident is about.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum IncidentTheme {
@@ -32,23 +30,14 @@ impl IncidentTheme {
 
 macro_rules! incidents {
     ($($(#[$doc:meta])* $variant:ident => $label:literal, $theme:ident;)*) => {
-        /// What may befall a trust domain.
-        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-        pub enum Incident {
-            $($(#[$doc])* $variant,)*
+        anchorwatch_core::closed_set! {
+            /// What may befall a trust domain.
+            pub enum Incident {
+                $($(#[$doc])* $variant => $label,)*
+            }
         }
 
         impl Incident {
-            /// All of them.
-            pub const ALL: &[Self] = &[$(Self::$variant,)*];
-
-            /// The name in tables and in the truth.
-            pub fn label(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $label,)*
-                }
-            }
-
             /// What it is about.
             pub fn theme(self) -> IncidentTheme {
                 match self {
@@ -186,21 +175,8 @@ incidents! {
     EarlyRevokeByAttacker => "early_revoke_by_attacker", Deception;
 }
 
-impl Incident {
-    /// The incident of this name.
-    pub fn from_label(label: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|incident| incident.label() == label)
-    }
-}
-
 impl fmt::Display for Incident {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.label())
-    }
-}
-
-impl Serialize for Incident {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.label())
     }
 }

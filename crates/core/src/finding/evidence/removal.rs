@@ -99,51 +99,28 @@ pub enum RemovalEvidence {
     },
 }
 
-/// Where the longest lifetime of an SVID comes from.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TtlSource {
-    /// The configuration states it.
-    Declared,
-    /// A sighted token had a longer lifetime than was assumed or declared.
-    Sighted,
-    /// It is SPIRE's default, since nothing states it.
-    Assumed,
-}
-
-impl TtlSource {
-    /// The word in output.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Declared => "declared",
-            Self::Sighted => "sighted",
-            Self::Assumed => "assumed",
-        }
+closed_set! {
+    /// Where the longest lifetime of an SVID comes from.
+    pub enum TtlSource {
+        /// The configuration states it.
+        Declared => "declared",
+        /// A sighted token had a longer lifetime than was assumed or declared.
+        Sighted => "sighted",
+        /// It is SPIRE's default, since nothing states it.
+        Assumed => "assumed",
     }
 }
 
-/// The law of rotation that was broken.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Law {
-    /// The new key signed before every consumer had it.
-    PublishFirst,
-    /// The old key was removed before everything that it had signed had expired.
-    Retain,
-    /// One of the two: which one cannot be determined from outside.
-    Either,
-    /// Unexpired tokens lost their key, or the new key signed before it was published at all.
-    Tokens,
-}
-
-impl Law {
-    /// The word in output.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::PublishFirst => "publish_first",
-            Self::Retain => "retain",
-            Self::Either => "either",
-            Self::Tokens => "tokens",
-        }
+closed_set! {
+    /// The law of rotation that was broken.
+    pub enum Law {
+        /// The new key signed before every consumer had it.
+        PublishFirst => "publish_first",
+        /// The old key was removed before everything that it had signed had expired.
+        Retain => "retain",
+        /// One of the two: which one cannot be determined from outside.
+        Either => "either",
+        /// Unexpired tokens lost their key, or the new key signed before it was published at all.
+        Tokens => "tokens",
     }
 }

@@ -102,10 +102,10 @@ impl Watched {
 #[test]
 fn every_incident_is_told_and_leaving_out_polls_changes_nothing() {
     for incident in Incident::ALL {
-        let mut scenario = clean(2, hours(24), 3).with(DAY / 2, *incident);
+        let mut scenario = clean(2, hours(24), 3).with(DAY / 2, incident);
         scenario.observer.failures_per_million = 10_000;
         let skipping = Watched::new(&scenario, 5);
-        assert!(skipping.began(*incident).is_some(), "{incident}");
+        assert!(skipping.began(incident).is_some(), "{incident}");
         scenario.observer.skip = None;
         let every = Watched::new(&scenario, 5);
         // When a date was found missed depends on the poll that found it.
@@ -128,7 +128,7 @@ fn every_incident_is_told_and_leaving_out_polls_changes_nothing() {
 #[test]
 fn names_are_one_to_one() {
     for incident in Incident::ALL {
-        assert_eq!(Incident::from_label(incident.label()), Some(*incident));
+        assert_eq!(Incident::from_label(incident.label()), Some(incident));
     }
     assert_eq!(Incident::from_label("nothing_such"), None);
 }
