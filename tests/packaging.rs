@@ -70,3 +70,19 @@ fn the_packages_have_the_versions_of_the_crate() {
     };
     assert!(number(version) >= number(env!("CARGO_PKG_RUST_VERSION")), "{version}");
 }
+
+/// The pages cite the schema, and editors read it: the Debian package has it beside them.
+#[test]
+fn the_debian_package_has_the_schema_beside_the_pages() {
+    let manifest = fs::read_to_string("Cargo.toml").unwrap();
+    let (_, assets) = manifest.split_once("\nassets = [\n").unwrap();
+    let (assets, _) = assets.split_once("\n]\n").unwrap();
+    let folder_of = |asset: &str| {
+        let start = format!("[\"{asset}\", ");
+        let rest = assets.lines().find_map(|line| line.trim_start().strip_prefix(&*start));
+        rest.unwrap_or_else(|| panic!("{asset} is no asset")).to_owned()
+    };
+    let schema = "docs/anchorwatch.schema.json";
+    assert!(Path::new(schema).is_file());
+    assert_eq!(folder_of(schema), folder_of("docs/*.md"));
+}

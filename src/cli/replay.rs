@@ -25,12 +25,12 @@ use anchorwatch_core::watch::{
 /// Judge a store or recorded polls again, under the rules of a configuration or of these flags.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Without --observations the journal of the store is judged again, whole, beside a running daemon
-or without one; the store is not changed. What happened is kept, and is judged
-again under the new rules; how often was polled is not changed. Conditions that rest on polls alone are not in a
-journal: replicas_disagree is not judged again, and endpoint_bundle_mismatch stays as it was. Each moment at
-which time alone changes something is found to the minute, by looks at most 3 h or a sixteenth of
-the shortest key's life apart.
+Without --observations the journal of the store is judged again, whole, beside a running daemon or
+without one; the store is not changed. What happened is kept, and is judged again under the new
+rules; how often was polled is not changed. Conditions that rest on polls alone are not in a
+journal: replicas_disagree is not judged again, and endpoint_bundle_mismatch stays as it was. Each
+moment at which time alone changes something is found to the minute, by looks at most 3 h or a
+sixteenth of the shortest key's life apart.
 
 A line of --observations has `at`, `trust_domain` and one of: `bundle` (the document) or `body`
 (its text as served; what is no bundle is a poll that failed), `unchanged: true`, `failure` (a

@@ -44,7 +44,8 @@ macro_rules! catalogue {
                 }
             }
 
-            /// The most urgent that it is by default.
+            /// The most urgent severity that the judgement drafts for it, unless the operator's
+            /// `severity` says otherwise.
             pub fn severity(self) -> Severity {
                 match self {
                     $(Self::$variant => Severity::$severity,)*
@@ -174,7 +175,7 @@ catalogue! {
     Condition RefreshHint "refresh_hint" Warning:
         "The refresh hint is missing, unusable, longer than a day, or was raised a lot.",
         ends "with a usable refresh hint";
-    Condition PruningStalled "pruning_stalled" Warning:
+    Condition PruningStalled "pruning_stalled" Info:
         "Expired authorities stay in the bundle.",
         ends "when they are removed";
     Condition WeakAuthority "weak_authority" Warning:

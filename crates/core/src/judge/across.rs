@@ -10,7 +10,7 @@ use crate::untrusted::UntrustedText;
 /// How much of a foreign name is kept, in bytes.
 const NAME: usize = 128;
 
-/// `authority_shared`, `foreign_authority`
+/// Drafts `authority_shared`, `foreign_authority`.
 pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
     if let Some(SharedKeys { keys, two_uses: uses, twin: other }) = case.shared {
         let keys = keys.iter().map(shared);

@@ -14,7 +14,7 @@ const UNAUTHENTICATED_POLLS: u32 = 2;
 /// How many certificates beside the leaf the evidence shows.
 const CHAIN: usize = 2;
 
-/// `endpoint_unauthenticated`
+/// Drafts `endpoint_unauthenticated`.
 pub(super) fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
     drafts.extend(
         case.facts().endpoint.denied_signers.iter().filter_map(|one| denied_signer(case, one)),

@@ -11,8 +11,8 @@ use crate::watch::{AuthorityRecord, BaselinePolicy, TrustOrigin};
 /// An alternation that was not seen for this many intervals has ended.
 const CALM: u32 = 10;
 
-/// `bootstrap_unusable`, `baseline_missing`, `bundle_empty`, `svid_type_vanished`,
-/// `replicas_disagree`
+/// Drafts `bootstrap_unusable`, `baseline_missing`, `bundle_empty`, `svid_type_vanished`,
+/// `replicas_disagree`.
 pub(super) fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
     drafts.extend(bootstrap_unusable(case, at));
     drafts.extend(baseline_missing(case));

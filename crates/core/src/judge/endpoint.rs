@@ -7,7 +7,7 @@ use crate::finding::{FindingKind, Severity, SubjectId};
 use crate::time::Timestamp;
 use crate::watch::IssuerMode;
 
-/// `endpoint_changed`, `endpoint_bundle_mismatch`
+/// Drafts `endpoint_changed`, `endpoint_bundle_mismatch`.
 pub(super) fn events(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
     for shift in &case.facts().endpoint.shifts {
         drafts.push(

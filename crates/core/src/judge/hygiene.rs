@@ -21,23 +21,25 @@ const LONGEST_HINT: u64 = 24 * 60 * 60;
 /// A hint that was raised by this factor was raised a lot.
 const RAISED: u64 = 4;
 
-/// `private_key_published`, `churn`
+/// Drafts `private_key_published`, `churn`, each in the function of that name.
 pub(super) fn events(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
     drafts.extend(private_key_published(case));
+    drafts.extend(churn(case, at));
+}
+
+fn churn(case: &Case<'_>, at: Timestamp) -> Option<Draft> {
     let day = case.facts().spent.on(at);
-    if day.exceeded {
-        let since = Timestamp::from_unix(day.day.saturating_mul(86_400));
-        drafts.push(
-            Draft::new(FindingKind::Churn, Severity::Critical, since)
-                .because(DocumentEvidence::BudgetExceeded {
-                    events: day.spent.events,
-                    bytes: day.spent.bytes,
-                    allowed_events: case.policy.daily_budget.events,
-                    allowed_bytes: case.policy.daily_budget.bytes,
-                })
-                .because(DocumentEvidence::BudgetEffect),
-        );
-    }
+    let since = Timestamp::from_unix(day.day.saturating_mul(86_400));
+    day.exceeded.then(|| {
+        Draft::new(FindingKind::Churn, Severity::Critical, since)
+            .because(DocumentEvidence::BudgetExceeded {
+                events: day.spent.events,
+                bytes: day.spent.bytes,
+                allowed_events: case.policy.daily_budget.events,
+                allowed_bytes: case.policy.daily_budget.bytes,
+            })
+            .because(DocumentEvidence::BudgetEffect)
+    })
 }
 
 /// Whoever reads the bundle can sign with a private key in it.
@@ -58,18 +60,19 @@ fn private_key_published(case: &Case<'_>) -> Option<Draft> {
     })
 }
 
-/// `irregular_document`, `refresh_hint`, `pruning_stalled`, `weak_authority`, `clock_skew`
+/// Drafts `irregular_document`, `consumer_rejects`, `refresh_hint`, `pruning_stalled`,
+/// `weak_authority`, `clock_skew`, `authority_lifetime`, each in the function of that name.
 pub(super) fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
-    drafts.extend(irregular(case));
-    drafts.extend(refused(case));
-    drafts.extend(hint(case));
+    drafts.extend(irregular_document(case));
+    drafts.extend(consumer_rejects(case));
+    drafts.extend(refresh_hint(case));
     drafts.extend(pruning_stalled(case, at));
-    drafts.extend(weak(case));
+    drafts.extend(weak_authority(case));
     drafts.extend(clock_skew(case));
-    drafts.extend(lifetime(case, at));
+    drafts.extend(authority_lifetime(case, at));
 }
 
-fn irregular(case: &Case<'_>) -> Option<Draft> {
+fn irregular_document(case: &Case<'_>) -> Option<Draft> {
     let facts = case.facts();
     if facts.document.irregularities.is_empty() {
         return None;
@@ -80,7 +83,7 @@ fn irregular(case: &Case<'_>) -> Option<Draft> {
 }
 
 /// A consumer would refuse this document, and keep the one that it has.
-fn refused(case: &Case<'_>) -> Vec<Draft> {
+fn consumer_rejects(case: &Case<'_>) -> Vec<Draft> {
     let facts = case.facts();
     let refusals = facts.document.refusals.iter().zip(&facts.document.refused_since);
     let drafts = refusals.map(|(refusal, since)| {
@@ -108,7 +111,7 @@ fn refused(case: &Case<'_>) -> Vec<Draft> {
     drafts.collect()
 }
 
-fn hint(case: &Case<'_>) -> Option<Draft> {
+fn refresh_hint(case: &Case<'_>) -> Option<Draft> {
     let facts = case.facts();
     let confirmed = facts.bundle.confirmed.as_ref()?;
     let raised = facts.bundle.hint_before;
@@ -167,7 +170,7 @@ fn pruning_stalled(case: &Case<'_>, at: Timestamp) -> Option<Draft> {
     Some(draft)
 }
 
-fn weak(case: &Case<'_>) -> Vec<Draft> {
+fn weak_authority(case: &Case<'_>) -> Vec<Draft> {
     let weak = case.facts().published().filter(|record| {
         let certificate = record.authority.certificate.as_ref();
         record.authority.key_type.is_weak() || certificate.is_some_and(|c| c.has_weak_key)
@@ -207,7 +210,7 @@ fn clock_skew(case: &Case<'_>) -> Option<Draft> {
 }
 
 /// The newest explained X.509 authority of the bundle runs out.
-fn lifetime(case: &Case<'_>, at: Timestamp) -> Option<Draft> {
+fn authority_lifetime(case: &Case<'_>, at: Timestamp) -> Option<Draft> {
     const DAY: Duration = Duration::from_hours(24);
     let explained = case.facts().published().filter(|record| record.is_explained());
     let certified = explained

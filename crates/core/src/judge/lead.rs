@@ -62,7 +62,7 @@ impl Case<'_> {
     }
 }
 
-/// `lead_too_short`
+/// Drafts `lead_too_short`.
 pub(super) fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
     for record in case.facts().published() {
         if let Some(draft) = too_short(case, record, at) {

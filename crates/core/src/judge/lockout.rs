@@ -53,7 +53,8 @@ impl Case<'_> {
     }
 }
 
-/// `lockout_imminent`, `source_stale`, `trust_domain_blind`, `endpoint_unauthenticated`
+/// Drafts `lockout_imminent`, `source_stale`, `trust_domain_blind`, each in the function of that
+/// name.
 pub(super) fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
     let Some(silence) = Silence::of(case, at) else { return };
     if silence.lasting <= case.poll_state().interval * MISSED {
@@ -64,7 +65,8 @@ pub(super) fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>
     // can show its end.
     let grace = case.poll_state().interval.saturating_mul(MISSED);
     if !case.facts().decisions.outage(at, grace) {
-        drafts.extend(stale(case, at, &silence));
+        drafts.push(source_stale(case, &silence));
+        drafts.extend(trust_domain_blind(case, at, &silence));
     }
 }
 
@@ -125,27 +127,25 @@ fn newest_lifetime(case: &Case<'_>) -> Option<Duration> {
     newest.not_after.since(newest.not_before)
 }
 
-fn stale(case: &Case<'_>, at: Timestamp, silence: &Silence) -> Vec<Draft> {
+fn source_stale(case: &Case<'_>, silence: &Silence) -> Draft {
     let interval = case.poll_state().interval;
-    let mut drafts = vec![
-        Draft::new(FindingKind::SourceStale, Severity::Warning, silence.since)
-            .because(OutageEvidence::NoGoodPoll { lasting: silence.lasting, interval })
-            .because(silence.why.clone()),
-    ];
+    Draft::new(FindingKind::SourceStale, Severity::Warning, silence.since)
+        .because(OutageEvidence::NoGoodPoll { lasting: silence.lasting, interval })
+        .because(silence.why.clone())
+}
+
+fn trust_domain_blind(case: &Case<'_>, at: Timestamp, silence: &Silence) -> Option<Draft> {
     let lockout = case.lockout();
     let limit = lockout.soft.or(lockout.hard);
     let whole = limit.and_then(|limit| limit.since(silence.since));
     let longest = whole.map_or(BLIND, |whole| BLIND.max(whole / 4));
-    if longest <= silence.lasting {
-        drafts.push(
-            Draft::new(FindingKind::TrustDomainBlind, Severity::Critical, silence.since)
-                .because(OutageEvidence::ChangesMissed { lasting: silence.lasting })
-                .because(silence.why.clone())
-                .because_all(limit.map(|limit| match limit.since(at) {
-                    Some(left) => OutageEvidence::LockoutIn { limit, left },
-                    None => OutageEvidence::LockoutPassed { limit },
-                })),
-        );
-    }
-    drafts
+    (longest <= silence.lasting).then(|| {
+        Draft::new(FindingKind::TrustDomainBlind, Severity::Critical, silence.since)
+            .because(OutageEvidence::ChangesMissed { lasting: silence.lasting })
+            .because(silence.why.clone())
+            .because_all(limit.map(|limit| match limit.since(at) {
+                Some(left) => OutageEvidence::LockoutIn { limit, left },
+                None => OutageEvidence::LockoutPassed { limit },
+            }))
+    })
 }

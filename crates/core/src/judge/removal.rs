@@ -78,7 +78,7 @@ fn retired_long_ago(handover: &HandOver, ttl: Ttl, sigma: Duration) -> bool {
     retired.saturating_add(ttl.longest).saturating_add(sigma) <= removed
 }
 
-/// `in_flight_risk`
+/// Drafts `in_flight_risk`.
 pub(super) fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
     for handover in &case.facts().rotation.handovers {
         // Most of them are long over.
@@ -163,7 +163,7 @@ fn circumstances(case: &Case<'_>, handover: &HandOver) -> Vec<RemovalEvidence> {
     evidence
 }
 
-/// `early_removal`, `rotation_violated`
+/// Drafts `early_removal`, `rotation_violated`.
 pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
     let (consumer, delay) = case.slowest_consumer();
     for handover in &case.facts().rotation.handovers {

@@ -11,7 +11,7 @@ use crate::watch::{IssuerMode, IssuerModel, Lineage, Standing};
 /// How many authorities are named that were accepted while the schedule was not known.
 const LISTED: usize = 64;
 
-/// `rotation_overdue`
+/// Drafts `rotation_overdue`.
 pub(super) fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
     let rotation = &case.facts().rotation;
     let overdue = rotation.lineages.iter().filter(|line| line.is_overdue());
@@ -90,7 +90,7 @@ fn newest_activation(case: &Case<'_>, svid_type: SvidType) -> Option<Window> {
     }
 }
 
-/// `issuer_changed`, `issuer_unlearned`, `observation_gap`
+/// Drafts `issuer_changed`, `issuer_unlearned`, `observation_gap`.
 pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
     let facts = case.facts();
     for change in &facts.rotation.lifetime_changes {

@@ -6,7 +6,7 @@ use crate::finding::evidence::SequenceEvidence;
 use crate::finding::{FindingKind, Severity};
 use crate::watch::{Facts, IssuerModel, Regression, SequenceAnomaly, SequenceAnomalyKind};
 
-/// `equivocation`, `hidden_change`, `rollback`
+/// Drafts `equivocation`, `hidden_change`, `rollback`.
 pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
     let facts = case.facts();
     let equivocal =

@@ -9,7 +9,7 @@ use crate::finding::{FindingKind, Severity};
 use crate::time::Timestamp;
 use crate::watch::{AuthorityRecord, Sighting};
 
-/// `unlisted_signer`, `token_lifetime`
+/// Drafts `unlisted_signer`, `token_lifetime`.
 pub(super) fn events(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
     let facts = case.facts();
     let ttl = Ttl::of(SvidType::Jwt, case.policy, &[]);

@@ -38,7 +38,7 @@ struct Arrival<'a> {
 /// thousands that may come in one poll.
 struct UnscheduledPolls(BTreeSet<(SvidType, Timestamp)>);
 
-/// `key_rebound`, `authority_resurrected`
+/// Drafts `key_rebound`, `authority_resurrected`.
 pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
     drafts.extend(rebound(case));
     for record in &case.facts().authorities.records {
@@ -46,7 +46,7 @@ pub(super) fn events(case: &Case<'_>, drafts: &mut Vec<Draft>) {
     }
 }
 
-/// `unexpected_authority`, as far as there is room: thousands may come in one poll, and evidence is
+/// Drafts `unexpected_authority`, as far as there is room: thousands may come in one poll, and evidence is
 /// written for those alone that are raised.
 pub(super) fn arrived(case: &Case<'_>, triage: &mut Triage<'_>) -> Vec<Draft> {
     let facts = case.facts();
