@@ -1,4 +1,6 @@
-//! Who is paged: a receiver of Alertmanager's webhooks that writes down what it is told.
+//! Who is paged: a receiver of Alertmanager's webhooks that writes down what it is told. It is not
+//! the Alertmanager of `tests/support`: a real one is between it and the daemon, and sends other
+//! messages.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;

@@ -2,9 +2,9 @@
 //! large document.
 
 use std::fmt::Write as _;
-use std::io::{self, BufRead as _, BufReader};
+use std::io;
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -127,31 +127,16 @@ fn start_with_open_files(
     files: u32,
 ) -> (Process, Arc<Mutex<Vec<Value>>>) {
     let run = anchorwatch(config, &["run", "--log.format=json"]);
-    let mut child = Command::new("sh")
+    let mut command = Command::new("sh");
+    command
         .args(["-c", &format!("ulimit -n {files} && exec \"$0\" \"$@\"")])
         .arg(run.get_program())
         .args(run.get_args())
-        .arg("--web.listen-address=127.0.0.1:0")
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let said = Arc::new(Mutex::new(Vec::new()));
-    let address = loop {
-        let line = lines.next().expect("the daemon says where it listens").unwrap();
-        let line: Value = serde_json::from_str(&line).expect(&line);
-        said.lock().unwrap().push(line.clone());
-        if let Some(address) = line["http"].as_str() {
-            break address.to_owned();
-        }
-    };
+        .arg("--web.listen-address=127.0.0.1:0");
+    let said = Arc::<Mutex<Vec<Value>>>::default();
     let heard = Arc::clone(&said);
-    std::thread::spawn(move || {
-        for line in lines.map_while(Result::ok) {
-            heard.lock().unwrap().extend(serde_json::from_str::<Value>(&line));
-        }
-    });
-    (Process { child, address }, said)
+    let hear = move |line: &Value| heard.lock().unwrap().push(line.clone());
+    (Process::try_spawn_heard(command, hear).expect("the daemon says where it listens"), said)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -153,16 +153,29 @@ impl Process {
     }
 
     /// As [`Self::spawn`]; where the daemon refuses to run, its exit code and what it said.
-    pub(crate) fn try_spawn(mut command: Command) -> Result<Self, (Option<i32>, String)> {
+    pub(crate) fn try_spawn(command: Command) -> Result<Self, (Option<i32>, String)> {
+        Self::try_spawn_heard(command, |_| ())
+    }
+
+    /// As [`Self::try_spawn`]; each line of its log is handed on.
+    pub(crate) fn try_spawn_heard(
+        mut command: Command,
+        hear: impl Fn(&Value) + Send + 'static,
+    ) -> Result<Self, (Option<i32>, String)> {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut said = String::new();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         while let Some(line) = lines.next() {
             let line = line.unwrap();
             let read: Value = serde_json::from_str(&line).unwrap_or_default();
+            hear(&read);
             if let Some(address) = read["http"].as_str() {
                 let address = address.to_owned();
-                std::thread::spawn(move || lines.for_each(drop));
+                std::thread::spawn(move || {
+                    for line in lines.map_while(Result::ok) {
+                        hear(&serde_json::from_str(&line).unwrap_or_default());
+                    }
+                });
                 return Ok(Self { child, address });
             }
             said = said + &line + "\n";
