@@ -24,6 +24,8 @@ pub(super) enum Style {
     Lines,
     /// JSON: what is escaped stands as `\uXXXX`, so that the value is the same.
     Json,
+    /// Markup of ours, in which foreign text stands escaped.
+    Markup,
 }
 
 /// A piece of a text that is written whole or not at all.
@@ -76,7 +78,16 @@ impl<'a> Units<'a> {
             return out.write_str(self.text);
         }
         let mut units = self;
-        units.try_for_each(|unit| unit.write(out))
+        loop {
+            let run =
+                units.text.bytes().take_while(|byte| is_plain_byte(*byte, units.style)).count();
+            // The last of them says how many marks may follow it.
+            let (plain, rest) = units.text.split_at(run.saturating_sub(1));
+            out.write_str(plain)?;
+            units.text = rest;
+            let Some(unit) = units.next() else { return Ok(()) };
+            unit.write(out)?;
+        }
     }
 
     fn unit(&mut self, character: char) -> Unit {
@@ -99,6 +110,10 @@ impl<'a> Units<'a> {
             (_, _) => Unit::Code(character),
         };
         match Visibility::of(character) {
+            // A mark after a tag, or at the beginning of an attribute, has nothing to stand on.
+            Visibility::Seen if self.style == Style::Markup && matches!(character, '>' | '"') => {
+                self.room = 0;
+            }
             Visibility::Seen => self.room = MARKS,
             Visibility::Mark => match self.room.checked_sub(1) {
                 Some(room) => self.room = room,
@@ -126,13 +141,17 @@ impl Iterator for Units<'_> {
 
 /// Whether nothing of a text is escaped, by a look at its bytes.
 fn is_plain(text: &str, style: Style) -> bool {
-    let plain = |byte: u8| match (style, byte) {
-        (Style::AsReceived, _) | (Style::Lines | Style::Json, b'\n') => true,
+    // A loop without a way out looks at many bytes at once.
+    text.bytes().fold(true, |all, byte| all & is_plain_byte(byte, style))
+}
+
+/// Whether this byte is a character that is not escaped, whatever stands around it.
+fn is_plain_byte(byte: u8, style: Style) -> bool {
+    match (style, byte) {
+        (Style::Lines | Style::Json, b'\n') => true,
         (Style::Foreign | Style::Quoted, b'\\') | (Style::Quoted, b'"') => false,
         (_, byte) => matches!(byte, b' '..=b'~'),
-    };
-    // A loop without a way out looks at many bytes at once.
-    text.bytes().fold(true, |all, byte| all & plain(byte))
+    }
 }
 
 /// The pieces that fit into `longest` bytes, and a `…` where some are left out. The one place
@@ -174,6 +193,12 @@ pub fn escape_lines(text: &str) -> Cow<'_, str> {
 /// is for a text that is JSON already, whose strings alone hold what is not ASCII.
 pub fn escape_json(text: &str) -> Cow<'_, str> {
     escaped(text, Style::Json)
+}
+
+/// A page of ours, whose markup is complete: nothing in it is hidden. It keeps no line's end, so
+/// that its markup must have none.
+pub fn escape_markup(page: &str) -> Cow<'_, str> {
+    escaped(page, Style::Markup)
 }
 
 fn escaped(text: &str, style: Style) -> Cow<'_, str> {

@@ -16,7 +16,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use escape::{Style, Units, bounded};
-pub use escape::{escape_json, escape_line, escape_lines, is_hidden};
+pub use escape::{escape_json, escape_line, escape_lines, escape_markup, is_hidden};
 
 /// Text that someone else chose, as it was received and cut to a length. It has no `Deref`: it is
 /// shown by its `Display`, escaped.

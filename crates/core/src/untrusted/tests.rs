@@ -148,6 +148,14 @@ fn lines_of_ours_keep_their_ends_and_json_its_value() {
     assert_eq!(escape_json(json), "{\n  \"a\\udb40\\udc41\": \"\\u0301\\u3164\\u007f\\n\"\n}");
 }
 
+#[test]
+fn markup_stays_and_no_mark_stands_on_it() {
+    let page = "<b title=\"\u{301}a\u{301}\">\u{301}\u{202e}e\u{301} &amp; \\u{1b}</b>";
+    let shown = "<b title=\"\\u{301}a\u{301}\">\\u{301}\\u{202e}e\u{301} &amp; \\u{1b}</b>";
+    assert_eq!(escape_markup(page), shown);
+    assert_eq!(escape_markup(shown), shown);
+}
+
 proptest! {
     #[test]
     fn whatever_is_shown_can_be_seen_and_read_back(text in texts()) {
