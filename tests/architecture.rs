@@ -164,6 +164,19 @@ fn what_others_sent_is_not_shown_as_it_was_received() {
     assert_eq!(found, allowed, "show it by its Display, or say here why it is not shown");
 }
 
+/// The pages are written by `maud::html!`, which escapes what is no literal; these go around it.
+#[test]
+fn nothing_goes_around_the_escaping_of_the_pages() {
+    let mut uses = 0;
+    for Source { path, code, .. } in sources(&CRATES) {
+        uses += code.matches("html! {").count();
+        for way in ["PreEscaped", "Render for", "render_to"] {
+            assert!(!code.contains(way), "{path}: {way}");
+        }
+    }
+    assert!(30 < uses, "the search found almost nothing: {uses}");
+}
+
 #[test]
 fn no_file_outgrows_its_noun() {
     for Source { path, lines, .. } in sources(&CRATES) {

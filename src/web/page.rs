@@ -1,15 +1,20 @@
 //! The pages for people: pure functions from a picture, and from entries of the journal, to HTML.
 //! They need no script, and read on a phone, in the dark, from a keyboard and aloud.
 //!
-//! Invariant: everything that is not a literal of this source goes through [`html::Html::text`].
+//! Invariant: markup is what `maud::html!` makes of this source, and what stands in it is escaped;
+//! nothing is `PreEscaped`. What an endpoint says can neither open a tag nor leave an attribute. The
+//! whole page is escaped once more where it is finished (`Frame::page`), as an
+//! [`UntrustedText`](anchorwatch_core::untrusted::UntrustedText) is by its `Display`: nothing in it
+//! is hidden or turns the direction of writing, whoever wrote it. A `maud::Render` for foreign text
+//! would do that where somebody remembers to use it, and the core, which shows it, knows no markup.
 
 mod about;
 mod domain;
+mod elements;
 mod finding;
 mod frame;
 mod graph;
 mod health;
-mod html;
 mod journal;
 mod life;
 mod overview;

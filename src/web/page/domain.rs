@@ -1,15 +1,17 @@
 //! The page of one trust domain.
 
+use maud::{Markup, html};
+
+use super::elements::{badge, evidence, finding_link, section, severity};
 use super::frame::{Frame, Section};
 use super::health;
-use super::html::Html;
 use super::journal::{self, EntriesOf};
 use super::rotation;
 use super::standing::Condition;
 use super::time_line;
-use super::words::{badge, near, tone, words};
+use super::words::near;
 use crate::web::api::RotationReport;
-use anchorwatch_core::finding::{Dropped, Finding};
+use anchorwatch_core::finding::Dropped;
 use anchorwatch_core::journal::RecordedEntry;
 use anchorwatch_core::time::{Timestamp, span};
 use anchorwatch_core::view::DomainView;
@@ -26,71 +28,66 @@ pub(in crate::web) fn page(
     let name = &domain.endpoint.trust_domain;
     let condition = Condition::of(domain);
     let rotation = RotationReport::new(domain);
-    let mut html = Html::default();
-    html.raw("<h1 class=\"name\">").text(name).raw(" ");
-    html.add(&badge(condition.tone(), condition.word())).raw("</h1>");
-    notices(&mut html, domain, frame.at);
-    section(&mut html, "findings", "Open findings", &findings(domain, frame.at));
     let drawing = time_line::section(domain, &rotation.lineages, frame.at);
-    section(&mut html, "time-line", "Time line of its authorities", &drawing);
-    section(&mut html, "rotation", "Rotation", &rotation::section(&rotation, frame.at));
-    section(&mut html, "source", "Source", &health::section(domain, frame.at));
-    let mut recent = journal::listed(events, EntriesOf::OneTrustDomain);
-    recent.raw("<p><a href=\"/events?trust_domain=").text(name).raw("\">All its events</a></p>");
-    section(&mut html, "events", "Recent events", &recent);
+    let recent = html! {
+        (journal::listed(events, EntriesOf::OneTrustDomain))
+        p { a href={ "/events?trust_domain=" (name) } { "All its events" } }
+    };
+    let main = html! {
+        h1.name { (name) " " (badge(condition.tone(), condition.word())) }
+        (notices(domain, frame.at))
+        (section("findings", "Open findings", &findings(domain, frame.at)))
+        (section("time-line", "Time line of its authorities", &drawing))
+        (section("rotation", "Rotation", &rotation::section(&rotation, frame.at)))
+        (section("source", "Source", &health::section(domain, frame.at)))
+        (section("events", "Recent events", &recent))
+    };
     let path = format!("/trust-domain/{name}");
-    frame.page(name.as_str(), Section::Overview, Some(&path), &html)
+    frame.page(name.as_str(), Section::Overview, Some(&path), &main)
 }
 
-fn section(html: &mut Html, id: &'static str, heading: &'static str, content: &Html) {
-    html.raw("<section aria-labelledby=\"").raw(id).raw("\"><h2 id=\"").raw(id).raw("\">");
-    html.raw(heading).raw("</h2>").add(content).raw("</section>");
+fn notices(domain: &DomainView, now: Timestamp) -> Markup {
+    let failures = domain.state.poll_state.failures;
+    html! {
+        @if let Some(stopped) = &domain.stopped {
+            p.notice.critical { "Not watched: " (stopped) }
+        }
+        @if let Some(failure) = &domain.state.facts.endpoint.failure {
+            p.notice.warning {
+                (failures) @if failures == 1 { " poll" } @else { " polls" }
+                " failed in " (span(now.since(failure.since).unwrap_or_default())) ": "
+                (failure.reason) ": " (failure.detail)
+            }
+        }
+        @if domain.unrecorded {
+            p.notice.critical {
+                "The store could not take down the last events: "
+                "what is shown here is not recorded yet."
+            }
+        }
+    }
 }
 
-fn notices(html: &mut Html, domain: &DomainView, now: Timestamp) {
-    if let Some(stopped) = &domain.stopped {
-        html.raw("<p class=\"notice critical\">Not watched: ").text(stopped).raw("</p>");
-    }
-    if let Some(failure) = &domain.state.facts.endpoint.failure {
-        let lasting = span(now.since(failure.since).unwrap_or_default());
-        let failures = domain.state.poll_state.failures;
-        html.raw("<p class=\"notice warning\">");
-        html.text(failures).raw(if failures == 1 { " poll" } else { " polls" });
-        html.raw(" failed in ").text(lasting).raw(": ").text(failure.reason).raw(": ");
-        html.text(&failure.detail).raw("</p>");
-    }
-    if domain.unrecorded {
-        html.raw("<p class=\"notice critical\">The store could not take down the last events: ");
-        html.raw("what is shown here is not recorded yet.</p>");
-    }
-}
-
-fn findings(domain: &DomainView, now: Timestamp) -> Html {
-    let mut html = Html::default();
+fn findings(domain: &DomainView, now: Timestamp) -> Markup {
     if domain.findings.is_empty() {
-        html.raw("<p class=\"good\">No open findings.</p>");
-        return html;
+        return html! { p.good { "No open findings." } };
     }
-    html.raw("<ul class=\"findings\">");
-    for finding in domain.findings.iter() {
-        let Finding { id, kind, severity, svid_type, subject, since, evidence, .. } = finding;
-        html.raw("<li>").add(&badge(tone(*severity), severity.label()));
-        html.raw(" <a href=\"/finding/").text(id).raw("\">").text(words(kind.label()));
-        html.raw("</a>");
-        if let Some(svid_type) = svid_type {
-            html.raw(" ").text(svid_type.label());
+    html! {
+        ul.findings {
+            @for finding in domain.findings.iter() {
+                li {
+                    (severity(finding.severity)) " " (finding_link(finding))
+                    @if let Some(svid_type) = finding.svid_type { " " (svid_type.label()) }
+                    " " code { (finding.subject) }
+                    " " span.dim { "since " (near(Some(finding.since), now)) }
+                    (evidence(&finding.evidence))
+                }
+            }
         }
-        html.raw(" <code>").text(subject).raw("</code> <span class=\"dim\">since ");
-        html.add(&near(Some(*since), now)).raw("</span><ul>");
-        for line in evidence {
-            html.raw("<li>").text(line).raw("</li>");
+        @if !domain.dropped.is_empty() {
+            p.notice.warning {
+                "Not listed one by one: " (Dropped::all_in_words(&domain.dropped)) "."
+            }
         }
-        html.raw("</ul></li>");
     }
-    html.raw("</ul>");
-    if !domain.dropped.is_empty() {
-        html.raw("<p class=\"notice warning\">Not listed one by one: ");
-        html.text(Dropped::all_in_words(&domain.dropped)).raw(".</p>");
-    }
-    html
 }

@@ -1,12 +1,14 @@
 //! A finding: what it says, what it rests on, and what decides it.
 
+use maud::{Markup, html};
+
+use super::elements::{domain_link, evidence, finding_link, prose, section, severity};
 use super::frame::{Frame, Section};
-use super::html::Html;
 use super::journal::{self, EntriesOf};
 use super::life::Life;
 use super::particulars::Particulars;
 use super::remedy::{self, RemedyCommand};
-use super::words::{badge, bracket, maybe_stretch, near, stretch, tone, words};
+use super::words::{bracket, maybe_stretch, near, stretch, words};
 use crate::web::api::OpenFinding;
 use anchorwatch_core::alerts;
 use anchorwatch_core::bundle::{Fingerprint, Validity};
@@ -31,31 +33,44 @@ pub(in crate::web) fn of_the_watch(view: &View, id: FindingId) -> Option<&Findin
 
 /// The page of an open finding about anchorwatch itself: nothing is decided about it.
 pub(in crate::web) fn watch_page(frame: &Frame<'_>, finding: &Finding) -> String {
-    let kind = words(finding.kind.label());
-    let mut html = Html::default();
-    html.raw("<h1>").add(&badge(tone(finding.severity), finding.severity.label())).raw(" ");
-    html.text(&kind).raw("</h1><p class=\"lead\">").prose(finding.kind.raised()).raw("</p>");
     let mut particulars = Particulars::new();
     particulars
         .say("about", "anchorwatch itself")
-        .add("since", &near(Some(finding.since), frame.at));
-    html.add(&particulars.into_html());
-    html.raw("<section aria-labelledby=\"evidence\"><h2 id=\"evidence\">Evidence</h2><ul>");
-    for line in &finding.evidence {
-        html.raw("<li>").text(line).raw("</li>");
-    }
-    html.raw(
-        "</ul></section><section aria-labelledby=\"decide\"><h2 id=\"decide\">What to do</h2>",
-    );
-    html.raw("<p>First: ").prose(finding.kind.first_step()).raw("</p>");
-    html.raw("<p>No decision is asked for: it ends ").prose(finding.kind.clears()).raw(".</p>");
-    let runbook = alerts::runbook_url(&alerts::name(finding.kind));
-    html.raw("<p><a rel=\"noreferrer\" href=\"").text(runbook);
-    html.raw(
-        "\">The runbook: what it means, and how to tell benign from malicious</a></p></section>",
-    );
+        .add("since", near(Some(finding.since), frame.at));
+    let decide = html! {
+        p { "First: " (prose(finding.kind.first_step())) }
+        (no_decision(finding))
+        (runbook_link(finding))
+    };
+    let main = html! {
+        (heading(finding))
+        (particulars.list())
+        (section("evidence", "Evidence", &evidence(&finding.evidence)))
+        (section("decide", "What to do", &decide))
+    };
     let path = format!("/finding/{}", finding.id);
-    frame.page(&kind, Section::Overview, Some(&path), &html)
+    frame.page(&words(finding.kind.label()), Section::Overview, Some(&path), &main)
+}
+
+fn heading(finding: &Finding) -> Markup {
+    html! {
+        h1 { (severity(finding.severity)) " " (words(finding.kind.label())) }
+        p.lead { (prose(finding.kind.raised())) }
+    }
+}
+
+fn no_decision(finding: &Finding) -> Markup {
+    html! { p { "No decision is asked for: it ends " (prose(finding.kind.clears())) "." } }
+}
+
+fn runbook_link(finding: &Finding) -> Markup {
+    html! {
+        p {
+            a rel="noreferrer" href=(alerts::runbook_url(&alerts::name(finding.kind))) {
+                "The runbook: what it means, and how to tell benign from malicious"
+            }
+        }
+    }
 }
 
 /// The whole fingerprint of the authority that a finding is about, where it is about one.
@@ -74,43 +89,33 @@ pub(in crate::web) fn page(
     let key = about(domain, finding);
     let kind = words(finding.kind.label());
     let name = &domain.endpoint.trust_domain;
-    let mut html = Html::default();
-    html.raw("<p class=\"crumbs\"><a href=\"/trust-domain/").text(name).raw("\">").text(name);
-    html.raw("</a></p><h1>").add(&badge(tone(finding.severity), finding.severity.label()));
-    html.raw(" ")
-        .text(&kind)
-        .raw("</h1><p class=\"lead\">")
-        .prose(finding.kind.raised())
-        .raw("</p>");
-    facts(&mut html, domain, finding, key, frame.at);
-    html.raw("<section aria-labelledby=\"evidence\"><h2 id=\"evidence\">Evidence</h2><ul>");
-    for line in &finding.evidence {
-        html.raw("<li>").text(line).raw("</li>");
-    }
-    html.raw("</ul></section>");
-    decide(&mut html, domain, finding, key);
-    if let Some(record) = key.and_then(|key| record(domain, finding, key)) {
-        authority(&mut html, record, domain, frame.at);
-    }
-    incident(&mut html, domain, finding);
-    html.raw("<section aria-labelledby=\"events\"><h2 id=\"events\">");
-    html.raw(if key.is_some() { "Its authority in the journal" } else { "In the journal" });
-    html.raw("</h2>").add(&journal::listed(events, EntriesOf::OneTrustDomain)).raw("</section>");
+    let in_journal = if key.is_some() { "Its authority in the journal" } else { "In the journal" };
+    let main = html! {
+        p.crumbs { (domain_link(name)) }
+        (heading(finding))
+        (facts(domain, finding, key, frame.at))
+        (section("evidence", "Evidence", &evidence(&finding.evidence)))
+        (section("decide", "What to do", &decide(domain, finding, key)))
+        @if let Some(record) = key.and_then(|key| record(domain, finding, key)) {
+            (section("authority", "The authority", &authority(record, domain, frame.at)))
+        }
+        (incident(domain, finding))
+        (section("events", in_journal, &journal::listed(events, EntriesOf::OneTrustDomain)))
+    };
     let title = match finding.trust_domain_label(name) {
         "" => format!("{kind}: {}", finding.subject),
         name => format!("{kind}: {name}"),
     };
     let path = format!("/finding/{}", finding.id);
-    frame.page(&title, Section::Overview, Some(&path), &html)
+    frame.page(&title, Section::Overview, Some(&path), &main)
 }
 
 fn facts(
-    html: &mut Html,
     domain: &DomainView,
     finding: &Finding,
     key: Option<Fingerprint>,
     now: Timestamp,
-) {
+) -> Markup {
     let mut particulars = Particulars::new();
     let name = match finding.kind.scope() {
         FindingScope::TrustDomain | FindingScope::Watch => "trust domain",
@@ -132,44 +137,47 @@ fn facts(
             particulars.say("about", &finding.subject);
         }
     }
-    particulars.add("since", &near(Some(finding.since), now));
+    particulars.add("since", near(Some(finding.since), now));
     particulars.code("finding", finding.id).code("incident", finding.incident);
-    let mut ends = Html::default();
-    ends.prose(finding.kind.clears());
-    particulars.add("ends", &ends);
-    html.add(&particulars.into_html());
+    particulars.add("ends", prose(finding.kind.clears()));
+    particulars.list()
 }
 
-fn decide(html: &mut Html, domain: &DomainView, finding: &Finding, key: Option<Fingerprint>) {
-    html.raw("<section aria-labelledby=\"decide\"><h2 id=\"decide\">What to do</h2><p>First: ");
-    html.prose(finding.kind.first_step()).raw("</p>");
-    commands(html, "Look", &remedy::looks(finding, domain, key));
+fn decide(domain: &DomainView, finding: &Finding, key: Option<Fingerprint>) -> Markup {
     let decisions = remedy::decisions(finding, domain, key);
-    commands(html, "Decide", &decisions);
-    if decisions.is_empty() && finding.kind.nature() == Nature::Condition {
-        html.raw("<p>No decision is asked for: it ends ").prose(finding.kind.clears()).raw(".</p>");
+    html! {
+        p { "First: " (prose(finding.kind.first_step())) }
+        (commands("Look", &remedy::looks(finding, domain, key)))
+        (commands("Decide", &decisions))
+        @if decisions.is_empty() && finding.kind.nature() == Nature::Condition {
+            (no_decision(finding))
+        }
+        (runbook_link(finding))
     }
-    let runbook = alerts::runbook_url(&alerts::name(finding.kind));
-    html.raw("<p><a rel=\"noreferrer\" href=\"").text(runbook);
-    html.raw("\">The runbook: what it means, and how to tell benign from malicious</a></p>");
-    html.raw("</section>");
 }
 
-fn commands(html: &mut Html, heading: &'static str, commands: &[RemedyCommand]) {
+fn commands(heading: &str, commands: &[RemedyCommand]) -> Markup {
     if commands.is_empty() {
-        return;
+        return Markup::default();
     }
-    html.raw("<h3>").raw(heading).raw("</h3><dl class=\"commands\">");
-    for RemedyCommand { when, line } in commands {
-        html.raw("<div><dt>").raw(when).raw("</dt><dd><pre><code>");
-        for (place, word) in line.split(' ').enumerate() {
-            // An option is never broken after its dashes.
-            let open = if word.starts_with("--") { "<span class=\"option\">" } else { "<span>" };
-            html.raw(if place == 0 { "" } else { " " }).raw(open).text(word).raw("</span>");
+    html! {
+        h3 { (heading) }
+        dl.commands {
+            @for RemedyCommand { when, line } in commands {
+                div { dt { (when) } dd { pre { code { (typed(line)) } } } }
+            }
         }
-        html.raw("</code></pre></dd></div>");
     }
-    html.raw("</dl>");
+}
+
+/// The words of a command. An option is never broken after its dashes.
+fn typed(line: &str) -> Markup {
+    html! {
+        @for (place, word) in line.split(' ').enumerate() {
+            @if 0 < place { " " }
+            span class=[word.starts_with("--").then_some("option")] { (word) }
+        }
+    }
 }
 
 fn record<'a>(
@@ -184,9 +192,8 @@ fn record<'a>(
     domain.state.facts.authorities.records.iter().find(is_it)
 }
 
-fn authority(html: &mut Html, record: &AuthorityRecord, domain: &DomainView, now: Timestamp) {
+fn authority(record: &AuthorityRecord, domain: &DomainView, now: Timestamp) -> Markup {
     let life = Life::new(record, domain, now);
-    html.raw("<section aria-labelledby=\"authority\"><h2 id=\"authority\">The authority</h2>");
     let mut particulars = Particulars::new();
     particulars.say("state", life.state).say("standing", words(life.standing));
     particulars.say("key", &record.authority.key_type);
@@ -206,23 +213,25 @@ fn authority(html: &mut Html, record: &AuthorityRecord, domain: &DomainView, now
         let Validity { not_before, not_after } = certificate.validity;
         particulars.say("valid", stretch(Window::new(not_before, not_after)));
     }
-    html.add(&particulars.into_html()).raw("</section>");
+    particulars.list()
 }
 
-fn incident(html: &mut Html, domain: &DomainView, finding: &Finding) {
+fn incident(domain: &DomainView, finding: &Finding) -> Markup {
     let same = |other: &&Finding| other.incident == finding.incident && other.id != finding.id;
-    let mut others = domain.findings.iter().filter(same).peekable();
-    if others.peek().is_none() {
-        return;
+    let others: Vec<&Finding> = domain.findings.iter().filter(same).collect();
+    if others.is_empty() {
+        return Markup::default();
     }
-    html.raw("<section aria-labelledby=\"incident\"><h2 id=\"incident\">The same incident</h2>");
-    html.raw("<ul class=\"findings\">");
-    for other in others {
-        html.raw("<li>").add(&badge(tone(other.severity), other.severity.label()));
-        html.raw(" <a href=\"/finding/").text(other.id).raw("\">");
-        html.text(words(other.kind.label())).raw("</a> ").text(&other.subject).raw("</li>");
-    }
-    html.raw("</ul></section>");
+    let list = html! {
+        ul.findings {
+            @for other in others {
+                li {
+                    (severity(other.severity)) " " (finding_link(other)) " " (other.subject)
+                }
+            }
+        }
+    };
+    section("incident", "The same incident", &list)
 }
 
 /// The page of a finding that is not open: that it ended, and what the journal has of it.
@@ -240,24 +249,24 @@ pub(in crate::web) fn closed(
     if ended.is_none() && raised.is_none() {
         return None;
     }
-    let mut html = Html::default();
-    html.raw("<h1>A finding that ended</h1>");
-    if let Some(Ended { kind, severity, subject, at, .. }) = ended {
-        html.raw("<p>").add(&badge(tone(*severity), severity.label())).raw(" ");
-        html.text(words(kind.label())).raw(" ").text(subject).raw(" ended ");
-        html.add(&near(Some(*at), frame.at)).raw(".</p>");
-    }
-    if let Some(RecordedEntry { entry, .. }) = raised
-        && let Event::FindingRaised { finding } = &entry.event
-    {
-        html.raw("<p><a href=\"/trust-domain/").text(&entry.trust_domain).raw("\">");
-        html.text(&entry.trust_domain).raw("</a>: ").text(words(finding.kind.label()));
-        html.raw(", raised ").add(&near(Some(finding.since), frame.at)).raw(".</p>");
-        html.raw("<h2>Evidence when it was raised</h2><ul>");
-        for line in &finding.evidence {
-            html.raw("<li>").text(line).raw("</li>");
+    let main = html! {
+        h1 { "A finding that ended" }
+        @if let Some(Ended { kind, severity: of, subject, at, .. }) = ended {
+            p {
+                (severity(*of)) " " (words(kind.label())) " " (subject) " ended "
+                (near(Some(*at), frame.at)) "."
+            }
         }
-        html.raw("</ul>");
-    }
-    Some(frame.page("A finding that ended", Section::Overview, None, &html))
+        @if let Some(RecordedEntry { entry, .. }) = raised
+            && let Event::FindingRaised { finding } = &entry.event
+        {
+            p {
+                (domain_link(&entry.trust_domain)) ": " (words(finding.kind.label())) ", raised "
+                (near(Some(finding.since), frame.at)) "."
+            }
+            h2 { "Evidence when it was raised" }
+            (evidence(&finding.evidence))
+        }
+    };
+    Some(frame.page("A finding that ended", Section::Overview, None, &main))
 }

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use maud::{Markup, html};
+
+use super::elements::{badge, domain_link};
 use super::frame::{Frame, Section};
-use super::html::Html;
 use super::standing::Condition;
-use super::table::HtmlTable;
-use super::words::{badge, count};
+use super::table::table;
+use super::words::count;
 use anchorwatch_core::spiffe::TrustDomain;
 use anchorwatch_core::untrusted::cut;
 use anchorwatch_core::view::{DomainView, View};
@@ -58,25 +60,48 @@ struct Node<'a> {
 /// The page.
 pub(in crate::web) fn graph(frame: &Frame<'_>, view: &View) -> String {
     let nodes = nodes(view);
-    let mut html = Html::default();
-    html.raw("<h1>Trust graph</h1><p>Whoever can put a key into a bundle below can mint ");
-    html.raw("identities that are accepted here.</p>");
-    if nodes.is_empty() {
-        html.raw("<p>No trust domain is watched: the configuration names none.</p>");
-        return frame.page("Trust graph", Section::Graph, Some("/graph"), &html);
+    let main = html! {
+        h1 { "Trust graph" }
+        p {
+            "Whoever can put a key into a bundle below can mint "
+            "identities that are accepted here."
+        }
+        @if nodes.is_empty() {
+            p { "No trust domain is watched: the configuration names none." }
+        } @else {
+            figure.graph {
+                (drawing(view, &nodes))
+                (legend())
+            }
+            @if DRAWN < view.domains.len() {
+                p { (view.domains.len() - DRAWN) " more are in the API." }
+            }
+            h2 { "The same as a table" }
+            (listed(view, &nodes))
+        }
+    };
+    frame.page("Trust graph", Section::Graph, Some("/graph"), &main)
+}
+
+fn legend() -> Markup {
+    let arrows = [
+        ("trusts", "url(#trusts)", "accepts its identities"),
+        ("serves", "url(#serves)", "its bundle proves that endpoint"),
+    ];
+    html! {
+        figcaption {
+            ul.legend {
+                @for (class, end, meaning) in arrows {
+                    li {
+                        svg width="36" height="18" aria-hidden="true" {
+                            path class=(class) d="M2 9H28" marker-end=(end) {}
+                        }
+                        (meaning)
+                    }
+                }
+            }
+        }
     }
-    html.raw("<figure class=\"graph\">").add(&drawing(view, &nodes));
-    html.raw("<figcaption><ul class=\"legend\"><li><svg width=\"36\" height=\"18\" ");
-    html.raw("aria-hidden=\"true\"><path class=\"trusts\" d=\"M2 9H28\" ");
-    html.raw("marker-end=\"url(#trusts)\"/></svg>accepts its identities</li>");
-    html.raw("<li><svg width=\"36\" height=\"18\" aria-hidden=\"true\"><path class=\"serves\" ");
-    html.raw("d=\"M2 9H28\" marker-end=\"url(#serves)\"/></svg>its bundle proves that endpoint");
-    html.raw("</li></ul></figcaption></figure>");
-    if let Some(more) = view.domains.len().checked_sub(DRAWN).filter(|more| 0 < *more) {
-        html.raw("<p>").text(more).raw(" more are in the API.</p>");
-    }
-    html.raw("<h2>The same as a table</h2>").add(&table(view, &nodes));
-    frame.page("Trust graph", Section::Graph, Some("/graph"), &html)
 }
 
 /// The trust domains, each after the one that proves its endpoint.
@@ -126,39 +151,48 @@ fn proof(node: &Node<'_>) -> String {
     }
 }
 
-fn drawing(view: &View, nodes: &[Node<'_>]) -> Html {
-    let mut html = Html::default();
-    html.raw(
-        "<svg role=\"img\" aria-labelledby=\"graph-title graph-desc\" width=\"100%\" height=\"",
-    );
-    html.text(ROW * (nodes.len() + 1)).raw("\"><title id=\"graph-title\">Trust graph</title>");
-    html.raw("<desc id=\"graph-desc\">").text(watcher(view));
-    html.text(format_args!(" accepts identities of {} trust domains.", nodes.len()));
-    html.raw(" The table below says who proves whom.</desc><defs>");
-    for (id, open) in [("trusts", "<marker id=\"trusts\""), ("serves", "<marker id=\"serves\"")] {
-        html.raw(open).raw(" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"8\" ");
-        html.raw("markerHeight=\"8\" markerUnits=\"userSpaceOnUse\" orient=\"auto\">");
-        html.raw("<path class=\"head ").raw(id).raw("\" d=\"M0 0L8 4L0 8Z\"/></marker>");
-    }
-    html.raw("</defs>");
-    html.raw("<circle class=\"node watcher\" cx=\"12\" cy=\"20\" r=\"7\"/>");
-    text(&mut html, "name", 26, 18, watcher(view));
-    text(&mut html, "note", 26, 34, "accepts identities of");
-    for (row, node) in nodes.iter().enumerate() {
-        let y = ROW * (row + 1) + 20;
-        let x = place(node);
-        trusts(&mut html, x, y);
-        if let Some(parent) = node.parent.and_then(|row| Some((row, nodes.get(row)?))) {
-            serves(&mut html, place(parent.1), ROW * (parent.0 + 1) + 20, x, y);
+fn drawing(view: &View, nodes: &[Node<'_>]) -> Markup {
+    html! {
+        svg role="img" aria-labelledby="graph-title graph-desc" width="100%"
+            height=(ROW * (nodes.len() + 1)) {
+            title #graph-title { "Trust graph" }
+            desc #graph-desc {
+                (watcher(view)) " accepts identities of " (nodes.len()) " trust domains."
+                " The table below says who proves whom."
+            }
+            defs {
+                (arrow_head("trusts"))
+                (arrow_head("serves"))
+            }
+            circle.node.watcher cx="12" cy="20" r="7" {}
+            (text("name", 26, 18, watcher(view)))
+            (text("note", 26, 34, "accepts identities of"))
+            @for (row, node) in nodes.iter().enumerate() {
+                @let (x, y) = (place(node), height(row));
+                (trusts(x, y))
+                @if let Some(parent) = node.parent && let Some(above) = nodes.get(parent) {
+                    (serves((place(above), height(parent)), (x, y)))
+                }
+                circle class={ "node " (Condition::of(node.domain).tone()) } cx=(x) cy=(y) r="7" {}
+                (text("name", x + 14, y - 2, node.domain.endpoint.trust_domain.as_str()))
+                (text("note", x + 14, y + 14, &proof(node)))
+            }
         }
-        let tone = Condition::of(node.domain).tone();
-        html.raw("<circle class=\"node ").raw(tone).raw("\" cx=\"").text(x).raw("\" cy=\"");
-        html.text(y).raw("\" r=\"7\"/>");
-        text(&mut html, "name", x + 14, y - 2, node.domain.endpoint.trust_domain.as_str());
-        text(&mut html, "note", x + 14, y + 14, &proof(node));
     }
-    html.raw("</svg>");
-    html
+}
+
+fn arrow_head(id: &str) -> Markup {
+    html! {
+        marker id=(id) viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8"
+            markerUnits="userSpaceOnUse" orient="auto" {
+            path class={ "head " (id) } d="M0 0L8 4L0 8Z" {}
+        }
+    }
+}
+
+/// How far down the trust domain of a row stands.
+fn height(row: usize) -> usize {
+    ROW * (row + 1) + 20
 }
 
 /// Where a trust domain stands: one step to the right for each link of its chain.
@@ -167,45 +201,41 @@ fn place(node: &Node<'_>) -> usize {
 }
 
 /// From the watch, down the left edge.
-fn trusts(html: &mut Html, x: usize, y: usize) {
-    html.raw("<path class=\"trusts\" marker-end=\"url(#trusts)\" d=\"M12 27V");
-    html.text(y.saturating_sub(6)).raw("Q12 ").text(y).raw(" 18 ").text(y);
-    html.raw("H").text(x.saturating_sub(9)).raw("\"/>");
+fn trusts(x: usize, y: usize) -> Markup {
+    let (above, before) = (y.saturating_sub(6), x.saturating_sub(9));
+    let line = format_args!("M12 27V{above}Q12 {y} 18 {y}H{before}");
+    html! { path.trusts marker-end="url(#trusts)" d=(line) {} }
 }
 
 /// From the one that proves it, down and then to the right.
-fn serves(html: &mut Html, from_x: usize, from_y: usize, x: usize, y: usize) {
-    html.raw("<path class=\"serves\" marker-end=\"url(#serves)\" d=\"M").text(from_x);
-    html.raw(" ").text(from_y + 7).raw("V").text(y.saturating_sub(14));
-    html.raw("Q").text(from_x).raw(" ").text(y.saturating_sub(5)).raw(" ");
-    html.text(x.saturating_sub(8)).raw(" ").text(y.saturating_sub(4)).raw("\"/>");
+fn serves((from_x, from_y): (usize, usize), (x, y): (usize, usize)) -> Markup {
+    let (start, bend, end) = (from_y + 7, y.saturating_sub(14), x.saturating_sub(8));
+    let (control, below) = (y.saturating_sub(5), y.saturating_sub(4));
+    let line = format_args!("M{from_x} {start}V{bend}Q{from_x} {control} {end} {below}");
+    html! { path.serves marker-end="url(#serves)" d=(line) {} }
 }
 
-fn text(html: &mut Html, class: &'static str, x: usize, y: usize, words: &str) {
+fn text(class: &str, x: usize, y: usize, words: &str) -> Markup {
     let wide = if class == "name" { NAME } else { NOTE };
     let room = NARROW.saturating_sub(x) / wide;
-    html.raw("<text class=\"").raw(class).raw("\" x=\"").text(x).raw("\" y=\"").text(y);
     // As much of a name as fits; the table has all of it. The mark of a cut is three bytes wide, and
     // one character.
-    html.raw("\">").text(cut(words, room.saturating_add(2))).raw("</text>");
+    html! { text class=(class) x=(x) y=(y) { (cut(words, room.saturating_add(2))) } }
 }
 
-fn table(view: &View, nodes: &[Node<'_>]) -> Html {
-    const HEADINGS: &[&str] = &["trust domain", "trusted by", "proof", "chain", "state"];
-    let mut table = HtmlTable::new("Who trusts whom, and what proves each endpoint", HEADINGS);
-    for node in nodes {
-        let name = &node.domain.endpoint.trust_domain;
-        let mut link = Html::default();
-        link.raw("<a href=\"/trust-domain/").text(name).raw("\">").text(name).raw("</a>");
+fn listed(view: &View, nodes: &[Node<'_>]) -> Markup {
+    let row = |node: &Node<'_>| {
         let chain: Vec<&str> = node.chain.iter().map(|one| one.as_str()).collect();
         let condition = Condition::of(node.domain);
-        table.row(&[
-            link,
-            Html::of(watcher(view)),
-            Html::of(proof(node)),
-            Html::of(chain.join(" ← ")),
+        [
+            domain_link(&node.domain.endpoint.trust_domain),
+            html! { (watcher(view)) },
+            html! { (proof(node)) },
+            html! { (chain.join(" ← ")) },
             badge(condition.tone(), condition.word()),
-        ]);
-    }
-    table.into_html()
+        ]
+    };
+    let rows: Vec<_> = nodes.iter().map(row).collect();
+    let headings = ["trust domain", "trusted by", "proof", "chain", "state"];
+    table("Who trusts whom, and what proves each endpoint", headings, &rows)
 }

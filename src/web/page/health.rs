@@ -1,6 +1,9 @@
 //! How the source of a trust domain's bundle fares.
 
-use super::html::Html;
+use std::fmt::Display;
+
+use maud::{Markup, html};
+
 use super::particulars::Particulars;
 use super::words::{NOTHING, near};
 use anchorwatch_core::bundle::StatedNumber;
@@ -10,19 +13,18 @@ use anchorwatch_core::view::DomainView;
 use anchorwatch_core::watch::FailureReason;
 
 /// Endpoint, polls, document.
-pub(super) fn section(domain: &DomainView, now: Timestamp) -> Html {
-    let mut html = Html::default();
+pub(super) fn section(domain: &DomainView, now: Timestamp) -> Markup {
     let mut particulars = Particulars::new();
     endpoint(&mut particulars, domain, now);
     document(&mut particulars, domain, now);
-    html.add(&particulars.into_html());
-    failures(&mut html, domain);
-    let facts = &domain.state.facts;
-    list(&mut html, "Departures from the standard", facts.document.irregularities.iter());
-    let refusals =
-        facts.document.refusals.iter().map(|one| format!("{}: {}", one.consumer, one.why));
-    list(&mut html, "Consumers that would refuse the document", refusals);
-    html
+    let found = &domain.state.facts.document;
+    let refusals = found.refusals.iter().map(|one| format!("{}: {}", one.consumer, one.why));
+    html! {
+        (particulars.list())
+        (failures(domain))
+        (list("Departures from the standard", found.irregularities.iter()))
+        (list("Consumers that would refuse the document", refusals))
+    }
 }
 
 fn endpoint(particulars: &mut Particulars, domain: &DomainView, now: Timestamp) {
@@ -39,10 +41,10 @@ fn endpoint(particulars: &mut Particulars, domain: &DomainView, now: Timestamp) 
         particulars.say("addresses", format_args!("looked up at {looked_up_at}: {}", stale.why));
     }
     if let Some(not_after) = poll_state.tls_not_after {
-        particulars.add("its certificate ends", &near(Some(not_after), now));
+        particulars.add("its certificate ends", near(Some(not_after), now));
     }
-    particulars.add("last good poll", &near(poll_state.last_success, now));
-    particulars.add("last poll", &near(poll_state.last_poll, now));
+    particulars.add("last good poll", near(poll_state.last_success, now));
+    particulars.add("last poll", near(poll_state.last_poll, now));
     particulars.say("interval", span(poll_state.interval));
     particulars.say("polls since the start", domain.counts.polls);
     particulars.say("failed in a row", poll_state.failures);
@@ -57,31 +59,30 @@ fn document(particulars: &mut Particulars, domain: &DomainView, now: Timestamp) 
     };
     particulars.say("sequence", stated(&confirmed.sequence, ""));
     particulars.say("refresh hint", stated(&confirmed.refresh_hint, " s"));
-    particulars.add("last change", &near(Some(confirmed.since.until), now));
+    particulars.add("last change", near(Some(confirmed.since.until), now));
     particulars.say("length", format_args!("{} bytes", domain.state.poll_state.length));
     particulars.code("key set", confirmed.content);
 }
 
 /// Failed polls since the start, by reason.
-fn failures(html: &mut Html, domain: &DomainView) {
+fn failures(domain: &DomainView) -> Markup {
     let counted = FailureReason::ALL.iter().zip(domain.counts.failures);
     let some = counted.filter(|(_, count)| 0 < *count);
     let words = some.map(|(reason, count)| format!("{reason}: {count}"));
-    list(html, "Failed polls since the start", words);
+    list("Failed polls since the start", words)
 }
 
-fn list(
-    html: &mut Html,
-    heading: &'static str,
-    items: impl Iterator<Item = impl std::fmt::Display>,
-) {
+fn list(heading: &str, items: impl Iterator<Item = impl Display>) -> Markup {
     let mut items = items.peekable();
     if items.peek().is_none() {
-        return;
+        return Markup::default();
     }
-    html.raw("<h3>").raw(heading).raw("</h3><ul>");
-    for item in items {
-        html.raw("<li>").text(item).raw("</li>");
+    html! {
+        h3 { (heading) }
+        ul {
+            @for item in items {
+                li { (item) }
+            }
+        }
     }
-    html.raw("</ul>");
 }

@@ -1,8 +1,10 @@
 //! Entries of the journal: the list within other pages, and the page of its own.
 
+use maud::{Markup, html};
+
+use super::elements::domain_link;
 use super::frame::{Frame, Section};
-use super::html::Html;
-use super::table::HtmlTable;
+use super::table::table;
 use super::words::moment;
 use anchorwatch_core::bundle::Fingerprint;
 use anchorwatch_core::journal::{RecordedEntry, describe};
@@ -31,69 +33,75 @@ pub(in crate::web) fn events(
     wanted: &Wanted,
     events: &Result<Vec<RecordedEntry>, String>,
 ) -> String {
-    let mut html = Html::default();
-    html.raw("<h1>Events</h1>");
-    chosen(&mut html, wanted);
-    filters(&mut html, wanted);
-    html.add(&listed(events, EntriesOf::AllTrustDomains));
-    html.raw("<nav class=\"pages\" aria-label=\"More events\"><p>");
-    if wanted.before.is_some() {
-        link(&mut html, &Wanted { before: None, ..wanted.clone() }, "Newest");
-        html.raw(" ");
-    }
+    let Wanted { before, .. } = *wanted;
     let shown = events.as_deref().unwrap_or_default();
-    if let Some(oldest) = shown.first().filter(|_| SHOWN <= shown.len()) {
-        link(&mut html, &Wanted { before: Some(oldest.number), ..wanted.clone() }, "Older");
-    }
-    html.raw("</p></nav>");
-    frame.page("Events", Section::Events, None, &html)
+    let oldest = shown.first().filter(|_| SHOWN <= shown.len());
+    let main = html! {
+        h1 { "Events" }
+        (chosen(wanted))
+        (filters(wanted))
+        (listed(events, EntriesOf::AllTrustDomains))
+        nav.pages aria-label="More events" {
+            p {
+                @if before.is_some() {
+                    (link(&Wanted { before: None, ..wanted.clone() }, "Newest")) " "
+                }
+                @if let Some(oldest) = oldest {
+                    (link(&Wanted { before: Some(oldest.number), ..wanted.clone() }, "Older"))
+                }
+            }
+        }
+    };
+    frame.page("Events", Section::Events, None, &main)
 }
 
 /// What the list is narrowed to.
-fn chosen(html: &mut Html, wanted: &Wanted) {
+fn chosen(wanted: &Wanted) -> Markup {
     let Wanted { trust_domain, kind, authority, .. } = wanted;
     if trust_domain.is_none() && kind.is_none() && authority.is_none() {
-        html.raw("<p class=\"dim\">All that was recorded, the newest first. ");
-        html.raw("What is here is durable, and chained by digests.</p>");
-        return;
+        return html! {
+            p.dim {
+                "All that was recorded, the newest first. "
+                "What is here is durable, and chained by digests."
+            }
+        };
     }
-    html.raw("<p>Only");
-    if let Some(name) = trust_domain {
-        html.raw(" of <a href=\"/trust-domain/").text(name).raw("\">").text(name).raw("</a>");
+    html! {
+        p {
+            "Only"
+            @if let Some(name) = trust_domain { " of " (domain_link(name)) }
+            @if let Some(kind) = kind { " of the kind " code { (kind) } }
+            @if let Some(authority) = authority { " about " code { (authority) } }
+            ". " a href="/events" { "Show all" }
+        }
     }
-    if let Some(kind) = kind {
-        html.raw(" of the kind <code>").raw(kind).raw("</code>");
-    }
-    if let Some(authority) = authority {
-        html.raw(" about <code>").text(authority).raw("</code>");
-    }
-    html.raw(". <a href=\"/events\">Show all</a></p>");
 }
 
-fn filters(html: &mut Html, wanted: &Wanted) {
-    html.raw("<details><summary>Only one kind</summary><ul class=\"choices\">");
-    for kind in Event::NAMES {
-        html.raw("<li>");
-        link(html, &Wanted { kind: Some(kind), before: None, ..wanted.clone() }, kind);
-        html.raw("</li>");
+fn filters(wanted: &Wanted) -> Markup {
+    html! {
+        details {
+            summary { "Only one kind" }
+            ul.choices {
+                @for kind in Event::NAMES {
+                    @let of_kind = Wanted { kind: Some(kind), before: None, ..wanted.clone() };
+                    li { (link(&of_kind, kind)) }
+                }
+            }
+        }
     }
-    html.raw("</ul></details>");
 }
 
 /// A link to the entries that are wanted. All that goes into it is safe in a query as it is: names
 /// of trust domains, digests, numbers, and names of kinds.
-fn link(html: &mut Html, wanted: &Wanted, text: &'static str) {
+fn link(wanted: &Wanted, text: &str) -> Markup {
     let Wanted { trust_domain, kind, authority, before } = wanted;
     let mut query = Vec::new();
     query.extend(trust_domain.as_ref().map(|name| format!("trust_domain={name}")));
     query.extend(kind.map(|kind| format!("kind={kind}")));
     query.extend(authority.map(|authority| format!("authority={authority}")));
     query.extend(before.map(|number| format!("before={number}")));
-    html.raw("<a href=\"/events");
-    if !query.is_empty() {
-        html.raw("?").text(query.join("&"));
-    }
-    html.raw("\">").raw(text).raw("</a>");
+    let mark = if query.is_empty() { "" } else { "?" };
+    html! { a href={ "/events" (mark) (query.join("&")) } { (text) } }
 }
 
 /// Of what the entries of a table are.
@@ -106,36 +114,27 @@ pub(super) enum EntriesOf {
 }
 
 /// The entries as a table, the newest first.
-pub(super) fn listed(events: &Result<Vec<RecordedEntry>, String>, of: EntriesOf) -> Html {
-    let mut html = Html::default();
+pub(super) fn listed(events: &Result<Vec<RecordedEntry>, String>, of: EntriesOf) -> Markup {
+    const CAPTION: &str = "Events, the newest first";
     let events = match events {
-        Ok(events) => events,
-        Err(why) => {
-            html.raw("<p class=\"notice warning\">").text(why).raw("</p>");
-            return html;
+        Ok(events) if events.is_empty() => return html! { p { "Nothing is recorded." } },
+        Ok(events) => events.iter().rev(),
+        Err(why) => return html! { p.notice.warning { (why) } },
+    };
+    let number = |one: &RecordedEntry| html! { (one.number) };
+    let what = |one: &RecordedEntry| html! { (describe(&one.entry.event)) };
+    let at = |one: &RecordedEntry| moment(one.entry.at);
+    let table = match of {
+        EntriesOf::AllTrustDomains => {
+            let name = |one: &RecordedEntry| domain_link(&one.entry.trust_domain);
+            let rows: Vec<_> =
+                events.map(|one| [number(one), at(one), name(one), what(one)]).collect();
+            table(CAPTION, ["number", "at", "trust domain", "what happened"], &rows)
+        }
+        EntriesOf::OneTrustDomain => {
+            let rows: Vec<_> = events.map(|one| [number(one), at(one), what(one)]).collect();
+            table(CAPTION, ["number", "at", "what happened"], &rows)
         }
     };
-    let columns: &[&str] = match of {
-        EntriesOf::AllTrustDomains => &["number", "at", "trust domain", "what happened"],
-        EntriesOf::OneTrustDomain => &["number", "at", "what happened"],
-    };
-    let mut table = HtmlTable::new("Events, the newest first", columns);
-    for RecordedEntry { number, entry, .. } in events.iter().rev() {
-        let what = Html::of(describe(&entry.event));
-        let (number, at) = (Html::of(number), moment(entry.at));
-        if of == EntriesOf::AllTrustDomains {
-            let mut name = Html::default();
-            name.raw("<a href=\"/trust-domain/").text(&entry.trust_domain).raw("\">");
-            name.text(&entry.trust_domain).raw("</a>");
-            table.row(&[number, at, name, what]);
-        } else {
-            table.row(&[number, at, what]);
-        }
-    }
-    let table = table.into_html();
-    if table.is_empty() {
-        html.raw("<p>Nothing is recorded.</p>");
-    }
-    html.raw("<div class=\"log\">").add(&table).raw("</div>");
-    html
+    html! { div.log { (table) } }
 }

@@ -2,41 +2,42 @@
 
 use std::fmt::Display;
 
-use super::html::Html;
+use maud::{Markup, html};
 
 /// Particulars, one after the other.
-#[derive(Debug)]
-pub(super) struct Particulars(Html);
+#[derive(Debug, Default)]
+pub(super) struct Particulars(Vec<(&'static str, Markup)>);
 
 impl Particulars {
     /// None yet.
     pub(super) fn new() -> Self {
-        let mut html = Html::default();
-        html.raw("<dl class=\"facts\">");
-        Self(html)
+        Self::default()
     }
 
     /// One more.
-    pub(super) fn add(&mut self, name: &'static str, value: &Html) -> &mut Self {
-        self.0.raw("<div><dt>").raw(name).raw("</dt><dd>").add(value).raw("</dd></div>");
+    pub(super) fn add(&mut self, name: &'static str, value: Markup) -> &mut Self {
+        self.0.push((name, value));
         self
     }
 
     /// One more, in plain text.
     pub(super) fn say(&mut self, name: &'static str, value: impl Display) -> &mut Self {
-        self.add(name, &Html::of(value))
+        self.add(name, html! { (value) })
     }
 
     /// One more, that is typed rather than read.
     pub(super) fn code(&mut self, name: &'static str, value: impl Display) -> &mut Self {
-        let mut html = Html::default();
-        html.raw("<code>").text(value).raw("</code>");
-        self.add(name, &html)
+        self.add(name, html! { code { (value) } })
     }
 
     /// The list.
-    pub(super) fn into_html(mut self) -> Html {
-        self.0.raw("</dl>");
-        self.0
+    pub(super) fn list(&self) -> Markup {
+        html! {
+            dl.facts {
+                @for (name, value) in &self.0 {
+                    div { dt { (name) } dd { (value) } }
+                }
+            }
+        }
     }
 }

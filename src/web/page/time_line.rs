@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
-use super::html::Html;
+use maud::{Markup, html};
+
 use super::life::{Leaving, Life};
 use super::scale::Scale;
 use super::svg;
-use super::table::HtmlTable;
+use super::table::table;
 use super::words::{NOTHING, bracket, maybe_stretch, second, stretch, words};
 use crate::web::api::LineageReport;
 use anchorwatch_core::bundle::SvidType;
@@ -24,12 +25,10 @@ const LANE: u32 = 30;
 const MIDDLE: u32 = 13;
 
 /// The figure, and the same as a table.
-pub(super) fn section(domain: &DomainView, lineages: &[LineageReport], now: Timestamp) -> Html {
-    let mut html = Html::default();
+pub(super) fn section(domain: &DomainView, lineages: &[LineageReport], now: Timestamp) -> Markup {
     let lives = lives(domain, now);
     if lives.is_empty() {
-        html.raw("<p>No authority is on record yet.</p>");
-        return html;
+        return html! { p { "No authority is on record yet." } };
     }
     let shown: Vec<Life> = SvidType::ALL
         .into_iter()
@@ -38,19 +37,25 @@ pub(super) fn section(domain: &DomainView, lineages: &[LineageReport], now: Time
         .collect();
     let dates = lineages.iter().filter_map(|line| line.expected);
     let scale = Scale::new(&shown, dates, lifetime(domain), now);
-    html.raw("<figure class=\"timeline\">");
-    legend(&mut html);
-    html.raw("<ol>");
-    axis(&mut html, scale, now);
-    for svid_type in SvidType::ALL {
-        group(&mut html, svid_type, &shown, lineages, scale, now);
+    html! {
+        figure.timeline {
+            (legend())
+            ol {
+                (axis(scale, now))
+                @for svid_type in SvidType::ALL {
+                    (group(svid_type, &shown, lineages, scale, now))
+                }
+            }
+            figcaption.dim {
+                "Times are UTC. A faint end is the stretch between "
+                "two polls in which it happened; what is dashed is expected and not seen."
+            }
+        }
+        details {
+            summary { "The time line as a table" }
+            (listed(&lives))
+        }
     }
-    html.raw("</ol><figcaption class=\"dim\">Times are UTC. A faint end is the stretch between ");
-    html.raw("two polls in which it happened; what is dashed is expected and not seen.");
-    html.raw("</figcaption></figure>");
-    html.raw("<details><summary>The time line as a table</summary>");
-    html.add(&listed(&lives)).raw("</details>");
-    html
 }
 
 /// The authorities on record, the latest published first.
@@ -75,29 +80,25 @@ fn lifetime(domain: &DomainView) -> Option<Duration> {
     known.or_else(|| explained().filter_map(|record| facts.lifetime_of(record)).max())
 }
 
-fn legend(html: &mut Html) {
-    html.raw("<ul class=\"legend\">");
-    let bars: [(&str, &str, (u32, u32)); 5] = [
-        ("bar published", "published", (6, 6)),
-        ("bar active", "active: it signs", (2, 14)),
-        ("bar retired", "retired", (6, 6)),
-        ("bar expired", "expired", (6, 6)),
-        ("bar unexplained", "unexplained", (4, 10)),
+fn legend() -> Markup {
+    let bar = |class, place| svg::bar(class, 0.0, 100.0, place);
+    let shapes = [
+        (bar("bar published", (6, 6)), "published"),
+        (bar("bar active", (2, 14)), "active: it signs"),
+        (bar("bar retired", (6, 6)), "retired"),
+        (bar("bar expired", (6, 6)), "expired"),
+        (bar("bar unexplained", (4, 10)), "unexplained"),
+        (svg::mark("gone", 50.0, 9, GONE), "removed"),
+        (bar("overlap", (8, 3)), "overlap with its successor"),
+        (svg::mark("due", 50.0, 9, DUE), "next authority due"),
     ];
-    for (class, name, place) in bars {
-        html.raw("<li><svg width=\"28\" height=\"18\" aria-hidden=\"true\">");
-        svg::bar(html, class, 0.0, 100.0, place);
-        html.raw("</svg>").raw(name).raw("</li>");
+    html! {
+        ul.legend {
+            @for (shape, name) in shapes {
+                li { svg width="28" height="18" aria-hidden="true" { (shape) } (name) }
+            }
+        }
     }
-    html.raw("<li><svg width=\"28\" height=\"18\" aria-hidden=\"true\">");
-    svg::mark(html, "gone", 50.0, 9, GONE);
-    html.raw("</svg>removed</li>");
-    html.raw("<li><svg width=\"28\" height=\"18\" aria-hidden=\"true\">");
-    svg::bar(html, "overlap", 0.0, 100.0, (8, 3));
-    html.raw("</svg>overlap with its successor</li>");
-    html.raw("<li><svg width=\"28\" height=\"18\" aria-hidden=\"true\">");
-    svg::mark(html, "due", 50.0, 9, DUE);
-    html.raw("</svg>next authority due</li></ul>");
 }
 
 /// What is narrower than this, in percent, is a mark: it could not be seen on a narrow screen.
@@ -107,94 +108,108 @@ const DUE: &str = "M-5 -6H5V6H-5Z";
 /// A cross.
 const GONE: &str = "M-5 -5L5 5M-5 5L5 -5";
 
-fn axis(html: &mut Html, scale: Scale, now: Timestamp) {
-    html.raw("<li class=\"axis\" aria-hidden=\"true\"><span></span>");
-    html.raw("<svg width=\"100%\" height=\"34\">");
-    for (place, (at, text)) in scale.ticks().into_iter().enumerate() {
-        let x = scale.place(at);
-        // A narrow screen has room for every other one.
-        svg::label(html, if place % 2 == 0 { "tick" } else { "tick second" }, x, 28, &text);
-        svg::upright(html, "grid", x, (30, 34));
+fn axis(scale: Scale, now: Timestamp) -> Markup {
+    html! {
+        li.axis aria-hidden="true" {
+            span {}
+            svg width="100%" height="34" {
+                @for (place, (at, text)) in scale.ticks().into_iter().enumerate() {
+                    // A narrow screen has room for every other one.
+                    @let class = if place % 2 == 0 { "tick" } else { "tick second" };
+                    (svg::label(class, scale.place(at), 28, &text))
+                    (svg::upright("grid", scale.place(at), (30, 34)))
+                }
+                (svg::label("now", scale.place(now), 12, "now"))
+            }
+        }
     }
-    svg::label(html, "now", scale.place(now), 12, "now");
-    html.raw("</svg></li>");
 }
 
 fn group(
-    html: &mut Html,
     svid_type: SvidType,
     lives: &[Life],
     lineages: &[LineageReport],
     scale: Scale,
     now: Timestamp,
-) {
-    let of = || lives.iter().filter(|life| life.id.svid_type == svid_type);
-    if of().next().is_none() {
-        return;
+) -> Markup {
+    let lives: Vec<&Life> = lives.iter().filter(|life| life.id.svid_type == svid_type).collect();
+    if lives.is_empty() {
+        return Markup::default();
     }
-    html.raw("<li class=\"group\"><h3>");
-    html.raw(match svid_type {
+    let heading = match svid_type {
         SvidType::X509 => "X.509 authorities",
         SvidType::Jwt => "JWT keys",
         SvidType::Wit => "WIT keys",
-    });
-    html.raw("</h3></li>");
-    for line in lineages.iter().filter(|line| line.svid_type == svid_type).take(DRAWN) {
-        due(html, line, scale, now);
-    }
-    for life in of() {
-        lane(html, life, scale, now);
+    };
+    html! {
+        li.group { h3 { (heading) } }
+        @for line in lineages.iter().filter(|line| line.svid_type == svid_type).take(DRAWN) {
+            @if let Some(date) = line.expected { (due(line, date, scale, now)) }
+        }
+        @for life in lives {
+            (lane(life, scale, now))
+        }
     }
 }
 
-fn ground(html: &mut Html, scale: Scale, now: Timestamp) {
-    for (at, _) in scale.ticks() {
-        svg::upright(html, "grid", scale.place(at), (0, LANE));
+fn ground(scale: Scale, now: Timestamp) -> Markup {
+    html! {
+        @for (at, _) in scale.ticks() {
+            (svg::upright("grid", scale.place(at), (0, LANE)))
+        }
+        (svg::upright("now", scale.place(now), (0, LANE)))
     }
-    svg::upright(html, "now", scale.place(now), (0, LANE));
 }
 
-fn due(html: &mut Html, line: &LineageReport, scale: Scale, now: Timestamp) {
-    let Some(date) = line.expected else { return };
+fn due(line: &LineageReport, date: Window, scale: Scale, now: Timestamp) -> Markup {
     let (class, word) = if line.overdue { ("due late", "overdue") } else { ("due", "next") };
-    html.raw("<li><span class=\"lane-name\">lineage ").text(line.lineage);
-    html.raw(" <span class=\"dim\">").raw(word).raw("</span></span>");
     let said = format!("lineage {}: {word} due {}", line.lineage, stretch(date));
-    svg::open(html, "lane", LANE, &said);
-    ground(html, scale, now);
     let (from, until) = (scale.place(date.from), scale.place(date.until));
-    if let Some(deadline) = line.deadline {
-        svg::bar(html, "tolerance", from, scale.place(deadline), (MIDDLE + 2, 2));
+    let shapes = html! {
+        (ground(scale, now))
+        @if let Some(deadline) = line.deadline {
+            (svg::bar("tolerance", from, scale.place(deadline), (MIDDLE + 2, 2)))
+        }
+        @if until - from < NARROW {
+            (svg::mark(class, from.midpoint(until), MIDDLE, DUE))
+        } @else {
+            (svg::bar(class, from, until, (MIDDLE - 6, 12)))
+        }
+    };
+    html! {
+        li {
+            span.lane-name { "lineage " (line.lineage) " " span.dim { (word) } }
+            (svg::drawing("lane", LANE, &said, &shapes))
+        }
     }
-    if until - from < NARROW {
-        svg::mark(html, class, from.midpoint(until), MIDDLE, DUE);
-    } else {
-        svg::bar(html, class, from, until, (MIDDLE - 6, 12));
-    }
-    html.raw("</svg></li>");
 }
 
-fn lane(html: &mut Html, life: &Life, scale: Scale, now: Timestamp) {
-    html.raw("<li><span class=\"lane-name\"><a href=\"/events?authority=");
-    html.text(life.id.fingerprint).raw("\"><code>").text(life.id.fingerprint.short());
-    html.raw("</code></a> <span class=\"");
-    html.raw(if life.explained { "dim" } else { "critical" }).raw("\">");
-    html.text(words(life.standing)).raw("</span></span>");
-    svg::open(html, "lane", LANE, &said(life));
-    ground(html, scale, now);
-    for stretch in stretches(life, now) {
-        stretch.draw(html, scale);
+fn lane(life: &Life, scale: Scale, now: Timestamp) -> Markup {
+    let shapes = html! {
+        (ground(scale, now))
+        @for stretch in stretches(life, now) {
+            (stretch.draw(scale))
+        }
+        @if let Some(Window { from, until }) = life.overlap {
+            (svg::bar("overlap", scale.place(from), scale.place(until), (LANE - 6, 3)))
+        }
+        @if let Leaving::Seen(removed) = life.leaving && scale.shows(removed.until) {
+            (svg::mark("gone", scale.place(removed.until), MIDDLE, GONE))
+        }
+    };
+    let fingerprint = life.id.fingerprint;
+    html! {
+        li {
+            span.lane-name {
+                a href={ "/events?authority=" (fingerprint) } { code { (fingerprint.short()) } }
+                " "
+                span class=(if life.explained { "dim" } else { "critical" }) {
+                    (words(life.standing))
+                }
+            }
+            (svg::drawing("lane", LANE, &said(life), &shapes))
+        }
     }
-    if let Some(Window { from, until }) = life.overlap {
-        let (from, until) = (scale.place(from), scale.place(until));
-        svg::bar(html, "overlap", from, until, (LANE - 6, 3));
-    }
-    if let Leaving::Seen(removed) = life.leaving
-        && scale.shows(removed.until)
-    {
-        svg::mark(html, "gone", scale.place(removed.until), MIDDLE, GONE);
-    }
-    html.raw("</svg></li>");
 }
 
 /// What a lane shows, in words.
@@ -233,10 +248,10 @@ struct Stretch {
 }
 
 impl Stretch {
-    fn draw(self, html: &mut Html, scale: Scale) {
+    fn draw(self, scale: Scale) -> Markup {
         let (from, until) = (scale.place(self.from), scale.place(self.until));
         if until <= from {
-            return;
+            return Markup::default();
         }
         let (class, half) = match (self.class, self.seen) {
             ("bracket", _) => ("bar bracket", 3),
@@ -250,7 +265,7 @@ impl Stretch {
             (_, true) => ("bar published", 3),
             (_, false) => ("bar published expected", 3),
         };
-        svg::bar(html, class, from, until, (MIDDLE - half, 2 * half));
+        svg::bar(class, from, until, (MIDDLE - half, 2 * half))
     }
 }
 
@@ -291,8 +306,29 @@ fn stretches(life: &Life, now: Timestamp) -> Vec<Stretch> {
     parts
 }
 
-fn listed(lives: &[Life]) -> Html {
-    const HEADINGS: &[&str] = &[
+fn listed(lives: &[Life]) -> Markup {
+    let row = |life: &Life| {
+        let leaves = match life.leaving {
+            Leaving::Seen(removed) => format!("removed {}", bracket(removed)),
+            Leaving::Expected(window) => format!("expected {}", stretch(window)),
+            Leaving::Unknown => NOTHING.to_owned(),
+        };
+        let overlap = life.overlap.and_then(|both| both.until.since(both.from)).map(span);
+        [
+            html! { (life.id.fingerprint.short()) },
+            html! { (life.id.svid_type.label()) },
+            html! { (words(life.standing)) },
+            html! { (life.state) },
+            html! { (bracket(life.published)) },
+            html! { (maybe_stretch(life.activated)) },
+            html! { (maybe_stretch(life.retired)) },
+            html! { (life.expires.map_or_else(|| NOTHING.to_owned(), second)) },
+            html! { (leaves) },
+            html! { (overlap.unwrap_or_else(|| NOTHING.to_owned())) },
+        ]
+    };
+    let rows: Vec<_> = lives.iter().map(row).collect();
+    let headings = [
         "authority",
         "use",
         "standing",
@@ -304,29 +340,7 @@ fn listed(lives: &[Life]) -> Html {
         "leaves",
         "overlap",
     ];
-    let mut table =
-        HtmlTable::new("Authorities, the latest published first within each use", HEADINGS);
-    for life in lives {
-        let leaves = match life.leaving {
-            Leaving::Seen(removed) => format!("removed {}", bracket(removed)),
-            Leaving::Expected(window) => format!("expected {}", stretch(window)),
-            Leaving::Unknown => NOTHING.to_owned(),
-        };
-        let overlap = life.overlap.and_then(|both| both.until.since(both.from)).map(span);
-        table.row(&[
-            Html::of(life.id.fingerprint.short()),
-            Html::of(life.id.svid_type.label()),
-            Html::of(words(life.standing)),
-            Html::of(life.state),
-            Html::of(bracket(life.published)),
-            Html::of(maybe_stretch(life.activated)),
-            Html::of(maybe_stretch(life.retired)),
-            Html::of(life.expires.map_or_else(|| NOTHING.to_owned(), second)),
-            Html::of(leaves),
-            Html::of(overlap.unwrap_or_else(|| NOTHING.to_owned())),
-        ]);
-    }
-    table.into_html()
+    table("Authorities, the latest published first within each use", headings, &rows)
 }
 
 #[cfg(test)]

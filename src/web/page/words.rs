@@ -1,6 +1,7 @@
 //! How moments, spans and severities are said on a page.
 
-use super::html::Html;
+use maud::{Markup, html};
+
 use anchorwatch_core::finding::Severity;
 use anchorwatch_core::time::{Bracket, Timestamp, Window, span};
 
@@ -13,16 +14,13 @@ pub(super) fn second(at: Timestamp) -> String {
 }
 
 /// A moment, as a program can read it too.
-pub(super) fn moment(at: Timestamp) -> Html {
-    let mut html = Html::default();
-    html.raw("<time datetime=\"").text(Timestamp::from_unix(at.as_unix())).raw("\">");
-    html.text(second(at)).raw("</time>");
-    html
+pub(super) fn moment(at: Timestamp) -> Markup {
+    html! { time datetime=(Timestamp::from_unix(at.as_unix())) { (second(at)) } }
 }
 
 /// A moment or nothing.
-pub(super) fn maybe(at: Option<Timestamp>) -> Html {
-    at.map_or_else(|| Html::of(NOTHING), moment)
+pub(super) fn maybe(at: Option<Timestamp>) -> Markup {
+    at.map_or_else(|| html! { (NOTHING) }, moment)
 }
 
 /// How far a moment is from now, in at most two units: `3 min 12 s ago`, `in 2 h 5 min`.
@@ -35,11 +33,9 @@ pub(super) fn distance(at: Timestamp, now: Timestamp) -> String {
 }
 
 /// A moment with its distance from now.
-pub(super) fn near(at: Option<Timestamp>, now: Timestamp) -> Html {
-    let Some(at) = at else { return Html::of(NOTHING) };
-    let mut html = moment(at);
-    html.raw(" <span class=\"dim\">").text(distance(at, now)).raw("</span>");
-    html
+pub(super) fn near(at: Option<Timestamp>, now: Timestamp) -> Markup {
+    let Some(at) = at else { return maybe(None) };
+    html! { (moment(at)) " " span.dim { (distance(at, now)) } }
 }
 
 /// A stretch of time as text.
@@ -74,13 +70,6 @@ pub(super) fn bracket(bracket: Bracket) -> String {
 /// The class of a severity.
 pub(super) fn tone(severity: Severity) -> &'static str {
     severity.label()
-}
-
-/// A severity as a word that carries its colour.
-pub(super) fn badge(class: &'static str, word: &str) -> Html {
-    let mut html = Html::default();
-    html.raw("<span class=\"badge ").raw(class).raw("\">").text(word).raw("</span>");
-    html
 }
 
 /// A label of the catalogue as words: `unexpected_authority` is `unexpected authority`.
