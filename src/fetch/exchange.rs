@@ -6,16 +6,18 @@ use std::time::Duration;
 
 use hyper::body::Bytes;
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, HeaderMap, HeaderValue, LOCATION,
+    ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderValue,
+    LOCATION, TRANSFER_ENCODING,
 };
 use reqwest::{Client, Proxy, Response, StatusCode};
+use serde::de::IgnoredAny;
 use tokio::time::{Instant, timeout_at};
 
 use super::document::{DocumentPermit, FetchedDocument};
 use super::documents::Documents;
 use super::handshake::Handshake;
 use super::limits::FetchLimits;
-use super::refusal::PollRefusal;
+use super::refusal::{self, PollRefusal};
 use super::tls::{Proof, TlsContext};
 use super::{Target, not_found};
 use crate::resolver::{Lookups, NamedBy, OldAddresses, Question, Stale};
@@ -308,11 +310,20 @@ impl Exchange<'_> {
         if most < expected {
             return Err(too_large());
         }
+        let ends_with_connection = ends_with_connection(response.headers());
         let mut room = None;
         let mut body = Vec::with_capacity(expected.min(FetchLimits::LARGE));
         loop {
-            let chunk = response.chunk().await;
-            let chunk = chunk.map_err(|error| PollRefusal::of(&error, &trail.handshake, &doing))?;
+            let chunk = match response.chunk().await {
+                Ok(chunk) => chunk,
+                Err(error) => {
+                    let is_end = ends_with_connection && refusal::is_unexpected_end(&error);
+                    if !is_end || !is_whole_object(&body) {
+                        return Err(PollRefusal::of(&error, &trail.handshake, &doing));
+                    }
+                    None
+                }
+            };
             let Some(chunk) = chunk else {
                 room.iter_mut().for_each(DocumentPermit::complete);
                 return Ok((body.into(), room));
@@ -340,6 +351,17 @@ fn headers() -> HeaderMap {
         (CONNECTION, HeaderValue::from_static("close")),
     ];
     fields.into_iter().collect()
+}
+
+/// Whether only the end of the connection says where the body ends (RFC 9112, 6.3).
+fn ends_with_connection(headers: &HeaderMap) -> bool {
+    !headers.contains_key(CONTENT_LENGTH) && !headers.contains_key(TRANSFER_ENCODING)
+}
+
+/// Whether a body is a whole JSON object. No beginning of an object is one, so whoever cut the
+/// connection cut nothing off the document; a TLS `close_notify` would say no more (RFC 8446, 6.1).
+fn is_whole_object(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(b"{") && serde_json::from_slice::<IgnoredAny>(body).is_ok()
 }
 
 fn is_identity(encoding: &HeaderValue) -> bool {

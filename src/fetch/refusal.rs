@@ -84,8 +84,22 @@ impl PollRefusal {
         if error.is_connect() {
             return new(FailureReason::Tls, "the TLS handshake broke off");
         }
+        if is_unexpected_end(error) {
+            let detail = format!("{doing}: the connection ended before the end of the answer");
+            return Self::new(FailureReason::Transfer, detail);
+        }
         new(FailureReason::Transfer, "the connection broke off")
     }
+}
+
+/// Whether the connection ended where more was to come: the body was not whole, or the server
+/// closed it without a TLS `close_notify` alert. The libraries have one kind for both.
+pub(super) fn is_unexpected_end(error: &reqwest::Error) -> bool {
+    causes(error).any(|cause| {
+        cause
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
+    })
 }
 
 /// `EMFILE` and `ENFILE`, which std has no kind for: the same numbers on every Unix.

@@ -1,6 +1,7 @@
 //! What can go wrong between a connection and a document.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -133,18 +134,48 @@ async fn an_answer_that_was_cut_short_is_never_taken_for_a_whole_one() {
         let failure = world.failure(world.target(&format!("https://{address}/"))).await;
         assert_reason(&failure, FailureReason::Transfer);
     }
-    // Without a length the end of the connection ends the body, but only where TLS says so.
+    // Without a length the end of the connection ends the body. Where TLS does not say that the
+    // server closed it, anyone may have cut it, and only what cannot be a part counts as whole.
+    for part in [
+        "HTTP/1.1 200 OK\r\n\r\n",
+        "HTTP/1.1 200 OK\r\n\r\n{\"keys\":[]",
+        "HTTP/1.1 200 OK\r\n\r\n1",
+        "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"keys\":[]}",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n{\"keys\":[]}\r\n",
+    ] {
+        let address = without_close_notify(&world, part).await;
+        let failure = world.failure(world.target(&format!("https://{address}/"))).await;
+        assert_reason(&failure, FailureReason::Transfer);
+        let said = failure.detail.as_received();
+        assert!(said.ends_with("the connection ended before the end of the answer"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_whole_document_needs_no_close_notify() {
+    let world = World::new();
     let open_ended = "HTTP/1.1 200 OK\r\n\r\n{\"keys\":[]}";
     let address = hostile::answering(&world.svid(), open_ended).await;
     world.success(world.target(&format!("https://{address}/"))).await;
-    let address = hostile::http(&world.svid(), move |mut stream| async move {
-        stream.write_all(open_ended.as_bytes()).await?;
+    for whole in [
+        open_ended,
+        "HTTP/1.1 200 OK\r\n\r\n {\"keys\":[]} \n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{\"keys\":[]}",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n{\"keys\":[]}\r\n0\r\n\r\n",
+    ] {
+        let address = without_close_notify(&world, whole).await;
+        world.success(world.target(&format!("https://{address}/"))).await;
+    }
+}
+
+/// Answers with these bytes, and ends the connection without a TLS `close_notify` alert.
+async fn without_close_notify(world: &World, answer: &'static str) -> SocketAddr {
+    hostile::http(&world.svid(), move |mut stream| async move {
+        stream.write_all(answer.as_bytes()).await?;
         stream.flush().await?;
         stream.into_inner().0.shutdown().await
     })
-    .await;
-    let failure = world.failure(world.target(&format!("https://{address}/"))).await;
-    assert_reason(&failure, FailureReason::Transfer);
+    .await
 }
 
 #[tokio::test]
@@ -333,7 +364,7 @@ async fn the_request_is_a_plain_get_that_asks_for_the_end_of_the_connection() {
 }
 
 /// A proxy that answers every `CONNECT` by a connection to `to`, whatever was asked for.
-async fn proxy(to: std::net::SocketAddr) -> (std::net::SocketAddr, Arc<std::sync::Mutex<Vec<u8>>>) {
+async fn proxy(to: SocketAddr) -> (SocketAddr, Arc<std::sync::Mutex<Vec<u8>>>) {
     let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
     let heads = seen.clone();
     let address = hostile::tcp(move |mut stream| {
