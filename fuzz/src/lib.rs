@@ -186,12 +186,13 @@ pub fn replay_lines(data: &[u8]) {
         },
         decisions: Vec::new(),
     };
-    let mut replay =
-        Replay::new(|_: &TrustDomain| Some(rules.clone()), anchorwatch_consumers::refusals);
+    let limits = ParseLimits::default();
+    let find = |_: &TrustDomain| Some(rules.clone());
+    let mut replay = Replay::new(find, anchorwatch_consumers::refusals, limits);
     let mut last: Option<Timestamp> = None;
     for line in data.split(|byte| *byte == b'\n').take(16) {
         let Ok(text) = std::str::from_utf8(line) else { continue };
-        match RecordedLine::parse(text, anchorwatch_consumers::refusals) {
+        match RecordedLine::parse(text, anchorwatch_consumers::refusals, &limits) {
             Err(why) => assert!(why.to_string().len() < 1024, "foreign text is cut: {why}"),
             Ok(line) => {
                 let waited = last.and_then(|last| line.at.since(last)).unwrap_or_default();

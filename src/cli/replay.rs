@@ -222,14 +222,14 @@ fn observations(
     let mut replay = Replay::new(
         |trust_domain: &TrustDomain| rules(config, arguments, trust_domain),
         anchorwatch_consumers::refusals,
+        config.map(|config| config.limits.document).unwrap_or_default(),
     );
     let mut number: u64 = 0;
     let mut line = String::new();
     loop {
         line.clear();
         number = number.saturating_add(1);
-        let most =
-            u64::try_from(anchorwatch_core::replay::LONGEST).unwrap_or(u64::MAX).saturating_add(1);
+        let most = u64::try_from(replay.longest_line()).unwrap_or(u64::MAX).saturating_add(1);
         let read = input.by_ref().take(most).read_line(&mut line);
         match read {
             Ok(0) => break,

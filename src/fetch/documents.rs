@@ -108,7 +108,7 @@ fn read(
     let parsed = parse_with(&body, limits, memory).map_err(|error| unusable(&error))?;
     let length = u64::try_from(body.len()).unwrap_or(u64::MAX);
     let news = memory.has_news(&parsed.irregularities);
-    let refusals = news.then(|| anchorwatch_consumers::refusals(&body));
+    let refusals = news.then(|| anchorwatch_consumers::refusals(&body, limits));
     let mut parsed = parsed;
     let body = parsed.redacted.take().map_or(body, Bytes::from);
     let digest = Digest::of(&body);

@@ -150,3 +150,18 @@ async fn nesting_and_keys_are_bounded() {
         assert_reason(&failure, FailureReason::TooLarge);
     }
 }
+
+#[tokio::test]
+async fn consumers_are_judged_within_the_limits_of_the_target() {
+    let world = World::new();
+    let endpoint = world.endpoint().await;
+    let keys: Vec<String> = (0..4097).map(|place| format!("{{\"n\":{place}}}")).collect();
+    endpoint.serve(format!("{{\"keys\":[{}]}}", keys.join(",")));
+    let mut target = world.target(&endpoint.url());
+    target.limits.keys = 10_000;
+    let refusals = world.success(target).await.refusals.unwrap();
+    assert!(!refusals.is_empty(), "no key has a kty");
+    for refusal in refusals {
+        assert!(refusal.why.starts_with("keys[0]: "), "{refusal:?}");
+    }
+}

@@ -30,9 +30,12 @@ pub(crate) struct Dialect {
 }
 
 /// Reads a document, or says why it is refused before any key of it is looked at.
-pub(crate) fn document(bytes: &[u8], dialect: Dialect) -> Result<GoDocument<'_>, DocumentRefusal> {
+pub(crate) fn document<'a>(
+    bytes: &'a [u8],
+    dialect: Dialect,
+    limits: &ParseLimits,
+) -> Result<GoDocument<'a>, DocumentRefusal> {
     let refuse = |offset: usize, reason: Reason| DocumentRefusal { entry: None, offset, reason };
-    let limits = ParseLimits::default();
     if limits.body < bytes.len() {
         return Err(refuse(0, Reason::TooLarge));
     }

@@ -24,19 +24,21 @@ mod text;
 mod uri;
 
 pub use document::element_ranges;
-pub use profile::read_document;
+pub use profile::{read_document, read_document_within};
 pub use reading::{
     Acceptance, ConsumerVerdict, DocumentRefusal, Ignored, IgnoredReason, KeptKey, RefusalReason,
 };
 
+use anchorwatch_core::bundle::ParseLimits;
 use anchorwatch_core::bundle::consumer::Consumer;
 use anchorwatch_core::untrusted::cut;
 use anchorwatch_core::watch::ConsumerRefusal;
 
-/// The consumers, of all whose rules are known, that would refuse these bytes.
-pub fn refusals(document: &[u8]) -> Vec<ConsumerRefusal> {
+/// The consumers, of all whose rules are known, that would refuse these bytes. `limits` are those
+/// within which the document is read: what is larger counts as refused.
+pub fn refusals(document: &[u8], limits: &ParseLimits) -> Vec<ConsumerRefusal> {
     let refused = Consumer::KNOWN.iter().filter_map(|consumer| {
-        let why = read_document(*consumer, document).refusal()?.to_string();
+        let why = read_document_within(*consumer, document, limits).refusal()?.to_string();
         Some(ConsumerRefusal { consumer: *consumer, why: cut(&why, 256).into() })
     });
     refused.collect()

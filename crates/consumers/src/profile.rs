@@ -11,7 +11,7 @@ use crate::reading::{
     RefusalReason as Reason,
 };
 use anchorwatch_core::bundle::consumer::{Consumer, Version};
-use anchorwatch_core::bundle::{Fingerprint, SvidType};
+use anchorwatch_core::bundle::{Fingerprint, ParseLimits, SvidType};
 use anchorwatch_core::untrusted::UntrustedText;
 
 /// The longest key ID that is kept, in bytes, as in an [`Authority`](anchorwatch_core::bundle::Authority).
@@ -87,19 +87,33 @@ impl Rules {
     }
 }
 
-/// What a consumer would do with the bytes of a document, as they were served.
+/// What a consumer would do with the bytes of a document, as they were served. A document beyond
+/// the default limits counts as refused.
 ///
 /// Redacted bytes are another document: a private member counts for some consumers.
 pub fn read_document(consumer: Consumer, bytes: &[u8]) -> ConsumerVerdict {
-    match accepted(consumer, bytes) {
+    read_document_within(consumer, bytes, &ParseLimits::default())
+}
+
+/// The same, within these limits. They are our own: the JSON readers of the consumers have none.
+pub fn read_document_within(
+    consumer: Consumer,
+    bytes: &[u8],
+    limits: &ParseLimits,
+) -> ConsumerVerdict {
+    match accepted(consumer, bytes, limits) {
         Ok(acceptance) => ConsumerVerdict::Accepts(acceptance),
         Err(refusal) => ConsumerVerdict::Rejects(refusal),
     }
 }
 
-fn accepted(consumer: Consumer, bytes: &[u8]) -> Result<Acceptance, DocumentRefusal> {
+fn accepted(
+    consumer: Consumer,
+    bytes: &[u8],
+    limits: &ParseLimits,
+) -> Result<Acceptance, DocumentRefusal> {
     let rules = Rules::of(consumer);
-    let document = document(bytes, rules.dialect)?;
+    let document = document(bytes, rules.dialect, limits)?;
     let whole = |reason: Reason| DocumentRefusal { entry: None, offset: 0, reason };
     if document.keys.is_none() && rules.wants_keys {
         return Err(whole(Reason::MissingKeys));

@@ -145,7 +145,8 @@ impl fmt::Display for DocumentRefusal {
 anchorwatch_core::document_faults! {
     /// Why a consumer refuses a document. Texts from the document are cut to 64 bytes.
     pub enum RefusalReason tagged "reason" {
-        /// Nobody knows: the document is larger than what is read here, 4 MiB and 4,096 keys.
+        /// Nobody knows: the document is larger than the limits within which it is read, by
+        /// default 4 MiB and 4,096 keys.
         TooLarge => "too_large", "Bundle, 4",
             "the document is larger than anchorwatch reads, and counts as refused";
         /// The document is not JSON to Go.

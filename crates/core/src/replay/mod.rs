@@ -18,9 +18,7 @@ mod watched;
 
 pub use chronicle::RecordedDecisions;
 pub use journaled::JournalReplay;
-pub use observation::{
-    LONGEST, RecordedLine, RecordedLineError, RecordedRebootstrap, Refusals, Seen,
-};
+pub use observation::{RecordedLine, RecordedLineError, RecordedRebootstrap, Refusals, Seen};
 pub use report::{Change, ReplayReport, Summary, Totals};
 
 use std::collections::BTreeMap;
@@ -28,6 +26,7 @@ use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::bundle::ParseLimits;
 use crate::decision::{Decision, DecisionAction};
 use crate::judge::PublicKeyIndex;
 use crate::spiffe::{BundleEndpoint, TrustDomain};
@@ -56,6 +55,7 @@ pub struct Rules {
 pub struct Replay<F> {
     rules: F,
     refusals: Refusals,
+    limits: ParseLimits,
     domains: BTreeMap<TrustDomain, Watched>,
     keys: PublicKeyIndex,
     /// A denial binds a public key everywhere, also where nothing was seen yet.
@@ -65,16 +65,22 @@ pub struct Replay<F> {
 }
 
 impl<F: Fn(&TrustDomain) -> Option<Rules>> Replay<F> {
-    /// A replay under these rules; `refusals` says which consumers would refuse a document.
-    pub fn new(rules: F, refusals: Refusals) -> Self {
+    /// A replay under these rules; `refusals` says which consumers would refuse a document, and
+    /// `limits` are those within which documents are read.
+    pub fn new(rules: F, refusals: Refusals, limits: ParseLimits) -> Self {
         let (domains, keys) = (BTreeMap::new(), PublicKeyIndex::default());
-        Self { rules, refusals, domains, keys, denials: Vec::new(), at: None, lines: 0 }
+        Self { rules, refusals, limits, domains, keys, denials: Vec::new(), at: None, lines: 0 }
+    }
+
+    /// The longest line that is read, in bytes.
+    pub fn longest_line(&self) -> usize {
+        RecordedLine::longest(&self.limits)
     }
 
     /// Judges a line of text, which must not be earlier than the one before.
     pub fn judge_line(&mut self, text: &str) -> Result<Vec<ReplayReport>, RecordedLineError> {
         self.lines = self.lines.saturating_add(1);
-        let line = RecordedLine::parse(text, self.refusals)?;
+        let line = RecordedLine::parse(text, self.refusals, &self.limits)?;
         if self.at.is_some_and(|at| line.at < at) {
             return Err(RecordedLineError::OutOfOrder);
         }

@@ -20,11 +20,11 @@ use crate::watch::{
 
 /// Which consumers would refuse a document, and why: `anchorwatch_consumers::refusals`, which is
 /// built on this crate.
-pub type Refusals = fn(&[u8]) -> Vec<ConsumerRefusal>;
+pub type Refusals = fn(&[u8], &ParseLimits) -> Vec<ConsumerRefusal>;
 
-/// The longest line that is read, in bytes: the largest document that is fetched, as JSON text in
-/// JSON, and its certificate facts.
-pub const LONGEST: usize = 16 << 20;
+/// How many times as long as the largest document a line may be: a document as JSON text in JSON,
+/// and its certificate facts.
+const LINE_TO_BODY: usize = 4;
 
 /// One line.
 #[derive(Clone, Debug)]
@@ -89,8 +89,8 @@ pub enum RecordedLineError {
     #[error("no endpoint can be named for this trust domain")]
     NoRules,
     /// It is too long.
-    #[error("longer than {LONGEST} bytes")]
-    TooLong,
+    #[error("longer than {0} bytes")]
+    TooLong(usize),
 }
 
 #[derive(Deserialize)]
@@ -147,12 +147,22 @@ impl RawCertificate {
 }
 
 impl RecordedLine {
-    /// Reads a line; `refusals` says which consumers would refuse its document.
-    pub fn parse(text: &str, refusals: Refusals) -> Result<Self, RecordedLineError> {
+    /// The longest line that is read under these limits, in bytes.
+    pub fn longest(limits: &ParseLimits) -> usize {
+        limits.body.saturating_mul(LINE_TO_BODY)
+    }
+
+    /// Reads a line; `refusals` says which consumers would refuse its document, and `limits` are
+    /// those of the document.
+    pub fn parse(
+        text: &str,
+        refusals: Refusals,
+        limits: &ParseLimits,
+    ) -> Result<Self, RecordedLineError> {
         /// As many certificates of a chain as the live client keeps.
         const CHAIN: usize = 8;
-        if LONGEST < text.len() {
-            return Err(RecordedLineError::TooLong);
+        if Self::longest(limits) < text.len() {
+            return Err(RecordedLineError::TooLong(Self::longest(limits)));
         }
         let raw: Raw<'_> = serde_json::from_str(text)?;
         let said = [
@@ -164,7 +174,7 @@ impl RecordedLine {
         ];
         let document = raw.bundle.map(|raw| Cow::Borrowed(raw.get())).or(raw.body);
         if raw.decision.as_deref() == Some("rebootstrap") {
-            let rebootstrap = Box::new(rebootstrap(text, document.as_deref())?);
+            let rebootstrap = Box::new(rebootstrap(text, document.as_deref(), limits)?);
             let seen = Seen::Rebootstrap(rebootstrap);
             return Ok(Self { at: raw.at, trust_domain: raw.trust_domain, seen });
         }
@@ -184,7 +194,7 @@ impl RecordedLine {
             ..Source::default()
         };
         let seen = match (document, raw.failure) {
-            (Some(body), _) => observed(&body, source, refusals),
+            (Some(body), _) => observed(&body, source, refusals, limits),
             (None, Some(reason)) => Seen::Failure(Box::new(failure(&reason))),
             (None, None) if raw.decision.is_some() => {
                 Seen::Decision(Box::new(serde_json::from_str(text)?))
@@ -196,8 +206,8 @@ impl RecordedLine {
 }
 
 /// As a live poll would: what is no bundle is a poll that failed.
-fn observed(body: &str, source: Source, refusals: Refusals) -> Seen {
-    let parsed = match parse(body.as_bytes(), &ParseLimits::default()) {
+fn observed(body: &str, source: Source, refusals: Refusals, limits: &ParseLimits) -> Seen {
+    let parsed = match parse(body.as_bytes(), limits) {
         Ok(parsed) => parsed,
         Err(why) => {
             let failure = Failure::new((&why).into(), why.to_string());
@@ -212,7 +222,7 @@ fn observed(body: &str, source: Source, refusals: Refusals) -> Seen {
         irregularities,
         body: Digest::of(kept),
         length: u64::try_from(body.len()).unwrap_or(u64::MAX),
-        refusals: Some(refusals(body.as_bytes())),
+        refusals: Some(refusals(body.as_bytes(), limits)),
         source,
     }))
 }
@@ -220,6 +230,7 @@ fn observed(body: &str, source: Source, refusals: Refusals) -> Seen {
 fn rebootstrap(
     text: &str,
     document: Option<&str>,
+    limits: &ParseLimits,
 ) -> Result<RecordedRebootstrap, RecordedLineError> {
     #[derive(Deserialize)]
     struct Words {
@@ -230,9 +241,7 @@ fn rebootstrap(
     }
     let Words { by, reason } = serde_json::from_str(text)?;
     let authorities = match document {
-        Some(body) => {
-            parse(body.as_bytes(), &ParseLimits::default())?.bundle.authorities().to_vec()
-        }
+        Some(body) => parse(body.as_bytes(), limits)?.bundle.authorities().to_vec(),
         None => Vec::new(),
     };
     Ok(RecordedRebootstrap { authorities, by, reason })
@@ -249,4 +258,27 @@ fn failure(reason: &str) -> Failure {
         None => (FailureReason::Connect, reason),
     };
     Failure::new(reason, UntrustedText::new(detail, 256))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bundle::consumer::Consumer;
+
+    #[test]
+    fn documents_and_consumers_are_judged_within_the_limits_that_are_given() {
+        const LINE: &str = r#"{"at":"2026-01-01T00:00:00Z","trust_domain":"b.example",
+            "bundle":{"keys":[{"use":"x"},{"use":"y"}]}}"#;
+        let refusals: Refusals = |_, limits| {
+            vec![ConsumerRefusal { consumer: Consumer::Istio, why: limits.keys.to_string().into() }]
+        };
+        let read = |keys| {
+            let limits = ParseLimits { keys, ..ParseLimits::default() };
+            RecordedLine::parse(LINE, refusals, &limits).unwrap().seen
+        };
+        let Seen::Failure(failure) = read(1) else { panic!("two keys are more than one") };
+        assert_eq!(failure.reason, FailureReason::TooLarge);
+        let Seen::Document(observation) = read(2) else { panic!("two keys are within the limit") };
+        assert_eq!(&*observation.refusals.unwrap()[0].why, "2");
+    }
 }

@@ -4,8 +4,8 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anchorwatch_core::bundle::SvidType;
 use anchorwatch_core::bundle::consumer::Consumer;
+use anchorwatch_core::bundle::{ParseLimits, SvidType};
 use anchorwatch_core::judge::VerdictKind;
 use anchorwatch_core::replay::{Change, Replay, ReplayReport, Rules};
 use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile, TrustDomain};
@@ -43,7 +43,7 @@ fn judged(name: &str, longest_token: Duration) -> Judged {
         let endpoint = BundleEndpoint { trust_domain: name.clone(), url, profile };
         Some(Rules { policy: Arc::clone(&policy), endpoint, decisions: Vec::new() })
     };
-    let mut replay = Replay::new(rules, anchorwatch_consumers::refusals);
+    let mut replay = Replay::new(rules, anchorwatch_consumers::refusals, ParseLimits::default());
     let mut judged =
         Judged { said: Vec::new(), x509: [0; 3], jwt: [0; 3], evidence: String::new() };
     let path = format!("../../tests/data/spire/{name}.observations.jsonl");

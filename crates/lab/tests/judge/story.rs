@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anchorwatch_core::bundle::Validity;
+use anchorwatch_core::bundle::{ParseLimits, Validity};
 use anchorwatch_core::finding::{FindingId, FindingKind, Severity};
 use anchorwatch_core::replay::{Change, Replay, ReplayReport, Rules};
 use anchorwatch_core::spiffe::{BundleEndpoint, EndpointProfile, TrustDomain};
@@ -106,7 +106,7 @@ impl Story {
         });
         let now = Timestamp::from_unix(1_800_000_000);
         let mut story = Self {
-            replay: Replay::new(find, anchorwatch_consumers::refusals),
+            replay: Replay::new(find, anchorwatch_consumers::refusals, ParseLimits::default()),
             mint: Mint::new(&name, Random::stream(seed, "story")),
             name,
             keys: Vec::new(),
