@@ -148,7 +148,7 @@ impl HandOverReport {
             ttl: risk.ttl.source.label().to_owned(),
             lead: verdict.and_then(|verdict| verdict.lead).map(|lead| match lead {
                 Lead::Declared(_) => "declared".to_owned(),
-                Lead::Modelled(_) => "modelled".to_owned(),
+                Lead::Modelled { .. } => "modelled".to_owned(),
             }),
             in_flight: [risk.least, risk.most],
             at_risk_until: risk.until,

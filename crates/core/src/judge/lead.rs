@@ -79,21 +79,21 @@ fn too_short(case: &Case<'_>, record: &AuthorityRecord, at: Timestamp) -> Option
         return None;
     }
     let (slowest, delay) = case.slowest_consumer();
-    if delay <= lead.duration() {
+    if delay <= lead.likely() {
         return None;
     }
     // The standard's delay of a consumer has a retry in it: without it, even a consumer that
     // misses no poll comes too late.
-    let sure = lead.duration() < delay / 2;
+    let sure = lead.most() < delay / 2;
     let severity = if sure { Severity::Critical } else { Severity::Warning };
     let source = match lead {
         Lead::Declared(_) => LeadSource::Declared,
-        Lead::Modelled(_) => LeadSource::Modelled,
+        Lead::Modelled { .. } => LeadSource::Modelled,
     };
     let draft = Draft::new(FindingKind::LeadTooShort, severity, record.published.until)
         .about(record.id())
         .because(ScheduleEvidence::LeadTooShort {
-            lead: lead.duration(),
+            lead: lead.likely(),
             source,
             consumer: slowest,
             delay,

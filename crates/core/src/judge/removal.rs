@@ -9,7 +9,7 @@ use crate::bundle::{AuthorityId, SvidType};
 use crate::finding::evidence::{RemovalEvidence, TtlSource};
 use crate::finding::{FindingKind, Severity};
 use crate::time::Timestamp;
-use crate::watch::{HandOver, Lead, spire};
+use crate::watch::{HandOver, spire};
 
 /// What a removal did to the credentials that the removed authority had signed.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,6 +22,9 @@ pub struct InFlight {
     pub until: Timestamp,
     /// What T was taken to be.
     pub ttl: Ttl,
+    /// Whether it was still signing: it had come to sign, and nothing had been published that can have
+    /// followed it.
+    pub was_signing: bool,
 }
 
 /// The bounds of the share of live credentials that a removal killed
@@ -29,7 +32,10 @@ pub struct InFlight {
 pub fn in_flight(case: &Case<'_>, handover: &HandOver) -> InFlight {
     let ttl = case.ttl(handover.svid_type);
     let sigma = case.policy.sigma();
-    let (least_overlap, most_overlap) = handover.overlap().unwrap_or_default();
+    // Without a lineage, whoever followed came no earlier than the first that can have.
+    let followed = handover.published_new.or(handover.first_candidate);
+    let overlap = followed.map(|published| handover.overlap_since(published).1);
+    let most_overlap = overlap.unwrap_or_default();
     let share = |overlap: Duration| {
         let t = ttl.longest.as_secs_f64();
         if t <= 0.0 { 0.0 } else { (1.0 - overlap.as_secs_f64() / t).clamp(0.0, 1.0) }
@@ -38,23 +44,19 @@ pub fn in_flight(case: &Case<'_>, handover: &HandOver) -> InFlight {
     let signed = handover.had_signed || handover.was_only || sighted.is_some();
     // A key whose end had come, with all that it signed, kills nothing.
     let published = handover.published_old.until;
-    let end = handover
-        .lifetime()
-        .map(|lifetime| published.saturating_add(lifetime).saturating_add(sigma));
+    let by_lifetime = handover.lifetime().map(|lifetime| published.saturating_add(lifetime));
+    let end = [by_lifetime, handover.not_after].into_iter().flatten().min();
+    let end = end.map(|end| end.saturating_add(sigma));
     let dead = handover.had_ended
         || end.zip(handover.removed.after).is_some_and(|(end, removed)| end <= removed);
-    let least = if dead || !signed || handover.new.is_none() && !handover.was_only {
-        0.0
-    } else {
-        share(most_overlap)
-    };
-    let lead = handover.lead.map(Lead::duration);
+    let least = if dead || !signed { 0.0 } else { share(most_overlap) };
     let most = if dead {
         0.0
     } else if handover.new.is_some() {
         // It may have signed up to the activation of its successor, where that is known, and up to
         // its removal where it is not.
-        lead.map_or(1.0, |lead| share(least_overlap.saturating_sub(lead)))
+        let gap = handover.activation.zip(handover.removed.after);
+        gap.map_or(1.0, |(next, removed)| share(removed.since(next.until).unwrap_or_default()))
     } else if retired_long_ago(handover, ttl, sigma) {
         0.0
     } else {
@@ -62,7 +64,8 @@ pub fn in_flight(case: &Case<'_>, handover: &HandOver) -> InFlight {
     };
     let until = handover.removed.until.saturating_add(ttl.longest).saturating_add(sigma);
     let until = end.map_or(until, |end| until.min(end));
-    InFlight { least, most: most.max(least), until, ttl }
+    let was_signing = signed && !dead && followed.is_none();
+    InFlight { least, most: most.max(least), until, ttl, was_signing }
 }
 
 /// Without a known successor: whether SPIRE's own rhythm had it retired, with all that it signed.
@@ -96,9 +99,10 @@ pub(super) fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>
         if risk.most <= 0.0 || risk.until <= at {
             continue;
         }
-        let known = risk.ttl.source != TtlSource::Assumed && !in_gap(case, handover);
-        let severity =
-            if 0.0 < risk.least && known { Severity::Critical } else { Severity::Warning };
+        // One that signed until it went took all that lived with it, however long that lives.
+        let known = risk.ttl.source != TtlSource::Assumed || risk.was_signing;
+        let certain = 0.0 < risk.least && known && !in_gap(case, handover);
+        let severity = if certain { Severity::Critical } else { Severity::Warning };
         let draft = Draft::new(FindingKind::InFlightRisk, severity, handover.removed.until)
             .about(id)
             .because(RemovalEvidence::SvidsRejected {
@@ -210,6 +214,9 @@ fn early(case: &Case<'_>, handover: &HandOver) -> Option<RemovalEvidence> {
     let svid_type = handover.svid_type;
     let ttl = case.ttl(handover.svid_type);
     let needed = ttl.longest.saturating_add(case.policy.sigma());
+    if handover.not_after.is_some_and(|end| end <= handover.removed.until) {
+        return None;
+    }
     if handover.was_only && handover.new.is_none() {
         return (svid_type != SvidType::X509 || handover.had_signed)
             .then_some(RemovalEvidence::LastRemoved { svid_type });

@@ -109,21 +109,24 @@ pub struct Measure<'a> {
     pub sighted_new: Option<&'a Sighting>,
 }
 
-/// What can be said of a hand-over; `None` where no authority followed the one that was removed.
+/// What can be said of a hand-over; `None` where the removed authority never came to sign, and which
+/// followed it is not known.
+///
+/// Where that is not known, whoever did was published no earlier than the first authority that came
+/// after it: the overlap with that one is the longest that there can have been
+/// (docs/rotation-model.md#verdicts).
 pub fn verdict(handover: &HandOver, measure: &Measure<'_>) -> Option<Verdict> {
-    let (least, most) = handover.overlap()?;
-    let published = handover.published_new?;
+    let signed = handover.had_signed || measure.sighted_old.is_some();
+    let Some(published) = handover.published_new.filter(|_| !handover.is_contested) else {
+        return (signed || handover.new.is_some()).then(|| without_successor(handover, measure));
+    };
+    let (least, most) = handover.overlap_since(published);
     let Measure { ttl, delay, sigma, skew, .. } = *measure;
     let retention = ttl.longest.saturating_add(sigma);
     let both = retention.saturating_add(delay);
     let say = |kind, lead, slack_seconds| Some(Verdict { kind, ttl, lead, slack_seconds });
 
-    // Nothing that a key signed outlives the key (SPIRE caps every SVID at its authority's end), so
-    // an overlap is too short only where the old key did not come to its own end first.
-    let ended = handover.lifetime_range.is_some_and(|(lifetime, _)| {
-        let end = handover.published_old.from.saturating_add(lifetime).saturating_add(sigma);
-        end <= handover.removed.until.saturating_add(skew)
-    });
+    let ended = ended(handover, measure);
     // What is proven whatever the activation was.
     if most < retention && !ended {
         return say(VerdictKind::Violated(Law::Tokens), None, seconds(most, retention));
@@ -155,6 +158,34 @@ pub fn verdict(handover: &HandOver, measure: &Measure<'_>) -> Option<Verdict> {
         .or_else(|| say(VerdictKind::Undecidable, None, seconds(least, both)))
 }
 
+/// Whether the old key came to its own end first. Nothing that a key signed outlives the key (SPIRE caps
+/// every SVID at its authority's end), so no overlap is too short then.
+fn ended(handover: &HandOver, measure: &Measure<'_>) -> bool {
+    let by_lifetime =
+        handover.lifetime_range.map(|(least, _)| handover.published_old.from.saturating_add(least));
+    let end = earliest(by_lifetime, handover.not_after);
+    let removed = handover.removed.until.saturating_add(measure.skew);
+    handover.had_ended || end.is_some_and(|end| end.saturating_add(measure.sigma) <= removed)
+}
+
+/// The verdict where it is not known which authority followed.
+fn without_successor(handover: &HandOver, measure: &Measure<'_>) -> Verdict {
+    let Measure { ttl, delay, sigma, .. } = *measure;
+    let retention = ttl.longest.saturating_add(sigma);
+    let both = retention.saturating_add(delay);
+    let overlap = handover.first_after.map(|first| handover.overlap_since(first));
+    let (least, most) = overlap.unwrap_or_default();
+    let violated = |law, need| (VerdictKind::Violated(law), seconds(most, need));
+    let (kind, slack_seconds) = if ended(handover, measure) || both <= most {
+        (VerdictKind::Undecidable, seconds(least, both))
+    } else if most < retention {
+        violated(Law::Tokens, retention)
+    } else {
+        violated(Law::Either, both)
+    };
+    Verdict { kind, ttl, lead: None, slack_seconds }
+}
+
 /// Two ticks of SPIRE's rotator (`ca/rotator/rotator.go`).
 const TICKS: Duration = Duration::from_secs(20);
 
@@ -163,15 +194,14 @@ const TICKS: Duration = Duration::from_secs(20);
 fn safe(handover: &HandOver, measure: &Measure<'_>, least: Duration) -> Option<Verdict> {
     let Measure { ttl, delay, sigma, .. } = *measure;
     let lead = handover.lead?;
-    let published = handover.published_new?;
     // A rotator looks every ten seconds, at both ends of a lead that is modelled.
     let ticks = match lead {
         Lead::Declared(_) => Duration::ZERO,
-        Lead::Modelled(_) => TICKS,
+        Lead::Modelled { .. } => TICKS,
     };
-    let first = lead.duration().checked_sub(delay)?.checked_sub(ticks)?;
+    let first = lead.least().checked_sub(delay)?.checked_sub(ticks)?;
     let retention = ttl.longest.saturating_add(sigma);
-    let retired = published.until.saturating_add(lead.duration()).saturating_add(ticks);
+    let retired = handover.activation?.until.saturating_add(ticks);
     let removed = handover.removed.after?;
     let retained = removed.since(retired.saturating_add(retention));
     // Nothing that a key signed outlives the key (SPIRE caps every SVID at its authority's end).

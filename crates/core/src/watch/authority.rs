@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Standing;
 use crate::bundle::{Authority, AuthorityId, Validity};
-use crate::time::{Bracket, Timestamp};
+use crate::time::{Bracket, Timestamp, Window};
 
 /// The facts known of one authority. Judgements are derived from them.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -37,6 +37,28 @@ pub struct AuthorityRecord {
     /// The authority that followed it there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub successor: Option<AuthorityId>,
+    /// The authority that it followed there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predecessor: Option<Predecessor>,
+    /// Whether another publication could have met the date that it met: which of them its lineage went
+    /// on with cannot be told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_contested: bool,
+    /// Whether it was at some time the only published authority of its use: whatever was signed then,
+    /// it signed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub was_alone: bool,
+}
+
+/// An authority that another followed.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Predecessor {
+    /// Which.
+    pub authority: AuthorityId,
+    /// When it was published; from the epoch on where it was there before the watch began.
+    pub published: Window,
+    /// How long it lives, at least and at most.
+    pub lifetime: Option<(Duration, Duration)>,
 }
 
 impl AuthorityRecord {
@@ -52,14 +74,17 @@ impl AuthorityRecord {
             lifetime: None,
             lineage: None,
             successor: None,
+            predecessor: None,
+            is_contested: false,
+            was_alone: false,
         }
     }
 
     /// What is on record without what was made of it: what a table of authorities holds.
     #[must_use]
     pub fn unjudged(&self) -> Self {
-        let (standing, lifetime, lineage, successor) = (None, None, None, None);
-        Self { standing, lifetime, lineage, successor, ..self.clone() }
+        let Self { authority, published, removed, returned_after, signed, .. } = self.clone();
+        Self { removed, returned_after, signed, ..Self::new(authority, published) }
     }
 
     /// Whether nobody need look at it.

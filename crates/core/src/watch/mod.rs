@@ -37,7 +37,7 @@ mod unrecorded;
 #[cfg(test)]
 mod work;
 
-pub use authority::{AuthorityRecord, Leaf, Phase};
+pub use authority::{AuthorityRecord, Leaf, Phase, Predecessor};
 pub use budget::{Budget, Reserve, SightingBudget};
 pub use event::Event;
 pub use facts::{

@@ -130,11 +130,13 @@ fn an_endpoint_that_cannot_prove_who_it_is_twice_running_is_critical() {
 #[test]
 fn an_empty_bundle_is_critical_until_it_lists_a_key() {
     let story = Timeline::start().publishes(1, &["x:a"]).publishes(2, &[]);
-    // Nobody said how long an SVID lives, so what was alive is a guess, and a warning.
-    let alive = (FindingKind::InFlightRisk, Severity::Warning);
-    expect(&story, &[(FindingKind::BundleEmpty, Severity::Critical), alive]);
+    // Nobody said how long an SVID lives, but the only key signed until it went.
+    let alive = (FindingKind::InFlightRisk, Severity::Critical);
+    let early = (FindingKind::EarlyRemoval, Severity::Warning);
+    let violated = (FindingKind::RotationViolated, Severity::Warning);
+    expect(&story, &[alive, (FindingKind::BundleEmpty, Severity::Critical), early, violated]);
     let back = (FindingKind::AuthorityResurrected, Severity::Critical);
-    expect(&story.publishes(3, &["x:a"]), &[back]);
+    expect(&story.publishes(3, &["x:a"]), &[back, early, violated]);
 }
 
 #[test]

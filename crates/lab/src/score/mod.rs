@@ -7,6 +7,7 @@ mod clean;
 mod expected;
 mod restarts;
 mod stalls;
+mod told_verdicts;
 mod verdicts;
 mod world_run;
 
@@ -14,5 +15,6 @@ pub use clean::{Clean, CleanRow, clean_rows};
 pub use expected::{ExpectedFinding, IncidentRow, Latest, Promise, ROWS};
 pub use restarts::{RestartRow, restart_row};
 pub use stalls::{StallMask, StallRow, stall_row};
+pub use told_verdicts::{Disturbance, ToldVerdicts, told_verdicts};
 pub use verdicts::{VerdictScore, verdicts};
 pub use world_run::{Raised, WorldRun, play};

@@ -140,10 +140,22 @@ fn handover(random: &mut Random) -> Known {
         old_kid: Some("old".into()),
         published_old: Window::point(old),
         lifetime_range: lifetime.map(|lifetime| (lifetime, lifetime)),
+        not_after: None,
         removed: gone,
         new: Some(fingerprint(b"new")),
         new_kid: Some("new".into()),
         published_new: Some(Window::new(seen.after.unwrap_or(seen.until), seen.until)),
+        is_contested: false,
+        first_after: None,
+        first_candidate: None,
+        activation: lead.map(|lead| {
+            let bracket = Window::new(seen.after.unwrap_or(seen.until), seen.until);
+            match lead {
+                Lead::Declared(lead) => bracket.later(lead),
+                // By the key before it, whose publication is known to the second.
+                Lead::Modelled { likely, .. } => Window::point(published.saturating_add(likely)),
+            }
+        }),
         lead,
         activated_by,
         signed_at,
@@ -191,7 +203,12 @@ fn activation(
             let early = up_to(random, TICK);
             let late = up_to(random, TICK);
             let activated = published.saturating_add(lead).saturating_sub(early);
-            (Some(Lead::Modelled(lead)), activated.saturating_add(late).max(published))
+            let lead = Lead::Modelled {
+                least: lead.saturating_sub(up_to(random, 600)),
+                most: lead.saturating_add(up_to(random, 600)),
+                likely: lead,
+            };
+            (Some(lead), activated.saturating_add(late).max(published))
         }
     }
 }

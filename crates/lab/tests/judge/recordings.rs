@@ -97,7 +97,8 @@ fn a_server_that_rotates_is_quiet_and_every_hand_over_is_safe() {
 fn three_replicas_that_rotate_are_quiet() {
     let three = judged("clean3", Duration::from_secs(30));
     assert_eq!(three.said, [""; 0]);
-    assert_eq!((three.x509, three.jwt), ([33, 0, 0], [30, 0, 0]));
+    // Which key followed each of the three that were there at first is not known.
+    assert_eq!((three.x509, three.jwt), ([33, 0, 0], [30, 0, 3]));
 }
 
 /// The prepared key that was thrown away is an orphan, and its lineage is not overdue. The risk

@@ -69,16 +69,57 @@ fn a_revocation_long_after_retirement_kills_nothing() {
     story.without(F::EarlyRemoval);
 }
 
-/// With an assumed lifetime nothing is certain, and nothing pages.
+/// With an assumed lifetime nothing is certain, and nothing pages: the retired key goes minutes after
+/// its successor came to sign.
 #[test]
 fn a_lifetime_that_nobody_declared_is_a_warning_and_says_so() {
-    let mut story = Story::new(Policy { max_jwt_svid_ttl: None, ..policy() });
-    story.go(HOUR);
-    let only = story.newest_jwt();
-    story.withdraw(|key| key.short == only.short);
+    let mut story = Story::calm_under(Policy { max_jwt_svid_ttl: None, ..policy() });
+    let signing = story.of("jwt-svid").iter().rev().nth(1).unwrap().clone();
+    let newest = story.newest_jwt();
+    story.withdraw(|key| key.short == newest.short);
+    story.next();
+    story.acks();
+    story.publish([newest]);
+    story.next();
+    story.acks();
+    story.withdraw(|key| key.short == signing.short);
     story.next();
     let risk = story.raises(F::InFlightRisk, Warning);
     assert!(risk.evidence.iter().any(|line| line.contains("assumed")), "{:?}", risk.evidence);
+}
+
+/// What signed until it went took all that lived with it, however long that lives.
+#[test]
+fn the_removal_of_a_signing_key_without_a_successor_is_critical_whatever_is_declared() {
+    for declared in [None, Some(5 * MINUTE)] {
+        let mut story = Story::calm_under(Policy { max_jwt_svid_ttl: declared, ..policy() });
+        story.rotates_jwt = false;
+        // Its turn has come, and nothing was published after it.
+        story.go(9 * HOUR);
+        let signing = story.newest_jwt();
+        story.withdraw(|key| key.short == signing.short);
+        story.next();
+        let risk = story.raises(F::InFlightRisk, Critical);
+        assert!(risk.evidence[0].contains("100 %"), "{:?}", risk.evidence);
+    }
+}
+
+/// A verdict needs no lineage: one key before and one after leave no doubt which followed.
+#[test]
+fn every_hand_over_of_a_declared_issuer_has_a_verdict() {
+    let issuer = IssuerModel::Declared { interval: DAY, lead: None };
+    let mut story = Story::new(Policy { issuer, max_jwt_svid_ttl: Some(HOUR), ..policy() });
+    story.rotates_x509 = false;
+    story.rotates_jwt = false;
+    story.go(HOUR);
+    let first = story.newest_jwt();
+    let second = story.jwt(story.now);
+    story.publish([second]);
+    story.go(30 * MINUTE);
+    story.withdraw(|key| key.short == first.short);
+    story.next();
+    // It was removed half an hour after the key that follows it came, and its tokens live an hour.
+    assert_eq!(story.verdicts("jwt-svid"), ["violated"]);
 }
 
 #[test]

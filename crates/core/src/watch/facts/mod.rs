@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+mod activation;
 mod authorities;
 mod bundle;
 mod decided;
@@ -18,6 +19,7 @@ mod document;
 mod endpoint;
 mod handover;
 mod ledger;
+mod lifetimes;
 mod removed;
 mod room;
 mod rotation;
@@ -138,6 +140,7 @@ impl Facts {
                 self.pass_over(at, *unrecorded, *after);
                 self.settle(at, introduced, unchanged_sequence);
                 self.remove(at, removed, Bracket::new(*after, *first_shown));
+                self.note_alone();
             }
             Event::AuthorityIntroduced { authority, .. } => self.decisions.recognize(authority),
             Event::UnconfirmedAuthoritySeen { authority, seen } => {

@@ -7,6 +7,7 @@ use super::Facts;
 use crate::bundle::{Authority, AuthorityId, SvidType};
 use crate::time::{Bracket, Timestamp};
 use crate::watch::Standing;
+use crate::watch::rotation::RotationModel;
 
 /// A removed authority, as far as it decides whether it is kept.
 struct Removed {
@@ -40,8 +41,15 @@ impl Facts {
 
     /// Takes in the removals of one change.
     pub(super) fn remove(&mut self, at: Timestamp, ids: &[AuthorityId], removed: Bracket) {
-        for id in ids {
-            self.hand_over(*id, removed);
+        // Of thousands, those that are kept: each is compared with all others of its use.
+        let forgotten = ids.len().saturating_sub(RotationModel::HANDOVERS);
+        for (place, id) in ids.iter().enumerate() {
+            if place < forgotten {
+                self.count_ended(*id, removed);
+                self.rotation.count_hand_over();
+            } else {
+                self.hand_over(*id, removed);
+            }
             self.authorities.remove(*id, removed);
         }
         // All authorities are looked at, and one poll can remove thousands: once a change.

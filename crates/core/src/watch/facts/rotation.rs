@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Facts;
+use super::handover::at_latest;
 use crate::bundle::{Authority, AuthorityId, SvidType};
 use crate::finding::{FindingKind, Grade, Room};
 use crate::spiffe::TrustDomain;
-use crate::time::{Bracket, Timestamp, Window};
-use crate::watch::rotation::{Outcome, Publications, lifetime, published};
+use crate::time::{Bracket, Timestamp};
+use crate::watch::rotation::{Outcome, Publications, lifetime};
 use crate::watch::{
-    AuthorityRecord, Event, IssuerModel, JudgementPolicy, Lead, Policy, Standing,
-    UnconfirmedAuthority, interval, spire,
+    AuthorityRecord, Event, JudgementPolicy, Policy, Predecessor, Standing, UnconfirmedAuthority,
+    interval, spire,
 };
 
 /// Whether what a new key is was known before the change that publishes it.
@@ -180,6 +181,7 @@ impl Facts {
         }
         self.settle_decision();
         self.record_lifetimes(&new);
+        self.widen_lifetimes(introduced);
     }
 
     /// A key lives as long as the rhythm was when it was published, whatever it is later.
@@ -249,7 +251,8 @@ impl Facts {
     }
 
     fn apply_outcome(&mut self, outcome: Outcome) {
-        let Outcome { authority, standing, lineage, predecessor } = outcome;
+        let Outcome { authority, standing, lineage, predecessor, contests } = outcome;
+        self.contest(&contests);
         if let Some(record) = self.authorities.record_mut(authority) {
             record.standing = Some(standing);
             record.lineage = lineage;
@@ -259,8 +262,27 @@ impl Facts {
 
     /// An authority follows another one in its lineage.
     fn follows(&mut self, authority: AuthorityId, predecessor: Option<AuthorityId>) {
-        if let Some(before) = predecessor.and_then(|before| self.authorities.record_mut(before)) {
-            before.successor = Some(authority);
+        let Some(before) = predecessor.and_then(|before| self.authorities.record_mut(before))
+        else {
+            return;
+        };
+        before.successor = Some(authority);
+        let predecessor = Predecessor {
+            authority: before.id(),
+            published: at_latest(before),
+            lifetime: before.lifetime,
+        };
+        if let Some(record) = self.authorities.record_mut(authority) {
+            record.predecessor = Some(predecessor);
+        }
+    }
+
+    /// Another publication could have met the dates that these authorities met.
+    fn contest(&mut self, authorities: &[AuthorityId]) {
+        for id in authorities {
+            if let Some(record) = self.authorities.record_mut(*id) {
+                record.is_contested = true;
+            }
         }
     }
 
@@ -280,7 +302,8 @@ impl Facts {
             lineage: None,
             predecessor: None,
         };
-        if let Some(Outcome { standing, lineage, predecessor, .. }) = outcome {
+        if let Some(Outcome { standing, lineage, predecessor, contests, .. }) = outcome {
+            self.contest(&contests);
             unconfirmed_authority = UnconfirmedAuthority {
                 standing: Some(standing),
                 lineage,
@@ -342,24 +365,5 @@ impl Facts {
                 .last()
                 .copied()),
         }
-    }
-
-    /// From an authority's publication to its first signature, where that is known.
-    pub fn lead(&self, record: &AuthorityRecord, policy: &Policy) -> Option<Lead> {
-        let scheduled = record.standing.as_ref().is_some_and(Standing::is_scheduled);
-        match policy.issuer {
-            IssuerModel::Spire { lead: Some(lead), .. }
-            | IssuerModel::Declared { lead: Some(lead), .. } => Some(Lead::Declared(lead)),
-            IssuerModel::Spire { .. } if scheduled && record.lineage.is_some_and(|l| 0 < l) => {
-                self.lifetime_of(record).map(spire::lead).map(Lead::Modelled)
-            }
-            IssuerModel::Spire { .. } | IssuerModel::Declared { .. } | IssuerModel::Learned => None,
-        }
-    }
-
-    /// When an authority is expected to sign for the first time.
-    pub fn activation(&self, record: &AuthorityRecord, policy: &Policy) -> Option<Window> {
-        let lead = self.lead(record, policy)?;
-        Some(published(&record.authority, record.published).later(lead.duration()))
     }
 }

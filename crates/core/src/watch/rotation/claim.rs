@@ -14,6 +14,8 @@ use crate::time::{Timestamp, Window};
 pub(super) struct Extension {
     pub(super) lineage: u32,
     pub(super) predecessor: Option<AuthorityId>,
+    /// Whether the publication could have gone on another lineage as well.
+    pub(super) is_ambiguous: bool,
 }
 
 impl RotationModel {
@@ -60,10 +62,35 @@ impl RotationModel {
         if let Some((followed, lineage)) = followed.zip(self.lineage_mut(number)) {
             lineage.earlier = Some(followed);
         }
+        if let Some(lineage) = self.lineage_mut(number) {
+            lineage.met = Some(date.widened(schedule.early, tolerance));
+        }
         if let (Some(before), Some(competing_lineage)) = (before, competing_lineage) {
             self.record_ambiguity(&before, competing_lineage, publication, schedule);
         }
-        claimed
+        Extension { is_ambiguous: competing_lineage.is_some(), ..claimed }
+    }
+
+    /// The newest authorities of the lineages whose dates this publication meets too: which of them a
+    /// lineage goes on with cannot be told.
+    pub(super) fn claimants_met(
+        &self,
+        publication: &Publication,
+        schedule: &ScheduleParameters,
+    ) -> Vec<AuthorityId> {
+        #[cfg(test)]
+        crate::watch::work::LINES.add();
+        let svid_type = publication.authority.svid_type;
+        let issued_at = publication.issued_at.map(Window::point);
+        let met = |lineage: &&Lineage| {
+            let meets = |met: Window| {
+                met.meets(publication.published)
+                    || issued_at
+                        .is_some_and(|own| met.widened(schedule.early, Duration::ZERO).meets(own))
+            };
+            lineage.svid_type == svid_type && lineage.is_active() && lineage.met.is_some_and(meets)
+        };
+        self.lineages.iter().filter(met).filter_map(|lineage| lineage.newest).collect()
     }
 
     /// Another lineage that this JWT publication could go on, while keys of several lives stand, and its
@@ -112,7 +139,13 @@ impl RotationModel {
 
     /// The publication goes on this lineage, whose date was missed.
     pub(super) fn claim_late(&mut self, number: u32, publication: &Publication) -> Extension {
-        self.extend_lineage(number, publication, publication.published, None)
+        let missed = self.lineage(number).and_then(|lineage| lineage.missed);
+        let extension = self.extend_lineage(number, publication, publication.published, None);
+        if let Some(lineage) = self.lineage_mut(number) {
+            let since = missed.map(|missed| missed.date.from);
+            lineage.met = since.map(|since| Window::new(since, publication.published.until));
+        }
+        extension
     }
 
     /// The lineage whose date passed empty before this publication, and no good poll had been made to
@@ -142,7 +175,7 @@ impl RotationModel {
         passed: Option<u32>,
     ) -> Extension {
         let Some(lineage) = self.lineage_mut(number) else {
-            return Extension { lineage: number, predecessor: None };
+            return Extension { lineage: number, predecessor: None, is_ambiguous: false };
         };
         let (kind, before, svid_type) = (lineage.kind, lineage.lifetime, lineage.svid_type);
         let mut predecessor = lineage.extend(publication, published);
@@ -150,7 +183,7 @@ impl RotationModel {
             predecessor = self.alone.take();
         }
         let Some(lineage) = self.lineage_mut(number) else {
-            return Extension { lineage: number, predecessor };
+            return Extension { lineage: number, predecessor, is_ambiguous: false };
         };
         if let LineageKind::Branch { covers } = kind {
             lineage.kind = LineageKind::Established;
@@ -168,7 +201,7 @@ impl RotationModel {
                 self.lifetime_changes.remove(0);
             }
         }
-        Extension { lineage: number, predecessor }
+        Extension { lineage: number, predecessor, is_ambiguous: false }
     }
 
     /// The lineage of this use whose date passed empty first.

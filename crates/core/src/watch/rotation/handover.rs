@@ -15,15 +15,37 @@ use crate::untrusted::UntrustedText;
 pub enum Lead {
     /// An operator said so.
     Declared(Duration),
-    /// It is SPIRE's own, for an authority that came as its lineage's rhythm said.
-    Modelled(Duration),
+    /// It is SPIRE's own, for an authority that came as its lineage's rhythm said: by every lifetime
+    /// that the authority before it may have.
+    Modelled {
+        /// By the shortest.
+        least: Duration,
+        /// By the longest.
+        most: Duration,
+        /// As it is most likely, between the two: without the time between two polls.
+        likely: Duration,
+    },
 }
 
 impl Lead {
-    /// How long it is.
-    pub fn duration(self) -> Duration {
+    /// How long it is at least.
+    pub fn least(self) -> Duration {
         match self {
-            Self::Declared(lead) | Self::Modelled(lead) => lead,
+            Self::Declared(lead) | Self::Modelled { least: lead, .. } => lead,
+        }
+    }
+
+    /// How long it most likely is.
+    pub fn likely(self) -> Duration {
+        match self {
+            Self::Declared(lead) | Self::Modelled { likely: lead, .. } => lead,
+        }
+    }
+
+    /// How long it is at most.
+    pub fn most(self) -> Duration {
+        match self {
+            Self::Declared(lead) | Self::Modelled { most: lead, .. } => lead,
         }
     }
 }
@@ -44,16 +66,27 @@ pub struct HandOver {
     pub published_old: Window,
     /// How long it lives, at least and at most, where that is known.
     pub lifetime_range: Option<(Duration, Duration)>,
+    /// When its certificate ends, where it has one: nothing that it signed outlives that.
+    pub not_after: Option<Timestamp>,
     /// When it was removed.
     pub removed: Bracket,
-    /// The authority that followed it in its lineage.
+    /// The authority that followed it: in its lineage, or the only one that can have.
     pub new: Option<Fingerprint>,
     /// The key ID of that.
     pub new_kid: Option<UntrustedText>,
     /// When that was published.
     pub published_new: Option<Window>,
+    /// Whether more than one publication could have met the date that the new one met.
+    pub is_contested: bool,
+    /// The first publication of the use after that of the old one: whoever followed it came no
+    /// earlier. `None` where nothing came.
+    pub first_after: Option<Window>,
+    /// The same without those that are known to follow other authorities.
+    pub first_candidate: Option<Window>,
     /// From the publication of the new one to its first signature, where that is known.
     pub lead: Option<Lead>,
+    /// When the new one signed for the first time, by that.
+    pub activation: Option<Window>,
     /// The latest moment at which the new one signed for the first time: an endpoint SVID proves
     /// it.
     pub activated_by: Option<Timestamp>,
@@ -77,12 +110,16 @@ impl HandOver {
     }
 
     /// From the publication of the new authority to the removal of the old one, at least and at
-    /// most; `None` where none followed.
+    /// most; `None` where it is not known which followed.
     pub fn overlap(&self) -> Option<(Duration, Duration)> {
-        let new = self.published_new?;
-        let least = self.removed.after.and_then(|after| after.since(new.until));
-        let most = self.removed.until.since(new.from);
-        Some((least.unwrap_or_default(), most.unwrap_or_default()))
+        self.published_new.map(|new| self.overlap_since(new))
+    }
+
+    /// From a publication to the removal of the old authority, at least and at most.
+    pub fn overlap_since(&self, published: Window) -> (Duration, Duration) {
+        let least = self.removed.after.and_then(|after| after.since(published.until));
+        let most = self.removed.until.since(published.from);
+        (least.unwrap_or_default(), most.unwrap_or_default())
     }
 }
 
@@ -93,6 +130,11 @@ impl RotationModel {
             self.handovers.remove(0);
         }
         self.handovers.push(handover);
+        self.count_hand_over();
+    }
+
+    /// Counts a removal of which nothing more is kept.
+    pub(in crate::watch) fn count_hand_over(&mut self) {
         self.finished = self.finished.saturating_add(1);
     }
 }

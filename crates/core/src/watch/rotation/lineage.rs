@@ -85,6 +85,9 @@ pub struct Lineage {
     /// What it was alternative dates for: while `ca_ttl` changes, which is whose cannot be told.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alternative_dates: Vec<AlternativeDate>,
+    /// The date that its newest authority met, as far as another could have met it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub met: Option<Window>,
     /// The date that passed without a publication.
     pub missed: Option<MissedDate>,
     /// Until when its dates are held by an authority that only its lifetime contradicts.

@@ -33,7 +33,8 @@ pub use contradiction::foreign_uri;
 pub(super) use contradiction::{departs, is_announced, published};
 pub(super) use form::Forms;
 pub(super) use form::lifetime;
-pub(super) use publication::{Outcome, Publications};
+pub(super) use publication::Publications;
+pub(super) use published::Outcome;
 pub(super) use retire::Explained;
 
 use std::sync::Arc;
@@ -129,7 +130,7 @@ impl RotationModel {
     /// How many ended lineages are kept, for those who ask what a number was.
     const ENDED: usize = 32;
     /// How many hand-overs are kept.
-    const HANDOVERS: usize = 64;
+    pub(in crate::watch) const HANDOVERS: usize = 64;
     /// How many live lineages there may be: each replica has two, and a flood must not grow without
     /// bound.
     const MOST: usize = 1024;
@@ -209,6 +210,7 @@ impl RotationModel {
             possible_lifetimes: Vec::new(),
             earlier: None,
             alternative_dates: Vec::new(),
+            met: None,
             missed: None,
             deadline_extension: None,
         });

@@ -7,10 +7,10 @@ use super::announced::{announces, consume};
 use super::claim::Extension;
 use super::contradiction::{ComparisonContext, contradictions, is_announced, issued_at, published};
 use super::form::{Forms, lifetime};
-use super::published::{Fit, Publication};
+use super::published::{Fit, Outcome, Publication};
 use super::schedule_parameters::{Judged, ScheduleParameters};
 use super::{Opened, RotationModel, Unpaired};
-use crate::bundle::{Authority, AuthorityId, SvidType};
+use crate::bundle::{Authority, SvidType};
 use crate::decision::Decisions;
 use crate::finding::evidence::Contradiction;
 use crate::spiffe::TrustDomain;
@@ -31,16 +31,6 @@ pub(in crate::watch) struct Publications<'a> {
     pub(in crate::watch) interval: Duration,
     /// Where the sequence number stood still while the key set changed.
     pub(in crate::watch) unchanged_sequence: Option<u64>,
-}
-
-/// What became of one publication.
-#[derive(Clone, Debug)]
-pub(in crate::watch) struct Outcome {
-    pub(in crate::watch) authority: AuthorityId,
-    pub(in crate::watch) standing: Standing,
-    /// The lineage that it belongs to, and the authority before it there.
-    pub(in crate::watch) lineage: Option<u32>,
-    pub(in crate::watch) predecessor: Option<AuthorityId>,
 }
 
 /// A publication that dates are asked about.
@@ -130,12 +120,7 @@ impl RotationModel {
                 issued_at: issued_at(authority, *bracket, publications.policy),
                 lifetime: lifetime(authority),
             };
-            let aside = |standing| Outcome {
-                authority: authority.id,
-                standing,
-                lineage: None,
-                predecessor: None,
-            };
+            let aside = |standing| Outcome::aside(authority.id, standing);
             let approved = decisions.approval(authority).is_some();
             if decisions.denial(authority).is_some() {
                 outcomes.push(aside(Standing::Denied));
@@ -228,9 +213,17 @@ impl RotationModel {
         let among = if svid_type == SvidType::X509 || claimed.is_empty() { 1 } else { count };
         let among = u32::try_from(among).unwrap_or(u32::MAX);
         let before = self.numbered;
+        let mut asked = None;
         for one in left {
+            // One of those that are alike says it for all.
+            let when = Some((one.publication.published, one.publication.issued_at));
+            let contests = match asked {
+                _ if asked == when => Vec::new(),
+                _ => self.claimants_met(&one.publication, schedule),
+            };
+            asked = when;
             let outcome = self.off_date(&one, publications, decisions, schedule, among);
-            outcomes.push(outcome);
+            outcomes.push(Outcome { contests, ..outcome });
         }
         if svid_type == SvidType::X509 {
             let count = usize::try_from(self.numbered.saturating_sub(before)).unwrap_or(usize::MAX);
@@ -282,7 +275,7 @@ impl RotationModel {
             Standing::Unscheduled { branch, among, loose }
         };
         let lineage = (0 < branch).then_some(branch);
-        Outcome { authority: one.publication.authority, standing, lineage, predecessor: None }
+        Outcome { lineage, ..Outcome::aside(one.publication.authority, standing) }
     }
 
     /// The publication as the next of a lineage that missed its date.
@@ -316,8 +309,7 @@ impl RotationModel {
             lineage.kind = super::LineageKind::Established;
         }
         let standing = if one.approved { Standing::Approved } else { Standing::Learned };
-        let (lineage, predecessor) = (Some(number), None);
-        Outcome { authority: one.publication.authority, standing, lineage, predecessor }
+        Outcome { lineage: Some(number), ..Outcome::aside(one.publication.authority, standing) }
     }
 
     fn by_gaps(
@@ -330,12 +322,7 @@ impl RotationModel {
         for one in asked {
             let svid_type = one.publication.authority.svid_type;
             let fits = self.take_gap(svid_type, one.publication.published.until);
-            let plain = |standing| Outcome {
-                authority: one.publication.authority,
-                standing,
-                lineage: None,
-                predecessor: None,
-            };
+            let plain = |standing| Outcome::aside(one.publication.authority, standing);
             outcomes.push(match fits {
                 _ if one.approved => plain(Standing::Approved),
                 None => plain(Standing::Learned),
@@ -394,7 +381,9 @@ fn publication_window(bracket: Bracket) -> Window {
 }
 
 fn explained(one: &Candidate<'_>, claim: Extension, standing: impl Fn(u32) -> Standing) -> Outcome {
-    let Extension { lineage, predecessor } = claim;
+    let Extension { lineage, predecessor, is_ambiguous } = claim;
     let standing = if one.approved { Standing::Approved } else { standing(lineage) };
-    Outcome { authority: one.publication.authority, standing, lineage: Some(lineage), predecessor }
+    let authority = one.publication.authority;
+    let contests = is_ambiguous.then_some(authority).into_iter().collect();
+    Outcome { authority, standing, lineage: Some(lineage), predecessor, contests }
 }

@@ -1,9 +1,10 @@
-//! One publication.
+//! One publication, and what became of it.
 
 use std::time::Duration;
 
 use crate::bundle::AuthorityId;
 use crate::time::{Timestamp, Window};
+use crate::watch::Standing;
 
 /// A publication, as the lineages see it.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +16,26 @@ pub(super) struct Publication {
     pub(super) issued_at: Option<Timestamp>,
     /// How long it lives, where it says so.
     pub(super) lifetime: Option<Duration>,
+}
+
+/// What became of one publication.
+#[derive(Clone, Debug)]
+pub(in crate::watch) struct Outcome {
+    pub(in crate::watch) authority: AuthorityId,
+    pub(in crate::watch) standing: Standing,
+    /// The lineage that it belongs to, and the authority before it there.
+    pub(in crate::watch) lineage: Option<u32>,
+    pub(in crate::watch) predecessor: Option<AuthorityId>,
+    /// The authorities that may not be those of their lineages, since this publication could have met
+    /// their dates as well.
+    pub(in crate::watch) contests: Vec<AuthorityId>,
+}
+
+impl Outcome {
+    /// Of an authority that goes on no lineage.
+    pub(super) fn aside(authority: AuthorityId, standing: Standing) -> Self {
+        Self { authority, standing, lineage: None, predecessor: None, contests: Vec::new() }
+    }
 }
 
 /// How near to a date a publication came that met none.
