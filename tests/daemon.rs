@@ -196,7 +196,7 @@ async fn after_a_lockout_an_operators_file_lets_it_back_in_and_records_stay() {
     });
     let file = folder.path().join("fresh.pem");
     std::fs::write(&file, fresh.pem()).unwrap();
-    let words = ["--by", "j.doe", "--reason", "CHG-1"];
+    let words = ["--by", "j.doe", "--reason", "CHG-1", "--yes"];
     let decide = |file: &Path| {
         let arguments = ["rebootstrap", "good.example", file.to_str().unwrap()];
         anchorwatch(&config, &arguments).args(words).output().unwrap()
@@ -204,6 +204,14 @@ async fn after_a_lockout_an_operators_file_lets_it_back_in_and_records_stay() {
     // The old file would lock it out again, and one of nobody is refused.
     std::fs::write(folder.path().join("empty.pem"), "").unwrap();
     assert_eq!(decide(&folder.path().join("empty.pem")).status.code(), Some(1));
+    // Where nobody can be asked, only --yes decides.
+    let unasked = anchorwatch(&config, &["rebootstrap", "good.example", file.to_str().unwrap()])
+        .args(words.iter().filter(|word| **word != "--yes"))
+        .output()
+        .unwrap();
+    assert_eq!(unasked.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&unasked.stderr).contains("--yes"), "{unasked:?}");
+    assert_eq!(daemon.domain("good.example")["up"], false);
     assert_eq!(decide(&file).status.code(), Some(0));
     daemon.until("up again", |daemon| daemon.domain("good.example")["up"] == true);
 

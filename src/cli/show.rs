@@ -233,9 +233,12 @@ fn show(known: &Known, output: Output) {
 fn verdict(handover: &HandOverReport) -> String {
     let new = handover.new.map_or_else(|| "nothing known".to_owned(), |new| new.short());
     let mut text = format!("{} gave way to {new}", handover.old.short());
-    if let (Some(verdict), Some(slack)) = (&handover.verdict, handover.slack_seconds) {
+    if let Some(verdict) = &handover.verdict {
         let law = handover.law.as_ref().map(|law| format!(" ({law})")).unwrap_or_default();
-        let _ = write!(text, ": {verdict}{law}, slack {slack} s");
+        let _ = write!(text, ": {verdict}{law}");
+        if let Some(slack) = handover.shown_slack() {
+            let _ = write!(text, ", slack {slack}");
+        }
     }
     let _ = write!(text, ", T {} s {}", handover.ttl_seconds, handover.ttl);
     if let Some(lead) = &handover.lead {

@@ -15,7 +15,7 @@ use anchorwatch_core::watch::Facts;
 
 /// The form of the facts and of their fold. Whoever changes either in such a way that an old
 /// checkpoint differs from a replay counts this up, and the next start replays.
-pub(super) const FORM: i64 = 12;
+pub(super) const FORM: i64 = 13;
 
 const WRITE: &str = "INSERT INTO checkpoints (trust_domain, number, form, head, facts, digest)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6)

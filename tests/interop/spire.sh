@@ -467,7 +467,7 @@ show_bundle "$b" | jq --slurpfile past "$lab/copy.json" '.keys |= map(select(.us
     select(.x5c[0] as $root | $past[0].keys | any(.x5c[0]? == $root) | not))' > "$lab/trusted.json"
 rebootstrapped=$(date +%s)
 expect "rebootstrap is accepted" watch rebootstrap "$b" "$lab/trusted.json" \
-    --by spire.sh --reason "the server lost its keys"
+    --by spire.sh --reason "the server lost its keys" --yes
 expect "the new JWT key $new_key is unexpected at the first good poll" \
     within 30 at_first_poll "$b" "$new_key" "$rebootstrapped"
 expect "the sequence fell: a rollback, one replica_lag later" within 40 rolled_back "$b"

@@ -143,6 +143,7 @@ fn a_log_that_is_deleted_is_seen_and_costs_nothing_that_was_acknowledged() {
         "--trust-domain=c.example",
         "--reason=asked",
         "--by=test",
+        "--yes",
     ]);
     assert!(approved.status.success(), "{}", String::from_utf8_lossy(&approved.stderr));
     // And again, with what was opened again.

@@ -20,16 +20,20 @@ pub(in crate::cli) struct Words {
     /// Reason for the decision, as a ticket; it is recorded.
     #[arg(long, value_name = "TEXT")]
     pub(in crate::cli) reason: String,
-    /// Decide without asking for confirmation on a terminal.
+    /// Decide without asking for confirmation. Required where no terminal can be asked.
     #[arg(long)]
     pub(super) yes: bool,
 }
 
 impl Words {
-    /// Whether to go on: asks where someone can answer.
+    /// Whether to go on: asks, and decides nothing where nobody can answer.
     pub(in crate::cli) fn confirmed(&self) -> bool {
-        if self.yes || !std::io::stdin().is_terminal() {
+        if self.yes {
             return true;
+        }
+        if !std::io::stdin().is_terminal() {
+            complain("nothing was decided: there is no terminal to confirm it on; add --yes");
+            return false;
         }
         print("decide so? [y/N]");
         let mut answer = String::new();

@@ -3,6 +3,7 @@
 use std::io::{BufWriter, Stdout, Write as _};
 
 use crate::cli::output::Output;
+use anchorwatch_core::judge::VerdictKind;
 use anchorwatch_core::replay::{Change, ReplayReport, Summary};
 use anchorwatch_core::untrusted::{escape_json, escape_line, escape_lines};
 
@@ -93,9 +94,10 @@ fn told(report: &ReplayReport) -> String {
         ReplayReport::Verdict { at, trust_domain, old, new, verdict, slack_seconds, .. } => {
             let new = new.map_or_else(|| "nothing known".to_owned(), |new| new.short());
             let old = old.short();
-            format!(
-                "{at}  {trust_domain}  verdict {verdict}: {old} gave way to {new}, slack {slack_seconds} s"
-            )
+            let is_decided = *verdict != VerdictKind::Undecidable.label();
+            let slack = is_decided.then(|| format!(", slack {slack_seconds} s"));
+            let slack = slack.unwrap_or_default();
+            format!("{at}  {trust_domain}  verdict {verdict}: {old} gave way to {new}{slack}")
         }
     }
 }

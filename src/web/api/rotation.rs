@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use anchorwatch_core::bundle::{Fingerprint, SvidType};
-use anchorwatch_core::judge::{self, Case, Lockout};
+use anchorwatch_core::judge::{self, Case, Lockout, VerdictKind};
 use anchorwatch_core::time::{Bracket, Timestamp, Window};
 use anchorwatch_core::view::DomainView;
 use anchorwatch_core::watch::{AuthorityRecord, HandOver, Lead, Lineage, Standing};
@@ -132,6 +132,12 @@ impl LineageReport {
 }
 
 impl HandOverReport {
+    /// The slack as people are shown it: what cannot be decided has no margin.
+    pub fn shown_slack(&self) -> Option<String> {
+        let is_decided = self.verdict.as_deref() != Some(VerdictKind::Undecidable.label());
+        self.slack_seconds.filter(|_| is_decided).map(|seconds| format!("{seconds} s"))
+    }
+
     fn new(case: &Case<'_>, handover: &HandOver) -> Self {
         let verdict = case.verdict(handover);
         let risk = judge::in_flight(case, handover);

@@ -62,7 +62,7 @@ fn handovers(handovers: &[HandOverReport]) -> Markup {
     }
     let row = |one: &HandOverReport| {
         let new = one.new.map_or_else(|| NOTHING.to_owned(), |new| new.short());
-        let slack = one.slack_seconds.map_or_else(|| NOTHING.to_owned(), |s| format!("{s} s"));
+        let slack = one.shown_slack().unwrap_or_else(|| NOTHING.to_owned());
         [
             html! { (bracket(one.removed)) },
             html! { (one.svid_type.label()) },
