@@ -7,8 +7,8 @@
 
 use std::time::Duration;
 
-use super::Case;
 use super::draft::Draft;
+use super::{Case, rhythm};
 use crate::bundle::consumer::{Consumer, Version};
 use crate::bundle::{Irregularity, IrregularityKind, StatedNumber, SvidType};
 use crate::finding::evidence::DocumentEvidence;
@@ -209,7 +209,7 @@ fn clock_skew(case: &Case<'_>) -> Option<Draft> {
     Some(draft)
 }
 
-/// The newest explained X.509 authority of the bundle runs out.
+/// The newest explained X.509 authority of the bundle runs out, and nothing is due in time.
 fn authority_lifetime(case: &Case<'_>, at: Timestamp) -> Option<Draft> {
     const DAY: Duration = Duration::from_hours(24);
     let explained = case.facts().published().filter(|record| record.is_explained());
@@ -225,7 +225,16 @@ fn authority_lifetime(case: &Case<'_>, at: Timestamp) -> Option<Draft> {
         left if left < notable => Severity::Warning,
         _ => return None,
     };
-    let since = validity.not_after.saturating_sub(notable);
+    if rhythm::successor_is_due(case, SvidType::X509, validity.not_after, at) {
+        return None;
+    }
+    let noted = validity.not_after.saturating_sub(notable);
+    let since = rhythm::last_missed(case, SvidType::X509).map_or(noted, |missed| missed.max(noted));
+    let unexplained = case.facts().published().filter(|other| !other.is_explained());
+    let newer = unexplained
+        .filter_map(|other| Some((other.authority.certificate.as_ref()?.validity, other)))
+        .filter(|(other, _)| validity.not_after < other.not_after)
+        .max_by_key(|(other, _)| other.not_after);
     let draft = Draft::new(FindingKind::AuthorityLifetime, severity, since)
         .about(record.id())
         .because(match validity.not_after.since(at) {
@@ -234,6 +243,13 @@ fn authority_lifetime(case: &Case<'_>, at: Timestamp) -> Option<Draft> {
             }
             None => DocumentEvidence::Expired { at: validity.not_after },
         })
-        .because(DocumentEvidence::ExpiryEffect);
+        .because(match newer {
+            Some((other, newer)) => DocumentEvidence::NewerUnexplained {
+                authority: newer.id().fingerprint,
+                published: newer.published,
+                expires: other.not_after,
+            },
+            None => DocumentEvidence::ExpiryEffect,
+        });
     Some(draft)
 }

@@ -2,6 +2,7 @@
 
 use super::Case;
 use super::draft::Draft;
+use super::lockout::MISSED;
 use crate::bundle::SvidType;
 use crate::finding::evidence::ScheduleEvidence;
 use crate::finding::{FindingKind, Severity};
@@ -72,6 +73,33 @@ fn late(case: &Case<'_>, line: &Lineage, at: Timestamp) -> Option<Draft> {
         draft = draft.because(ScheduleEvidence::NewestExpires { at });
     }
     Some(draft)
+}
+
+/// Whether a lineage of this use is on time, and its next authority is due before `end`: the
+/// issuer's schedule has an answer to an authority that runs out.
+pub(super) fn successor_is_due(
+    case: &Case<'_>,
+    svid_type: SvidType,
+    end: Timestamp,
+    at: Timestamp,
+) -> bool {
+    let rotation = &case.facts().rotation;
+    let interval = case.facts().interval(case.policy);
+    // A good poll after its deadline finds a date missed. Without one it stays open, and then it
+    // counts for as long as the endpoint is not stale.
+    let patience = interval * MISSED;
+    rotation.established(svid_type).filter(|lineage| lineage.missed.is_none()).any(|lineage| {
+        let due = rotation.due(lineage, case.policy, interval);
+        due.is_some_and(|(_, deadline)| {
+            deadline < end && at <= deadline.saturating_add(patience)
+        })
+    })
+}
+
+/// Until when the authority of this use that was missed last would have been on time.
+pub(super) fn last_missed(case: &Case<'_>, svid_type: SvidType) -> Option<Timestamp> {
+    let lineages = case.facts().rotation.established(svid_type);
+    lineages.filter_map(|lineage| Some(lineage.missed?.deadline)).max()
 }
 
 /// When the newest explained authority of a use begins to sign.

@@ -12,6 +12,7 @@ mod documents;
 mod endpoint;
 mod flood;
 mod properties;
+mod quiet;
 mod recordings;
 mod removals;
 mod rotation;

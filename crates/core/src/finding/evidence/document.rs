@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bundle::consumer::Consumer;
 use crate::bundle::{Fingerprint, Irregularity, KeyType};
-use crate::time::Timestamp;
+use crate::time::{Bracket, Timestamp};
 use crate::untrusted::UntrustedText;
 
 /// What is known of a document, of its refresh hint and of authorities that are not in order.
@@ -105,4 +105,13 @@ pub enum DocumentEvidence {
     },
     /// What the expiry of the newest X.509 authority does.
     ExpiryEffect,
+    /// An X.509 authority that nothing explains expires later than the newest explained one.
+    NewerUnexplained {
+        /// The authority.
+        authority: Fingerprint,
+        /// When it was published.
+        published: Bracket,
+        /// When it expires.
+        expires: Timestamp,
+    },
 }

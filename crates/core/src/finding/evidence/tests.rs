@@ -363,6 +363,7 @@ fn all() -> Vec<Evidence> {
         D::Expires { at: at(0), left: minutes(5), lifetime: minutes(60) },
         D::Expired { at: at(0) },
         D::ExpiryEffect,
+        D::NewerUnexplained { authority: fingerprint(), published: bracket, expires: at(0) },
     ];
     let token = [
         T::KeyIdNeverListed { kid: text(), trust_domain: name(), waited: minutes(62) },

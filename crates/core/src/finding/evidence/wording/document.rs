@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::between;
+
 use crate::bundle::Fingerprint;
 use crate::finding::evidence::DocumentEvidence;
 use crate::finding::grouped;
@@ -95,6 +97,12 @@ impl fmt::Display for DocumentEvidence {
             }
             Self::ExpiryEffect => f.write_str(
                 "Without a newer one no X509-SVID of the trust domain is valid after that.",
+            ),
+            Self::NewerUnexplained { authority, published, expires } => write!(
+                f,
+                "A newer X.509 authority, {}, was published {} and expires at {expires}, but nothing explains it: approve it if it is the next authority, deny it if it is not.",
+                authority.short(),
+                between(*published)
             ),
         }
     }

@@ -1,0 +1,70 @@
+//! What an issuer, a cache or a balancer does in the ordinary way, and nobody is to be told of.
+
+use std::time::Duration;
+
+use anchorwatch_core::finding::{FindingKind as F, Severity::*};
+use anchorwatch_core::watch::{Policy, PollInterval};
+
+use crate::story::{DAY, HOUR, Story, policy};
+
+/// How often a bundle is polled that rotates twice a year.
+const QUARTER: Duration = Duration::from_hours(6);
+
+/// A server with a `ca_ttl` of 180 days, which was published three hours ago and is not due for 150
+/// days: SPIRE prepares an authority 30 days before the end of the one that signs.
+fn half_yearly() -> Story {
+    let mut story = Story::new(Policy { poll_interval: PollInterval::Every(QUARTER), ..policy() });
+    let published = story.now.saturating_sub(3 * HOUR);
+    story.keys = vec![story.x509(published, 180 * DAY), story.jwt(published)];
+    story.due = None;
+    story.poll();
+    story
+}
+
+/// Time passes, polled four times a day.
+fn pass(story: &mut Story, long: Duration) {
+    let until = story.now.saturating_add(long);
+    while story.now.saturating_add(QUARTER) <= until {
+        story.now = story.now.saturating_add(QUARTER);
+        story.poll();
+    }
+}
+
+/// Its successor comes six hours after the date, which is within the tolerance of 36 hours: until
+/// then less than 30 days are left, and nothing is wrong.
+#[test]
+fn an_authority_with_30_days_left_is_in_order_while_its_successor_is_on_time() {
+    let mut story = half_yearly();
+    pass(&mut story, 150 * DAY);
+    story.without(F::AuthorityLifetime);
+    let next = [story.x509(story.now, 180 * DAY), story.jwt(story.now)];
+    story.publish(next);
+    pass(&mut story, 2 * DAY);
+    story.said_only(&[]);
+}
+
+#[test]
+fn an_authority_whose_successor_is_late_is_said_to_run_out() {
+    let mut story = half_yearly();
+    pass(&mut story, 151 * DAY);
+    story.without(F::AuthorityLifetime);
+    pass(&mut story, DAY);
+    story.raises(F::AuthorityLifetime, Warning);
+    let next = [story.x509(story.now, 180 * DAY), story.jwt(story.now)];
+    story.publish(next);
+    pass(&mut story, DAY);
+    story.without(F::AuthorityLifetime);
+}
+
+/// An authority that nobody explained yet may be the next one: to approve or deny it is what helps.
+#[test]
+fn an_authority_that_runs_out_beside_a_newer_one_names_that() {
+    let mut story = Story::calm();
+    story.due = None;
+    let newer = story.x509(story.now, DAY);
+    story.publish([newer.clone()]);
+    story.go(17 * HOUR);
+    let evidence = story.raises(F::AuthorityLifetime, Warning).evidence.join(" ");
+    assert!(evidence.contains(&newer.short), "{evidence}");
+    assert!(!evidence.contains("no X509-SVID"), "{evidence}");
+}
