@@ -36,8 +36,8 @@ A line of --observations has `at`, `trust_domain` and one of: `bundle` (the docu
 (its text as served; what is no bundle is a poll that failed), `unchanged: true`, `failure` (a
 reason such as `timeout` or `untrusted_chain`), `decision` (approve, deny, ack, announce …, with
 the fields that the journal has; a rebootstrap has its file as `bundle`). Beside the first two
-there may be `address`, `final_url` and `endpoint_svid` (authority_key_id, not_before, not_after,
-chain).
+there may be `address`, `resolved` (all addresses of the name), `final_url` and `endpoint_svid`
+(authority_key_id, not_before, not_after, chain).
 
 Prints a JSON object a line: `finding` when one is raised, cleared or changes its severity,
 `verdict` when a hand-over finished, and a `summary` at the end.

@@ -43,6 +43,7 @@ pub(super) fn events(trust_domain: &TrustDomain, events: &[Event]) {
             | Event::AuthorityJudged { .. }
             | Event::DatesPassed { .. }
             | Event::IntermediateSeen { .. }
+            | Event::NetworksFound { .. }
             | Event::PolicyChanged { .. }
             | Event::DeniedSignerGone { .. }
             | Event::Recovered { .. } => {

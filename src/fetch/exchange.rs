@@ -65,6 +65,11 @@ impl Trail {
         self.address
     }
 
+    /// The addresses that the name had, of those that this exchange may connect to.
+    pub(super) fn addresses(&self) -> &[IpAddr] {
+        &self.addresses
+    }
+
     /// What was presented there.
     pub(super) fn presented(&self) -> Option<Presented> {
         self.handshake.presented()

@@ -313,6 +313,8 @@ fn answer(
     trust: Option<&Trust>,
 ) -> Asked {
     let address = trail.address().filter(|_| target.proxy.is_none());
+    // Behind a proxy the addresses are the proxy's.
+    let resolved = if target.proxy.is_none() { trail.addresses().to_vec() } else { Vec::new() };
     let presented = trail.presented();
     let ReadDocument { parsed, redirected_to, body, digest, length, refusals } = match read {
         Ok(read) => read,
@@ -338,6 +340,7 @@ fn answer(
         refusals,
         source: Source {
             address,
+            resolved,
             redirected_to,
             presented,
             authenticated_by: authenticated_by.map(|trust| trust.origin),

@@ -96,6 +96,7 @@ pub(super) fn take_in(
         | Event::DatesPassed { .. }
         | Event::IntermediateSeen { .. }
         | Event::EndpointShifted { .. }
+        | Event::NetworksFound { .. }
         | Event::KidSighted { .. }
         | Event::Decided { .. }
         | Event::FindingRaised { .. }

@@ -13,7 +13,7 @@ use crate::finding::Finding;
 use crate::spiffe::{BundleEndpoint, EndpointProfile};
 use crate::time::span;
 use crate::untrusted::{UntrustedText, cut};
-use crate::watch::{Event, Leaf, TrustOrigin};
+use crate::watch::{Event, Leaf, TrustOrigin, network_name};
 
 /// How much of a key ID is shown, in bytes: SPIRE's have 32.
 const KEY_ID: usize = 64;
@@ -23,6 +23,8 @@ const NAME: usize = 200;
 const WORDS: usize = 300;
 /// How many kinds of irregularity are named.
 const KINDS: usize = 4;
+/// How many networks are named.
+const NETWORKS: usize = 8;
 
 /// What happened, in one line of at most about 1,000 bytes, without the time and the trust domain.
 #[expect(clippy::too_many_lines, reason = "one arm or line for each thing that there is")]
@@ -75,6 +77,14 @@ pub fn describe(event: &Event) -> String {
         Event::EndpointShifted { what, .. } => {
             let what: Vec<String> = what.iter().map(ToString::to_string).collect();
             format!("the endpoint changed: {}", words(&what.join(" ")))
+        }
+        Event::NetworksFound { networks } => {
+            let first: Vec<_> = networks.iter().copied().take(NETWORKS).map(network_name).collect();
+            let more = match networks.len().saturating_sub(NETWORKS) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            format!("the endpoint has addresses in {}{more}", first.join(", "))
         }
         Event::KidSighted { sighting, .. } => {
             format!("tokens sighted under the key ID {}", quoted(&sighting.kid))
@@ -416,6 +426,7 @@ mod tests {
             Event::DatesPassed { good: at(1) },
             Event::IntermediateSeen { validity: Validity { not_before: at(0), not_after: at(9) } },
             Event::EndpointShifted { what: vec![shift], with_keys: true },
+            Event::NetworksFound { networks: vec![std::net::IpAddr::from([192, 0, 2, 0])] },
             Event::KidSighted { sighting, reporter: "file".into() },
             Event::Decided { decision },
             Event::FindingRaised { finding: finding.clone() },

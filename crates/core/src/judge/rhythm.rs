@@ -90,9 +90,7 @@ pub(super) fn successor_is_due(
     let patience = interval * MISSED;
     rotation.established(svid_type).filter(|lineage| lineage.missed.is_none()).any(|lineage| {
         let due = rotation.due(lineage, case.policy, interval);
-        due.is_some_and(|(_, deadline)| {
-            deadline < end && at <= deadline.saturating_add(patience)
-        })
+        due.is_some_and(|(_, deadline)| deadline < end && at <= deadline.saturating_add(patience))
     })
 }
 

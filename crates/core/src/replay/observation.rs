@@ -112,6 +112,8 @@ struct Raw<'a> {
     #[serde(default)]
     address: Option<IpAddr>,
     #[serde(default)]
+    resolved: Vec<IpAddr>,
+    #[serde(default)]
     final_url: Option<EndpointUrl>,
 }
 
@@ -189,6 +191,7 @@ impl RecordedLine {
         });
         let source = Source {
             address: raw.address,
+            resolved: raw.resolved,
             redirected_to: raw.final_url,
             presented,
             ..Source::default()

@@ -66,6 +66,7 @@ impl Watched {
                     last.source.presented = source.presented;
                 }
                 last.source.address = source.address.or(last.source.address);
+                last.source.resolved = source.resolved;
                 Ok(last.clone())
             }
             Seen::Failure(failure) => Err(*failure),

@@ -268,6 +268,11 @@ pub enum Event {
         /// Whether keys changed in the same poll.
         with_keys: bool,
     },
+    /// The name of the endpoint has addresses in networks that were not known to be its own.
+    NetworksFound {
+        /// The /24 and /48 networks, each by its first address, at most 64.
+        networks: Vec<IpAddr>,
+    },
     /// Tokens under a key ID were sighted somewhere: bounds that moved, never a token.
     KidSighted {
         /// The bounds from now on.

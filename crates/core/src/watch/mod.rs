@@ -64,6 +64,7 @@ pub use rotation::{
     LifetimeChange, Lineage, LineageKind, MissedDate, Opened, Pruned, RotationModel, Unpaired,
     spire_lifetime,
 };
+pub(crate) use shape::network_name;
 pub use sighting::Sighting;
 pub use spent::{DaySpent, SightingsSpent};
 pub use standing::Standing;

@@ -46,6 +46,8 @@ pub struct ConsumerRefusal {
 pub struct Source {
     /// The address that was connected to.
     pub address: Option<IpAddr>,
+    /// All addresses that the name of the endpoint had at this poll, of those that are asked.
+    pub resolved: Vec<IpAddr>,
     /// Where the document was found at last, where a redirect led there.
     pub redirected_to: Option<EndpointUrl>,
     /// The certificates that the endpoint presented.

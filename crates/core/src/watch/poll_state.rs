@@ -157,8 +157,6 @@ pub struct Shape {
     pub web_issuer: Option<UntrustedText>,
     /// Where a redirect led to.
     pub redirected_to: Option<UntrustedText>,
-    /// The /24 and /48 networks that it answered from, each with its last poll, at most 64.
-    pub networks: Vec<(Box<str>, Timestamp)>,
 }
 
 /// The last endpoint SVID of one authority.

@@ -1,19 +1,17 @@
 //! What the endpoint looks like, and what about it changed.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use super::stepper::Stepper;
-use super::{Event, Observation, OlderLeaf, Shape, Unlisted};
+use super::{Event, Observation, OlderLeaf, Shape, Source, Unlisted};
 use crate::bundle::{Fingerprint, SvidType, Validity};
 use crate::finding::evidence::EndpointDifference;
 use crate::spiffe::{BundleEndpoint, EndpointProfile};
 use crate::time::Timestamp;
 use crate::untrusted::UntrustedText;
 
-/// How long a network counts as the endpoint's own.
-const REMEMBERED: Duration = Duration::from_hours(30 * 24);
-/// How many networks are kept.
+/// How many new networks of one poll are recorded.
 const NETWORKS: usize = 64;
 /// How much of a name is kept, in bytes.
 const NAME: usize = 128;
@@ -56,7 +54,7 @@ impl Stepper<'_> {
         let issuer = issuer.map(|issuer| UntrustedText::new(issuer.as_received(), NAME));
         let redirected_to = source.redirected_to.as_ref();
         let redirected_to = redirected_to.map(|url| UntrustedText::new(url.as_str(), NAME));
-        let first = self.poll_state.shape == Shape::default();
+        let first = self.last_good.is_none();
         // What differs now and finds its minute taken is compared again at the next poll.
         let before = self.reduced.then(|| self.poll_state.shape.clone());
         let mut what: Vec<EndpointDifference> = Vec::new();
@@ -76,10 +74,13 @@ impl Stepper<'_> {
                 what.push(EndpointDifference::RedirectTarget { before, now });
             }
         }
-        if let Some(address) = source.address
-            && self.poll_state.shape.saw(address, self.at)
+        let known = &self.facts.endpoint.networks;
+        if let Some(network) = source.address.map(network)
+            && with_keys
+            && !known.is_empty()
+            && !known.contains(&network)
         {
-            what.push(EndpointDifference::Network { network: network(address).into() });
+            what.push(EndpointDifference::Network { network: network_name(network).into() });
         }
         let shape = &mut self.poll_state.shape;
         (shape.key_type, shape.web_issuer, shape.redirected_to) = (key_type, issuer, redirected_to);
@@ -88,8 +89,26 @@ impl Stepper<'_> {
             && let Some(before) = before
         {
             self.poll_state.shape = before;
+            self.is_shift_deferred = true;
         }
         self.belongs(observation);
+    }
+
+    /// Takes down in which networks the name of the endpoint has addresses. One that was found
+    /// before keys changed is the endpoint's own: a balancer has addresses in several zones.
+    pub(super) fn networks<'a>(&mut self, sources: impl Iterator<Item = &'a Source>) {
+        let mut found = Vec::new();
+        for address in sources.flat_map(|source| source.address.iter().chain(&source.resolved)) {
+            let network = network(*address);
+            let known = self.facts.endpoint.networks.contains(&network) || found.contains(&network);
+            if !known && found.len() < NETWORKS {
+                found.push(network);
+            }
+        }
+        // A network that is not told of yet is not known yet.
+        if !found.is_empty() && !self.is_shift_deferred {
+            self.emit_if_due(Event::NetworksFound { networks: found });
+        }
     }
 
     /// Whether the bundle lists the authority that its endpoint's chain ends in.
@@ -132,39 +151,24 @@ impl Stepper<'_> {
     }
 }
 
-impl Shape {
-    /// The endpoint answered from this address. Whether that lies outside of every network that it
-    /// answered from within 30 days.
-    pub fn saw(&mut self, address: IpAddr, at: Timestamp) -> bool {
-        self.networks.retain(|(_, last)| at.since(*last).is_none_or(|ago| ago < REMEMBERED));
-        let network = network(address);
-        if let Some((_, last)) = self.networks.iter_mut().find(|(known, _)| **known == *network) {
-            *last = at;
-            return false;
-        }
-        let strange = !self.networks.is_empty();
-        if NETWORKS <= self.networks.len() {
-            let places = self.networks.iter().enumerate();
-            let oldest = places.min_by_key(|(_, (_, last))| *last).map(|(place, _)| place);
-            self.networks.remove(oldest.unwrap_or_default());
-        }
-        self.networks.push((network.into(), at));
-        strange
-    }
-}
-
-/// The /24 or /48 that an address is in.
-fn network(address: IpAddr) -> String {
+/// The first address of the /24 or /48 that an address is in.
+fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => {
             let [a, b, c, _] = address.octets();
-            format!("{a}.{b}.{c}.0/24")
+            Ipv4Addr::new(a, b, c, 0).into()
         }
         IpAddr::V6(address) => {
             let [a, b, c, ..] = address.segments();
-            format!("{a:x}:{b:x}:{c:x}::/48")
+            Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0).into()
         }
     }
+}
+
+/// A network by its first address, with the length of its prefix.
+pub(crate) fn network_name(network: IpAddr) -> String {
+    let prefix = if network.is_ipv4() { 24 } else { 48 };
+    format!("{network}/{prefix}")
 }
 
 #[cfg(test)]
@@ -172,16 +176,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_many_networks_the_one_that_answered_last_is_not_forgotten() {
-        let mut shape = Shape::default();
-        let at = |second| Timestamp::from_unix(1_800_000_000 + second);
-        let address = |third| IpAddr::from([192, 0, third, 1]);
-        assert!(!shape.saw(address(0), at(0)));
-        for third in 1..=u8::try_from(NETWORKS).unwrap() {
-            assert!(!shape.saw(address(0), at(i64::from(third))), "the first one answers on");
-            assert!(shape.saw(address(third), at(i64::from(third))));
-        }
-        assert!(!shape.saw(address(0), at(100)));
-        assert_eq!(shape.networks.len(), NETWORKS);
+    fn a_network_is_a_24_or_a_48() {
+        let named = |address: &str| network_name(network(address.parse().unwrap()));
+        assert_eq!(named("192.0.2.17"), "192.0.2.0/24");
+        assert_eq!(named("::ffff:192.0.2.17"), "192.0.2.0/24");
+        assert_eq!(named("2001:db8:1:2::3"), "2001:db8:1::/48");
     }
 }

@@ -249,7 +249,8 @@ impl Event {
             | Self::IrregularitiesChanged { .. }
             | Self::ConsumersChanged { .. }
             | Self::IntermediateSeen { .. }
-            | Self::EndpointShifted { .. } => BudgetAccount::State,
+            | Self::EndpointShifted { .. }
+            | Self::NetworksFound { .. } => BudgetAccount::State,
         }
     }
 }

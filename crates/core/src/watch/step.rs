@@ -50,8 +50,9 @@ const IRREGULARITIES: usize = 64;
 pub fn step(state: DomainState, poll: Poll, at: Timestamp, policy: &Policy, jitter: f64) -> Step {
     let DomainState { facts, poll_state } = state;
     let last_good = poll_state.last_success;
-    let (events, reduced) = (Vec::new(), false);
-    let mut stepper = Stepper { facts, poll_state, events, at, policy, last_good, reduced };
+    let (events, reduced, is_shift_deferred) = (Vec::new(), false, false);
+    let mut stepper =
+        Stepper { facts, poll_state, events, at, policy, last_good, reduced, is_shift_deferred };
     stepper.apply_policy();
     stepper.clock();
     stepper.look_at_the_budget();
@@ -132,6 +133,8 @@ impl Stepper<'_> {
             (Some(place), _) => {
                 let primary = views.swap_remove(place);
                 self.observed(&primary, recalled);
+                let all = std::iter::once(&primary).chain(&views);
+                self.networks(all.map(|view| &view.source));
                 let mut differs = false;
                 for view in &views {
                     differs |= self.compared(view, &primary, recalled);

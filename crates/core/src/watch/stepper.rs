@@ -17,6 +17,8 @@ pub(super) struct Stepper<'a> {
     pub(super) last_good: Option<Timestamp>,
     /// Whether the day's budget is spent, and only the most urgent is recorded.
     pub(super) reduced: bool,
+    /// Whether what differs at the endpoint finds its minute taken.
+    pub(super) is_shift_deferred: bool,
 }
 
 impl Stepper<'_> {

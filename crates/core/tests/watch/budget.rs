@@ -221,14 +221,15 @@ fn past_a_spent_reserve_an_address_of_another_network_is_a_finding() {
     let here: IpAddr = "192.0.2.1".parse().unwrap();
     let there: IpAddr = "198.51.100.1".parse().unwrap();
     let elsewhere: IpAddr = "203.0.113.1".parse().unwrap();
-    let bundle: &[&str] = &["x:a"];
-    let story = spent().answers(&[(here, 3, bundle)]).answers(&[(there, 3, bundle)]);
+    let bundles: [&[&str]; 4] =
+        [&["x:a"], &["x:a", "x:b"], &["x:a", "x:b", "x:c"], &["x:a", "x:b", "x:c", "x:d"]];
+    let story = spent().answers(&[(here, 3, bundles[0])]).answers(&[(there, 4, bundles[1])]);
     let found = finding(&story, FindingKind::EndpointChanged);
     assert!(found.first_sentence().contains("198.51.100.0/24"), "{:?}", found.evidence);
-    // Another one in the same minute is told in the next.
-    let story = story.answers(&[(elsewhere, 3, bundle)]);
+    // Another one in the same minute is told with the next keys.
+    let story = story.answers(&[(elsewhere, 5, bundles[2])]);
     assert_eq!(story.facts().endpoint.shifts.len(), 1);
-    let story = story.after(Reserve::COUNTED_EVERY).answers(&[(elsewhere, 3, bundle)]);
+    let story = story.after(Reserve::COUNTED_EVERY).answers(&[(elsewhere, 6, bundles[3])]);
     assert_eq!(story.facts().endpoint.shifts.len(), 2);
 }
 

@@ -204,7 +204,7 @@ fn a_denied_key_is_noted_once_beside_good_answers_and_until_it_is_quiet() {
         .forget_events()
         .answers_beside(1, &["x:a", "x:rogue"], [denied_signer("rogue")])
         .answers_beside(1, &["x:a", "x:rogue"], [denied_signer("rogue")]);
-    story.expect(&["denied_signer_seen"]);
+    story.expect(&["denied_signer_seen", "networks_found"]);
     assert!(story.facts().endpoint.failure.is_none(), "the other address answers well");
     assert_eq!(story.facts().endpoint.denied_signers[0].address, Some([192, 0, 2, 9].into()));
     let replayed = Facts::replay(story.journal());

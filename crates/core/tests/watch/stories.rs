@@ -286,7 +286,8 @@ fn the_highest_sequence_of_all_addresses_is_the_state_and_the_others_are_views()
     let there: IpAddr = "127.0.0.2".parse().unwrap();
     let story = Timeline::start().publishes(1, &["x:a"]).forget_events();
     let story = story.answers(&[(here, 1, &["x:a"]), (there, 2, &["x:a", "j:b"])]);
-    story.expect(&["authority_introduced", "bundle_changed", "address_differs"]);
+    let told = ["authority_introduced", "bundle_changed", "networks_found", "address_differs"];
+    story.expect(&told);
     let Event::AddressDiffers { address, .. } = story.events().last().unwrap() else { panic!() };
     assert_eq!(*address, here, "the one that lags is the view");
     // The same disagreement again is not news.

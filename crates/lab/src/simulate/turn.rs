@@ -88,7 +88,6 @@ impl Turn {
                 poll_state.failures = 0;
                 poll_state.unauthenticated = 0;
                 poll_state.address = Some(*address);
-                poll_state.shape.saw(*address, skipped.last);
                 poll_state.tls_not_after = *tls_not_after;
                 for leaf in leaves {
                     poll_state.leaves.retain(|seen| seen.authority != leaf.authority);
@@ -127,10 +126,10 @@ impl Answered {
                     refusals: None,
                     source: Source {
                         address: Some(self.address),
-                        redirected_to: None,
                         presented: self.presented.clone(),
                         authenticated_by: *authenticated_by,
                         bootstrap,
+                        ..Source::default()
                     },
                 })
             }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anchorwatch_core::finding::{FindingKind as F, Severity::*};
 use anchorwatch_core::watch::{Policy, PollInterval};
+use serde_json::json;
 
 use crate::story::{DAY, HOUR, Story, policy};
 
@@ -67,4 +68,38 @@ fn an_authority_that_runs_out_beside_a_newer_one_names_that() {
     let evidence = story.raises(F::AuthorityLifetime, Warning).evidence.join(" ");
     assert!(evidence.contains(&newer.short), "{evidence}");
     assert!(!evidence.contains("no X509-SVID"), "{evidence}");
+}
+
+/// A balancer has an address in each of several zones, and a CDN in many.
+#[test]
+fn an_endpoint_that_answers_from_several_networks_is_in_order() {
+    let mut story = Story::new(policy());
+    for round in 0..300 {
+        let address = format!("192.0.{}.10", round % 3);
+        story.source = vec![("address", json!(address))];
+        story.next();
+    }
+    story.said_only(&[]);
+}
+
+/// A name that leads elsewhere in the poll that shows a new key: it may have been taken over. An
+/// address that the name had before, whether or not it was asked, is the endpoint's own.
+#[test]
+fn a_new_network_is_told_together_with_a_change_of_keys_unless_the_name_led_there_before() {
+    for (known, told) in [("203.0.113.9", false), ("192.0.2.11", true)] {
+        let mut story = Story::calm();
+        let addresses = json!(["192.0.2.10", known]);
+        story.source = vec![("address", json!("192.0.2.10")), ("resolved", addresses)];
+        story.next();
+        story.source = vec![("address", json!("203.0.113.10"))];
+        let key = story.jwt(story.now);
+        story.publish([key]);
+        story.next();
+        if told {
+            let opened = story.raises(F::EndpointChanged, Warning);
+            assert!(opened.evidence.concat().contains("203.0.113.0/24"), "{opened:#?}");
+        } else {
+            story.without(F::EndpointChanged);
+        }
+    }
 }

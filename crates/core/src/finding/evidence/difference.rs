@@ -33,7 +33,7 @@ pub enum EndpointDifference {
     },
     /// The network of the address that answers.
     Network {
-        /// The network, outside of every one seen in 30 days.
+        /// The network, outside of every one that the endpoint's name had an address in.
         network: Box<str>,
     },
 }

@@ -4,7 +4,7 @@ use super::Event;
 
 impl Event {
     /// The names of all kinds, as they stand in the journal.
-    pub const NAMES: [&str; 31] = [
+    pub const NAMES: [&str; 32] = [
         "endpoint_configured",
         "first_contact",
         "bundle_changed",
@@ -30,6 +30,7 @@ impl Event {
         "dates_passed",
         "intermediate_seen",
         "endpoint_shifted",
+        "networks_found",
         "kid_sighted",
         "decided",
         "finding_raised",
@@ -66,6 +67,7 @@ impl Event {
             Self::DatesPassed { .. } => "dates_passed",
             Self::IntermediateSeen { .. } => "intermediate_seen",
             Self::EndpointShifted { .. } => "endpoint_shifted",
+            Self::NetworksFound { .. } => "networks_found",
             Self::KidSighted { .. } => "kid_sighted",
             Self::Decided { .. } => "decided",
             Self::FindingRaised { .. } => "finding_raised",

@@ -81,6 +81,9 @@ pub struct EndpointState {
     pub intermediate: Option<Validity>,
     /// What differs at the endpoint, newest last.
     pub shifts: Vec<EndpointShift>,
+    /// The /24 and /48 networks in which its name ever had an address, each by its first address,
+    /// newest last.
+    pub networks: Vec<IpAddr>,
 }
 
 impl EndpointState {
@@ -88,6 +91,8 @@ impl EndpointState {
     pub(in crate::watch) const DENIED_SIGNERS: usize = 16;
     /// How many differences are kept.
     const SHIFTS: usize = 64;
+    /// How many networks are kept: a CDN answers from a few dozen.
+    const NETWORKS: usize = 256;
 
     /// Takes in an event.
     #[expect(clippy::wildcard_enum_match_arm, reason = "a new event is none of the endpoint's")]
@@ -138,6 +143,13 @@ impl EndpointState {
             Event::EndpointShifted { what, with_keys } => {
                 let shift = EndpointShift { at, what: what.clone(), with_keys: *with_keys };
                 push_bounded(&mut self.shifts, shift, Self::SHIFTS);
+            }
+            Event::NetworksFound { networks } => {
+                for network in networks {
+                    if !self.networks.contains(network) {
+                        push_bounded(&mut self.networks, *network, Self::NETWORKS);
+                    }
+                }
             }
             _ => (),
         }
@@ -194,6 +206,23 @@ mod tests {
         assert_eq!(state.rebootstrap.len(), 1, "the answer was not compared yet");
         state.apply(at(3), &Event::Recovered { failures: 0, since: at(3) });
         assert!(state.rebootstrap.is_empty());
+    }
+
+    #[test]
+    fn of_many_networks_the_first_are_forgotten() {
+        let mut state = EndpointState::default();
+        let network = |third: u16| {
+            let [high, low] = third.to_be_bytes();
+            IpAddr::from([10, high, low, 0])
+        };
+        let most = u16::try_from(EndpointState::NETWORKS).unwrap();
+        for third in 0..=most {
+            let networks = vec![network(third), network(third)];
+            state.apply(at(1), &Event::NetworksFound { networks });
+        }
+        assert_eq!(state.networks.len(), EndpointState::NETWORKS);
+        assert!(!state.networks.contains(&network(0)));
+        assert!(state.networks.contains(&network(1)) && state.networks.contains(&network(most)));
     }
 
     #[test]

@@ -28,7 +28,7 @@ impl fmt::Display for EndpointDifference {
             ),
             Self::Network { network } => write!(
                 f,
-                "The endpoint answers from network {network}, which is outside of every network seen in 30 days."
+                "The endpoint answers from network {network}; its name had no address there before."
             ),
         }
     }
