@@ -5,7 +5,7 @@ use super::draft::Draft;
 use crate::finding::evidence::EndpointEvidence;
 use crate::finding::{FindingKind, Severity, SubjectId};
 use crate::time::Timestamp;
-use crate::watch::IssuerMode;
+use crate::watch::{IssuerMode, IssuerModel};
 
 /// Drafts `endpoint_changed`, `endpoint_bundle_mismatch`.
 pub(super) fn events(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
@@ -16,8 +16,24 @@ pub(super) fn events(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
                 .because(EndpointEvidence::KeysInSamePoll { changed: shift.with_keys }),
         );
     }
-    drafts.extend(mismatch(case, at));
-    drafts.extend(stale_leaf(case));
+    // Below an upstream authority each replica has an intermediate of its own: of a certificate
+    // without its chain nobody can say which authority it rests on.
+    if !is_chain_unknown(case) {
+        drafts.extend(mismatch(case, at));
+        drafts.extend(stale_leaf(case));
+    }
+}
+
+/// Whether the issuer has an upstream authority, declared or guessed, and the endpoint did not
+/// present the intermediate beside its certificate.
+fn is_chain_unknown(case: &Case<'_>) -> bool {
+    let facts = case.facts();
+    let declared = match case.policy.issuer {
+        IssuerModel::Spire { mode, .. } => mode,
+        IssuerModel::Declared { .. } | IssuerModel::Learned => None,
+    };
+    declared.unwrap_or(facts.rotation.mode) == IssuerMode::Upstream
+        && facts.endpoint.intermediate.is_none()
 }
 
 /// The served bundle lacks the authority that its own endpoint's chain ends in.
@@ -39,11 +55,6 @@ fn mismatch(case: &Case<'_>, at: Timestamp) -> Option<Draft> {
 
 /// The endpoint presents a leaf older than its authority's last by more than half its life.
 fn stale_leaf(case: &Case<'_>) -> Option<Draft> {
-    if case.facts().rotation.mode == IssuerMode::Upstream
-        && case.facts().endpoint.intermediate.is_none()
-    {
-        return None;
-    }
     let back = case.poll_state().older_leaf.as_ref()?;
     let draft = Draft::new(FindingKind::EndpointBundleMismatch, Severity::Warning, back.seen_at)
         .names(SubjectId::Fingerprint(back.authority))
