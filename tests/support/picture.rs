@@ -209,6 +209,7 @@ fn rotating(domain: &mut DomainView) {
         had_signed: true,
         was_only: false,
         had_ended: false,
+        is_scheduled: true,
         covered_by_other_finding: false,
     };
     let quick = HandOver {

@@ -70,7 +70,9 @@ pub fn in_flight(case: &Case<'_>, handover: &HandOver) -> InFlight {
 
 /// Without a known successor: whether SPIRE's own rhythm had it retired, with all that it signed.
 fn retired_long_ago(handover: &HandOver, ttl: Ttl, sigma: Duration) -> bool {
-    let Some(lifetime) = handover.lifetime() else { return false };
+    let Some(lifetime) = handover.lifetime().filter(|_| handover.is_scheduled) else {
+        return false;
+    };
     // An authority of a baseline is at least as old as the watch over it; a key that was seen for
     // its whole life has had its time.
     let Some(removed) = handover.removed.after else { return false };
@@ -230,6 +232,9 @@ fn early(case: &Case<'_>, handover: &HandOver) -> Option<RemovalEvidence> {
             valid_for: needed,
         });
     }
+    if !handover.is_scheduled {
+        return still_in_use(case, handover, needed);
+    }
     // By SPIRE's rhythm it still signed.
     // What is not sure of the life is said in its favour.
     let (published, (lifetime, _)) = (handover.published_old, handover.lifetime_range?);
@@ -242,4 +247,21 @@ fn early(case: &Case<'_>, handover: &HandOver) -> Option<RemovalEvidence> {
     let end = published.from.saturating_add(lifetime);
     (handover.removed.until < safe.min(end))
         .then_some(RemovalEvidence::SignedUntil { retired, valid_for: needed })
+}
+
+/// A root has no schedule: what still chains to it tells. The endpoint's own certificate did in the
+/// last poll before the removal, and was valid for longer than that.
+fn still_in_use(case: &Case<'_>, handover: &HandOver, needed: Duration) -> Option<RemovalEvidence> {
+    let last = handover.removed.after?;
+    let mut leaves = case.poll_state().leaves.iter();
+    let leaf = leaves.find(|seen| seen.authority == handover.old)?.leaf;
+    let expires = leaf.validity.not_after;
+    (last <= leaf.seen_at && handover.removed.until < expires).then_some(
+        RemovalEvidence::EndpointStillChained {
+            svid_type: handover.svid_type,
+            last,
+            expires,
+            valid_for: needed,
+        },
+    )
 }

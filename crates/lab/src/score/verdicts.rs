@@ -162,6 +162,7 @@ fn handover(random: &mut Random) -> Known {
         had_signed: true,
         was_only: false,
         had_ended: false,
+        is_scheduled: true,
         covered_by_other_finding: false,
     };
     let last = activated.saturating_add(ttl);

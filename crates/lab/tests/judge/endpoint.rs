@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::story::{DAY, HOUR, Key, MINUTE, POLL, Story, policy};
 
 /// The identifier of an authority's key, as its certificates name it.
-fn key_id(key: &Key) -> String {
+pub(crate) fn key_id(key: &Key) -> String {
     let x5c = key.element["x5c"][0].as_str().unwrap();
     let der = base64::engine::general_purpose::STANDARD.decode(x5c).unwrap();
     let certificate = Certificate::parse(&der).unwrap();
@@ -23,7 +23,7 @@ fn key_id(key: &Key) -> String {
 }
 
 /// An endpoint's certificate that this authority signed then, for an hour.
-fn svid(key: &Key, made: Timestamp) -> Value {
+pub(crate) fn svid(key: &Key, made: Timestamp) -> Value {
     json!({
         "authority_key_id": key_id(key),
         "not_before": made,

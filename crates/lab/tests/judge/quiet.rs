@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use anchorwatch_core::finding::{FindingKind as F, Severity::*};
-use anchorwatch_core::watch::{Policy, PollInterval};
+use anchorwatch_core::watch::{IssuerMode, IssuerModel, Policy, PollInterval};
 use serde_json::json;
 
-use crate::story::{DAY, HOUR, Story, policy};
+use crate::endpoint::{key_id, svid};
+use crate::story::{DAY, HOUR, Key, MINUTE, Story, policy};
 
 /// How often a bundle is polled that rotates twice a year.
 const QUARTER: Duration = Duration::from_hours(6);
@@ -102,4 +103,88 @@ fn a_new_network_is_told_together_with_a_change_of_keys_unless_the_name_led_ther
             story.without(F::EndpointChanged);
         }
     }
+}
+
+/// A trust domain below an upstream authority whose root lives ten years and was made 100 days ago.
+fn below_a_root() -> (Story, Key) {
+    let issuer =
+        IssuerModel::Spire { ca_ttl: Some(30 * DAY), mode: Some(IssuerMode::Upstream), lead: None };
+    let mut story = Story::new(Policy { issuer, ..policy() });
+    story.due = None;
+    let root = story.root(story.now.saturating_sub(100 * DAY), 3_650 * DAY);
+    let jwt = story.jwt(story.now);
+    story.keys = vec![root.clone(), jwt];
+    story.go(HOUR);
+    (story, root)
+}
+
+/// The upstream's new root, which was approved.
+fn publish_next_root(story: &mut Story) -> Key {
+    let next = story.root(story.now, 3_650 * DAY);
+    story.decides("approve", &[("fingerprint", json!(next.fingerprint))]);
+    story.publish([next.clone()]);
+    story.next();
+    next
+}
+
+/// T is an hour and sigma two minutes. A root has no schedule by which it signed until its end.
+#[test]
+fn an_upstream_root_that_goes_long_after_the_next_came_was_not_removed_early() {
+    let (mut story, root) = below_a_root();
+    publish_next_root(&mut story);
+    story.go(2 * HOUR);
+    story.quiet();
+    story.withdraw(|key| key.short == root.short);
+    story.next();
+    story.without(F::EarlyRemoval);
+    story.without(F::RotationViolated);
+    story.go(2 * HOUR);
+    story.said_only(&[F::InFlightRisk]);
+}
+
+#[test]
+fn an_upstream_root_that_goes_within_the_hour_was_removed_early() {
+    let (mut story, root) = below_a_root();
+    publish_next_root(&mut story);
+    story.go(40 * MINUTE);
+    story.withdraw(|key| key.short == root.short);
+    story.next();
+    let opened = story.raises(F::EarlyRemoval, Warning);
+    assert!(opened.evidence.concat().contains("successor"), "{opened:#?}");
+    story.raises(F::RotationViolated, Warning);
+}
+
+/// What the endpoint itself presents still rests on the root that goes.
+#[test]
+fn an_upstream_root_that_the_endpoint_rests_on_was_removed_early() {
+    let (mut story, root) = below_a_root();
+    publish_next_root(&mut story);
+    let mut presented = svid(&root, story.now);
+    presented["chain"] = json!([presented.clone()]);
+    story.source = vec![("endpoint_svid", presented)];
+    story.go(45 * MINUTE);
+    let mut presented = svid(&root, story.now);
+    presented["chain"] = json!([presented.clone()]);
+    story.source = vec![("endpoint_svid", presented)];
+    story.go(45 * MINUTE);
+    story.quiet();
+    story.withdraw(|key| key.short == root.short);
+    story.source.clear();
+    story.next();
+    let opened = story.raises(F::EarlyRemoval, Warning);
+    assert!(opened.evidence.concat().contains("own certificate"), "{opened:#?}");
+}
+
+/// Each replica has an intermediate of its own, and of a certificate alone nobody can say which
+/// authority that rests on.
+#[test]
+fn an_endpoint_below_an_upstream_that_shows_no_chain_is_in_order() {
+    let (mut story, root) = below_a_root();
+    let replicas = [story.x509(story.now, DAY), story.x509(story.now, DAY)];
+    assert_ne!(key_id(&replicas[0]), key_id(&root));
+    for round in 0..24 {
+        story.source = vec![("endpoint_svid", svid(&replicas[round % 2], story.now))];
+        story.next();
+    }
+    story.said_only(&[]);
 }

@@ -81,6 +81,18 @@ pub enum RemovalEvidence {
         /// How long an SVID that it signed can be accepted.
         valid_for: Duration,
     },
+    /// The endpoint's own certificate rested on it in the last poll before its removal.
+    EndpointStillChained {
+        /// The use of the removed authority.
+        #[serde(rename = "use")]
+        svid_type: SvidType,
+        /// That poll.
+        last: Timestamp,
+        /// When that certificate expires.
+        expires: Timestamp,
+        /// How long an SVID that it signed can be accepted.
+        valid_for: Duration,
+    },
     /// A law of rotation was broken.
     LawBroken {
         /// The law.

@@ -201,6 +201,12 @@ fn all() -> Vec<Evidence> {
         },
         R::LastRemoved { svid_type: x509 },
         R::SignedUntil { retired: at(0), valid_for: minutes(62) },
+        R::EndpointStillChained {
+            svid_type: x509,
+            last: at(0),
+            expires: at(1),
+            valid_for: minutes(62),
+        },
     ];
     let removal =
         removal.into_iter().chain(laws.map(|law| R::LawBroken { law })).chain(laws.map(missed));

@@ -3,8 +3,10 @@
 use super::Facts;
 use crate::bundle::{AuthorityId, SvidType};
 use crate::time::{Bracket, Timestamp, Window};
-use crate::watch::rotation::{lifetime, published};
-use crate::watch::{AuthorityRecord, HandOver, Policy, Standing, spire};
+use crate::watch::rotation::{MAX_LIFETIME_RATIO, lifetime, published};
+use crate::watch::{
+    AuthorityRecord, HandOver, IssuerMode, IssuerModel, Policy, Standing, spire, spire_lifetime,
+};
 
 impl Facts {
     /// Takes down what the removal of an authority ends.
@@ -46,6 +48,7 @@ impl Facts {
             had_signed: self.had_signed(record, removed, &policy),
             was_only,
             had_ended,
+            is_scheduled: !self.is_root(record, &policy),
             covered_by_other_finding: is_covered_by_other_finding(record),
         };
         self.rotation.hand_over(handover);
@@ -141,6 +144,19 @@ impl Facts {
         }
     }
 
+    /// Whether this is a root, whose removal no schedule dates: one of an upstream authority, or one
+    /// that lives beside authorities that rotate.
+    fn is_root(&self, record: &AuthorityRecord, policy: &Policy) -> bool {
+        let IssuerModel::Spire { mode, .. } = policy.issuer else { return false };
+        let upstream = mode.unwrap_or(self.rotation.mode) == IssuerMode::Upstream;
+        let shortest = self.rotation.possible_lifetimes.first();
+        let rotates = |lifetime| {
+            shortest.is_none_or(|shortest| lifetime <= shortest.saturating_mul(MAX_LIFETIME_RATIO))
+        };
+        record.id().svid_type == SvidType::X509
+            && (upstream || !spire_lifetime(record).is_some_and(rotates))
+    }
+
     /// Whether an authority is sure to have come to its activation before it was removed.
     fn had_signed(&self, record: &AuthorityRecord, removed: Bracket, policy: &Policy) -> bool {
         if record.signed.is_some() || record.was_alone {
@@ -148,7 +164,9 @@ impl Facts {
         }
         let Some(last) = removed.after else { return false };
         let activated = self.activated_at_latest(record, policy);
-        record.is_explained() && activated.is_some_and(|activated| activated <= last)
+        record.is_explained()
+            && !self.is_root(record, policy)
+            && activated.is_some_and(|activated| activated <= last)
     }
 }
 

@@ -99,6 +99,10 @@ pub struct HandOver {
     /// Whether its end, with that of all that it had signed, is known to have come: of JWT keys of a
     /// baseline by count, since each was published beside an X.509 authority that shows its end.
     pub had_ended: bool,
+    /// Whether its issuer's schedule says when it retired: not of an upstream authority's root, which
+    /// goes when the upstream says so, whatever its lifetime.
+    #[serde(default)]
+    pub is_scheduled: bool,
     /// Whether its removal is told by another finding: it was denied, or nothing explained it.
     pub covered_by_other_finding: bool,
 }

@@ -27,6 +27,7 @@ mod schedule_parameters;
 pub use handover::{HandOver, Lead};
 pub use interval_statistics::{IntervalStatistics, LearnedInterval};
 pub use lineage::{AlternativeDate, EarlierAuthority, Lineage, LineageKind, MissedDate};
+pub(super) use schedule_parameters::MAX_LIFETIME_RATIO;
 pub use schedule_parameters::spire_lifetime;
 
 pub use contradiction::foreign_uri;

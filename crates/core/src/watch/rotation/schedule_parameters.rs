@@ -17,7 +17,7 @@ const SAME_LIFETIME: Duration = Duration::from_secs(15);
 const MAX_LIFETIMES: usize = 4;
 /// A key that lives over this many times as long as its siblings is none of theirs
 /// (docs/rotation-model.md#lifetimes).
-pub(super) const MAX_LIFETIME_RATIO: u32 = 4;
+pub(in crate::watch) const MAX_LIFETIME_RATIO: u32 = 4;
 
 /// By what rhythm the lineages of one use are judged at one moment.
 #[derive(Clone, Debug, Default)]

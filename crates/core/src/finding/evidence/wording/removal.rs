@@ -64,6 +64,12 @@ impl fmt::Display for RemovalEvidence {
                 "By its issuer's schedule it signed until {retired}, and what it signed stays valid for up to {}.",
                 span(*valid_for)
             ),
+            Self::EndpointStillChained { svid_type, last, expires, valid_for } => write!(
+                f,
+                "The endpoint's own certificate, valid until {expires}, still rested on it at {last}, the last poll with it; {} that rest on it stay valid for up to {}.",
+                signed(*svid_type),
+                span(*valid_for)
+            ),
             Self::LawBroken { law } => f.write_str(broken(*law)),
             Self::LawMissed { law, short_by, consumer, delay } => write!(
                 f,
