@@ -1,7 +1,5 @@
 //! Which denied key a presented chain rests on.
 
-use rustls::pki_types::SubjectPublicKeyInfoDer;
-use webpki::RawPublicKeyEntity;
 use x509_parser::prelude::X509Certificate;
 
 use super::path::{self, Algorithms};
@@ -25,7 +23,10 @@ pub(super) fn signer(
     if trust.denials.iter().all(Denials::is_empty) {
         return None;
     }
-    let mut search = Search { algorithms, left: SIGNATURES };
+    let mut left = SIGNATURES;
+    let mut has_signed = |issuer: &X509Certificate<'_>, signed: &X509Certificate<'_>| {
+        path::has_signed(issuer, signed, algorithms, &mut left)
+    };
     let mut above: Vec<_> = chain.intermediates_parsed.iter().collect();
     let mut open = vec![(&chain.leaf[..], chain.leaf_parsed.as_ref()?)];
     while let Some((der, certificate)) = open.pop() {
@@ -35,7 +36,7 @@ pub(super) fn signer(
         }
         let signed_by = |authority: &&std::sync::Arc<Authority>| {
             let ca = authority.certificate.as_ref().and_then(|ca| presented::certificate(ca.der()));
-            ca.is_some_and(|ca| search.has_signed(&ca, certificate))
+            ca.is_some_and(|ca| has_signed(&ca, certificate))
         };
         if let Some(authority) = trust.denied.iter().find(signed_by) {
             let denial = trust.denial(authority.id.fingerprint, authority.public_key);
@@ -43,7 +44,7 @@ pub(super) fn signer(
         }
         let named = |(_, issuer): &&(_, X509Certificate<'_>)| {
             issuer.subject().as_raw() == certificate.issuer().as_raw()
-                && search.has_signed(issuer, certificate)
+                && has_signed(issuer, certificate)
         };
         // Each is looked at once, so that a chain that goes in a circle ends.
         let (issuers, others): (Vec<_>, Vec<_>) = above.into_iter().partition(named);
@@ -82,29 +83,5 @@ pub(super) fn key_of(der: &[u8], certificate: &X509Certificate<'_>) -> PathKey {
     PathKey {
         fingerprint: Fingerprint::of(der),
         public_key: PublicKeyId::of(certificate.public_key().raw),
-    }
-}
-
-struct Search {
-    algorithms: Algorithms,
-    /// How many signatures may still be checked: what is presented is anyone's choice.
-    left: usize,
-}
-
-impl Search {
-    fn has_signed(&mut self, issuer: &X509Certificate<'_>, signed: &X509Certificate<'_>) -> bool {
-        let spki = SubjectPublicKeyInfoDer::from(issuer.public_key().raw);
-        let Ok(key) = RawPublicKeyEntity::try_from(&spki) else { return false };
-        let named = signed.signature_algorithm.algorithm.as_bytes();
-        let algorithms = self.algorithms.iter();
-        for algorithm in algorithms.filter(|one| path::is_named(**one, named)) {
-            let Some(left) = self.left.checked_sub(1) else { return false };
-            self.left = left;
-            let (message, signature) = (signed.tbs_certificate.as_ref(), &signed.signature_value);
-            if key.verify_signature(*algorithm, message, &signature.data).is_ok() {
-                return true;
-            }
-        }
-        false
     }
 }

@@ -6,6 +6,7 @@
 //! verified, which is a function of what they were verified with, and the memory of what elements
 //! of a document said, which is a function of their text.
 
+mod constraints;
 mod denied;
 mod document;
 mod documents;

@@ -6,8 +6,11 @@
 
 use std::cell::Cell;
 
-use rustls::pki_types::{SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
-use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeIdIter};
+use rustls::pki_types::{
+    SignatureVerificationAlgorithm, SubjectPublicKeyInfoDer, TrustAnchor, UnixTime,
+};
+use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeIdIter, RawPublicKeyEntity};
+use x509_parser::prelude::X509Certificate;
 
 use super::presented::PresentedChain;
 use super::refusal::PollRefusal;
@@ -51,7 +54,7 @@ pub(super) struct Found {
 }
 
 /// Verifies that the chain ends in one of `anchors`, and says in which. `accepts` may refuse a path
-/// for the certificates between: another one may do.
+/// for its anchor and the certificates between: another one may do.
 pub(super) fn verify(
     chain: &PresentedChain<'_>,
     leaf: &EndEntityCert<'_>,
@@ -59,20 +62,21 @@ pub(super) fn verify(
     algorithms: Algorithms,
     now: Timestamp,
     purpose: impl ExtendedKeyUsageValidator,
-    accepts: impl Fn(&[PathKey]) -> Result<(), webpki::Error>,
+    accepts: impl Fn(usize, &[PathKey]) -> Result<(), webpki::Error>,
 ) -> Result<Found, webpki::Error> {
     let plain: Vec<TrustAnchor<'_>> = anchors.iter().map(|anchor| anchor.anchor.clone()).collect();
     let found = Cell::new(None);
     let check = |path: &webpki::VerifiedPath<'_>| {
         let place = plain.iter().position(|anchor| std::ptr::eq(anchor, path.anchor()));
+        let place = place.ok_or(webpki::Error::UnknownIssuer)?;
         let between: Vec<PathKey> = path.intermediate_certificates().map(key_of).collect();
-        let most = place.and_then(|place| anchors.get(place)?.path_length);
+        let most = anchors.get(place).and_then(|anchor| anchor.path_length);
         let length = u32::try_from(between.len()).unwrap_or(u32::MAX);
         if most.is_some_and(|most| most < length) {
             return Err(webpki::Error::PathLenConstraintViolated);
         }
-        accepts(&between)?;
-        found.set(place.map(|place| Found { place, between }));
+        accepts(place, &between)?;
+        found.set(Some(Found { place, between }));
         Ok(())
     };
     let now = unix_time(now);
@@ -96,7 +100,7 @@ fn key_of(certificate: &webpki::Cert<'_>) -> PathKey {
 }
 
 /// Whether this is an algorithm of the object identifier whose bytes these are.
-pub(super) fn is_named(algorithm: &dyn SignatureVerificationAlgorithm, identifier: &[u8]) -> bool {
+fn is_named(algorithm: &dyn SignatureVerificationAlgorithm, identifier: &[u8]) -> bool {
     // The identifier comes first, as an element of its own.
     let id = algorithm.signature_alg_id();
     let element = id.as_ref().strip_prefix(&[0x06]);
@@ -105,6 +109,27 @@ pub(super) fn is_named(algorithm: &dyn SignatureVerificationAlgorithm, identifie
         rest.get(..usize::from(*length))
     });
     named == Some(identifier)
+}
+
+/// Whether the key of one certificate signed another, by no more than `left` checks.
+pub(super) fn has_signed(
+    issuer: &X509Certificate<'_>,
+    signed: &X509Certificate<'_>,
+    algorithms: Algorithms,
+    left: &mut usize,
+) -> bool {
+    let spki = SubjectPublicKeyInfoDer::from(issuer.public_key().raw);
+    let Ok(key) = RawPublicKeyEntity::try_from(&spki) else { return false };
+    let named = signed.signature_algorithm.algorithm.as_bytes();
+    for algorithm in algorithms.iter().filter(|one| is_named(**one, named)) {
+        let Some(fewer) = left.checked_sub(1) else { return false };
+        *left = fewer;
+        let (message, signature) = (signed.tbs_certificate.as_ref(), &signed.signature_value);
+        if key.verify_signature(*algorithm, message, &signature.data).is_ok() {
+            return true;
+        }
+    }
+    false
 }
 
 /// Whether nothing but the lack of an anchor ended the search: another set may do better.

@@ -89,12 +89,14 @@ pub(super) fn validity(parsed: &X509Certificate<'_>) -> Validity {
     }
 }
 
-/// Whether the certificate limits the URI names below it, which webpki cannot evaluate.
+/// Whether the certificate limits the URI names below it, which webpki cannot evaluate. A name that
+/// is no text may be a URI's.
 pub(super) fn constrains_uris(parsed: &X509Certificate<'_>) -> bool {
     let Ok(Some(constraints)) = parsed.name_constraints() else { return false };
     let permitted = constraints.value.permitted_subtrees.iter().flatten();
     let excluded = constraints.value.excluded_subtrees.iter().flatten();
-    permitted.chain(excluded).any(|subtree| matches!(subtree.base, GeneralName::URI(_)))
+    let mut subtrees = permitted.chain(excluded);
+    subtrees.any(|tree| matches!(tree.base, GeneralName::URI(_) | GeneralName::Invalid(..)))
 }
 
 fn evidence(der: &[u8], parsed: &X509Certificate<'_>) -> PresentedCertificate {

@@ -3,12 +3,14 @@
 
 use std::sync::Arc;
 
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, TrustAnchor};
 use webpki::{EndEntityCert, anchor_from_trusted_cert};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::X509Certificate;
 
+use super::constraints::{self, Issued, Issuers};
 use super::denied;
+use super::limits::FetchLimits;
 use super::path::{self, Algorithms, Anchor, AnyPurpose, Found};
 use super::presented::{self, PresentedChain};
 use super::refusal::PollRefusal;
@@ -111,6 +113,26 @@ fn fault(candidate: &Candidate<'_>, now: Timestamp) -> Option<(FailureReason, St
     None
 }
 
+/// Where a path ends that webpki found.
+struct Top<'c> {
+    candidate: &'c Candidate<'c>,
+    /// The intermediates above the one that webpki took as an anchor, and that one itself, from
+    /// below; none where the authority was the anchor.
+    through: Vec<PathKey>,
+}
+
+/// What webpki makes of an anchor, without constraints on URI names: each path is held to those
+/// afterwards.
+fn anchor<'a>(der: &'a CertificateDer<'a>) -> Option<TrustAnchor<'a>> {
+    let mut anchor = anchor_from_trusted_cert(der).ok()?;
+    if presented::certificate(der).is_some_and(|parsed| presented::constrains_uris(&parsed)) {
+        let content = anchor.name_constraints.as_deref();
+        let others = content.and_then(constraints::without_uris)?;
+        anchor.name_constraints = (!others.is_empty()).then(|| others.into());
+    }
+    Some(anchor)
+}
+
 /// Whether an authority's path length constraint holds (RFC 5280, 4.2.1.9).
 #[derive(Clone, Copy, Debug)]
 enum PathLength {
@@ -159,24 +181,77 @@ impl Search<'_> {
     ) -> Result<(&'c Candidate<'c>, Vec<PathKey>), webpki::Error> {
         // A certificate that webpki cannot read was never going to sign anything here.
         let readable = candidates.iter().filter_map(|candidate| {
-            let anchor = anchor_from_trusted_cert(&candidate.der).ok()?;
+            let anchor = anchor(&candidate.der)?;
             let path_length = match path_length {
                 PathLength::Bounded => candidate.certificate.path_length,
                 PathLength::Unbounded => None,
             };
-            Some((*candidate, Anchor { anchor, path_length }))
+            let top = Top { candidate, through: Vec::new() };
+            Some((top, Anchor { anchor, path_length }))
         });
-        let (readable, anchors): (Vec<&Candidate<'_>>, Vec<Anchor<'_>>) = readable.unzip();
+        let all = readable.chain(self.constrained(candidates, path_length));
+        let (tops, anchors): (Vec<Top<'_>>, Vec<Anchor<'_>>) = all.unzip();
         let Search { chain, leaf, algorithms, now, .. } = *self;
-        let accepts = |between: &[PathKey]| self.accepts(between);
+        let accepts = |place: usize, between: &[PathKey]| {
+            let top = tops.get(place).ok_or(webpki::Error::UnknownIssuer)?;
+            self.accepts(top, between)
+        };
         let found = path::verify(chain, leaf, &anchors, algorithms, now, AnyPurpose, accepts)?;
-        let Found { place, between } = found;
-        let anchor = readable.get(place).copied().ok_or(webpki::Error::UnknownIssuer)?;
-        Ok((anchor, between))
+        let Found { place, mut between } = found;
+        let top = tops.into_iter().nth(place).ok_or(webpki::Error::UnknownIssuer)?;
+        between.extend(top.through);
+        Ok((top.candidate, between))
     }
 
-    /// Whether a path may go through these intermediates.
-    fn accepts(&self, between: &[PathKey]) -> Result<(), webpki::Error> {
+    /// The intermediates that constrain URI names, which webpki takes as anchors: below each way in
+    /// which one was issued.
+    fn constrained<'c>(
+        &self,
+        candidates: &[&'c Candidate<'c>],
+        path_length: PathLength,
+    ) -> Vec<(Top<'c>, Anchor<'_>)> {
+        let read = || self.chain.intermediates_parsed.iter().take(FetchLimits::CHAIN);
+        let intermediates: Vec<&X509Certificate<'_>> = read().map(|(_, parsed)| parsed).collect();
+        if !intermediates.iter().any(|parsed| presented::constrains_uris(parsed)) {
+            return Vec::new();
+        }
+        let anchors = candidates.iter().filter_map(|candidate| {
+            Some((*candidate, presented::certificate(candidate.certificate.der())?))
+        });
+        let (readable, anchors): (Vec<&Candidate<'_>>, Vec<X509Certificate<'_>>) = anchors.unzip();
+        let mut issuers = Issuers {
+            intermediates: &intermediates,
+            anchors: &anchors,
+            algorithms: self.algorithms,
+            now: self.now,
+            signatures: constraints::SIGNATURES,
+        };
+        let keys: Vec<PathKey> = read().map(|(der, parsed)| denied::key_of(der, parsed)).collect();
+        let mut found = Vec::new();
+        for (place, (der, parsed)) in read().enumerate() {
+            if !presented::constrains_uris(parsed) {
+                continue;
+            }
+            for issued in constraints::above(place, &mut issuers, &[]) {
+                let Issued { anchor: top, between, path_length: most } = issued;
+                let (Some(candidate), Some(anchor)) = (readable.get(top), anchor(der)) else {
+                    continue;
+                };
+                let through = std::iter::once(place).chain(between);
+                let through = through.filter_map(|place| keys.get(place).copied()).collect();
+                let path_length = match path_length {
+                    PathLength::Bounded => most,
+                    PathLength::Unbounded => None,
+                };
+                found.push((Top { candidate, through }, Anchor { anchor, path_length }));
+            }
+        }
+        found
+    }
+
+    /// Whether a path may go through these intermediates to this end.
+    fn accepts(&self, top: &Top<'_>, between: &[PathKey]) -> Result<(), webpki::Error> {
+        let between = [between, &top.through].concat();
         let denied =
             |key: &PathKey| self.trust.denial(key.fingerprint, Some(key.public_key)).is_some();
         if between.iter().any(denied) {
@@ -184,10 +259,17 @@ impl Search<'_> {
         }
         // The memory of a path ends with the first of its certificates, so each must be read, as
         // go-spiffe does. webpki alone reads less of one.
-        if self.read_of(between).count() < between.len() {
+        let read: Vec<&X509Certificate<'_>> = self.read_of(&between).collect();
+        let anchor = presented::certificate(top.candidate.certificate.der());
+        let (Some(anchor), true) = (&anchor, read.len() == between.len()) else {
             return Err(webpki::Error::BadDer);
+        };
+        let path = self.chain.leaf_parsed.iter().chain(read).chain([anchor]);
+        if constraints::hold(&path.collect::<Vec<_>>()) {
+            Ok(())
+        } else {
+            Err(webpki::Error::NameConstraintViolation)
         }
-        Ok(())
     }
 
     /// Those of these intermediates that are read.
@@ -216,7 +298,8 @@ impl Search<'_> {
         {
             return PollRefusal::new(
                 FailureReason::NameConstraints,
-                "an authority of the chain constrains URI names, which cannot be verified here",
+                "a URI name of the chain is outside the name constraints of an authority above it \
+                 (X509-SVID, 4.2)",
             );
         }
         if !path::wants_anchor(error) {

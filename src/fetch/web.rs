@@ -116,7 +116,7 @@ impl WebRoots {
         let anchors: Vec<Anchor<'_>> =
             self.anchors.iter().map(|(anchor, _)| anchor.clone()).collect();
         let server = KeyUsage::server_auth();
-        let found = path::verify(chain, &leaf, &anchors, algorithms, now, server, |_| Ok(()));
+        let found = path::verify(chain, &leaf, &anchors, algorithms, now, server, |_, _| Ok(()));
         let Found { place, between } = found.map_err(|error| {
             if matches!(error, webpki::Error::UnknownIssuer) {
                 return untrusted(format!("its chain ends in no root of {}", self.source));

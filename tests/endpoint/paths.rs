@@ -6,8 +6,8 @@ use anchorwatch::demo::mint::{DemoKeyAlgorithm, Svid, X509Ca, ca_params, svid_pa
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::watch::{Failure, FailureReason, Observation, Trust};
 use rcgen::{
-    BasicConstraints, CustomExtension, GeneralSubtree, IsCa, KeyIdMethod, KeyUsagePurpose,
-    NameConstraints, SanType,
+    BasicConstraints, CertificateParams, CustomExtension, GeneralSubtree, IsCa, KeyIdMethod,
+    KeyUsagePurpose, NameConstraints, SanType,
 };
 
 use crate::support::{HOUR, NOW, World, assert_reason, ca, current, odd_ca, trust, validity};
@@ -167,19 +167,116 @@ async fn a_key_identifier_that_misleads_does_not_lock_out() {
     world.poll_with(&svid, &trust(&world.trust_domain, &[&decoy, &real])).await.unwrap();
 }
 
+/// The tags of permitted and of excluded subtrees (RFC 5280, 4.2.1.10).
+const PERMITTED: u8 = 0xa0;
+const EXCLUDED: u8 = 0xa1;
+
+/// A critical name constraints extension with one URI subtree.
+fn uri_constraint(subtrees: u8, domain: &str) -> CustomExtension {
+    let length = u8::try_from(domain.len()).unwrap();
+    let mut content = vec![0x30, length + 6, subtrees, length + 4, 0x30, length + 2, 0x86, length];
+    content.extend_from_slice(domain.as_bytes());
+    let mut extension = CustomExtension::from_oid_content(&[2, 5, 29, 30], content);
+    extension.set_criticality(true);
+    extension
+}
+
 #[tokio::test]
-async fn uri_name_constraints_are_a_limit_of_ours_and_said_to_be() {
+async fn uri_name_constraints_hold_as_go_spiffe_verifies_them() {
     let world = World::new();
-    let name = b"example.org";
-    let mut subtrees = vec![0x30, 17, 0xa0, 15, 0x30, 13, 0x86, 11];
-    subtrees.extend_from_slice(name);
-    let constrained = odd_ca(|params| {
-        let mut extension = CustomExtension::from_oid_content(&[2, 5, 29, 30], subtrees);
+    for (subtrees, domain, holds) in [
+        (PERMITTED, "example.org", true),
+        (PERMITTED, "EXAMPLE.ORG", true),
+        (PERMITTED, "org", true),
+        (PERMITTED, "", true),
+        (PERMITTED, ".example.org", false),
+        (PERMITTED, "a.example.org", false),
+        (PERMITTED, "example.com", false),
+        (PERMITTED, "10.0.0.1", false),
+        (EXCLUDED, "example.com", true),
+        (EXCLUDED, "example.org", false),
+        (EXCLUDED, "org", false),
+    ] {
+        let constrain = |params: &mut CertificateParams| {
+            params.custom_extensions.push(uri_constraint(subtrees, domain));
+        };
+        // In the authority, and in an intermediate right below it or one further down.
+        let root = ca(&world.trust_domain);
+        let limited = odd_ca(constrain);
+        let mut params = ca_params("spiffe://example.org", current()).unwrap();
+        constrain(&mut params);
+        let below = |ca: &X509Ca| ca.intermediate(&world.trust_domain, current()).unwrap();
+        let mut made = |ca: &X509Ca| {
+            ca.sign_ca(params.clone(), DemoKeyAlgorithm::EcP256.generate().unwrap()).unwrap()
+        };
+        let (under_root, plain) = (made(&root), below(&root));
+        let under_plain = made(&plain);
+        let last = below(&under_plain);
+        let chains: [(&X509Ca, &X509Ca, &[&X509Ca]); 4] = [
+            (&limited, &limited, &[]),
+            (&root, &under_root, &[&under_root]),
+            (&root, &under_plain, &[&under_plain, &plain]),
+            (&root, &last, &[&last, &under_plain, &plain]),
+        ];
+        for (place, (anchor, signer, sent)) in chains.into_iter().enumerate() {
+            let svid = signer.svid(&world.id, current()).unwrap();
+            let svid = sent.iter().fold(svid, |svid, ca| svid.with(ca.certificate().clone()));
+            let outcome = world.poll_with(&svid, &trust(&world.trust_domain, &[anchor])).await;
+            let said = format!("{subtrees:x} {domain} {place}");
+            match outcome {
+                Ok(observation) => {
+                    assert!(holds, "{said}");
+                    let path = observation.source.presented.unwrap().path;
+                    assert_eq!(path.len(), sent.len() + 2, "{said}");
+                }
+                Err(failure) => {
+                    assert!(!holds, "{said}: {failure:?}");
+                    assert_reason(&failure, FailureReason::NameConstraints);
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_intermediate_with_uri_constraints_needs_an_issuer_that_may_issue_it() {
+    let world = World::new();
+    let mint = |ca: &X509Ca, change: &dyn Fn(&mut CertificateParams)| {
+        let mut params = ca_params("spiffe://example.org", current()).unwrap();
+        params.custom_extensions.push(uri_constraint(PERMITTED, "example.org"));
+        change(&mut params);
+        ca.sign_ca(params, DemoKeyAlgorithm::EcP256.generate().unwrap()).unwrap()
+    };
+    let (root, other) = (ca(&world.trust_domain), ca(&world.trust_domain));
+    let short = odd_ca(|params| params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0)));
+    let unknown = |params: &mut CertificateParams| {
+        let mut extension = CustomExtension::from_oid_content(&[2, 5, 29, 99], vec![5, 0]);
         extension.set_criticality(true);
         params.custom_extensions.push(extension);
-    });
-    let failure = world.poll_signed_by(&constrained).await.unwrap_err();
-    assert_reason(&failure, FailureReason::NameConstraints);
+    };
+    let expired = |params: &mut CertificateParams| {
+        let at = |unix| time::OffsetDateTime::from_unix_timestamp(unix).unwrap();
+        (params.not_before, params.not_after) = (at(NOW - 2 * HOUR), at(NOW - HOUR));
+    };
+    for (named, anchor, intermediate) in [
+        ("another authority signed it", &root, mint(&other, &|_| ())),
+        ("the authority allows none below", &short, mint(&short, &|_| ())),
+        ("it has expired", &root, mint(&root, &expired)),
+        ("a critical extension is unknown", &root, mint(&root, &unknown)),
+        (
+            "it may not sign",
+            &root,
+            mint(&root, &|params| {
+                params.key_usages = vec![KeyUsagePurpose::CrlSign];
+            }),
+        ),
+        ("it is no CA", &root, mint(&root, &|params| params.is_ca = IsCa::ExplicitNoCa)),
+    ] {
+        let svid = intermediate.svid(&world.id, current()).unwrap();
+        let svid = svid.with(intermediate.certificate().clone());
+        let outcome = world.poll_with(&svid, &trust(&world.trust_domain, &[anchor])).await;
+        assert!(outcome.is_err(), "{named}");
+    }
 }
 
 #[tokio::test]

@@ -177,8 +177,8 @@ closed_set! {
         NotX509Svid => "not_x509_svid",
         /// The certificate, or the authority that signed it, has expired or is not valid yet.
         Expired => "expired",
-        /// A certificate has URI name constraints, which cannot be verified here: a limit of the
-        /// verifier, not a fault of the endpoint.
+        /// A URI name of the chain is outside the name constraints of an authority above it
+        /// (X509-SVID, 4.2).
         NameConstraints => "name_constraints",
         /// The connection broke off, or what came is not HTTP.
         Transfer => "transfer",
