@@ -69,6 +69,7 @@ pub(super) fn decisions(
         commands.push(RemedyCommand::new("the fingerprints are those of the partner", line));
     }
     if let FindingKind::LockoutImminent
+    | FindingKind::LockedOut
     | FindingKind::EndpointUnauthenticated
     | FindingKind::BootstrapUnusable = finding.kind
     {

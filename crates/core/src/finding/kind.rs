@@ -144,7 +144,10 @@ catalogue! {
         ends "when the key signs";
     Condition LockoutImminent "lockout_imminent" Critical:
         "Polls fail, and the authorities that can authenticate the endpoint expire soon.",
-        ends "with the next good poll";
+        ends "with the next good poll; once the lockout has passed, `locked_out` replaces it";
+    Condition LockedOut "locked_out" Critical:
+        "The stored authorities may no longer authenticate the endpoint, and no poll has succeeded since.",
+        ends "with `rebootstrap`, or a poll that authenticates the endpoint after all";
     Condition SourceStale "source_stale" Warning:
         "No poll has succeeded for three poll intervals.",
         ends "with the next good poll";
@@ -232,6 +235,7 @@ impl fmt::Display for FindingKind {
 
 impl FindingKind {
     /// What to do first, as a sentence.
+    #[expect(clippy::too_many_lines, reason = "one sentence for each kind")]
     pub fn first_step(self) -> &'static str {
         match self {
             Self::UnexpectedAuthority => {
@@ -276,7 +280,10 @@ impl FindingKind {
             Self::LeadTooShort => {
                 "lengthen the partner's `ca_ttl`, or let the consumer poll more often."
             }
-            Self::LockoutImminent | Self::EndpointUnauthenticated | Self::BootstrapUnusable => {
+            Self::LockoutImminent
+            | Self::LockedOut
+            | Self::EndpointUnauthenticated
+            | Self::BootstrapUnusable => {
                 "get the partner's bundle out of band (`spire-server bundle show -format spiffe`), compare its fingerprints, and run `anchorwatch rebootstrap`."
             }
             Self::SourceStale | Self::TrustDomainBlind => {

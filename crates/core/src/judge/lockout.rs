@@ -28,6 +28,16 @@ pub struct Lockout {
     pub hard: Option<Timestamp>,
 }
 
+impl Lockout {
+    /// What the first of the two follows from.
+    fn basis(self) -> LockoutBasis {
+        match self.soft {
+            Some(_) => LockoutBasis::NextActivation,
+            None => LockoutBasis::LastExpiry,
+        }
+    }
+}
+
 impl Case<'_> {
     /// When a consumer that stopped now could not authenticate this self-served endpoint any more;
     /// neither where another trust domain or the web serves it.
@@ -53,14 +63,15 @@ impl Case<'_> {
     }
 }
 
-/// Drafts `lockout_imminent`, `source_stale`, `trust_domain_blind`, each in the function of that
-/// name.
+/// Drafts `lockout_imminent`, `locked_out`, `source_stale`, `trust_domain_blind`, each in the
+/// function of that name.
 pub(super) fn conditions(case: &Case<'_>, at: Timestamp, drafts: &mut Vec<Draft>) {
     let Some(silence) = Silence::of(case, at) else { return };
     if silence.lasting <= case.poll_state().interval * MISSED {
         return;
     }
     drafts.extend(lockout_imminent(case, at, &silence));
+    drafts.extend(locked_out(case, at, &silence));
     // An announced outage holds both (docs/judgement.md#silence), and so long after it that a poll
     // can show its end.
     let grace = case.poll_state().interval.saturating_mul(MISSED);
@@ -102,15 +113,12 @@ fn lockout_imminent(case: &Case<'_>, at: Timestamp, silence: &Silence) -> Option
         }
         None => NOTICE.min(newest_lifetime(case)? / 10),
     };
-    // Once it has passed, the endpoint is unauthenticated, which is another finding.
+    // Once it has passed, `locked_out` says so.
     let left = limit.since(at)?;
     if notice <= left {
         return None;
     }
-    let basis = match lockout.soft {
-        Some(_) => LockoutBasis::NextActivation,
-        None => LockoutBasis::LastExpiry,
-    };
+    let basis = lockout.basis();
     let draft = Draft::new(FindingKind::LockoutImminent, Severity::Critical, silence.since)
         .because(OutageEvidence::LockoutAhead { limit, left, basis })
         .because(silence.why.clone());
@@ -118,6 +126,28 @@ fn lockout_imminent(case: &Case<'_>, at: Timestamp, silence: &Silence) -> Option
         Some(hard) => draft.because(OutageEvidence::LastAnchorExpires { at: hard }),
         None => draft,
     })
+}
+
+/// The lockout has passed without a good poll. An operator's new file ends it: what authenticates the
+/// endpoint from then on is not what is counted here.
+fn locked_out(case: &Case<'_>, at: Timestamp, silence: &Silence) -> Option<Draft> {
+    let lockout = case.lockout();
+    let limit = lockout.soft.or(lockout.hard)?;
+    if at <= limit || !case.facts().endpoint.rebootstrap.is_empty() {
+        return None;
+    }
+    let server = case.endpoint.trust_domain.clone();
+    let mut draft = Draft::new(FindingKind::LockedOut, Severity::Critical, limit)
+        .because(OutageEvidence::LockedOut { limit, basis: lockout.basis() })
+        .because(silence.why.clone())
+        .because(OutageEvidence::ConsumersLockedOut {
+            since: limit,
+            last_good: case.poll_state().last_success,
+        });
+    if let Some(at) = lockout.hard.filter(|_| lockout.soft.is_some()) {
+        draft = draft.because(OutageEvidence::LastAnchorExpires { at });
+    }
+    Some(draft.because(OutageEvidence::RebootstrapCommands { server }))
 }
 
 fn newest_lifetime(case: &Case<'_>) -> Option<Duration> {

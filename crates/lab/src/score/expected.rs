@@ -269,12 +269,15 @@ impl Promise {
                 raised.finding.kind,
                 F::TrustDomainBlind
                     | F::LockoutImminent
+                    | F::LockedOut
                     | F::EndpointUnauthenticated
                     | F::AuthorityLifetime
             ),
             // What comes back after its keys have ended signs at once with one that nobody holds:
             // two polls running may meet it, as they may meet a restart without keys.
-            I::LongAbsence => raised.finding.kind == F::EndpointUnauthenticated,
+            I::LongAbsence => {
+                matches!(raised.finding.kind, F::EndpointUnauthenticated | F::LockedOut)
+            }
             _ => false,
         };
         raised.finding.severity == Critical && !silence

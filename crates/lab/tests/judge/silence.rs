@@ -46,6 +46,41 @@ fn the_lockout_is_told_before_it_comes_and_not_hours_too_soon() {
     story.without(F::LockoutImminent);
 }
 
+fn told(story: &Story, kind: F) -> String {
+    story.opened(kind).iter().flat_map(|open| open.evidence.clone()).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_lockout_that_passed_pages_until_a_poll_that_authenticates() {
+    let mut story = Story::calm();
+    story.fails(17 * HOUR, "connect");
+    story.without(F::LockedOut);
+    story.fails(2 * HOUR, "connect");
+    story.raises(F::LockedOut, Critical);
+    story.without(F::LockoutImminent);
+    let said = told(&story, F::LockedOut);
+    for word in ["every consumer", "anchorwatch rebootstrap", "spire-server bundle show"] {
+        assert!(said.contains(word), "{said}");
+    }
+    story.fails(6 * HOUR, "untrusted_chain");
+    story.raises(F::LockedOut, Critical);
+    story.next();
+    story.without(F::LockedOut);
+}
+
+/// Nothing is decided while somebody's new file waits for its first good poll.
+#[test]
+fn a_lockout_ends_with_a_rebootstrap() {
+    let mut story = Story::calm();
+    story.fails(19 * HOUR, "connect");
+    story.raises(F::LockedOut, Critical);
+    let file = story.of("x509-svid");
+    let elements: Vec<_> = file.iter().map(|key| key.element.clone()).collect();
+    story.decides("rebootstrap", &[("bundle", json!({ "keys": elements }))]);
+    story.without(F::LockedOut);
+    story.without(F::LockoutImminent);
+}
+
 /// A18: the endpoint's certificate does not chain to what is held.
 #[test]
 fn an_endpoint_that_fails_to_prove_itself_twice_pages() {

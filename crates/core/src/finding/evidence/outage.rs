@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::spiffe::TrustDomain;
 use crate::time::Timestamp;
 use crate::untrusted::UntrustedText;
 
@@ -57,6 +58,26 @@ pub enum OutageEvidence {
     LockoutPassed {
         /// The moment.
         limit: Timestamp,
+    },
+    /// The lockout has passed, and no poll has authenticated the endpoint since.
+    LockedOut {
+        /// Until when the endpoint could be authenticated.
+        limit: Timestamp,
+        /// What the limit follows from.
+        basis: LockoutBasis,
+    },
+    /// Since when every consumer is in the same state.
+    ConsumersLockedOut {
+        /// Since when.
+        since: Timestamp,
+        /// The last poll that gave a bundle here, where there was one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        last_good: Option<Timestamp>,
+    },
+    /// Which commands end a lockout: at the partner, here, and at each SPIRE server.
+    RebootstrapCommands {
+        /// The trust domain whose bundle is set anew.
+        server: TrustDomain,
     },
     /// The stored trust anchors should authenticate the endpoint, and do not.
     CouldAuthenticate {

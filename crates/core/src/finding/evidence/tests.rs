@@ -254,6 +254,11 @@ fn all() -> Vec<Evidence> {
         O::LastAnchorExpires { at: at(0) },
         O::LockoutIn { limit: at(0), left: minutes(5) },
         O::LockoutPassed { limit: at(0) },
+        O::LockedOut { limit: at(0), basis: LockoutBasis::NextActivation },
+        O::LockedOut { limit: at(0), basis: LockoutBasis::LastExpiry },
+        O::ConsumersLockedOut { since: at(0), last_good: Some(at(0)) },
+        O::ConsumersLockedOut { since: at(0), last_good: None },
+        O::RebootstrapCommands { server: "b.example".parse().unwrap() },
         O::CouldAuthenticate { until: at(0) },
         O::CannotAuthenticate { until: at(0) },
     ];
