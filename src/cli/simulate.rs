@@ -1,5 +1,6 @@
 //! `anchorwatch simulate`: the judgement, scored against worlds whose truth is known.
 
+mod first;
 mod told;
 
 use std::fs::File;
@@ -127,6 +128,7 @@ fn score(arguments: &Arguments, name: &TrustDomain) -> Exit {
     if arguments.incidents.is_empty() {
         kept &= show_verdicts(&verdicts(arguments.handovers, arguments.seed));
         kept &= told::show(arguments, name, &keys);
+        kept &= first::show(arguments, name, &keys);
         kept &= show_clean(arguments, name, &keys);
         kept &= show_restarts(arguments, name, &keys);
         kept &= show_stalls(arguments, name, &keys);

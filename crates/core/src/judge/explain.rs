@@ -4,7 +4,7 @@ use super::Case;
 use crate::bundle::{Authority, SvidType};
 use crate::finding::evidence::AuthorityEvidence;
 use crate::time::{Bracket, Timestamp};
-use crate::watch::{Facts, LineageKind, Standing};
+use crate::watch::{Facts, FirstDateFit, LineageKind, Standing};
 
 /// The evidence on a new authority, the weightiest first.
 pub(super) fn reasons(
@@ -28,7 +28,19 @@ pub(super) fn reasons(
         Standing::Contradicted { by } => {
             evidence.extend(by.iter().cloned().map(AuthorityEvidence::Contradicts));
         }
-        Standing::Unscheduled { .. } => evidence.push(off_date(case, authority, seen)),
+        Standing::Unscheduled { first, .. } => match first {
+            FirstDateFit::None => evidence.push(off_date(case, authority, seen)),
+            FirstDateFit::Window { date } => {
+                evidence.push(AuthorityEvidence::FirstDateOpen { date: *date, seen: seen.until });
+            }
+            FirstDateFit::Drift => {
+                evidence.push(off_date(case, authority, seen));
+                evidence.push(AuthorityEvidence::MayHaveDrifted);
+            }
+            FirstDateFit::Contested { with } => {
+                evidence.push(AuthorityEvidence::FirstDateContested { with: with.clone() });
+            }
+        },
         Standing::OnTime { lineage } => {
             evidence.push(AuthorityEvidence::OnTime { lineage: *lineage });
         }

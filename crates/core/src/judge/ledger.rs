@@ -12,7 +12,7 @@ use super::Case;
 use crate::bundle::AuthorityId;
 use crate::finding::{Ending, Finding, FindingKind, Severity};
 use crate::time::Timestamp;
-use crate::watch::{AuthorityRecord, Event, LineageKind, Standing};
+use crate::watch::{AuthorityRecord, Event, FirstDateFit, LineageKind, Standing};
 
 /// A warning that nobody looked at ends after this long (docs/judgement.md#how-findings-end).
 const UNREVIEWED: Duration = Duration::from_hours(30 * 24);
@@ -46,6 +46,16 @@ fn ending(
     if let Some(reason) = explained(case, finding, record) {
         return Some(Ending::Explanation { reason: reason.into() });
     }
+    // A warning that became critical waits for somebody.
+    let doubted = record.is_some_and(|record| {
+        matches!(
+            record.standing,
+            Some(Standing::Unscheduled { first: FirstDateFit::Contested { .. }, .. })
+        )
+    });
+    if doubted && finding.kind == FindingKind::UnexpectedAuthority {
+        return None;
+    }
     let old = at.since(finding.since).is_some_and(|age| UNREVIEWED <= age);
     (old && finding.severity <= Severity::Warning).then_some(Ending::Unreviewed)
 }
@@ -76,13 +86,13 @@ fn explained(
     match finding.kind {
         FindingKind::UnexpectedAuthority => approved().or_else(|| match standing? {
             Standing::Announced => Some("an announcement explains the authority"),
-            Standing::Unscheduled { loose: true, branch, .. } => {
+            Standing::Unscheduled { first, branch, .. } if first.is_undecided() => {
                 let line = case.facts().rotation.lineage(*branch)?;
-                let replaced = matches!(
-                    line.kind,
-                    LineageKind::Branch { covers: Some(_) } | LineageKind::Established
-                );
-                replaced.then_some("its lineage is one that the baseline knew only loosely")
+                let replaces = matches!(line.kind, LineageKind::Branch { covers: Some(_) })
+                    && *first == FirstDateFit::Drift;
+                let goes_on = line.kind == LineageKind::Established;
+                (goes_on || replaces)
+                    .then_some("its lineage is one that the baseline knew only loosely")
             }
             Standing::Baseline if case.facts().decisions.baseline => Some("it is the baseline"),
             _ => None,

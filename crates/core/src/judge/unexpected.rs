@@ -256,7 +256,7 @@ fn severity(case: &Case<'_>, arrival: Arrival<'_>) -> Option<Severity> {
     }
     match arrival.standing {
         Standing::Denied | Standing::Contradicted { .. } => Some(Severity::Critical),
-        Standing::Unscheduled { loose: true, .. } => Some(Severity::Warning),
+        Standing::Unscheduled { first, .. } if first.is_undecided() => Some(Severity::Warning),
         Standing::Unscheduled { among, .. } => {
             let certain = *among == 1 || !arrival.is_paired;
             let page = policy != JudgementPolicy::Lenient && certain;

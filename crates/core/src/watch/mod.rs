@@ -60,14 +60,14 @@ pub use rebootstrap::{OnlyDenied, Rebootstrap};
 pub use recall::Recall;
 pub use rotation::foreign_uri;
 pub use rotation::{
-    AlternativeDate, EarlierAuthority, HandOver, IntervalStatistics, Lead, LearnedInterval,
-    LifetimeChange, Lineage, LineageKind, MissedDate, Opened, Pruned, RotationModel, Unpaired,
-    spire_lifetime,
+    AlternativeDate, EarlierAuthority, FirstDate, FirstDates, FirstPublication, HandOver,
+    IntervalStatistics, Lead, LearnedInterval, LifetimeChange, Lineage, LineageKind, MissedDate,
+    Opened, Pruned, RotationModel, Unpaired, spire_lifetime,
 };
 pub(crate) use shape::network_name;
 pub use sighting::Sighting;
 pub use spent::{DaySpent, SightingsSpent};
-pub use standing::Standing;
+pub use standing::{FirstDateFit, Standing};
 pub use step::{DomainState, Step, record, step};
 pub use trust::{LatestAnswer, Trust, TrustOrigin};
 pub use unrecorded::{Unrecorded, UnrecordedKeys};

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::bundle::Fingerprint;
 use crate::finding::evidence::Contradiction;
+use crate::time::Timestamp;
 
 /// Why an authority is in the bundle, as far as it can be told.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -37,14 +39,44 @@ pub enum Standing {
         /// Among how many of its poll and use it is one of this kind, where which one cannot be
         /// told; 1 where it can.
         among: u32,
-        /// Whether drift may explain it, since the baseline's dates are known only loosely.
-        loose: bool,
+        /// How it fits the first dates of the lineages that a baseline knows only loosely.
+        #[serde(default)]
+        first: FirstDateFit,
     },
     /// It contradicts what its siblings, its dates or the sequence say.
     Contradicted {
         /// How, at least one.
         by: Vec<Contradiction>,
     },
+}
+
+/// How a JWT key that fits no known date fits the first period after a baseline, in which the dates of
+/// JWT lineages are known only loosely (docs/rotation-model.md#baseline).
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FirstDateFit {
+    /// No first date may be its own.
+    #[default]
+    None,
+    /// One may, but for the time since the X.509 authority of that server was due.
+    Window {
+        /// When that was due.
+        date: Timestamp,
+    },
+    /// One may, since chains of keys that live so shortly may have drifted apart by any time.
+    Drift,
+    /// Other keys have each of the dates that it may have: one of them is surplus.
+    Contested {
+        /// Some of the others.
+        with: Vec<Fingerprint>,
+    },
+}
+
+impl FirstDateFit {
+    /// Whether nobody can tell yet if it is the issuer's own.
+    pub fn is_undecided(&self) -> bool {
+        matches!(self, Self::Window { .. } | Self::Drift)
+    }
 }
 
 impl Standing {
@@ -60,6 +92,11 @@ impl Standing {
             | Self::Returned => true,
             Self::Denied | Self::Unscheduled { .. } | Self::Contradicted { .. } => false,
         }
+    }
+
+    /// Whether a key that comes later may cast doubt on it: nobody decided on it.
+    pub fn may_be_doubted(&self) -> bool {
+        matches!(self, Self::OnTime { .. } | Self::Unscheduled { .. })
     }
 
     /// Whether it came as its lineage's rhythm said.

@@ -5,6 +5,7 @@
 
 mod clean;
 mod expected;
+mod first;
 mod restarts;
 mod stalls;
 mod told_verdicts;
@@ -13,6 +14,7 @@ mod world_run;
 
 pub use clean::{Clean, CleanRow, clean_rows};
 pub use expected::{ExpectedFinding, IncidentRow, Latest, Promise, ROWS};
+pub use first::{FirstPeriod, PlantedRow, QuietRow, first_periods};
 pub use restarts::{RestartRow, restart_row};
 pub use stalls::{StallMask, StallRow, stall_row};
 pub use told_verdicts::{Disturbance, ToldVerdicts, told_verdicts};

@@ -152,6 +152,8 @@ incidents! {
     InjectedPair => "injected_pair", Injection;
     /// A JWT key with the domain's profile, seconds before one is due.
     InjectedJwtTimed => "injected_jwt_timed", Injection;
+    /// A JWT key with the domain's profile, at once, whatever is due.
+    InjectedJwtUntimed => "injected_jwt_untimed", Injection;
     /// An X.509 root with the domain's subject that lives ten years.
     InjectedRoot => "injected_root", Injection;
     /// Another key under the key ID of one that signs.

@@ -21,6 +21,11 @@ pub struct Scenario {
     pub x509_key: KeyAlgorithm,
     /// What its JWT authorities are made of.
     pub jwt_key: KeyAlgorithm,
+    /// How long ago the servers started; `None` for so long that they prune as much as they publish.
+    pub servers_age: Option<Duration>,
+    /// By how much the JWT chain of a server is behind its X.509 chain at most. Each server has a share
+    /// of it, by chance.
+    pub longest_drift: Duration,
     /// How long the endpoint's own SVIDs live.
     pub x509_svid_ttl: Duration,
     /// How long the workloads' X509-SVIDs live: operators who wait, wait for them.
@@ -58,6 +63,8 @@ impl Scenario {
             replicas,
             x509_key: KeyAlgorithm::EcP256,
             jwt_key: KeyAlgorithm::EcP256,
+            servers_age: None,
+            longest_drift: Duration::ZERO,
             x509_svid_ttl: Self::X509_SVID_TTL,
             workload_svid_ttl: Self::X509_SVID_TTL,
             jwt_svid_ttl: Self::JWT_SVID_TTL,

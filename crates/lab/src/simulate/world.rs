@@ -303,8 +303,8 @@ impl Iterator for World {
     }
 }
 
-/// Has the servers begin so long ago that they prune as much as they publish, each at a moment of
-/// its own.
+/// Has the servers begin so long ago that they prune as much as they publish, unless the scenario says
+/// otherwise, each at a moment of its own.
 fn start_servers(
     origin: &mut SimulatedIssuer,
     scenario: &Scenario,
@@ -315,11 +315,26 @@ fn start_servers(
     let history = [settings.ca_ttl, settings.prune_safety, settings.prune_tick, settings.period()]
         .into_iter()
         .fold(Duration::ZERO, Duration::saturating_add);
-    let first = begins.saturating_sub(history.saturating_add(settings.period()));
-    for replica in 0..scenario.replicas {
-        let at = first.saturating_add(random.duration(settings.period()));
-        let start = Intervention::Start { replica: ReplicaNumber(replica), keys: KeyStore::Kept };
+    let history = history.saturating_add(settings.period());
+    let (age, spread) = match scenario.servers_age {
+        Some(age) => (age, age),
+        None => (history, settings.period()),
+    };
+    let first = begins.saturating_sub(age);
+    for replica in (0..scenario.replicas).map(ReplicaNumber) {
+        let at = first.saturating_add(random.duration(spread));
+        let start = Intervention::Start { replica, keys: KeyStore::Kept };
         origin.issuer.plan(origin.own_time(at), start);
+        if scenario.longest_drift.is_zero() {
+            continue;
+        }
+        // A preparation that fails for a while puts off that key and every one after it.
+        let lasting =
+            (settings.period() / 2).saturating_add(random.duration(scenario.longest_drift));
+        let before = at.saturating_add(settings.period() / 2);
+        let svid_type = SvidType::Jwt;
+        let fails = Intervention::FailPreparations { replica, svid_type, lasting };
+        origin.issuer.plan(origin.own_time(before), fails);
     }
 }
 

@@ -10,6 +10,7 @@ mod decisions;
 mod denial;
 mod documents;
 mod endpoint;
+mod first_period;
 mod flood;
 mod properties;
 mod quiet;

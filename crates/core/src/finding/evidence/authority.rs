@@ -37,6 +37,22 @@ pub enum AuthorityEvidence {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         due: Option<Timestamp>,
     },
+    /// It was published in the first period after the baseline, so far after a date of an X.509 lineage
+    /// that nobody can tell yet whether it is the JWT key of that server.
+    FirstDateOpen {
+        /// When the X.509 authority of that server was due.
+        date: Timestamp,
+        /// The poll that showed it.
+        seen: Timestamp,
+    },
+    /// It was published in the first period after the baseline, and chains of keys that live so shortly
+    /// may have drifted apart by any time.
+    MayHaveDrifted,
+    /// It is one of more JWT keys than there are dates in the first period that they can belong to.
+    FirstDateContested {
+        /// Some of the others.
+        with: Vec<Fingerprint>,
+    },
     /// It was published when its lineage was due.
     OnTime {
         /// The number of the lineage.

@@ -11,8 +11,8 @@ use crate::spiffe::TrustDomain;
 use crate::time::{Bracket, Timestamp};
 use crate::watch::rotation::{Outcome, Publications, lifetime};
 use crate::watch::{
-    AuthorityRecord, Event, JudgementPolicy, Policy, Predecessor, Standing, UnconfirmedAuthority,
-    interval, spire,
+    AuthorityRecord, Event, FirstDateFit, JudgementPolicy, Policy, Predecessor, Standing,
+    UnconfirmedAuthority, interval, spire,
 };
 
 /// Whether what a new key is was known before the change that publishes it.
@@ -97,9 +97,10 @@ impl Facts {
         for (authority, branch) in self.rotation.pass(good, &policy, interval) {
             let record = self.record(authority);
             let approval = record.and_then(|record| self.decisions.approval(&record.authority));
-            let standing = match approval {
-                Some(_) => Standing::Approved,
-                None => Standing::Unscheduled { branch, among: 1, loose: false },
+            let standing = if approval.is_some() {
+                Standing::Approved
+            } else {
+                Standing::Unscheduled { branch, among: 1, first: FirstDateFit::None }
             };
             if let Some(record) = self.authorities.record_mut(authority) {
                 // What was decided of it meanwhile stands.
@@ -252,6 +253,12 @@ impl Facts {
 
     fn apply_outcome(&mut self, outcome: Outcome) {
         let Outcome { authority, standing, lineage, predecessor, contests } = outcome;
+        // One that was judged before is doubted since another came. What was decided of it meanwhile
+        // stands.
+        let judged = self.record(authority).and_then(|record| record.standing.as_ref());
+        if judged.is_some_and(|judged| !judged.may_be_doubted()) {
+            return;
+        }
         self.contest(&contests);
         if let Some(record) = self.authorities.record_mut(authority) {
             record.standing = Some(standing);

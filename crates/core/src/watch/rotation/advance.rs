@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::lineage::derive_by_dates;
 use super::schedule_parameters::ScheduleParameters;
-use super::{LineageKind, MissedDate, RotationModel};
+use super::{FirstDates, LineageKind, MissedDate, RotationModel};
 use crate::bundle::{AuthorityId, SvidType};
 use crate::time::Timestamp;
 use crate::watch::Policy;
@@ -34,6 +34,9 @@ impl RotationModel {
             }
             let authority = pair.authority;
             alone.extend(self.unclaim(pair).map(|branch| (authority, branch)));
+        }
+        if self.first_period(schedule).is_some_and(|first| first.until < good) {
+            self.first_dates = FirstDates::default();
         }
         self.forget_the_ended();
         self.wake(schedule);

@@ -1,9 +1,9 @@
 //! What the first bundle shows of the issuer's rhythm.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::contradiction::published;
+use super::first_dates::{FirstDate, FirstDates};
 use super::published::Publication;
 use super::schedule_parameters::{Judged, MAX_LIFETIME_RATIO};
 use super::{LineageKind, RotationModel, spire_lifetime};
@@ -50,7 +50,7 @@ impl RotationModel {
             }
         }
         if self.judged(SvidType::Jwt, policy) == Judged::ByDates {
-            self.begin_jwt(at, policy, &x509, records);
+            self.begin_jwt(at, &x509, records);
         }
     }
 
@@ -60,7 +60,7 @@ impl RotationModel {
             lineage.kind = LineageKind::Ended;
         }
         self.forget_the_ended();
-        self.windows = Arc::default();
+        self.first_dates = FirstDates::default();
         self.gaps.clear();
         self.unpaired.clear();
         (self.opened, self.alone) = (None, None);
@@ -69,76 +69,111 @@ impl RotationModel {
     /// The newest authority of each X.509 lineage: those of the last period that are not followed
     /// by another a period later.
     fn newest_of_each(&self, at: Timestamp, records: &[&AuthorityRecord]) -> Vec<Publication> {
-        /// Two rotator ticks, and the whole second that a certificate's dates are cut to.
-        const TICKS: Duration = Duration::from_secs(25);
+        let mut publications = self.rotating(records);
+        publications.retain(|publication| {
+            let since = at.since(publication.published.until);
+            let period = publication.lifetime.map(spire::period).unwrap_or_default();
+            since.is_some_and(|since| since <= period.saturating_add(TICKS))
+        });
+        let followed = Chains::of(&publications).followed;
+        let newest = publications.into_iter().zip(followed).filter(|(_, followed)| !followed);
+        newest.map(|(publication, _)| publication).collect()
+    }
+
+    /// The X.509 authorities in SPIRE's shape that live about as long as the shortest-lived one, by the
+    /// time of their publication.
+    fn rotating(&self, records: &[&AuthorityRecord]) -> Vec<Publication> {
         let shortest = self.possible_lifetimes.first().copied().unwrap_or(Duration::MAX);
-        let mut publications: Vec<Publication> = records
-            .iter()
-            .filter(|record| record.id().svid_type == SvidType::X509)
-            .filter_map(|record| {
-                let lifetime = spire_lifetime(record)?;
-                let published = published(&record.authority, record.published);
-                let since = at.since(published.until)?;
-                let recent = since <= spire::period(lifetime).saturating_add(TICKS);
-                (recent && lifetime <= shortest.saturating_mul(MAX_LIFETIME_RATIO)).then_some(
-                    Publication {
-                        authority: record.id(),
-                        published,
-                        issued_at: Some(published.until),
-                        lifetime: Some(lifetime),
-                    },
-                )
-            })
-            .collect();
-        publications.sort_by_key(|publication| (publication.published.from, publication.authority));
-        let mut followed = vec![false; publications.len()];
-        for (place, publication) in publications.iter().enumerate() {
-            let earlier = publications.iter().take(place).enumerate();
-            let follows = |older: &Publication| {
-                let period = older.lifetime.map(spire::period).unwrap_or_default();
-                older.published.later(period).widened(TICKS, TICKS).meets(publication.published)
-            };
-            let found = earlier.filter(|(at, older)| {
-                !followed.get(*at).copied().unwrap_or(true) && follows(older)
-            });
-            let latest = found.max_by_key(|(place, _)| *place);
-            if let Some(flag) = latest.and_then(|(older, _)| followed.get_mut(older)) {
-                *flag = true;
-            }
-        }
-        publications
-            .into_iter()
-            .zip(followed)
-            .filter(|(_, followed)| !followed)
-            .map(|(b, _)| b)
-            .collect()
+        let longest = shortest.saturating_mul(MAX_LIFETIME_RATIO);
+        let x509 = records.iter().filter(|record| record.id().svid_type == SvidType::X509);
+        let rotating = x509.filter_map(|record| {
+            let lifetime = spire_lifetime(record).filter(|lifetime| *lifetime <= longest)?;
+            let published = published(&record.authority, record.published);
+            let issued_at = Some(published.until);
+            let lifetime = Some(lifetime);
+            Some(Publication { authority: record.id(), published, issued_at, lifetime })
+        });
+        let mut rotating: Vec<_> = rotating.collect();
+        rotating.sort_by_key(|publication| (publication.published.from, publication.authority));
+        rotating
     }
 
     /// As many JWT lineages as X.509 ones, whose first dates are known only loosely.
-    fn begin_jwt(
-        &mut self,
-        at: Timestamp,
-        policy: &Policy,
-        x509: &[Publication],
-        records: &[&AuthorityRecord],
-    ) {
-        let skew = policy.clock_skew;
-        let mut windows = Vec::new();
+    fn begin_jwt(&mut self, at: Timestamp, x509: &[Publication], records: &[&AuthorityRecord]) {
+        let longest = self.possible_lifetimes.last().copied();
+        let are_loose = longest.is_some_and(FirstDates::may_have_gone_round);
+        let mut dates = Vec::new();
         for sibling in x509 {
             let Some(period) = sibling.lifetime.map(spire::period) else { continue };
-            for date in [sibling.published, sibling.published.later(period)] {
-                // The dates are the issuer's clock's, the publications the monitor's.
-                windows.push(date.widened(skew.min(period / 4), period / 4));
-            }
+            dates.push(FirstDate { sibling: sibling.published, period, taken: None });
             self.open(SvidType::Jwt, LineageKind::Established, None, Window::point(at), None);
         }
-        self.windows = windows.into();
+        let jwt = records.iter().filter(|record| record.id().svid_type == SvidType::Jwt);
+        let drift = |period| FirstDates::longest_drift(period, are_loose);
+        let pending = pending(at, &self.rotating(records), jwt.clone().count(), drift);
+        self.first_dates = FirstDates { dates, pending, are_loose, full: None };
         // With one key of the use there is no doubt which one the next one follows.
-        let mut jwt = records.iter().filter(|record| record.id().svid_type == SvidType::Jwt);
+        let mut jwt = jwt;
         if let ([_], Some(only), None) = (x509, jwt.next(), jwt.next()) {
             self.alone = Some(only.id());
         }
     }
+}
+
+/// Two rotator ticks, and the whole second that a certificate's dates are cut to.
+const TICKS: Duration = Duration::from_secs(25);
+
+/// Which X.509 authorities follow which, a period later.
+struct Chains {
+    /// Whether another one follows.
+    followed: Vec<bool>,
+    /// Whether it follows another one.
+    follows: Vec<bool>,
+}
+
+impl Chains {
+    /// Those of authorities in the order of their publication.
+    fn of(publications: &[Publication]) -> Self {
+        let mut followed = vec![false; publications.len()];
+        let mut follows = Vec::with_capacity(publications.len());
+        for (place, publication) in publications.iter().enumerate() {
+            let precedes = |older: &Publication| {
+                let period = older.lifetime.map(spire::period).unwrap_or_default();
+                older.published.later(period).widened(TICKS, TICKS).meets(publication.published)
+            };
+            let earlier = publications.iter().zip(followed.iter_mut()).take(place);
+            let latest = earlier.filter(|(older, followed)| !**followed && precedes(older)).last();
+            follows.push(latest.is_some());
+            if let Some((_, followed)) = latest {
+                *followed = true;
+            }
+        }
+        Self { followed, follows }
+    }
+}
+
+/// How many JWT keys may still come after the last date of their X.509 siblings: a server publishes both
+/// at each date, so the bundle lacks as many JWT keys as it has fewer of them. A chain may have one more
+/// that is as old as an X.509 authority that was pruned already, while drift and a prune tick allow it.
+fn pending(
+    at: Timestamp,
+    x509: &[Publication],
+    jwt: usize,
+    longest_drift: impl Fn(Duration) -> Duration,
+) -> usize {
+    let oldest = x509.iter().zip(Chains::of(x509).follows).filter(|(_, follows)| !follows);
+    let older = oldest.filter(|(oldest, _)| {
+        let Some(lifetime) = oldest.lifetime else { return false };
+        let period = spire::period(lifetime);
+        let end = oldest.published.from.saturating_sub(period).saturating_add(lifetime);
+        let prunable = end.saturating_add(spire::PRUNE_SAFETY);
+        let pruned = prunable
+            .saturating_add(longest_drift(period))
+            .saturating_add(spire::PRUNE_TICK)
+            .saturating_add(TICKS);
+        prunable <= at.saturating_add(TICKS) && at <= pruned
+    });
+    (x509.len() + older.count()).saturating_sub(jwt)
 }
 
 /// Where the X.509 authorities come from: an endpoint that presents an intermediate is chained.

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use super::first_dates::{FirstDates, FirstFit};
 use super::lineage::derive_by_dates;
-use super::published::Publication;
+use super::published::{Fit, Outcome, Publication};
 use super::schedule_parameters::ScheduleParameters;
 use super::{LifetimeChange, Lineage, LineageKind, RotationModel};
 use crate::bundle::{AuthorityId, SvidType};
 use crate::time::{Timestamp, Window};
+use crate::watch::{FirstDateFit, Standing};
 
 /// A lineage that a publication goes on, and the authority that was its newest.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +38,69 @@ impl RotationModel {
         });
         let best = meeting.min_by_key(|(free, from, number, _)| (*free, *from, *number))?;
         Some((best.2, best.3))
+    }
+
+    /// The publication goes on a lineage: on the one whose date it meets, or on one that a baseline shows
+    /// and that publishes for the first time then.
+    pub(super) fn claim_any(
+        &mut self,
+        publication: &Publication,
+        schedule: &ScheduleParameters,
+    ) -> Option<Extension> {
+        if let Some((number, date)) = self.meets(publication, schedule) {
+            return Some(self.claim(number, date, publication, schedule));
+        }
+        if !self.may_be_first(publication, schedule) {
+            return None;
+        }
+        let number = self.waiting_first(publication.authority.svid_type)?;
+        let explained = self.first_dates.take_close(publication, schedule);
+        explained.then(|| self.extend_lineage(number, publication, publication.published, None))
+    }
+
+    /// A lineage of this use that has not published since the baseline.
+    fn waiting_first(&self, svid_type: SvidType) -> Option<u32> {
+        let mut waiting = self.established(svid_type);
+        waiting.find(|one| one.is_undated() && one.missed.is_none()).map(|one| one.number)
+    }
+
+    /// Whether a lineage that a baseline shows may publish for the first time then.
+    fn may_be_first(&self, publication: &Publication, schedule: &ScheduleParameters) -> bool {
+        let first = self.first_period(schedule);
+        publication.authority.svid_type == SvidType::Jwt
+            && first.is_some_and(|first| first.meets(publication.published))
+    }
+
+    /// What the first dates of a baseline's lineages make of a publication that none of them explains.
+    /// Where it is one too many, `doubted` has those that may be the surplus one as well.
+    pub(super) fn first_date(
+        &mut self,
+        publication: &Publication,
+        schedule: &ScheduleParameters,
+        doubted: &mut Vec<Outcome>,
+    ) -> Fit {
+        if !self.may_be_first(publication, schedule) {
+            return Fit::NONE;
+        }
+        let surplus = match self.first_dates.take_any(publication, schedule) {
+            FirstFit::None => return Fit::NONE,
+            FirstFit::Drift => return Fit { first: FirstDateFit::Drift, ..Fit::NONE },
+            FirstFit::Window(date) => {
+                return Fit { first: FirstDateFit::Window { date }, ..Fit::NONE };
+            }
+            FirstFit::Surplus(surplus) => surplus,
+        };
+        doubted.extend(surplus.doubted.into_iter().map(|authority| {
+            let lineage = self.lineage_of(authority).map(|lineage| lineage.number);
+            let first = FirstDateFit::Contested { with: vec![publication.authority.fingerprint] };
+            let branch = lineage.unwrap_or(0);
+            let standing = Standing::Unscheduled { branch, among: 1, first };
+            Outcome { lineage, ..Outcome::aside(authority, standing) }
+        }));
+        let named = surplus.with.iter().take(FirstDates::NAMED);
+        let with = named.map(|authority| authority.fingerprint).collect();
+        let first = FirstDateFit::Contested { with };
+        Fit { first, contests: surplus.with, ..Fit::NONE }
     }
 
     /// The publication goes on this lineage, whose date it meets.

@@ -295,21 +295,6 @@ impl Lineage {
         let tolerance = schedule.tolerance(period);
         let early = schedule.early;
         let meets = |date: &Window| date.widened(early, tolerance).meets(when);
-        if self.is_undated() {
-            let since = clock.newest.until;
-            let until = since.saturating_add(period).saturating_add(tolerance);
-            let within = Window::new(since, until);
-            let windows = &schedule.windows;
-            return windows
-                .iter()
-                .inspect(|_| {
-                    #[cfg(test)]
-                    crate::watch::work::WINDOWS.add();
-                })
-                .filter(|date| date.meets(within))
-                .find(|date| meets(date))
-                .copied();
-        }
         let dates = || self.dates_by(clock, schedule);
         if let Some(found) = dates().filter(meets).min_by_key(|date| date.from) {
             return Some(found);

@@ -15,6 +15,7 @@ mod announced;
 mod baseline;
 mod claim;
 mod contradiction;
+mod first_dates;
 mod form;
 mod handover;
 mod interval_statistics;
@@ -24,6 +25,7 @@ mod published;
 mod retire;
 mod schedule_parameters;
 
+pub use first_dates::{FirstDate, FirstDates, FirstPublication};
 pub use handover::{HandOver, Lead};
 pub use interval_statistics::{IntervalStatistics, LearnedInterval};
 pub use lineage::{AlternativeDate, EarlierAuthority, Lineage, LineageKind, MissedDate};
@@ -38,7 +40,6 @@ pub(super) use publication::Publications;
 pub(super) use published::Outcome;
 pub(super) use retire::Explained;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -63,8 +64,8 @@ pub struct RotationModel {
     pub numbered: u32,
     /// How long keys live by the authorities that stand, shortest first.
     pub possible_lifetimes: Vec<Duration>,
-    /// When the first publications of the baseline's JWT lineages are expected.
-    pub windows: Arc<Vec<Window>>,
+    /// When the baseline's JWT lineages publish for the first time. Empty once the first period is over.
+    pub first_dates: FirstDates,
     /// The gaps between publications, for uses that are judged by them.
     pub gaps: Vec<IntervalStatistics>,
     /// X.509 publications that claim missed dates if their JWT keys follow within a poll.

@@ -38,6 +38,8 @@ struct Candidate<'a> {
     authority: &'a Arc<Authority>,
     publication: Publication,
     approved: bool,
+    /// Whether it is the pair of an X.509 publication of its poll that fits no date.
+    is_pair: bool,
 }
 
 impl RotationModel {
@@ -143,7 +145,7 @@ impl RotationModel {
                     continue;
                 }
             }
-            asked.push(Candidate { authority, publication, approved });
+            asked.push(Candidate { authority, publication, approved, is_pair: false });
         }
         asked.sort_by_key(|one| (one.publication.published.from, one.publication.authority));
         asked
@@ -194,16 +196,14 @@ impl RotationModel {
         for one in asked {
             let when = Some((one.publication.published, one.publication.issued_at));
             let asks = 0 < may_claim && unmet != when;
-            let Some((number, date)) =
-                asks.then(|| self.meets(&one.publication, schedule)).flatten()
+            let Some(claim) = asks.then(|| self.claim_any(&one.publication, schedule)).flatten()
             else {
                 unmet = when;
                 left.push(one);
                 continue;
             };
             (may_claim, unmet) = (may_claim - 1, None);
-            let claim = self.claim(number, date, &one.publication, schedule);
-            claimed.push(number);
+            claimed.push(claim.lineage);
             outcomes.push(explained(&one, claim, |lineage| Standing::OnTime { lineage }));
         }
         if schedule.away {
@@ -214,7 +214,7 @@ impl RotationModel {
         let among = u32::try_from(among).unwrap_or(u32::MAX);
         let before = self.numbered;
         let mut asked = None;
-        for one in left {
+        for mut one in left {
             // One of those that are alike says it for all.
             let when = Some((one.publication.published, one.publication.issued_at));
             let contests = match asked {
@@ -222,8 +222,13 @@ impl RotationModel {
                 _ => self.claimants_met(&one.publication, schedule),
             };
             asked = when;
-            let outcome = self.off_date(&one, publications, decisions, schedule, among);
-            outcomes.push(Outcome { contests, ..outcome });
+            // Those beyond the pairs of unscheduled X.509 publications may be a lineage's first.
+            one.is_pair = may_claim == 0;
+            may_claim = may_claim.saturating_sub(1);
+            let mut outcome =
+                self.off_date(&one, publications, decisions, schedule, among, outcomes);
+            outcome.contests.extend(contests);
+            outcomes.push(outcome);
         }
         if svid_type == SvidType::X509 {
             let count = usize::try_from(self.numbered.saturating_sub(before)).unwrap_or(usize::MAX);
@@ -239,19 +244,25 @@ impl RotationModel {
         decisions: &mut Decisions,
         schedule: &ScheduleParameters,
         among: u32,
+        doubted: &mut Vec<Outcome>,
     ) -> Outcome {
         let svid_type = one.publication.authority.svid_type;
         if self.is_learning(svid_type, publications, schedule) {
             return self.found(one);
         }
+        let announced = !one.approved && announces(decisions, one.authority, &one.publication);
         if !one.approved
-            && !announces(decisions, one.authority, &one.publication)
+            && !announced
             && let Some(claim) = self.late(one, publications)
         {
             return explained(one, claim, |lineage| Standing::Late { lineage });
         }
-        let loose = self.may_have_drifted(svid_type, &one.publication, schedule);
-        self.unclaimed(one, publications, decisions, Fit { among, loose })
+        let fit = if announced || one.is_pair {
+            Fit::NONE
+        } else {
+            self.first_date(&one.publication, schedule, doubted)
+        };
+        self.unclaimed(one, publications, decisions, Fit { among, ..fit })
     }
 
     /// A publication that no lineage takes: announced, approved, or unscheduled. It opens a branch.
@@ -260,7 +271,7 @@ impl RotationModel {
         one: &Candidate<'_>,
         publications: &Publications<'_>,
         decisions: &mut Decisions,
-        Fit { among, loose }: Fit,
+        Fit { among, first, contests }: Fit,
     ) -> Outcome {
         let svid_type = one.publication.authority.svid_type;
         let branch = match self.judged(svid_type, publications.policy) {
@@ -272,10 +283,10 @@ impl RotationModel {
         } else if consume(decisions, one.authority, &one.publication) {
             Standing::Announced
         } else {
-            Standing::Unscheduled { branch, among, loose }
+            Standing::Unscheduled { branch, among, first }
         };
         let lineage = (0 < branch).then_some(branch);
-        Outcome { lineage, ..Outcome::aside(one.publication.authority, standing) }
+        Outcome { lineage, contests, ..Outcome::aside(one.publication.authority, standing) }
     }
 
     /// The publication as the next of a lineage that missed its date.
@@ -349,30 +360,6 @@ impl RotationModel {
         let baseline = self.baseline?;
         let until = baseline.saturating_add(period).saturating_add(schedule.tolerance(period));
         Some(Window::new(baseline, until))
-    }
-
-    /// Whether drift may explain a JWT publication off the baseline's windows: under short lives the
-    /// chains may have drifted apart by a whole period, so one a lineage is only a warning.
-    fn may_have_drifted(
-        &self,
-        svid_type: SvidType,
-        publication: &Publication,
-        schedule: &ScheduleParameters,
-    ) -> bool {
-        /// Drift of 7 s every 12 h takes weeks to go round.
-        const LONG: Duration = Duration::from_hours(12);
-        let Some(first) = self.first_period(schedule) else { return false };
-        let short = schedule.possible_lifetimes.last().is_some_and(|lifetime| *lifetime < LONG);
-        if svid_type != SvidType::Jwt || !short || first.until < publication.published.until {
-            return false;
-        }
-        let waiting = self.established(svid_type).filter(|lineage| lineage.is_undated()).count();
-        let free = self
-            .lineages
-            .iter()
-            .filter(|lineage| lineage.svid_type == svid_type && lineage.is_unassigned_branch())
-            .count();
-        free < waiting
     }
 }
 

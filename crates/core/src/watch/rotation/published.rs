@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::bundle::AuthorityId;
 use crate::time::{Timestamp, Window};
-use crate::watch::Standing;
+use crate::watch::{FirstDateFit, Standing};
 
 /// A publication, as the lineages see it.
 #[derive(Clone, Copy, Debug)]
@@ -39,15 +39,18 @@ impl Outcome {
 }
 
 /// How near to a date a publication came that met none.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Fit {
     /// How many publications of the poll it is one of.
     pub(super) among: u32,
-    /// Whether the baseline knows the lineages only loosely, and one may have drifted so far.
-    pub(super) loose: bool,
+    /// How it fits the first dates of the lineages that a baseline knows only loosely.
+    pub(super) first: FirstDateFit,
+    /// The authorities that have the first dates that it could have as well.
+    pub(super) contests: Vec<AuthorityId>,
 }
 
 impl Fit {
     /// There is no date to compare it with.
-    pub(super) const NONE: Self = Self { among: 1, loose: false };
+    pub(super) const NONE: Self =
+        Self { among: 1, first: FirstDateFit::None, contests: Vec::new() };
 }

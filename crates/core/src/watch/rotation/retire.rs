@@ -13,6 +13,7 @@ impl RotationModel {
     /// An operator denied this authority: no lineage rests on it.
     pub(in crate::watch) fn deny(&mut self, authority: AuthorityId) {
         self.drop_branch(authority);
+        self.first_dates.release(authority);
         for lineage in &mut self.lineages {
             if lineage.deadline_extension.is_some_and(|(holder, _)| holder == authority) {
                 lineage.deadline_extension = None;

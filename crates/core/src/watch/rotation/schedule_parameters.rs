@@ -1,10 +1,8 @@
 //! By what rhythm lineages are judged at one moment.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::bundle::SvidType;
-use crate::time::Window;
 use crate::watch::{AuthorityRecord, IssuerMode, IssuerModel, LineageKind, Policy, spire};
 
 use super::RotationModel;
@@ -26,8 +24,8 @@ pub(super) struct ScheduleParameters {
     pub(super) interval: Option<Duration>,
     /// The lifetimes that keys of unknown life may have, shortest first.
     pub(super) possible_lifetimes: Vec<Duration>,
-    /// When the first publications of a baseline's JWT lineages are expected.
-    pub(super) windows: Arc<Vec<Window>>,
+    /// How far the issuer's clock and the monitor's may be apart.
+    pub(super) skew: Duration,
     /// The least tolerance: two polls and three ticks.
     pub(super) slack: Duration,
     /// How early a publication may be: three ticks, or as much as replicas lag.
@@ -104,7 +102,7 @@ impl RotationModel {
                 IssuerModel::Spire { .. } | IssuerModel::Learned => None,
             },
             possible_lifetimes: self.possible_lifetimes.clone(),
-            windows: Arc::clone(&self.windows),
+            skew: policy.clock_skew,
             slack: (interval * 2).saturating_add(TICKS),
             early: TICKS.max(policy.replica_lag),
             away: false,

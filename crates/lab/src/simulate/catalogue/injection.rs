@@ -34,6 +34,12 @@ pub(super) fn jwt_matched(world: &mut World, at: Timestamp) {
     world.plan(then, WorldAction::End(Incident::InjectedJwtMatched));
 }
 
+pub(super) fn jwt_untimed(world: &mut World, at: Timestamp) {
+    let life = world.settings().ca_ttl;
+    world.append(at, SvidType::Jwt, life, attack(KeyAppearance::Matched));
+    world.perform(at, WorldAction::End(Incident::InjectedJwtUntimed));
+}
+
 pub(super) fn pair(world: &mut World, at: Timestamp) {
     let then = quiet_moment(world, at);
     plan_matched(world, then, SvidType::X509);

@@ -114,6 +114,7 @@ fn begins(incident: Incident) -> Begins {
         Incident::ClockStepBack => reception::clock_step_back,
         Incident::InjectedJwtNaive => injection::jwt_naive,
         Incident::InjectedJwtMatched => injection::jwt_matched,
+        Incident::InjectedJwtUntimed => injection::jwt_untimed,
         Incident::InjectedPair => injection::pair,
         Incident::InjectedJwtTimed => injection::jwt_timed,
         Incident::InjectedRoot => injection::long_lived_root,

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{KEY_ID, between, noun};
-use crate::bundle::{AuthorityId, SvidType};
+use crate::bundle::{AuthorityId, Fingerprint, SvidType};
 use crate::finding::evidence::{AuthorityEvidence, PublicationPattern};
 use crate::time::{Timestamp, span};
 
@@ -21,6 +21,19 @@ impl fmt::Display for AuthorityEvidence {
             Self::NotDue { svid_type, seen, due } => {
                 f.write_str(&not_due(*svid_type, *seen, *due))
             }
+            Self::FirstDateOpen { date, seen } => write!(
+                f,
+                "It was published {} after an X.509 authority was due ({date}): whether it is the JWT key of the same server, which drifted, or an added key cannot be determined yet, because the first bundle does not show when JWT keys are due. This finding ends if the next key of its lineage is published one period later.",
+                span(seen.since(*date).unwrap_or_default())
+            ),
+            Self::MayHaveDrifted => f.write_str(
+                "Keys live under 12 h here, so JWT keys may have drifted to any time: whether it is a scheduled key cannot be determined in the first period after the baseline.",
+            ),
+            Self::FirstDateContested { with } => write!(
+                f,
+                "More JWT keys were published in the first period after the baseline than servers were due to publish: one of this key and {} was not due, and which one cannot be determined. Compare them with the issuer.",
+                with.iter().map(Fingerprint::short).collect::<Vec<_>>().join(", ")
+            ),
             Self::OnTime { lineage } => {
                 write!(f, "It was published when lineage {lineage} was due.")
             }
