@@ -346,6 +346,7 @@ fn key_type(value: &Value<'_>, key: &Key, report: &mut Report) -> Option<KeyType
             "ec-p256" => Some(KeyType::EcP256),
             "ec-p384" => Some(KeyType::EcP384),
             "ec-p521" => Some(KeyType::EcP521),
+            "ed25519" => Some(KeyType::Ed25519),
             _ => written
                 .strip_prefix("rsa-")
                 .and_then(|bits| bits.parse().ok())

@@ -231,6 +231,6 @@ fn key_type(text: &str) -> Result<KeyType, String> {
     let read: Result<KeyType, _> = serde_json::from_value(quoted);
     match read {
         Ok(key_type) if key_type.is_known() => Ok(key_type),
-        _ => Err("write ec-p256, ec-p384, ec-p521 or rsa-2048".to_owned()),
+        _ => Err("write ec-p256, ec-p384, ec-p521, ed25519 or rsa-2048".to_owned()),
     }
 }

@@ -60,7 +60,7 @@ record! {
         key_type => Key::new(
             "key_type", Kind::KeyType,
             "The type of their keys, where that differs from those before: `ec-p256`, `ec-p384`, \
-             `ec-p521`, `rsa-2048`, `rsa-3072`, `rsa-4096`, …",
+             `ec-p521`, `ed25519`, `rsa-2048`, `rsa-3072`, `rsa-4096`, …",
         ).or_else("as before");
         max_lifetime => Key::new(
             "max_lifetime", Kind::Duration { min: minutes(1), max: days(36_600) },

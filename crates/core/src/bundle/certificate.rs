@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use x509_parser::oid_registry::{
-    OID_EC_P256, OID_KEY_TYPE_EC_PUBLIC_KEY, OID_NIST_EC_P384, OID_NIST_EC_P521,
+    OID_EC_P256, OID_KEY_TYPE_EC_PUBLIC_KEY, OID_NIST_EC_P384, OID_NIST_EC_P521, OID_SIG_ED25519,
 };
 use x509_parser::prelude::{
     FromDer, GeneralName, NameConstraints, ParsedExtension, SubjectPublicKeyInfo, X509Certificate,
@@ -226,6 +226,9 @@ pub fn key_type(key: &SubjectPublicKeyInfo<'_>) -> KeyType {
             None => KeyType::Unknown("EC".into()),
         };
     }
+    if key.algorithm.algorithm == OID_SIG_ED25519 {
+        return KeyType::Ed25519;
+    }
     match key.parsed() {
         Ok(PublicKey::RSA(rsa)) => {
             let modulus = rsa.modulus;
@@ -330,6 +333,16 @@ mod tests {
         assert_eq!(with_serial(&[0x7f; 21]), format!("0x{}", "7f".repeat(21)));
         // In decimal digits this one would take seconds.
         assert_eq!(with_serial(&vec![0x7f; 3 << 20]), format!("0x{}", "7f".repeat(31)));
+    }
+
+    #[test]
+    fn an_ed25519_key_is_known_and_the_same_in_a_jwk() {
+        let key = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+        let der = CertificateParams::default().self_signed(&key).unwrap().der().clone();
+        let read = Certificate::parse(&der).unwrap();
+        assert_eq!(read.key_type, KeyType::Ed25519);
+        let raw = key.public_key_raw();
+        assert_eq!(crate::bundle::spki::of_ed25519(raw), read.public_key);
     }
 
     #[test]

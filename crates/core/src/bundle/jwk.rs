@@ -43,6 +43,7 @@ pub(super) fn key(members: &Members<'_>) -> Result<Key, IrregularityKind> {
     match &*kty {
         "EC" => elliptic(members),
         "RSA" => rsa(members),
+        "OKP" if members.text("crv").as_deref() == Some("Ed25519") => ed25519(members),
         "oct" => Err(IrregularityKind::SymmetricKey),
         other => Ok(unknown(members, other)),
     }
@@ -73,7 +74,7 @@ fn elliptic(members: &Members<'_>) -> Result<Key, IrregularityKind> {
         KeyType::EcP256 => ParsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, &point).is_ok(),
         KeyType::EcP384 => ParsedPublicKey::new(&ECDSA_P384_SHA384_ASN1, &point).is_ok(),
         KeyType::EcP521 => ParsedPublicKey::new(&ECDSA_P521_SHA512_ASN1, &point).is_ok(),
-        KeyType::Rsa { .. } | KeyType::Unknown(_) => false,
+        KeyType::Ed25519 | KeyType::Rsa { .. } | KeyType::Unknown(_) => false,
     };
     if !on_curve {
         return Err(IrregularityKind::InvalidKey);
@@ -118,6 +119,23 @@ fn rsa(members: &Members<'_>) -> Result<Key, IrregularityKind> {
         fingerprint: Fingerprint::of(canonical.as_bytes()),
         spki: Some(spki::of_rsa(n, e)),
         departures: weak.into_iter().chain(odd).collect(),
+    })
+}
+
+/// RFC 8037, 2. Nobody looks into the 32 bytes: not every one of them is a point.
+fn ed25519(members: &Members<'_>) -> Result<Key, IrregularityKind> {
+    let mut odd = false;
+    let key = parameter(members, "x", &mut odd)?;
+    if key.len() != 32 {
+        return Err(IrregularityKind::InvalidKey);
+    }
+    let x = URL_SAFE_NO_PAD.encode(&key);
+    let canonical = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#);
+    Ok(Key {
+        kind: KeyType::Ed25519,
+        fingerprint: Fingerprint::of(canonical.as_bytes()),
+        spki: Some(spki::of_ed25519(&key)),
+        departures: odd.then_some(IrregularityKind::OddKeyEncoding).into_iter().collect(),
     })
 }
 
@@ -246,6 +264,21 @@ mod tests {
     fn a_symmetric_key_gives_nothing_not_even_a_hash() {
         let fault = key_of(r#"{"kty":"oct","k":"c2VjcmV0"}"#).unwrap_err();
         assert_eq!(fault, IrregularityKind::SymmetricKey);
+    }
+
+    #[test]
+    fn an_ed25519_key_is_known_and_has_its_length() {
+        // RFC 8037, A.2 and A.3.
+        let text =
+            r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+        let key = key_of(text).unwrap();
+        let thumbprint = URL_SAFE_NO_PAD.encode(key.fingerprint.as_bytes());
+        assert_eq!(thumbprint, "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+        assert_eq!((key.kind, key.departures), (KeyType::Ed25519, Vec::new()));
+        let short = r#"{"kty":"OKP","crv":"Ed25519","x":"AAAA"}"#;
+        assert_eq!(key_of(short).unwrap_err(), IrregularityKind::InvalidKey);
+        let other = key_of(r#"{"kty":"OKP","crv":"X25519","x":"AAAA"}"#).unwrap();
+        assert_eq!(other.kind, KeyType::Unknown("OKP".into()));
     }
 
     #[test]

@@ -16,6 +16,9 @@ pub enum KeyType {
     EcP384,
     /// ECDSA over P-521.
     EcP521,
+    /// Ed25519 (RFC 8037). No JWT-SVID algorithm uses it, and still SPIRE and go-spiffe keep such a
+    /// key.
+    Ed25519,
     /// RSA with a modulus of this many bits.
     Rsa {
         /// The length of the modulus.
@@ -27,7 +30,7 @@ pub enum KeyType {
 }
 
 impl KeyType {
-    /// Whether an SVID signed by such a key could be verified.
+    /// Whether some consumer keeps such a key.
     pub fn is_known(&self) -> bool {
         !matches!(self, Self::Unknown(_))
     }
@@ -45,6 +48,7 @@ impl fmt::Display for KeyType {
             Self::EcP256 => f.write_str("ec-p256"),
             Self::EcP384 => f.write_str("ec-p384"),
             Self::EcP521 => f.write_str("ec-p521"),
+            Self::Ed25519 => f.write_str("ed25519"),
             Self::Rsa { bits } => write!(f, "rsa-{bits}"),
             Self::Unknown(name) => write!(f, "unknown:{name}"),
         }
@@ -57,7 +61,7 @@ impl Serialize for KeyType {
             Self::Unknown(name) => {
                 serializer.collect_str(&format_args!("unknown:{}", name.as_received()))
             }
-            Self::EcP256 | Self::EcP384 | Self::EcP521 | Self::Rsa { .. } => {
+            Self::EcP256 | Self::EcP384 | Self::EcP521 | Self::Ed25519 | Self::Rsa { .. } => {
                 serializer.collect_str(self)
             }
         }
@@ -71,6 +75,7 @@ impl<'de> Deserialize<'de> for KeyType {
             "ec-p256" => Self::EcP256,
             "ec-p384" => Self::EcP384,
             "ec-p521" => Self::EcP521,
+            "ed25519" => Self::Ed25519,
             other => match other.strip_prefix("rsa-").and_then(|bits| bits.parse().ok()) {
                 Some(bits) => Self::Rsa { bits },
                 None => Self::Unknown(other.strip_prefix("unknown:").unwrap_or(other).into()),

@@ -11,6 +11,9 @@ const SECP521R1: &[u8] = &[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23];
 const RSA_ENCRYPTION: &[u8] =
     &[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
 
+/// `id-Ed25519` (RFC 8410, 3).
+const ED25519: &[u8] = &[0x06, 0x03, 0x2b, 0x65, 0x70];
+
 const SEQUENCE: u8 = 0x30;
 const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
@@ -22,7 +25,7 @@ pub(super) fn of_point(key_type: &KeyType, point: &[u8]) -> Option<PublicKeyId> 
         KeyType::EcP256 => SECP256R1,
         KeyType::EcP384 => SECP384R1,
         KeyType::EcP521 => SECP521R1,
-        KeyType::Rsa { .. } | KeyType::Unknown(_) => return None,
+        KeyType::Ed25519 | KeyType::Rsa { .. } | KeyType::Unknown(_) => return None,
     };
     let algorithm = element(SEQUENCE, &[EC_PUBLIC_KEY, curve]);
     let key = element(BIT_STRING, &[&[0], point]);
@@ -34,6 +37,13 @@ pub(super) fn of_rsa(modulus: &[u8], exponent: &[u8]) -> PublicKeyId {
     let numbers = element(SEQUENCE, &[&integer(modulus), &integer(exponent)]);
     let algorithm = element(SEQUENCE, &[RSA_ENCRYPTION]);
     let key = element(BIT_STRING, &[&[0], &numbers]);
+    PublicKeyId::of(&element(SEQUENCE, &[&algorithm, &key]))
+}
+
+/// The public key of these 32 bytes (RFC 8410, 4).
+pub(super) fn of_ed25519(key: &[u8]) -> PublicKeyId {
+    let algorithm = element(SEQUENCE, &[ED25519]);
+    let key = element(BIT_STRING, &[&[0], key]);
     PublicKeyId::of(&element(SEQUENCE, &[&algorithm, &key]))
 }
 
