@@ -299,7 +299,7 @@ fn authorities(domain: &DomainView, svid_type: SvidType, now: Timestamp) -> Stri
     let (mut all, mut active) = (0_u64, 0_u64);
     for record in published {
         all = all.saturating_add(1);
-        active = active.saturating_add(u64::from(record.phase(now) == Phase::Active));
+        active = active.saturating_add(u64::from(record.seen_phase(now) == Phase::Active));
     }
     if active == 0 { all.to_string() } else { format!("{all} ({active} active)") }
 }

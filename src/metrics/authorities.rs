@@ -15,8 +15,8 @@ const LONGEST_KID: usize = 64;
 /// The longest key type that becomes a label, in characters: an unknown one is foreign text.
 const LONGEST_KEY_TYPE: usize = 64;
 
-/// What can be told from outside of an authority in the bundle.
-const STATES: [&str; 4] = ["published", "active", "retired", "expired"];
+/// The states of an authority in the bundle.
+const STATES: [Phase; 4] = [Phase::Published, Phase::Active, Phase::Retired, Phase::Expired];
 
 pub(super) const FAMILIES: &[Family] = &[
     Family {
@@ -48,7 +48,7 @@ pub(super) const FAMILIES: &[Family] = &[
         name: "anchorwatch_authority_state",
         kind: FamilyKind::Gauge,
         help: "1 for the state that an authority is in, 0 for the others. Active is inferred from \
-               the endpoint's own SVID, retired from the issuer's schedule, neither from the bundle.",
+               the endpoint's own SVID or the issuer's schedule, retired from the schedule.",
         labels: &[
             TRUST_DOMAIN,
             USE,
@@ -143,19 +143,10 @@ fn info(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
 fn state(scrape: &Scrape<'_>, out: &mut Encoder) -> io::Result<()> {
     let now = scrape.at();
     each(scrape, |domain, record, [name, svid_type, short]| {
-        let retired = || {
-            let retirement = domain.case().expected(record).retirement;
-            retirement.is_some_and(|retirement| retirement.until <= now)
-        };
-        let phase = match record.phase(now) {
-            Phase::Expired => "expired",
-            Phase::Published | Phase::Active if retired() => "retired",
-            Phase::Published | Phase::Removed => "published",
-            Phase::Active => "active",
-        };
+        let phase = domain.case().phase(record, now);
         for state in STATES {
             let value = if state == phase { 1.0 } else { 0.0 };
-            out.sample(&[name, svid_type, short, ("state", state)], value)?;
+            out.sample(&[name, svid_type, short, ("state", state.label())], value)?;
         }
         Ok(())
     })

@@ -238,7 +238,10 @@ impl AuthorityReport {
             public_key: authority.public_key,
             key_type: authority.key_type.clone(),
             kid: authority.kid.clone(),
-            state: record.phase(now).label().to_owned(),
+            state: domain
+                .map_or_else(|| record.seen_phase(now), |domain| domain.case().phase(record, now))
+                .label()
+                .to_owned(),
             published: record.published,
             removed: record.removed,
             returned_after: record.returned_after,

@@ -206,7 +206,7 @@ async fn uri_name_constraints_hold_as_go_spiffe_verifies_them() {
         let mut params = ca_params("spiffe://example.org", current()).unwrap();
         constrain(&mut params);
         let below = |ca: &X509Ca| ca.intermediate(&world.trust_domain, current()).unwrap();
-        let mut made = |ca: &X509Ca| {
+        let made = |ca: &X509Ca| {
             ca.sign_ca(params.clone(), DemoKeyAlgorithm::EcP256.generate().unwrap()).unwrap()
         };
         let (under_root, plain) = (made(&root), below(&root));

@@ -312,9 +312,7 @@ fn authority(families: &mut Families, view: &View, domain: &DomainView, record: 
             families.add(name, &at, window.until.as_unix_seconds());
         }
     }
-    let phase = record.phase(view.at).label();
-    let retired = expected.retirement.is_some_and(|retirement| retirement.until <= view.at);
-    let now = if retired && phase != "expired" { "retired" } else { phase };
+    let now = domain.case().phase(record, view.at).label();
     for state in ["published", "active", "retired", "expired"] {
         let labels = [at[0], at[1], at[2], ("state", state)];
         let value = f64::from(u8::from(state == now));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
-use super::irregularity::IrregularityKind as Kind;
+use super::irregularity::{ElementKey, IrregularityKind as Kind};
 use super::json::{Members, elements, string};
 use super::jwk::{self, PRIVATE};
 use super::{Authority, AuthorityId, Certificate, KeyType, SvidType};
@@ -58,6 +58,12 @@ pub(super) fn element(raw: &str) -> Element {
         SvidType::X509 => x509(&members, &mut read),
         SvidType::Jwt | SvidType::Wit => signing_key(svid_type, &members, &mut read),
     };
+    let authority = read.authority.as_ref().map(|authority| authority.id);
+    for departure in &mut read.departures {
+        if let Kind::PrivateMembers { key, .. } = departure {
+            *key = ElementKey(authority);
+        }
+    }
     read
 }
 
@@ -72,8 +78,10 @@ fn secrets(members: &Members<'_>, read: &mut Element) {
 /// The private members of an object, where it has any.
 pub(super) fn private_names(members: &Members<'_>) -> Option<Kind> {
     let names: Vec<&str> = members.names().filter(|name| PRIVATE.contains(name)).collect();
-    (!names.is_empty())
-        .then(|| Kind::PrivateMembers { names: UntrustedText::new(&names.join(", "), 64) })
+    (!names.is_empty()).then(|| Kind::PrivateMembers {
+        names: UntrustedText::new(&names.join(", "), 64),
+        key: ElementKey::default(),
+    })
 }
 
 /// Bundle, 4.2: members defined neither there nor by the SVID standards SHOULD NOT be added.

@@ -4,7 +4,23 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::AuthorityId;
 use crate::untrusted::UntrustedText;
+
+/// The key that an element holds, where it holds one that is read.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct ElementKey(pub Option<AuthorityId>);
+
+impl fmt::Display for ElementKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            // By its public part, so that whoever has the key can find it.
+            Some(authority) => write!(f, "authority {authority}"),
+            None => f.write_str("a key without a known use"),
+        }
+    }
+}
 
 /// One departure: what, and in which element.
 #[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
@@ -61,8 +77,8 @@ document_faults! {
         SymmetricKey => "symmetric_key", "Bundle, 4.2.1",
             "the element is a symmetric key: whoever reads the bundle can forge with it";
         /// Private members stand in an element.
-        PrivateMembers { names: UntrustedText } => "private_members", "RFC 7517, 9.3",
-            "private members are published ({names})";
+        PrivateMembers { names: UntrustedText, key: ElementKey } => "private_members", "RFC 7517, 9.3",
+            "private members are published of {key} ({names})";
         /// An element has members that neither the bundle nor the SVID standards define.
         UndefinedMembers { names: UntrustedText } => "undefined_members", "Bundle, 4.2",
             "the element has members that the standard does not define ({names})";

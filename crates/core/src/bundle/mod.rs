@@ -5,6 +5,7 @@
 //! with the same bytes is another question, and answered in [`consumer`] by its own rules.
 
 mod authority;
+mod authority_id;
 mod certificate;
 pub mod consumer;
 mod diff;
@@ -21,13 +22,14 @@ mod pool;
 mod redact;
 mod spki;
 
-pub use authority::{Authority, AuthorityId, SvidType};
+pub use authority::Authority;
+pub use authority_id::{AuthorityId, SvidType};
 pub use certificate::key_type;
 pub use certificate::{Certificate, CertificateError, Validity};
 pub use diff::{BundleDiff, diff};
 pub use fingerprint::{Digest, Fingerprint, FingerprintError, KeyId, PublicKeyId};
 pub use fold::folded;
-pub use irregularity::{Irregularity, IrregularityKind};
+pub use irregularity::{ElementKey, Irregularity, IrregularityKind};
 pub use jwk::strip_leading_zeros;
 pub use key_type::KeyType;
 pub use memory::Memory;

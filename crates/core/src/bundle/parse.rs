@@ -8,7 +8,7 @@ use serde_json::error::Category;
 
 use super::element::{Element, private_names};
 use super::fold::folded;
-use super::irregularity::IrregularityKind as Kind;
+use super::irregularity::{ElementKey, IrregularityKind as Kind};
 use super::json::{Members, depth, elements};
 use super::redact::{Redacted, redacted};
 use super::{Authority, AuthorityId, Bundle, Irregularity, Memory, StatedNumber};
@@ -248,7 +248,10 @@ impl Reading {
             if !names.is_empty() && !self.irregularities.iter().any(told) {
                 self.note(
                     None,
-                    Kind::PrivateMembers { names: UntrustedText::new(&names.join(", "), 64) },
+                    Kind::PrivateMembers {
+                        names: UntrustedText::new(&names.join(", "), 64),
+                        key: ElementKey::default(),
+                    },
                 );
             }
             clean = Some(text).filter(|text| text != kept.as_bytes());

@@ -2,8 +2,10 @@
 
 use super::Case;
 use crate::bundle::SvidType;
-use crate::time::Window;
-use crate::watch::{AuthorityRecord, IssuerMode, IssuerModel, Standing, spire, spire_lifetime};
+use crate::time::{Timestamp, Window};
+use crate::watch::{
+    AuthorityRecord, IssuerMode, IssuerModel, Phase, Standing, spire, spire_lifetime,
+};
 
 /// When the steps of an authority's life are expected. Each is absent where nothing says it.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -41,6 +43,36 @@ impl Case<'_> {
             activation: known.or_else(|| modelled(record, published)),
             retirement: Some(retired),
             removal: Some(pruned.widened(std::time::Duration::ZERO, spire::PRUNE_TICK)),
+        }
+    }
+
+    /// When an authority signed for the first time, or is expected to: by the endpoint's own SVID,
+    /// whose `notBefore` SPIRE puts before the signing, else by the schedule.
+    pub fn activated(&self, record: &AuthorityRecord) -> Option<Window> {
+        if let Some(leaf) = record.signed {
+            let signed = leaf.validity.not_before.saturating_add(spire::NOT_BEFORE_CUSHION);
+            return Some(Window::point(signed.min(leaf.seen_at)));
+        }
+        self.expected(record).activation.or_else(|| {
+            let is_past = record.is_explained() && record.removed.is_some();
+            is_past.then(|| self.facts().activation(record, self.policy))?
+        })
+    }
+
+    /// When an authority signed for the last time, or is expected to: by the schedule, else by the first
+    /// signature of its successor.
+    pub fn retired(&self, record: &AuthorityRecord) -> Option<Window> {
+        let successor = || self.facts().record(record.successor?);
+        self.expected(record).retirement.or_else(|| self.activated(successor()?))
+    }
+
+    /// The state of an authority at `now`.
+    pub fn phase(&self, record: &AuthorityRecord, now: Timestamp) -> Phase {
+        let past = |window: Option<Window>| window.is_some_and(|window| window.until <= now);
+        match record.seen_phase(now) {
+            Phase::Published | Phase::Active if past(self.retired(record)) => Phase::Retired,
+            Phase::Published if past(self.activated(record)) => Phase::Active,
+            seen => seen,
         }
     }
 

@@ -106,8 +106,9 @@ impl AuthorityRecord {
         }
     }
 
-    /// The state that can be told from outside at `now`, with what is known and no more.
-    pub fn phase(&self, now: Timestamp) -> Phase {
+    /// The state at `now` by what was seen alone: for authorities of no watched trust domain. Whoever has
+    /// the trust domain asks [`Case::phase`](crate::judge::Case::phase).
+    pub fn seen_phase(&self, now: Timestamp) -> Phase {
         let expired = |validity: &Validity| validity.not_after < now;
         if self.removed.is_some() {
             Phase::Removed
@@ -122,13 +123,14 @@ impl AuthorityRecord {
 }
 
 closed_set! {
-    /// What can be told of an authority's state from outside. *Active* is inferred from the endpoint's
-    /// own SVID, never from the bundle.
+    /// The state of an authority, the same on the page, in metrics and on the command line.
     pub enum Phase {
-        /// In the bundle, and not known to sign.
+        /// In the bundle, and it does not sign yet, or nothing says that it does.
         Published => "published",
-        /// In the bundle, and seen to have signed the endpoint's SVID.
+        /// In the bundle, and it signs: the endpoint's SVID shows it, or its issuer's schedule says so.
         Active => "active",
+        /// In the bundle, and it has signed for the last time by its issuer's schedule.
+        Retired => "retired",
         /// In the bundle, and past its `notAfter`: normal for a day or so under SPIRE.
         Expired => "expired",
         /// No longer in the bundle.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anchorwatch_core::bundle::IrregularityKind;
+use anchorwatch_core::bundle::{ElementKey, IrregularityKind};
 use anchorwatch_core::decision::{Decision, DecisionAction, DecisionSource, Outage};
 use anchorwatch_core::finding::{Finding, FindingKind, Severity};
 use anchorwatch_core::judge::{Case, assess, review};
@@ -169,9 +169,10 @@ fn a_bootstrap_file_that_is_needed_and_unusable_is_critical() {
 fn a_private_key_in_the_document_is_critical_until_it_is_gone_and_another_oddity_is_not() {
     let story = Timeline::start().publishes(1, &["x:a"]).strays(&[IrregularityKind::UnwantedKeyId]);
     expect(&story, &[(FindingKind::IrregularDocument, Severity::Info)]);
-    for secret in
-        [IrregularityKind::PrivateMembers { names: "d".into() }, IrregularityKind::SymmetricKey]
-    {
+    for secret in [
+        IrregularityKind::PrivateMembers { names: "d".into(), key: ElementKey::default() },
+        IrregularityKind::SymmetricKey,
+    ] {
         let story = story.clone().strays(&[secret]);
         let both = [
             (FindingKind::PrivateKeyPublished, Severity::Critical),

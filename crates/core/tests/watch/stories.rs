@@ -21,7 +21,7 @@ fn the_first_bundle_is_the_baseline_and_every_key_in_it_is_on_record() {
     let record = story.record(&x509("a"));
     assert_eq!(record.published.after, None, "it may have been published at any time");
     assert_eq!(record.published.until, story.now());
-    assert_eq!(record.phase(story.now()), Phase::Published);
+    assert_eq!(record.seen_phase(story.now()), Phase::Published);
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn publication_and_removal_lie_between_the_poll_before_and_the_poll_that_shows_t
     let story = story.publishes(3, &["x:a"]);
     let removed = story.record(&jwt("b")).removed.unwrap();
     assert_eq!((removed.after, removed.until), (Some(last_with), story.now()));
-    assert_eq!(story.record(&jwt("b")).phase(story.now()), Phase::Removed);
+    assert_eq!(story.record(&jwt("b")).seen_phase(story.now()), Phase::Removed);
 }
 
 #[test]

@@ -141,7 +141,10 @@ fn a_private_key_pages_is_shown_nowhere_and_is_done_with_by_a_decision() {
     leaked.element["d"] = json!(secret);
     story.publish([leaked.clone()]);
     story.next();
-    story.raises(F::PrivateKeyPublished, Critical);
+    let found = story.raises(F::PrivateKeyPublished, Critical);
+    // By its use and public part, so that whoever has the key can find it.
+    let named = format!("authority jwt-svid {}", leaked.fingerprint);
+    assert!(found.evidence[0].contains(&named), "{:?}", found.evidence);
     let said = serde_json::to_string(&story.said).unwrap();
     assert!(!said.contains(secret), "the private key is told");
     story.withdraw(|key| key.short == leaked.short);
