@@ -97,7 +97,7 @@ pub fn read_bundle(
     parse_bytes(&content(path, &ParseLimits::default())?, trust_domain)
 }
 
-/// As [`read`], of what a file held.
+/// As [`read_bundle`], of what a file held.
 pub fn parse_bytes(
     bytes: &[u8],
     trust_domain: &TrustDomain,

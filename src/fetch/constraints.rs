@@ -222,7 +222,7 @@ pub(super) fn above(place: usize, issuers: &mut Issuers<'_>, below: &[usize]) ->
     let own = path_length(certificate);
     let mut found = Vec::new();
     for (anchor, issuer) in anchors.iter().enumerate() {
-        if let Some(path_length) = below_issuer(own, path_length(issuer))
+        if let Ok(path_length) = below_issuer(own, path_length(issuer))
             && issuers.has_issued(issuer, certificate)
         {
             found.push(Issued { anchor, between: Vec::new(), path_length });
@@ -234,7 +234,7 @@ pub(super) fn above(place: usize, issuers: &mut Issuers<'_>, below: &[usize]) ->
             continue;
         }
         for way in above(next, issuers, &below) {
-            if let Some(path_length) = below_issuer(own, way.path_length) {
+            if let Ok(path_length) = below_issuer(own, way.path_length) {
                 let between = [&[next], way.between.as_slice()].concat();
                 found.push(Issued { anchor: way.anchor, between, path_length });
             }
@@ -243,12 +243,15 @@ pub(super) fn above(place: usize, issuers: &mut Issuers<'_>, below: &[usize]) ->
     found
 }
 
-/// How many certificates may stand below one that allows `own` and whose issuer allows `issuer`;
-/// nothing where the issuer allows none at all.
-fn below_issuer(own: Option<u32>, issuer: Option<u32>) -> Option<Option<u32>> {
-    let Some(issuer) = issuer else { return Some(own) };
-    let left = issuer.checked_sub(1)?;
-    Some(Some(own.map_or(left, |own| own.min(left))))
+/// The issuer allows no certificate below its own.
+struct NoneAllowed;
+
+/// How many certificates may stand below one that allows `own` and whose issuer allows `issuer`; `None`
+/// where neither says.
+fn below_issuer(own: Option<u32>, issuer: Option<u32>) -> Result<Option<u32>, NoneAllowed> {
+    let Some(issuer) = issuer else { return Ok(own) };
+    let left = issuer.checked_sub(1).ok_or(NoneAllowed)?;
+    Ok(Some(own.map_or(left, |own| own.min(left))))
 }
 
 impl Issuers<'_> {

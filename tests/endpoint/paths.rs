@@ -218,19 +218,19 @@ async fn uri_name_constraints_hold_as_go_spiffe_verifies_them() {
             (&root, &under_plain, &[&under_plain, &plain]),
             (&root, &last, &[&last, &under_plain, &plain]),
         ];
-        for (place, (anchor, signer, sent)) in chains.into_iter().enumerate() {
-            let svid = signer.svid(&world.id, current()).unwrap();
+        for (place, (anchor, issuer, sent)) in chains.into_iter().enumerate() {
+            let svid = issuer.svid(&world.id, current()).unwrap();
             let svid = sent.iter().fold(svid, |svid, ca| svid.with(ca.certificate().clone()));
             let outcome = world.poll_with(&svid, &trust(&world.trust_domain, &[anchor])).await;
-            let said = format!("{subtrees:x} {domain} {place}");
+            let shown = format!("{subtrees:x} {domain} {place}");
             match outcome {
                 Ok(observation) => {
-                    assert!(holds, "{said}");
+                    assert!(holds, "{shown}");
                     let path = observation.source.presented.unwrap().path;
-                    assert_eq!(path.len(), sent.len() + 2, "{said}");
+                    assert_eq!(path.len(), sent.len() + 2, "{shown}");
                 }
                 Err(failure) => {
-                    assert!(!holds, "{said}: {failure:?}");
+                    assert!(!holds, "{shown}: {failure:?}");
                     assert_reason(&failure, FailureReason::NameConstraints);
                 }
             }

@@ -72,7 +72,11 @@ impl Case<'_> {
         match record.seen_phase(now) {
             Phase::Published | Phase::Active if past(self.retired(record)) => Phase::Retired,
             Phase::Published if past(self.activated(record)) => Phase::Active,
-            seen => seen,
+            seen @ (Phase::Published
+            | Phase::Active
+            | Phase::Retired
+            | Phase::Expired
+            | Phase::Removed) => seen,
         }
     }
 

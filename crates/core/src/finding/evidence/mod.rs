@@ -1,7 +1,7 @@
 //! What a finding rests on, as data.
 //!
 //! A program reads the fields; a person reads the sentence that [`Display`](std::fmt::Display)
-//! makes of them, in [`wording`] alone. The journal holds the data, so that a later wording changes
+//! makes of them, in `wording` alone. The journal holds the data, so that a later wording changes
 //! nothing that is stored, and no judgement depends on a sentence.
 //!
 //! Invariant: the size of each piece of evidence is bounded. Foreign text in it is an

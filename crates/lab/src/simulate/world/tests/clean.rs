@@ -55,10 +55,13 @@ fn a_clean_watch_sees_rotation_and_nothing_else() {
                     | "authority_signed"
                     | "authority_judged"
                     | "policy_changed"
+                    | "networks_found"
             ),
             "{event:?}"
         );
     }
+    // The endpoint stays where it was at first.
+    assert_eq!(watched.named("networks_found").len(), 1);
     // Three servers, two uses, two publications a day: and as many removals.
     let introduced = watched.named("authority_introduced").len();
     assert!((360..=400).contains(&introduced), "{introduced}");
