@@ -1,7 +1,7 @@
 //! `anchorwatch simulate`: the judgement, scored against worlds whose truth is known.
 
+mod disturbed;
 mod first;
-mod told;
 
 use std::fs::File;
 use std::io::{BufWriter, IsTerminal as _, Write};
@@ -127,7 +127,7 @@ fn score(arguments: &Arguments, name: &TrustDomain) -> Exit {
     let mut kept = true;
     if arguments.incidents.is_empty() {
         kept &= show_verdicts(&verdicts(arguments.handovers, arguments.seed));
-        kept &= told::show(arguments, name, &keys);
+        kept &= disturbed::show(arguments, name, &keys);
         kept &= first::show(arguments, name, &keys);
         kept &= show_clean(arguments, name, &keys);
         kept &= show_restarts(arguments, name, &keys);

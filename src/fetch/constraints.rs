@@ -33,18 +33,10 @@ pub(super) fn hold(path: &[&X509Certificate<'_>]) -> bool {
         below.iter().all(|certificate| {
             let Ok(names) = certificate.subject_alternative_name() else { return false };
             let names = names.map(|names| names.value.general_names.as_slice()).unwrap_or_default();
-            names.iter().all(|name| match name {
-                GeneralName::URI(uri) => allows(constraints, uri, &mut left),
-                GeneralName::Invalid(..) => false,
-                GeneralName::DNSName(_)
-                | GeneralName::DirectoryName(_)
-                | GeneralName::EDIPartyName(_)
-                | GeneralName::IPAddress(_)
-                | GeneralName::OtherName(..)
-                | GeneralName::RFC822Name(_)
-                | GeneralName::RegisteredID(_)
-                | GeneralName::X400Address(_) => true,
-            })
+            names
+                .iter()
+                .filter_map(uri)
+                .all(|uri| uri.is_ok_and(|uri| allows(constraints, uri, &mut left)))
         })
     })
 }
@@ -62,22 +54,10 @@ fn allows(constraints: &NameConstraints<'_>, uri: &str, left: &mut usize) -> boo
     let mut matching = |subtrees: &Option<Vec<x509_parser::extensions::GeneralSubtree<'_>>>| {
         let (mut any, mut found) = (false, false);
         for subtree in subtrees.iter().flatten() {
-            let constraint = match &subtree.base {
-                GeneralName::URI(constraint) => Some(*constraint),
-                // The text of a URI that is no text is compared with nothing.
-                GeneralName::Invalid(..) => None,
-                GeneralName::DNSName(_)
-                | GeneralName::DirectoryName(_)
-                | GeneralName::EDIPartyName(_)
-                | GeneralName::IPAddress(_)
-                | GeneralName::OtherName(..)
-                | GeneralName::RFC822Name(_)
-                | GeneralName::RegisteredID(_)
-                | GeneralName::X400Address(_) => continue,
-            };
+            let Some(constraint) = self::uri(&subtree.base) else { continue };
             *left = left.checked_sub(1)?;
             any = true;
-            found |= matches(host(uri)?, constraint?)?;
+            found |= matches(host(uri)?, constraint.ok()?)?;
         }
         Some((any, found))
     };
@@ -88,6 +68,25 @@ fn allows(constraints: &NameConstraints<'_>, uri: &str, left: &mut usize) -> boo
         return false;
     };
     !excluded && (permitted || !any)
+}
+
+/// A URI name that is no text: it can be compared with nothing.
+struct Unreadable;
+
+/// The text of a name that is a URI; `None` of a name of another kind.
+fn uri<'a>(name: &GeneralName<'a>) -> Option<Result<&'a str, Unreadable>> {
+    match name {
+        GeneralName::URI(uri) => Some(Ok(uri)),
+        GeneralName::Invalid(..) => Some(Err(Unreadable)),
+        GeneralName::DNSName(_)
+        | GeneralName::DirectoryName(_)
+        | GeneralName::EDIPartyName(_)
+        | GeneralName::IPAddress(_)
+        | GeneralName::OtherName(..)
+        | GeneralName::RFC822Name(_)
+        | GeneralName::RegisteredID(_)
+        | GeneralName::X400Address(_) => None,
+    }
 }
 
 /// The host of a URI name; `None` where it has none that could be compared with a domain.

@@ -41,7 +41,7 @@ pub struct AuthorityRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predecessor: Option<Predecessor>,
     /// Whether another publication could have met the date that it met: which of them its lineage went
-    /// on with cannot be told.
+    /// on with cannot be determined.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_contested: bool,
     /// Whether it was at some time the only published authority of its use: whatever was signed then,

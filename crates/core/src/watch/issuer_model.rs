@@ -35,6 +35,16 @@ impl Default for IssuerModel {
     }
 }
 
+impl IssuerModel {
+    /// The declared time from publication to first signature.
+    pub fn lead(self) -> Option<Duration> {
+        match self {
+            Self::Spire { lead, .. } | Self::Declared { lead, .. } => lead,
+            Self::Learned => None,
+        }
+    }
+}
+
 closed_set! {
     /// Where a SPIRE server's X.509 authorities come from.
     #[derive(Default)]

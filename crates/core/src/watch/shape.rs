@@ -105,7 +105,7 @@ impl Stepper<'_> {
                 found.push(network);
             }
         }
-        // A network that is not told of yet is not known yet.
+        // As long as a change of the endpoint waits to be recorded, its network does too.
         if !found.is_empty() && !self.is_shift_deferred {
             self.emit_if_due(Event::NetworksFound { networks: found });
         }

@@ -35,7 +35,7 @@ pub struct PlantedRow {
     pub critical: usize,
     /// The same as a warning.
     pub warned: usize,
-    /// Explained without a word.
+    /// Explained, so that nothing is raised.
     pub silent: usize,
     /// Of the two above: critical once the issuer's own keys had come.
     pub critical_later: usize,
@@ -85,7 +85,7 @@ impl FirstPeriod {
         scenario
     }
 
-    /// Which share of planted keys may be explained without a word: what the 15 minutes around the
+    /// Which share of planted keys may be explained: what the 15 minutes around the
     /// dates of each server allow (docs/rotation-model.md#baseline).
     pub fn silent_share(self) -> f64 {
         0.02 + 0.02 * f64::from(self.replicas)
@@ -212,7 +212,7 @@ mod tests {
 
     /// Few worlds of each kind here; `make score` plays many.
     #[test]
-    fn a_planted_key_is_told_and_the_issuers_own_are_not_critical() {
+    fn a_planted_key_is_raised_and_the_issuers_own_are_not_critical() {
         let name: TrustDomain = "first.example".parse().unwrap();
         let keys = KeyPool::new(1024, 1);
         let mut all = PlantedRow::default();

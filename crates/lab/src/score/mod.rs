@@ -4,19 +4,19 @@
 //! polls and nothing else; the truth stands beside it, and is read here alone.
 
 mod clean;
+mod disturbed;
 mod expected;
 mod first;
 mod restarts;
 mod stalls;
-mod told_verdicts;
 mod verdicts;
 mod world_run;
 
 pub use clean::{Clean, CleanRow, clean_rows};
+pub use disturbed::{Disturbance, DisturbedRow, disturbed_row};
 pub use expected::{ExpectedFinding, IncidentRow, Latest, Promise, ROWS};
 pub use first::{FirstPeriod, PlantedRow, QuietRow, first_periods};
 pub use restarts::{RestartRow, restart_row};
 pub use stalls::{StallMask, StallRow, stall_row};
-pub use told_verdicts::{Disturbance, ToldVerdicts, told_verdicts};
 pub use verdicts::{VerdictScore, verdicts};
 pub use world_run::{Raised, WorldRun, play};

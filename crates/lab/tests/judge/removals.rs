@@ -4,16 +4,13 @@ use anchorwatch_core::finding::{FindingKind as F, Severity::*};
 use anchorwatch_core::replay::{Change, ReplayReport};
 use anchorwatch_core::watch::{IssuerModel, Policy};
 
-use crate::story::{DAY, HOUR, LIFE, MINUTE, POLL, Story, policy};
+use crate::story::{DAY, HOUR, LIFE, MINUTE, POLL, Story, UNTIL_DUE, policy};
 
-/// A8: the key that signs goes while its tokens live.
-#[test]
-fn a_signing_key_withdrawn_pages_until_its_last_token_has_expired() {
-    let mut story = Story::calm();
+/// The key that signs is removed five minutes after its successor was published: less than T + σ.
+fn withdraw_the_signing_key(story: &mut Story) {
     // The newest one is not active yet: the one before it signs.
     let signing = story.of("jwt-svid").iter().rev().nth(1).unwrap().clone();
     let newest = story.newest_jwt();
-    // Its successor was published five minutes before: less than T + σ.
     story.withdraw(|key| key.short == newest.short);
     story.next();
     story.acks();
@@ -22,6 +19,13 @@ fn a_signing_key_withdrawn_pages_until_its_last_token_has_expired() {
     story.acks();
     story.withdraw(|key| key.short == signing.short);
     story.next();
+}
+
+/// A8: the key that signs goes while its tokens live.
+#[test]
+fn a_signing_key_withdrawn_pages_until_its_last_token_has_expired() {
+    let mut story = Story::calm();
+    withdraw_the_signing_key(&mut story);
     story.raises(F::EarlyRemoval, Warning);
     let risk = story.raises(F::InFlightRisk, story.opened(F::InFlightRisk)[0].severity);
     assert!(risk.evidence.iter().any(|line| line.contains("rejected")));
@@ -69,21 +73,11 @@ fn a_revocation_long_after_retirement_kills_nothing() {
     story.without(F::EarlyRemoval);
 }
 
-/// With an assumed lifetime nothing is certain, and nothing pages: the retired key goes minutes after
-/// its successor came to sign.
+/// With an assumed lifetime nothing is certain, and nothing pages.
 #[test]
 fn a_lifetime_that_nobody_declared_is_a_warning_and_says_so() {
     let mut story = Story::calm_under(Policy { max_jwt_svid_ttl: None, ..policy() });
-    let signing = story.of("jwt-svid").iter().rev().nth(1).unwrap().clone();
-    let newest = story.newest_jwt();
-    story.withdraw(|key| key.short == newest.short);
-    story.next();
-    story.acks();
-    story.publish([newest]);
-    story.next();
-    story.acks();
-    story.withdraw(|key| key.short == signing.short);
-    story.next();
+    withdraw_the_signing_key(&mut story);
     let risk = story.raises(F::InFlightRisk, Warning);
     assert!(risk.evidence.iter().any(|line| line.contains("assumed")), "{:?}", risk.evidence);
 }
@@ -201,4 +195,49 @@ fn a_revocation_on_the_first_day_is_no_old_key_that_was_pruned() {
         )
     });
     assert_eq!(said.count(), 1);
+}
+
+/// Where another publication could have met the date of the successor, nobody knows which of them signed.
+#[test]
+fn a_successor_whose_date_another_key_met_too_proves_nothing() {
+    let verdicts = |contested: bool| {
+        let mut story = Story::calm();
+        let known = story.verdicts("jwt-svid").len();
+        story.go(UNTIL_DUE + 2 * POLL);
+        if contested {
+            let other = story.jwt(story.now);
+            story.publish([other.clone()]);
+            story.next();
+            story.raises(F::UnexpectedAuthority, Critical);
+            story.withdraw(|key| key.short == other.short);
+            story.next();
+        }
+        story.go(3 * DAY);
+        story.verdicts("jwt-svid").split_off(known)
+    };
+    let clean = verdicts(false);
+    assert!(clean.iter().all(|verdict| *verdict == "safe"), "{clean:?}");
+    let contested = verdicts(true);
+    let undecided = contested.iter().filter(|verdict| **verdict == "undecidable").count();
+    assert_eq!(undecided, 1, "{contested:?}");
+}
+
+/// A certificate's own end bounds what it can have signed, whenever it was published last: a restore
+/// brought it back, and the next prune takes it.
+#[test]
+fn a_root_that_had_ended_is_not_removed_early() {
+    let mut story = Story::calm();
+    story.prunes = false;
+    let old = story.of("x509-svid")[0].clone();
+    story.go(2 * DAY);
+    story.withdraw(|key| key.short == old.short);
+    story.next();
+    story.publish([old.clone()]);
+    story.next();
+    story.acks();
+    // Long enough to have come to its activation, were it new.
+    story.go(9 * HOUR);
+    story.withdraw(|key| key.short == old.short);
+    story.next();
+    story.without(F::EarlyRemoval);
 }

@@ -13,15 +13,14 @@ use crate::watch::{AuthorityRecord, IssuerModel, Lead, Policy, Predecessor, Stan
 impl Facts {
     /// From an authority's publication to its first signature, where that is known.
     pub fn lead(&self, record: &AuthorityRecord, policy: &Policy) -> Option<Lead> {
-        match policy.issuer {
-            IssuerModel::Spire { lead: Some(lead), .. }
-            | IssuerModel::Declared { lead: Some(lead), .. } => Some(Lead::Declared(lead)),
-            IssuerModel::Spire { .. } => self.modelled_lead(record),
-            IssuerModel::Declared { .. } | IssuerModel::Learned => None,
+        match (policy.issuer.lead(), policy.issuer) {
+            (Some(lead), _) => Some(Lead::Declared(lead)),
+            (None, IssuerModel::Spire { .. }) => self.modelled_lead(record),
+            (None, IssuerModel::Declared { .. } | IssuerModel::Learned) => None,
         }
     }
 
-    /// SPIRE's lead, of an authority that came as its lineage's rhythm said.
+    /// SPIRE's lead, of an authority that was published on its lineage's date.
     fn modelled_lead(&self, record: &AuthorityRecord) -> Option<Lead> {
         let scheduled = record.standing.as_ref().is_some_and(Standing::is_scheduled);
         if !scheduled || record.lineage.is_none_or(|lineage| lineage == 0) {
@@ -66,17 +65,16 @@ impl Facts {
         policy: &Policy,
     ) -> Option<Timestamp> {
         let published = published(&record.authority, record.published).until;
-        let lead = match policy.issuer {
-            IssuerModel::Spire { lead: Some(lead), .. }
-            | IssuerModel::Declared { lead: Some(lead), .. } => lead,
-            IssuerModel::Spire { .. } => {
+        let lead = match (policy.issuer.lead(), policy.issuer) {
+            (Some(lead), _) => lead,
+            (None, IssuerModel::Spire { .. }) => {
                 if let Some(end) = record.predecessor.and_then(Predecessor::end_of_turn) {
                     return Some(end.until.max(published));
                 }
                 let own = record.lifetime.map(|(_, longest)| longest);
                 spire::lead(own.max(self.rotation.possible_lifetimes.last().copied())?)
             }
-            IssuerModel::Declared { lead: None, .. } | IssuerModel::Learned => return None,
+            (None, IssuerModel::Declared { .. } | IssuerModel::Learned) => return None,
         };
         Some(published.saturating_add(lead))
     }

@@ -22,7 +22,7 @@ impl Facts {
             let after = self.followers(record).filter(|other| after(other));
             after.map(at_latest).min_by_key(|seen| (seen.from, seen.until))
         };
-        let is_contested = new.is_some_and(|new| new.is_contested);
+        let certain = new.filter(|new| !new.is_contested);
         let handover = HandOver {
             svid_type: id.svid_type,
             old: id.fingerprint,
@@ -34,11 +34,11 @@ impl Facts {
             new: new.map(|new| new.id().fingerprint),
             new_kid: new.and_then(|new| new.authority.kid.clone()),
             published_new: new.map(|new| published(&new.authority, new.published)),
-            is_contested,
+            is_contested: new.is_some() && certain.is_none(),
             first_after: first(&|_| true),
             first_candidate: first(&|other| may_follow(other, record)),
-            lead: new.filter(|_| !is_contested).and_then(|new| self.lead(new, &policy)),
-            activation: new.filter(|_| !is_contested).and_then(|new| self.activation(new, &policy)),
+            lead: certain.and_then(|new| self.lead(new, &policy)),
+            activation: certain.and_then(|new| self.activation(new, &policy)),
             activated_by: new
                 .and_then(|new| new.signed)
                 .map(|leaf| leaf.validity.not_before.saturating_add(spire::NOT_BEFORE_CUSHION)),

@@ -27,11 +27,11 @@ impl Facts {
                 record.lifetime = Some(lifetime);
                 widened.push((record.id(), lifetime));
             }
-            self.tell_successors(&widened);
+            self.update_successors(&widened);
         }
     }
 
-    fn tell_successors(&mut self, widened: &[(AuthorityId, (Duration, Duration))]) {
+    fn update_successors(&mut self, widened: &[(AuthorityId, (Duration, Duration))]) {
         for (id, lifetime) in widened {
             let successor = self.record(*id).and_then(|record| record.successor);
             let successor = successor.and_then(|id| self.authorities.record_mut(id));

@@ -137,7 +137,7 @@ impl RotationModel {
     }
 
     /// The newest authorities of the lineages whose dates this publication meets too: which of them a
-    /// lineage goes on with cannot be told.
+    /// lineage goes on with cannot be determined.
     pub(super) fn claimants_met(
         &self,
         publication: &Publication,

@@ -101,7 +101,6 @@ pub struct HandOver {
     pub had_ended: bool,
     /// Whether its issuer's schedule says when it retired: not of an upstream authority's root, which
     /// goes when the upstream says so, whatever its lifetime.
-    #[serde(default)]
     pub is_scheduled: bool,
     /// Whether its removal is told by another finding: it was denied, or nothing explained it.
     pub covered_by_other_finding: bool,

@@ -6,16 +6,16 @@ use std::time::Duration;
 use super::{WorldRun, play};
 use crate::issuer::IssuerSettings;
 use crate::simulate::{Incident, KeyPool, Random, Scenario, Skip, Truth, WorldEvent};
+use anchorwatch_core::bundle::AuthorityId;
 use anchorwatch_core::bundle::consumer::Consumer;
-use anchorwatch_core::bundle::{AuthorityId, SvidType};
-use anchorwatch_core::judge::{Case, VerdictKind};
-use anchorwatch_core::spiffe::TrustDomain;
+use anchorwatch_core::judge::{Case, Ttl, VerdictKind};
+use anchorwatch_core::spiffe::{BundleEndpoint, TrustDomain};
 use anchorwatch_core::time::Timestamp;
 use anchorwatch_core::watch::{HandOver, Policy};
 
 /// What the verdicts on the hand-overs of such domains came to.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct ToldVerdicts {
+pub struct DisturbedRow {
     /// Hand-overs whose truth is known.
     pub handovers: usize,
     /// `safe`, and both laws were kept.
@@ -30,30 +30,19 @@ pub struct ToldVerdicts {
     pub undecided: usize,
 }
 
-/// What disturbs the domain.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Disturbance {
-    /// `ca_ttl` is halved at a random moment.
-    CaTtlHalved,
-    /// `ca_ttl` is doubled at a random moment.
-    CaTtlDoubled,
-    /// Servers come back without their keys.
-    Restarts,
+anchorwatch_core::closed_set! {
+    /// What disturbs the domain.
+    pub enum Disturbance {
+        /// `ca_ttl` is halved at a random moment.
+        CaTtlHalved => "ca_ttl halved",
+        /// `ca_ttl` is doubled at a random moment.
+        CaTtlDoubled => "ca_ttl doubled",
+        /// Servers start again without their keys.
+        Restarts => "restarts",
+    }
 }
 
 impl Disturbance {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::CaTtlHalved, Self::CaTtlDoubled, Self::Restarts];
-
-    /// The words in a table.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::CaTtlHalved => "ca_ttl halved",
-            Self::CaTtlDoubled => "ca_ttl doubled",
-            Self::Restarts => "restarts",
-        }
-    }
-
     fn incident(self) -> Incident {
         match self {
             Self::CaTtlHalved => Incident::CaTtlHalved,
@@ -72,14 +61,14 @@ const DELAYS: [Duration; 3] =
     [Duration::from_hours(3), Duration::from_hours(6), Duration::from_hours(12)];
 
 /// Watches such a domain, whose slowest consumer takes a random one of three times.
-pub fn told_verdicts(
+pub fn disturbed_row(
     name: &TrustDomain,
     disturbance: Disturbance,
     replicas: u16,
     seed: u64,
     keys: &KeyPool,
-) -> ToldVerdicts {
-    let mut random = Random::stream(seed, "told verdicts");
+) -> DisturbedRow {
+    let mut random = Random::stream(seed, "disturbed");
     let mut scenario = Scenario::clean(name.clone(), replicas, IssuerSettings::spire(DAY));
     scenario.lasts = LASTS;
     scenario.observer.skip = Some(Skip { sparse: DAY / 48, lone_failures: true });
@@ -94,23 +83,30 @@ pub fn told_verdicts(
     let policy = Policy { consumers: vec![Consumer::Cache(delay)], ..scenario.policy() };
     let run = play(&scenario, seed, &policy, keys);
     let truth = Signers::of(&run.truth);
-    let mut told = ToldVerdicts::default();
-    let Some(endpoint) = run.state.facts.endpoint.configured.clone() else { return told };
+    let mut row = DisturbedRow::default();
+    let Some(endpoint) = run.state.facts.endpoint.configured.clone() else { return row };
     for handover in &run.state.facts.rotation.handovers {
-        let Some(kept) = truth.kept(handover, &policy, delay) else { continue };
-        told.count(verdict(&run, &endpoint, &policy, handover), kept);
+        let Some(laws) = truth.laws(handover, &policy, delay) else { continue };
+        row.count(verdict(&run, &endpoint, &policy, handover), laws);
     }
-    told
+    row
 }
 
 fn verdict(
     run: &WorldRun,
-    endpoint: &anchorwatch_core::spiffe::BundleEndpoint,
+    endpoint: &BundleEndpoint,
     policy: &Policy,
     handover: &HandOver,
 ) -> VerdictKind {
     let case = Case { endpoint, state: &run.state, policy, bootstrap_fault: None, shared: None };
     case.verdict(handover).map_or(VerdictKind::Undecidable, |verdict| verdict.kind)
+}
+
+/// Whether a hand-over really kept both laws.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Laws {
+    Kept,
+    Broken,
 }
 
 /// Who signed when.
@@ -146,7 +142,7 @@ impl Signers {
 
     /// Whether the server that signed with the removed authority kept both laws; `None` where it never
     /// signed, or nothing of it is known.
-    fn kept(&self, handover: &HandOver, policy: &Policy, delay: Duration) -> Option<bool> {
+    fn laws(&self, handover: &HandOver, policy: &Policy, delay: Duration) -> Option<Laws> {
         let old = AuthorityId { svid_type: handover.svid_type, fingerprint: handover.old };
         let (_, replica) = *self.publications.get(&old)?;
         let retired = *self.retirements.get(&old)?;
@@ -157,25 +153,21 @@ impl Signers {
         });
         let (activated, next) = followed?;
         let (published, _) = *self.publications.get(next)?;
-        let ttl = match old.svid_type {
-            SvidType::X509 => policy.max_x509_svid_ttl.unwrap_or(Policy::ASSUMED_X509_TTL),
-            SvidType::Jwt | SvidType::Wit => {
-                policy.max_jwt_svid_ttl.unwrap_or(Policy::ASSUMED_JWT_TTL)
-            }
-        };
+        let ttl = Ttl::of(old.svid_type, policy, &[]).longest;
         let retained = retired.saturating_add(ttl).saturating_add(policy.sigma()) <= removed;
-        Some(published.saturating_add(delay) <= *activated && retained)
+        let kept = published.saturating_add(delay) <= *activated && retained;
+        Some(if kept { Laws::Kept } else { Laws::Broken })
     }
 }
 
-impl ToldVerdicts {
-    fn count(&mut self, kind: VerdictKind, kept: bool) {
+impl DisturbedRow {
+    fn count(&mut self, kind: VerdictKind, laws: Laws) {
         self.handovers += 1;
-        match (kind, kept) {
-            (VerdictKind::Safe, true) => self.safe += 1,
-            (VerdictKind::Safe, false) => self.wrong_safe += 1,
-            (VerdictKind::Violated(_), false) => self.violated += 1,
-            (VerdictKind::Violated(_), true) => self.wrong_violated += 1,
+        match (kind, laws) {
+            (VerdictKind::Safe, Laws::Kept) => self.safe += 1,
+            (VerdictKind::Safe, Laws::Broken) => self.wrong_safe += 1,
+            (VerdictKind::Violated(_), Laws::Broken) => self.violated += 1,
+            (VerdictKind::Violated(_), Laws::Kept) => self.wrong_violated += 1,
             (VerdictKind::Undecidable, _) => self.undecided += 1,
         }
     }
@@ -200,16 +192,16 @@ mod tests {
 
     #[test]
     fn no_verdict_is_wrong_where_ca_ttl_changes_or_servers_lose_their_keys() {
-        let name: TrustDomain = "told.example".parse().unwrap();
+        let name: TrustDomain = "disturbed.example".parse().unwrap();
         let keys = KeyPool::new(512, 1);
         for disturbance in Disturbance::ALL {
-            let mut told = ToldVerdicts::default();
+            let mut row = DisturbedRow::default();
             for seed in 0..6 {
                 let replicas = if seed % 2 == 0 { 1 } else { 3 };
-                told = told.plus(told_verdicts(&name, disturbance, replicas, seed, &keys));
+                row = row.plus(disturbed_row(&name, disturbance, replicas, seed, &keys));
             }
-            assert_eq!((told.wrong_safe, told.wrong_violated), (0, 0), "{disturbance:?}: {told:?}");
-            assert!(0 < told.safe, "{disturbance:?}: {told:?}");
+            assert_eq!((row.wrong_safe, row.wrong_violated), (0, 0), "{disturbance:?}: {row:?}");
+            assert!(0 < row.safe, "{disturbance:?}: {row:?}");
         }
     }
 }

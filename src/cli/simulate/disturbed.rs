@@ -1,7 +1,7 @@
 //! The row of verdicts on the hand-overs of whole worlds.
 
 use anchorwatch_core::spiffe::TrustDomain;
-use anchorwatch_lab::score::{Disturbance, ToldVerdicts, told_verdicts};
+use anchorwatch_lab::score::{Disturbance, DisturbedRow, disturbed_row};
 use anchorwatch_lab::simulate::KeyPool;
 
 use super::{Arguments, each, mark, share};
@@ -15,9 +15,9 @@ pub(super) fn show(arguments: &Arguments, name: &TrustDomain, keys: &KeyPool) ->
         let played = each("verdicts in worlds", arguments.worlds * 6, |number| {
             let seed = arguments.seed.wrapping_add(number).wrapping_mul(13);
             let replicas = if number % 2 == 0 { 1 } else { 3 };
-            told_verdicts(name, disturbance, replicas, seed, keys)
+            disturbed_row(name, disturbance, replicas, seed, keys)
         });
-        let row = played.into_iter().fold(ToldVerdicts::default(), ToldVerdicts::plus);
+        let row = played.into_iter().fold(DisturbedRow::default(), DisturbedRow::plus);
         let good = row.wrong_safe == 0 && row.wrong_violated == 0;
         kept &= good;
         rows.push([
