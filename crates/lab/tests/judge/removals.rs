@@ -101,19 +101,24 @@ fn the_removal_of_a_signing_key_without_a_successor_is_critical_whatever_is_decl
 /// A verdict needs no lineage: one key before and one after leave no doubt which followed.
 #[test]
 fn every_hand_over_of_a_declared_issuer_has_a_verdict() {
-    let issuer = IssuerModel::Declared { interval: DAY, lead: None };
-    let mut story = Story::new(Policy { issuer, max_jwt_svid_ttl: Some(HOUR), ..policy() });
-    story.rotates_x509 = false;
-    story.rotates_jwt = false;
-    story.go(HOUR);
-    let first = story.newest_jwt();
-    let second = story.jwt(story.now);
-    story.publish([second]);
-    story.go(30 * MINUTE);
-    story.withdraw(|key| key.short == first.short);
-    story.next();
-    // It was removed half an hour after the key that follows it came, and its tokens live an hour.
-    assert_eq!(story.verdicts("jwt-svid"), ["violated"]);
+    let verdicts = |lead, after| {
+        let issuer = IssuerModel::Declared { interval: DAY, lead };
+        let mut story = Story::new(Policy { issuer, max_jwt_svid_ttl: Some(HOUR), ..policy() });
+        story.rotates_x509 = false;
+        story.rotates_jwt = false;
+        story.go(HOUR);
+        let first = story.newest_jwt();
+        let second = story.jwt(story.now);
+        story.publish([second]);
+        story.go(after);
+        story.withdraw(|key| key.short == first.short);
+        story.next();
+        story.verdicts("jwt-svid")
+    };
+    // Its tokens live an hour.
+    assert_eq!(verdicts(None, 30 * MINUTE), ["violated"]);
+    assert_eq!(verdicts(None, 3 * HOUR), ["undecidable"]);
+    assert_eq!(verdicts(Some(HOUR), 3 * HOUR), ["safe"]);
 }
 
 #[test]
